@@ -1,0 +1,71 @@
+#include "crypto/base/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "crypto/base/owned.h"
+
+namespace clinic::base {
+namespace {
+
+template <class Buffer>
+Result<Buffer> read_whole(const std::filesystem::path& path, std::size_t bytes_max) {
+    const UniqueFd file{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY)};
+    if (!file) {
+        const int why = errno;
+        return Error{why == ENOENT ? Errc::not_found : Errc::system, "a file cannot be opened", "", {}, why};
+    }
+    Buffer out;
+    char part[16'384];
+    for (;;) {
+        const ssize_t got = read(file.get(), part, sizeof part);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return Error{Errc::system, "a file cannot be read", "", {}, errno};
+        if (got == 0) return out;
+        if (out.size() + static_cast<std::size_t>(got) > bytes_max) return Error{Errc::full, "a file is longer than its bound"};
+        const auto* from = reinterpret_cast<const typename Buffer::value_type*>(part);
+        out.insert(out.end(), from, from + got);
+    }
+}
+
+Result<void> write_all(int fd, std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+        const ssize_t put = write(fd, bytes.data(), bytes.size());
+        if (put < 0 && errno == EINTR) continue;
+        if (put < 0) return Error{errno == ENOSPC ? Errc::full : Errc::system, "a file cannot be written", "", {}, errno};
+        bytes = bytes.subspan(static_cast<std::size_t>(put));
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<std::string> read_text(const std::filesystem::path& path, std::size_t bytes_max) {
+    return read_whole<std::string>(path, bytes_max);
+}
+
+Result<std::vector<std::byte>> read_bytes(const std::filesystem::path& path, std::size_t bytes_max) {
+    return read_whole<std::vector<std::byte>>(path, bytes_max);
+}
+
+Result<void> write_durable(const std::filesystem::path& path, std::span<const std::byte> bytes, unsigned mode) {
+    auto beside = path;
+    beside += ".new";
+    {
+        const UniqueFd file{open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)};
+        if (!file) return Error{Errc::system, "a file cannot be made", "", {}, errno};
+        CLINIC_TRY(write_all(file.get(), bytes));
+        if (fsync(file.get()) != 0) return Error{Errc::system, "a file cannot be synced", "", {}, errno};
+    }
+    if (rename(beside.c_str(), path.c_str()) != 0) return Error{Errc::system, "a file cannot be renamed", "", {}, errno};
+    const auto parent = path.has_parent_path() ? path.parent_path() : std::filesystem::path{"."};
+    const UniqueFd folder{open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!folder || fsync(folder.get()) != 0) return Error{Errc::system, "a folder cannot be synced", "", {}, errno};
+    return {};
+}
+
+std::span<const std::byte> as_bytes(std::string_view text) { return std::as_bytes(std::span{text.data(), text.size()}); }
+
+}  // namespace clinic::base

@@ -1,0 +1,44 @@
+// Patients' data keys, wrapped, in a small file apart from the data and its backups: erasing a key
+// erases the patient everywhere. SQLite's WAL is not atomic across files, so free slots are made durable
+// before a transaction takes one; a slot taken by a transaction that did not commit is taken again later.
+//   Format:  docs/store-format.md, "Keystore".
+//   Threads: any; one mutex inside.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+#include "crypto/base/ids.h"
+#include "crypto/base/result.h"
+#include "crypto/sealed_vfs.h"
+#include "crypto/secure_bytes.h"
+
+namespace clinic::crypto {
+
+using SlotId = base::Number<struct SlotTag>;   // from 1
+
+class Keystore {
+public:
+    static constexpr int pool_slots_min = 256;
+
+    // `wrapping` is the organization's key; `store` binds the file to its database.
+    // Errors: tampered, conflict (of another store), not_found (absent and `if_absent` is fail), newer, full, system.
+    static Result<std::unique_ptr<Keystore>> open(const std::filesystem::path& path, const SecureBytes& wrapping,
+                                                  const StoreUuid& store, IfAbsent if_absent);
+    ~Keystore();
+
+    // The slot to use for a new patient; `highest_used` is the highest slot any committed row holds (0: none).
+    // Every slot above it is free. Refills the pool durably when fewer than a quarter are left.
+    Result<SlotId> next_free(SlotId highest_used);
+    Result<SecureBytes> key(SlotId slot);      // not_found: erased or never made
+    Result<void> erase(SlotId slot);           // durable on return; not_found is success
+    int free_slots(SlotId highest_used) const;
+
+private:
+    struct State;
+    explicit Keystore(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace clinic::crypto

@@ -1,0 +1,49 @@
+// SQLite pages, WAL header, frame headers and frames, sealed on their way to the disk.
+//   Format:  docs/store-format.md (superblocks A/B, 4,096-byte pages with 40 reserved, WAL slots of 4,200).
+//   Base:    the `unix-excl` VFS: one process, no -shm file. `flock` on "<database>.lock" besides.
+//   Errors:  see `open`; while running, SQLite reports SQLITE_NOTADB (page 1), SQLITE_IOERR_DATA (any other page).
+//   Threads: as SQLite's VFS: any.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+#include "crypto/base/result.h"
+#include "crypto/key_slot.h"
+#include "crypto/seal.h"
+
+namespace clinic::crypto {
+
+using StoreUuid = std::array<std::byte, 16>;
+
+enum class IfAbsent { create, fail };
+
+// One database file and the VFS registered for it. Outlives every connection opened through `name()`.
+class SealedVfs {
+public:
+    // Reads the superblocks, or makes them when there is no database and `if_absent` says so.
+    // Errors: locked (wrong key), tampered (superblock), newer (format version), not_found, conflict
+    // (a WAL or a keystore without its database: never an empty store in place of an old one),
+    // full, system, refused (somebody else holds the lock file).
+    static Result<std::unique_ptr<SealedVfs>> open(const std::filesystem::path& database, const KeySlot& slot,
+                                                   IfAbsent if_absent);
+    ~SealedVfs();
+    SealedVfs(const SealedVfs&) = delete;
+    SealedVfs& operator=(const SealedVfs&) = delete;
+
+    const char* name() const;                 // for sqlite3_open_v2
+    const StoreUuid& store() const;
+    bool made() const;                        // this call made the store
+    SecureBytes subkey(std::uint64_t id) const;   // of the store key, for what is sealed above the pages; ids from 100
+    std::uint64_t authentication_failures() const;   // pages and frames that did not open, since start
+
+    struct State;
+
+private:
+    explicit SealedVfs(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace clinic::crypto

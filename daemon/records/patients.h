@@ -1,0 +1,41 @@
+// People: found by identifier, kept sealed with their own key, indexed by keyed tokens.
+//   Threads: the store's (all take its session).
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "daemon/records/store.h"
+
+namespace clinic::records {
+
+struct Upserted {
+    PatientId id;
+    bool created = false;
+    bool stale = false;          // older than what is stored: nothing was changed
+};
+
+// Finds by any identifier (an alias leads to its survivor), else makes a new person. Errors: malformed when
+// there is no identifier.
+Result<Upserted> upsert_patient(Transaction& txn, const Disclosure& why, const PatientChange& change, const Stamp& stamp,
+                                bool test_traffic);
+Result<std::optional<PatientId>> find_patient(Session& session, const Disclosure& why, std::span<const Identifier> identifiers);
+
+// The prior's identifiers become aliases of the survivor for ever, its appointments and consents move,
+// its row stays as `merged`. A no-op when they are one person already.
+Result<void> merge_patients(Transaction& txn, const Disclosure& why, PatientId survivor, PatientId prior);
+Result<void> erase_patient(Transaction& txn, const Disclosure& why, PatientId patient);   // key, tokens, rows
+
+Result<PatientFacts> patient_facts(Session& session, PatientId patient);
+// Active patients by id, `rows_max` at a time: the daily job walks them.
+Result<std::vector<PatientId>> active_patients(Session& session, std::optional<PatientId> after, int rows_max);
+Result<std::int64_t> patient_count(Session& session);
+
+// The raw message, sealed with the patient's key.
+Result<void> keep_message(Transaction& txn, PatientId patient, std::string_view feed, std::string_view raw);
+
+// Blind-index look-ups for the desk and for tests: exact, normalised. Kinds: "name" (family + given), "phone", "email", "birth_date", "number".
+Result<std::vector<PatientId>> find_by_index(Session& session, Literal kind, std::string_view value);
+
+}  // namespace clinic::records

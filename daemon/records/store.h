@@ -1,0 +1,167 @@
+// The encrypted store: one SQLite file, one writer thread with group commit, readers with short snapshots.
+//   Units:   bounds in StoreOptions; times in UTC microseconds.
+//   Errors:  locked, tampered, newer, conflict, full, corrupt from open; full from post.
+//   Threads: any may call; jobs run on the writer thread alone.
+//   Source:  design, "The store"; facts/encrypted-sqlite §0 (one connection writes and checkpoints).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "crypto/base/clock.h"
+#include "crypto/base/result.h"
+#include "crypto/key_slot.h"
+#include "crypto/seal.h"
+#include "daemon/records/types.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace clinic::records {
+
+class IdentifierIndex;
+
+// A prepared statement on loan from its session's cache; reset and cleared when it goes out of scope.
+class Statement {
+public:
+    Statement(Statement&&) noexcept;
+    ~Statement();
+
+    // Binds from the first parameter on: integers, text, blobs, ids, timestamps, nullopt.
+    template <class... Values>
+    Statement& bind(const Values&... values) {
+        (bind_next(values), ...);
+        return *this;
+    }
+    Result<bool> step();                     // true: there is a row
+    Result<void> run();                      // steps to the end
+    bool is_null(int column) const;
+    std::int64_t integer(int column) const;
+    std::string_view text(int column) const;               // valid until the next step
+    std::span<const std::byte> blob(int column) const;     // valid until the next step
+    base::Uuid uuid(int column) const;
+
+private:
+    friend class Session;
+    explicit Statement(sqlite3_stmt* statement) : statement_{statement} {}
+    void bind_next(std::int64_t value);
+    void bind_next(int value) { bind_next(static_cast<std::int64_t>(value)); }
+    void bind_next(bool value) { bind_next(static_cast<std::int64_t>(value)); }
+    void bind_next(std::string_view value);
+    void bind_next(const char* value) { bind_next(std::string_view{value}); }
+    void bind_next(const std::string& value) { bind_next(std::string_view{value}); }
+    void bind_next(std::span<const std::byte> value);
+    void bind_next(const crypto::Bytes& value) { bind_next(std::span<const std::byte>{value}); }
+    void bind_next(const crypto::Token& value) { bind_next(std::span<const std::byte>{value}); }
+    void bind_next(const crypto::Digest& value) { bind_next(std::span<const std::byte>{value}); }
+    void bind_next(const base::Uuid& value) { bind_next(std::span<const std::byte>{value.bytes}); }
+    template <class Tag>
+    void bind_next(const base::Id<Tag>& value) { bind_next(value.uuid); }
+    void bind_next(Timestamp value) { bind_next(value.micros); }
+    void bind_next(std::nullopt_t);
+    template <class T>
+    void bind_next(const std::optional<T>& value) {
+        if (value) bind_next(*value);
+        else bind_next(std::nullopt);
+    }
+
+    sqlite3_stmt* statement_;
+    int next_ = 1;
+};
+
+// What a transaction and a snapshot can both do.
+class Session {
+public:
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+
+    Result<Statement> prepare(Literal sql);              // cached by the literal's address
+    Timestamp now() const { return now_; }
+    const crypto::SecureBytes& index_key() const;        // blind index tokens
+    const crypto::SecureBytes& quarantine_key() const;   // wraps each item's own key
+    // The patient's data key. Errors: not_found when it was erased.
+    Result<crypto::SecureBytes> patient_key(PatientId patient);
+    // Sealed with the patient's key, bound to `table`, `column` and `row`.
+    Result<crypto::Bytes> seal_for(PatientId patient, Literal place, std::int64_t row, std::string_view plain);
+    Result<std::string> open_for(PatientId patient, Literal place, std::int64_t row, std::span<const std::byte> sealed);
+
+protected:
+    friend class Store;
+    struct Core;
+    explicit Session(Core& core);
+    ~Session() = default;
+    Core& core_;
+    Timestamp now_{};
+};
+
+// Inside one job's savepoint. What it wrote is durable when the job's Done is called with success.
+class Transaction : public Session {
+public:
+    std::int64_t last_row() const;                       // sqlite3_last_insert_rowid
+    int changed_rows() const;                            // by the last statement
+    IdentifierIndex& identifiers();
+    Result<std::int64_t> take_key_slot();                // a durable free slot for a new patient
+    void on_commit(std::function<void()> then);          // on the writer thread, after the commit; dropped on rollback
+
+private:
+    friend class Store;
+    using Session::Session;
+};
+
+class Snapshot : public Session {
+private:
+    friend class Store;
+    using Session::Session;
+};
+
+struct StoreOptions {
+    std::filesystem::path folder;            // holds records.db, its WAL, its lock and keys.db
+    std::size_t queue_jobs_max = 4'096;      // full: post answers false and intake refuses upstream
+    std::size_t batch_jobs_max = 256;        // one group commit
+    std::size_t readers_max = 4;
+    int cache_kib = 16'384;
+    std::int64_t wal_pages_max = 2'000;      // a passive checkpoint from here, TRUNCATE when idle
+};
+
+struct StoreNumbers {
+    std::uint64_t commits = 0, jobs = 0, jobs_failed = 0, authentication_failures = 0;
+    std::int64_t database_bytes = 0, wal_bytes = 0;
+    int schema_version = 0, free_key_slots = 0;
+};
+
+class Store {
+public:
+    using Job = std::function<Result<void>(Transaction&)>;
+    using Done = std::function<void(const Result<void>&)>;
+
+    static Result<std::unique_ptr<Store>> open(const StoreOptions& options, const crypto::KeySlot& slot, const Clock& clock);
+    ~Store();                                 // finishes what was posted, checkpoints, closes
+
+    // Each job runs in its own savepoint: one that fails undoes itself and no other. `done` runs on the
+    // writer thread after the group's commit is durable (or with the error). False: the queue is full.
+    [[nodiscard]] bool post(Job job, Done done);
+    Result<void> write(Job job);              // posts and waits; not from the writer thread
+    Result<void> read(const std::function<Result<void>(Snapshot&)>& query);
+    StoreNumbers numbers() const;
+    const IdentifierIndex& identifiers() const;   // for the last check, any thread
+    const crypto::Bytes& store_uuid() const;
+
+    struct State;
+
+private:
+    explicit Store(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+// Settings of the organization that outlive a restart: basis, policy, counters of feeds. Small, typed by their owner.
+Result<std::optional<std::string>> setting(Session& session, Literal key);
+Result<void> set_setting(Transaction& txn, Literal key, std::string_view value);
+
+}  // namespace clinic::records

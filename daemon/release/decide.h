@@ -1,0 +1,40 @@
+// A pure function of (facts, basis, consents, policy) to what may be said. No store, no clock, no pseudonym:
+// those are put on by Releaser. Table-tested over basis x kind x consent state.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/records/types.h"
+#include "daemon/release/policy.h"
+#include "sync/envelope/envelope.h"
+
+namespace clinic::release {
+
+struct ContactState { envelope::Stage stage; std::vector<envelope::Word> tags; envelope::Channel channel; envelope::TimeBucket last, next; };
+struct ApptState { records::AppointmentId appointment; envelope::ApptStatus status; envelope::Visit visit; envelope::TimeBucket when; };
+
+// Why nothing (or a suppression) leaves; kept with the release decision.
+enum class Because : std::uint8_t { allowed, basis_off, basis_expired, deid_needs_contactless, no_consent, consent_revoked, consent_expired, clock_untrusted, test_traffic, merged, inactive_unknown, erased };
+const char* name(Because because);
+
+struct Decision {
+    Because because = Because::basis_off;
+    bool may_leave = false;                      // contact.state and appt.state
+    std::optional<ContactState> contact;
+    std::optional<ApptState> appointment;        // the face: the soonest open one, else the one that changed
+    std::optional<envelope::Reason> suppress;    // when something was said before and must now stop
+};
+
+struct Moment {
+    Timestamp now{};
+    bool clock_trusted = true;
+};
+
+Decision decide(const records::PatientFacts& facts, const Policy& policy, Moment moment, std::optional<records::AppointmentId> changed);
+
+envelope::TimeBucket ahead(Timestamp now, std::optional<Timestamp> at, int utc_offset_minutes);   // next, when
+envelope::TimeBucket ago(Timestamp now, std::optional<Timestamp> at, int utc_offset_minutes);     // last
+
+}  // namespace clinic::release

@@ -1,0 +1,41 @@
+// The one place where records become metadata: takes a changed patient, decides, and pushes what may leave into the
+// outbox, in the same transaction as the change; writes the decision (also "nothing leaves", with the reason).
+#pragma once
+
+#include <atomic>
+#include <optional>
+
+#include "daemon/outbox/outbox.h"
+#include "daemon/records/patients.h"
+#include "daemon/release/decide.h"
+
+namespace clinic::release {
+
+class Releaser {
+public:
+    explicit Releaser(const Clock& clock);
+
+    Result<Policy> policy(records::Session& session) const;                // the factory's when none is stored
+    Result<void> set_policy(records::Transaction& txn, const Policy& policy);
+
+    // An envelope whose content the destination already holds (or that waits already) is not sent again.
+    Result<void> changed(records::Transaction& txn, records::PatientId patient, std::optional<records::AppointmentId> appointment);
+    Result<void> consent_changed(records::Transaction& txn, records::PatientId patient, records::ConsentScope scope);
+    Result<void> merged(records::Transaction& txn, records::PatientId survivor, records::PatientId prior);
+
+    // The last moment before sending: is this lease still allowed? Empty: go. Otherwise the code to hold or withdraw with.
+    Result<std::optional<Because>> still_allowed(records::Transaction& txn, std::int64_t lease);
+
+    // Re-releases a slice of patients: the daily job and a change of basis walk all of them, a slice a transaction.
+    // Answers where to go on, nullopt at the end.
+    Result<std::optional<records::PatientId>> re_release(records::Transaction& txn, std::optional<records::PatientId> after, int rows_max);
+
+    void set_clock_trusted(bool trusted) { clock_trusted_ = trusted; }
+    bool clock_trusted() const { return clock_trusted_; }
+
+private:
+    const Clock& clock_;
+    std::atomic<bool> clock_trusted_{false};
+};
+
+}  // namespace clinic::release

@@ -1,0 +1,75 @@
+# One folder, one target, one purpose. A target may include what it links and nothing else;
+# tests/house reads the graph written here and checks every include against it.
+
+set(CLINIC_SANITIZE "" CACHE STRING "asan (address+undefined), tsan, or empty")
+set_property(GLOBAL PROPERTY CLINIC_GRAPH "")
+
+# The flags of every target of ours: warnings are errors, asserts stay in, hardening on.
+add_library(clinic_flags INTERFACE)
+add_library(clinic::flags ALIAS clinic_flags)
+target_include_directories(clinic_flags INTERFACE "${PROJECT_SOURCE_DIR}")
+target_compile_options(clinic_flags INTERFACE
+    -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
+    -Wold-style-cast -Woverloaded-virtual -Wformat=2 -Wimplicit-fallthrough
+    -Wno-missing-field-initializers
+    -UNDEBUG -fstack-protector-strong -fno-omit-frame-pointer -g1)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(clinic_flags INTERFACE -fstack-clash-protection -fcf-protection=full)
+endif()
+target_link_options(clinic_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
+if(CLINIC_SANITIZE STREQUAL "asan")
+    target_compile_options(clinic_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all)
+    target_link_options(clinic_flags INTERFACE -fsanitize=address,undefined)
+elseif(CLINIC_SANITIZE STREQUAL "tsan")
+    target_compile_options(clinic_flags INTERFACE -fsanitize=thread)
+    target_link_options(clinic_flags INTERFACE -fsanitize=thread)
+else()
+    target_compile_options(clinic_flags INTERFACE
+        $<$<CONFIG:Release,RelWithDebInfo>:-D_FORTIFY_SOURCE=2>)
+endif()
+
+function(clinic_note_graph target)
+    cmake_parse_arguments(arg "" "" "LINKS;USES" ${ARGN})
+    file(RELATIVE_PATH folder "${PROJECT_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}")
+    string(REPLACE ";" " " links "${arg_LINKS}")
+    string(REPLACE ";" " " uses "${arg_USES}")
+    set_property(GLOBAL APPEND PROPERTY CLINIC_GRAPH "${target}|${folder}|${links}|${uses}")
+endfunction()
+
+# clinic_library(name SOURCES … LINKS what our headers name USES what only our .cpp files name)
+function(clinic_library name)
+    cmake_parse_arguments(arg "" "" "SOURCES;LINKS;USES" ${ARGN})
+    if(arg_SOURCES)
+        add_library(clinic_${name} STATIC ${arg_SOURCES})
+        target_link_libraries(clinic_${name} PUBLIC clinic::flags ${arg_LINKS} PRIVATE ${arg_USES})
+    else()
+        add_library(clinic_${name} INTERFACE)
+        target_link_libraries(clinic_${name} INTERFACE clinic::flags ${arg_LINKS} ${arg_USES})
+    endif()
+    add_library(clinic::${name} ALIAS clinic_${name})
+    clinic_note_graph(clinic_${name} LINKS ${arg_LINKS} USES ${arg_USES})
+endfunction()
+
+# clinic_program(name SOURCES … USES …): an executable of the folder it stands in.
+function(clinic_program name)
+    cmake_parse_arguments(arg "" "" "SOURCES;USES" ${ARGN})
+    add_executable(${name} ${arg_SOURCES})
+    target_link_libraries(${name} PRIVATE clinic::flags ${arg_USES})
+    set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+    target_link_options(${name} PRIVATE -pie)
+    clinic_note_graph(${name} USES ${arg_USES})
+endfunction()
+
+# clinic_test(folder_name SOURCES … USES …): GoogleTest, found by CTest case by case.
+function(clinic_test name)
+    cmake_parse_arguments(arg "" "" "SOURCES;USES" ${ARGN})
+    add_executable(${name}_test ${arg_SOURCES})
+    target_link_libraries(${name}_test PRIVATE clinic::flags ${arg_USES} GTest::gtest GTest::gmock GTest::gtest_main)
+    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+endfunction()
+
+function(clinic_write_graph)
+    get_property(lines GLOBAL PROPERTY CLINIC_GRAPH)
+    string(REPLACE ";" "\n" text "${lines}")
+    file(WRITE "${CMAKE_BINARY_DIR}/link-graph.txt" "${text}\n")
+endfunction()
