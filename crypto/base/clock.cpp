@@ -11,7 +11,7 @@ std::int64_t micros_of(clockid_t id) {
     return static_cast<std::int64_t>(at.tv_sec) * 1'000'000 + at.tv_nsec / 1'000;
 }
 
-}  // namespace
+} // namespace
 
 std::string rfc3339(Timestamp at) {
     std::time_t seconds = at.micros / 1'000'000;
@@ -23,7 +23,11 @@ std::string rfc3339(Timestamp at) {
     return {text, length};
 }
 
-Timestamp SystemClock::now() const { return {micros_of(CLOCK_REALTIME)}; }
-Micros SystemClock::monotonic() const { return Micros{micros_of(CLOCK_BOOTTIME)}; }
+Timestamp SystemClock::now() const {
+    return {micros_of(CLOCK_REALTIME)};
+}
+Micros SystemClock::monotonic() const {
+    return Micros{micros_of(CLOCK_BOOTTIME)};
+}
 
-}  // namespace clinic::base
+} // namespace clinic::base

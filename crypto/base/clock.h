@@ -25,8 +25,8 @@ std::string rfc3339(Timestamp at);
 class Clock {
 public:
     virtual ~Clock() = default;
-    virtual Timestamp now() const = 0;          // UTC as the box believes it
-    virtual Micros monotonic() const = 0;       // since boot; never goes back
+    virtual Timestamp now() const = 0;    // UTC as the box believes it
+    virtual Micros monotonic() const = 0; // since boot; never goes back
 };
 
 class SystemClock final : public Clock {
@@ -35,9 +35,9 @@ public:
     Micros monotonic() const override;
 };
 
-}  // namespace clinic::base
+} // namespace clinic::base
 
 namespace clinic {
 using base::Clock;
 using base::Timestamp;
-}  // namespace clinic
+} // namespace clinic

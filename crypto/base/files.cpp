@@ -24,7 +24,8 @@ Result<Buffer> read_whole(const std::filesystem::path& path, std::size_t bytes_m
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return Error{Errc::system, "a file cannot be read", "", {}, errno};
         if (got == 0) return out;
-        if (out.size() + static_cast<std::size_t>(got) > bytes_max) return Error{Errc::full, "a file is longer than its bound"};
+        if (out.size() + static_cast<std::size_t>(got) > bytes_max)
+            return Error{Errc::full, "a file is longer than its bound"};
         const auto* from = reinterpret_cast<const typename Buffer::value_type*>(part);
         out.insert(out.end(), from, from + got);
     }
@@ -34,13 +35,14 @@ Result<void> write_all(int fd, std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
         const ssize_t put = write(fd, bytes.data(), bytes.size());
         if (put < 0 && errno == EINTR) continue;
-        if (put < 0) return Error{errno == ENOSPC ? Errc::full : Errc::system, "a file cannot be written", "", {}, errno};
+        if (put < 0)
+            return Error{errno == ENOSPC ? Errc::full : Errc::system, "a file cannot be written", "", {}, errno};
         bytes = bytes.subspan(static_cast<std::size_t>(put));
     }
     return {};
 }
 
-}  // namespace
+} // namespace
 
 Result<std::string> read_text(const std::filesystem::path& path, std::size_t bytes_max) {
     return read_whole<std::string>(path, bytes_max);
@@ -59,13 +61,16 @@ Result<void> write_durable(const std::filesystem::path& path, std::span<const st
         CLINIC_TRY(write_all(file.get(), bytes));
         if (fsync(file.get()) != 0) return Error{Errc::system, "a file cannot be synced", "", {}, errno};
     }
-    if (rename(beside.c_str(), path.c_str()) != 0) return Error{Errc::system, "a file cannot be renamed", "", {}, errno};
+    if (rename(beside.c_str(), path.c_str()) != 0)
+        return Error{Errc::system, "a file cannot be renamed", "", {}, errno};
     const auto parent = path.has_parent_path() ? path.parent_path() : std::filesystem::path{"."};
     const UniqueFd folder{open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (!folder || fsync(folder.get()) != 0) return Error{Errc::system, "a folder cannot be synced", "", {}, errno};
     return {};
 }
 
-std::span<const std::byte> as_bytes(std::string_view text) { return std::as_bytes(std::span{text.data(), text.size()}); }
+std::span<const std::byte> as_bytes(std::string_view text) {
+    return std::as_bytes(std::span{text.data(), text.size()});
+}
 
-}  // namespace clinic::base
+} // namespace clinic::base

@@ -21,4 +21,4 @@ Result<void> write_durable(const std::filesystem::path& path, std::span<const st
 
 std::span<const std::byte> as_bytes(std::string_view text);
 
-}  // namespace clinic::base
+} // namespace clinic::base

@@ -50,9 +50,12 @@ std::optional<Uuid> Uuid::parse(std::string_view text) {
         for (int half = 0; half < 2; ++half) {
             const char c = text[at++];
             value <<= 4;
-            if (c >= '0' && c <= '9') value |= static_cast<unsigned>(c - '0');
-            else if (c >= 'a' && c <= 'f') value |= static_cast<unsigned>(c - 'a' + 10);
-            else return std::nullopt;
+            if (c >= '0' && c <= '9')
+                value |= static_cast<unsigned>(c - '0');
+            else if (c >= 'a' && c <= 'f')
+                value |= static_cast<unsigned>(c - 'a' + 10);
+            else
+                return std::nullopt;
         }
         id.bytes[i] = static_cast<std::byte>(value);
     }
@@ -66,4 +69,4 @@ std::optional<Uuid> Uuid::from_bytes(std::span<const std::byte> bytes) {
     return id;
 }
 
-}  // namespace clinic::base
+} // namespace clinic::base

@@ -19,9 +19,9 @@ namespace clinic::base {
 struct Uuid {
     std::array<std::byte, 16> bytes{};
 
-    static Uuid v7(Timestamp at);                                   // random part from the kernel
+    static Uuid v7(Timestamp at); // random part from the kernel
     static std::optional<Uuid> parse(std::string_view text);
-    static std::optional<Uuid> from_bytes(std::span<const std::byte> bytes);   // exactly 16
+    static std::optional<Uuid> from_bytes(std::span<const std::byte> bytes); // exactly 16
     std::string text() const;
     friend auto operator<=>(const Uuid&, const Uuid&) = default;
 };
@@ -40,6 +40,6 @@ struct Number {
     friend auto operator<=>(const Number&, const Number&) = default;
 };
 
-void random_bytes(std::span<std::byte> out);                        // getrandom(2); stops the process if it fails
+void random_bytes(std::span<std::byte> out); // getrandom(2); stops the process if it fails
 
-}  // namespace clinic::base
+} // namespace clinic::base

@@ -42,8 +42,10 @@ bool deeper_than(std::string_view text, int depth_max) {
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
         if (in_string) {
-            if (c == '\\') ++i;
-            else if (c == '"') in_string = false;
+            if (c == '\\')
+                ++i;
+            else if (c == '"')
+                in_string = false;
         } else if (c == '"') {
             in_string = true;
         } else if (c == '{' || c == '[') {
@@ -55,19 +57,22 @@ bool deeper_than(std::string_view text, int depth_max) {
     return false;
 }
 
-}  // namespace
+} // namespace
 
 Result<json> parse_json(std::string_view text, std::size_t bytes_max, int depth_max) {
     if (text.size() > bytes_max) return Error{Errc::full, "the JSON text is longer than its bound"};
     if (deeper_than(text, depth_max)) return Error{Errc::full, "the JSON text is nested too deeply"};
     StrictReader reader{depth_max};
-    json value = json::parse(text, [&](int depth, json::parse_event_t event, json& parsed) { return reader(depth, event, parsed); }, false);
+    json value = json::parse(
+        text, [&](int depth, json::parse_event_t event, json& parsed) { return reader(depth, event, parsed); }, false);
     if (reader.too_deep()) return Error{Errc::full, "the JSON text is nested too deeply"};
     if (value.is_discarded()) return Error{Errc::malformed, "the text is not JSON"};
     if (reader.twice()) return Error{Errc::malformed, "the JSON text has the same key twice in one object"};
     return value;
 }
 
-std::string dump_json(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+std::string dump_json(const json& value) {
+    return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
 
-}  // namespace clinic::base
+} // namespace clinic::base

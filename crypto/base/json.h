@@ -16,4 +16,4 @@ Result<nlohmann::json> parse_json(std::string_view text, std::size_t bytes_max, 
 // One line, never throws: invalid UTF-8 becomes U+FFFD.
 std::string dump_json(const nlohmann::json& value);
 
-}  // namespace clinic::base
+} // namespace clinic::base

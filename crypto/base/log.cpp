@@ -33,7 +33,7 @@ public:
     }
     void write_out() {
         text_[size_++] = '\n';
-        [[maybe_unused]] const auto put = ::write(STDERR_FILENO, text_, size_);   // nowhere left to tell of a failure
+        [[maybe_unused]] const auto put = ::write(STDERR_FILENO, text_, size_); // nowhere left to tell of a failure
     }
 
 private:
@@ -51,7 +51,7 @@ Line begin(Level level, Literal area) {
     return line;
 }
 
-}  // namespace
+} // namespace
 
 void log(Level level, Literal area, Literal what, std::initializer_list<Fact> facts) {
     Line line = begin(level, area);
@@ -77,4 +77,4 @@ void log(Level level, Literal area, const Error& error, std::initializer_list<Fa
     line.write_out();
 }
 
-}  // namespace clinic::base
+} // namespace clinic::base

@@ -20,4 +20,4 @@ struct Fact {
 void log(Level level, Literal area, Literal what, std::initializer_list<Fact> facts = {});
 void log(Level level, Literal area, const Error& error, std::initializer_list<Fact> facts = {});
 
-}  // namespace clinic::base
+} // namespace clinic::base

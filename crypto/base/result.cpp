@@ -24,4 +24,4 @@ const char* name(Errc code) {
     return "unnamed";
 }
 
-}  // namespace clinic::base
+} // namespace clinic::base

@@ -21,22 +21,22 @@ private:
 
 // What a caller decides by. The text beside it is for people.
 enum class Errc {
-    malformed,     // the input breaks its own format
-    refused,       // understood, and the answer is no
-    not_found,     // what was named is not there
-    conflict,      // it is there, and differs
-    unauthorized,  // who asks may not; or our credential is not accepted
-    offline,       // nobody answers
-    throttled,     // asked to slow down
-    unknown,       // sent, and what happened is not known
-    full,          // a named bound is reached, or the disk is
-    locked,        // the key is missing or wrong
-    tampered,      // authentication of stored bytes failed
-    corrupt,       // authentic and still not what it must be
-    newer,         // written by a later version than this
+    malformed,    // the input breaks its own format
+    refused,      // understood, and the answer is no
+    not_found,    // what was named is not there
+    conflict,     // it is there, and differs
+    unauthorized, // who asks may not; or our credential is not accepted
+    offline,      // nobody answers
+    throttled,    // asked to slow down
+    unknown,      // sent, and what happened is not known
+    full,         // a named bound is reached, or the disk is
+    locked,       // the key is missing or wrong
+    tampered,     // authentication of stored bytes failed
+    corrupt,      // authentic and still not what it must be
+    newer,        // written by a later version than this
     timeout,
     unsupported,
-    system,        // a call of the operating system failed; `native` is errno
+    system, // a call of the operating system failed; `native` is errno
 };
 
 const char* name(Errc code);
@@ -67,15 +67,27 @@ public:
 
     bool has_value() const { return state_.index() == 0; }
     explicit operator bool() const { return has_value(); }
-    T& value() & { assert(has_value()); return *std::get_if<0>(&state_); }
-    const T& value() const& { assert(has_value()); return *std::get_if<0>(&state_); }
-    T&& value() && { assert(has_value()); return std::move(*std::get_if<0>(&state_)); }
+    T& value() & {
+        assert(has_value());
+        return *std::get_if<0>(&state_);
+    }
+    const T& value() const& {
+        assert(has_value());
+        return *std::get_if<0>(&state_);
+    }
+    T&& value() && {
+        assert(has_value());
+        return std::move(*std::get_if<0>(&state_));
+    }
     T& operator*() & { return value(); }
     const T& operator*() const& { return value(); }
     T&& operator*() && { return std::move(*this).value(); }
     T* operator->() { return &value(); }
     const T* operator->() const { return &value(); }
-    const Error& error() const { assert(!has_value()); return *std::get_if<1>(&state_); }
+    const Error& error() const {
+        assert(!has_value());
+        return *std::get_if<1>(&state_);
+    }
 
 private:
     std::variant<T, Error> state_;
@@ -90,20 +102,22 @@ public:
 
     bool has_value() const { return state_.index() == 0; }
     explicit operator bool() const { return has_value(); }
-    const Error& error() const { assert(!has_value()); return *std::get_if<1>(&state_); }
+    const Error& error() const {
+        assert(!has_value());
+        return *std::get_if<1>(&state_);
+    }
 
 private:
     std::variant<std::monostate, Error> state_;
 };
 
 // `CLINIC_TRY(statement);` hands an error on to the caller.
-#define CLINIC_TRY(expression)                                                                     \
-    do {                                                                                           \
-        if (auto clinic_try_result = (expression); !clinic_try_result)                             \
-            return clinic_try_result.error();                                                      \
+#define CLINIC_TRY(expression)                                                                                         \
+    do {                                                                                                               \
+        if (auto clinic_try_result = (expression); !clinic_try_result) return clinic_try_result.error();               \
     } while (false)
 
-}  // namespace clinic::base
+} // namespace clinic::base
 
 namespace clinic {
 using base::Errc;
@@ -111,4 +125,4 @@ using base::Error;
 using base::Literal;
 using base::Place;
 using base::Result;
-}  // namespace clinic
+} // namespace clinic

@@ -17,11 +17,11 @@ public:
         micros_ += span.count();
         monotonic_ += span.count();
     }
-    void set(Timestamp at) { micros_ = at.micros; }     // a step: monotonic time stays
+    void set(Timestamp at) { micros_ = at.micros; } // a step: monotonic time stays
 
 private:
     std::atomic<std::int64_t> micros_;
     std::atomic<std::int64_t> monotonic_{1'000'000};
 };
 
-}  // namespace clinic::fakes
+} // namespace clinic::fakes

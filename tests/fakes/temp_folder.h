@@ -30,4 +30,4 @@ private:
     std::filesystem::path path_;
 };
 
-}  // namespace clinic::fakes
+} // namespace clinic::fakes

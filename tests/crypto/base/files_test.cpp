@@ -26,5 +26,5 @@ TEST(Files, SaysWhatIsWrong) {
     EXPECT_EQ(read_text(folder / "a", 5).error().code, Errc::full);
 }
 
-}  // namespace
-}  // namespace clinic::base
+} // namespace
+} // namespace clinic::base

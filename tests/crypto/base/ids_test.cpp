@@ -27,7 +27,9 @@ TEST(Uuid, ReadsBackItsTextAndNothingElse) {
     EXPECT_FALSE(Uuid::parse("0192f0c4+0000-7000-8000-000000000000"));
 }
 
-TEST(Clock, WritesRfc3339) { EXPECT_EQ(rfc3339({1'795'255'200'000'000}), "2026-11-21T10:00:00Z"); }
+TEST(Clock, WritesRfc3339) {
+    EXPECT_EQ(rfc3339({1'795'255'200'000'000}), "2026-11-21T10:00:00Z");
+}
 
-}  // namespace
-}  // namespace clinic::base
+} // namespace
+} // namespace clinic::base

@@ -23,10 +23,13 @@ TEST(Json, RefusesAKeyTwiceInOneObjectAtAnyDepth) {
 TEST(Json, RefusesDepthLengthAndRubbish) {
     EXPECT_EQ(parse_json(std::string(100'000, '['), 1'000'000, 8).error().code, Errc::full);
     EXPECT_EQ(parse_json("[1,2,3]", 6, 8).error().code, Errc::full);
-    for (const char* bad : {"", "{", "{\"a\":}", "[1] 2", "nul", "\xff"}) EXPECT_EQ(parse_json(bad, 100, 3).error().code, Errc::malformed) << bad;
+    for (const char* bad : {"", "{", "{\"a\":}", "[1] 2", "nul", "\xff"})
+        EXPECT_EQ(parse_json(bad, 100, 3).error().code, Errc::malformed) << bad;
 }
 
-TEST(Json, WritingNeverThrows) { EXPECT_EQ(dump_json(nlohmann::json("\xff")), "\"\xEF\xBF\xBD\""); }
+TEST(Json, WritingNeverThrows) {
+    EXPECT_EQ(dump_json(nlohmann::json("\xff")), "\"\xEF\xBF\xBD\"");
+}
 
-}  // namespace
-}  // namespace clinic::base
+} // namespace
+} // namespace clinic::base

@@ -37,7 +37,9 @@ TEST(Result, TryHandsTheErrorOn) {
     EXPECT_FALSE(quarter(5));
 }
 
-TEST(ResultDeathTest, AskingAnErrorForItsValueStopsTheProcess) { EXPECT_DEATH(static_cast<void>(half(3).value()), ""); }
+TEST(ResultDeathTest, AskingAnErrorForItsValueStopsTheProcess) {
+    EXPECT_DEATH(static_cast<void>(half(3).value()), "");
+}
 
-}  // namespace
-}  // namespace clinic
+} // namespace
+} // namespace clinic
