@@ -1,8 +1,119 @@
 // The tables of clinic_outbox, in migration 1: they live in the records' file so that a row and its envelope are one commit.
+// `patient` is the internal PatientId. Columns marked "sealed" are sealed with that patient's key and bound to the row.
 #pragma once
 
 namespace clinic::records {
 
-inline constexpr const char* outbox_schema_v1 = "";
+inline constexpr const char* outbox_schema_v1 = R"sql(
+-- Envelopes on their way: pending, leased, parked, dead. A row that ends otherwise is counted and removed.
+CREATE TABLE outbox (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,  -- the lease's number too: never used twice
+    destination INTEGER NOT NULL,
+    patient     BLOB    NOT NULL,
+    kind        INTEGER NOT NULL,
+    scope       INTEGER NOT NULL,                   -- of consent.state; -1 for the other kinds
+    state       INTEGER NOT NULL,                   -- outbox::State
+    queued_at   INTEGER NOT NULL,                   -- UTC microseconds, like every time here
+    due_at      INTEGER NOT NULL,
+    envelope    BLOB    NOT NULL,                   -- sealed
+    tries       INTEGER NOT NULL DEFAULT 0,         -- settled with retry so far
+    counted     INTEGER NOT NULL DEFAULT 0,         -- of those, refusals of its own body
+    withdrawn   INTEGER NOT NULL DEFAULT 0,         -- while leased: it does not become pending again
+    code        TEXT    NOT NULL DEFAULT ''         -- why it is parked, dead or tried again
+) STRICT;
+CREATE INDEX outbox_due ON outbox (destination, state, due_at, id);
+CREATE INDEX outbox_subject ON outbox (patient, destination, state, id);
+
+-- The books: state 0 is "released", the others are outbox::State.
+CREATE TABLE outbox_counter (
+    destination INTEGER NOT NULL,
+    state       INTEGER NOT NULL,
+    envelopes   INTEGER NOT NULL,
+    PRIMARY KEY (destination, state)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE outbox_lane (
+    destination    INTEGER PRIMARY KEY,
+    delivered_at   INTEGER,                         -- the newest delivery
+    code           TEXT NOT NULL DEFAULT ''         -- of the newest retry
+) STRICT;
+
+-- What the destination holds from us: the newest delivered envelope of each kind.
+CREATE TABLE said (
+    id          INTEGER PRIMARY KEY,
+    destination INTEGER NOT NULL,
+    patient     BLOB    NOT NULL,
+    kind        INTEGER NOT NULL,
+    scope       INTEGER NOT NULL,
+    delivered   INTEGER NOT NULL,                   -- outbox.id
+    envelope    BLOB    NOT NULL,                   -- sealed
+    tags_known  INTEGER NOT NULL,                   -- 0: a later attempt may have changed some of them
+    UNIQUE (patient, destination, kind, scope)
+) STRICT;
+
+-- What left the building: a line per attempt.
+CREATE TABLE ledger (
+    attempt       INTEGER PRIMARY KEY AUTOINCREMENT,
+    lease         INTEGER NOT NULL,                 -- outbox.id; 0: a read that serves no envelope
+    at            INTEGER NOT NULL,
+    route         INTEGER NOT NULL,                 -- envelope::Route
+    digest        BLOB    NOT NULL,                 -- BLAKE2b-256 of method ' ' path '\n' body
+    result        TEXT    NOT NULL,                 -- open, not_sent, answered, unknown, held, blocked
+    status        INTEGER NOT NULL DEFAULT 0,
+    unsettled     INTEGER NOT NULL DEFAULT 0,       -- a create that may have happened: look up before the next
+    subject       BLOB,                             -- sealed PatientId
+    subject_token BLOB                              -- keyed with the patient's key: findable until that is erased
+) STRICT;
+CREATE INDEX ledger_lease ON ledger (lease);
+CREATE INDEX ledger_subject ON ledger (subject_token, attempt) WHERE subject_token IS NOT NULL;
+
+-- One random name per patient and destination, one per appointment and destination.
+CREATE TABLE pseudonym (
+    id          INTEGER PRIMARY KEY,
+    destination INTEGER NOT NULL,
+    patient     BLOB    NOT NULL,
+    appointment BLOB    NOT NULL,                   -- empty: the patient's own
+    value       BLOB    NOT NULL,                   -- sealed
+    token       BLOB    NOT NULL,                   -- blind index of the value
+    UNIQUE (patient, destination, appointment)
+) STRICT;
+CREATE UNIQUE INDEX pseudonym_token ON pseudonym (token);
+
+-- The GHL contact of a patient.
+CREATE TABLE link (
+    id      INTEGER PRIMARY KEY,
+    patient BLOB NOT NULL UNIQUE,
+    contact BLOB NOT NULL,                          -- sealed
+    token   BLOB NOT NULL                           -- blind index of the contact id
+) STRICT;
+CREATE INDEX link_token ON link (token);
+
+CREATE TABLE sequence (
+    patient     BLOB    NOT NULL,
+    destination INTEGER NOT NULL,
+    last        INTEGER NOT NULL,
+    PRIMARY KEY (patient, destination)
+) STRICT, WITHOUT ROWID;
+
+-- Per feed: received = stored + quarantined + refused + duplicate.
+CREATE TABLE feed_counter (
+    feed        TEXT    PRIMARY KEY,
+    received    INTEGER NOT NULL DEFAULT 0,
+    stored      INTEGER NOT NULL DEFAULT 0,
+    quarantined INTEGER NOT NULL DEFAULT 0,
+    refused     INTEGER NOT NULL DEFAULT 0,
+    duplicate   INTEGER NOT NULL DEFAULT 0,
+    last_at     INTEGER                             -- the newest message; NULL: never
+) STRICT, WITHOUT ROWID;
+
+-- Events for central ops, kept until acknowledged.
+CREATE TABLE event (
+    number       INTEGER PRIMARY KEY AUTOINCREMENT,
+    code         TEXT    NOT NULL,                  -- E####
+    severity     TEXT    NOT NULL,                  -- info, warn, error, critical
+    at           INTEGER NOT NULL,
+    acknowledged INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX event_open ON event (number) WHERE acknowledged = 0;
+)sql";
 
 }  // namespace clinic::records
