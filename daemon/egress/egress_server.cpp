@@ -1,0 +1,350 @@
+#include "daemon/egress/egress_server.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "crypto/base/log.h"
+
+namespace clinic::egress {
+namespace {
+
+using base::Level;
+using envelope::Destination;
+using std::chrono::steady_clock;
+
+constexpr std::uint64_t listener_mark = 0;
+constexpr std::uint64_t wake_mark = 1;
+constexpr std::uint64_t first_connection = 2;
+constexpr auto idle_look = std::chrono::milliseconds{1'000}; // a retry falls due without a commit
+
+// A lease request that found nothing and waits for a commit, a due time or its end.
+struct Waiting {
+    Destination destination;
+    steady_clock::time_point until;
+};
+
+struct Connection {
+    base::UniqueFd socket;
+    bool busy = false; // a request is with the store; nothing is read meanwhile
+    std::optional<Waiting> waiting;
+    std::set<std::int64_t> leases;
+};
+
+struct Answer {
+    std::uint64_t connection;
+    envelope::Reply reply;
+    std::optional<Waiting> wait_instead; // an empty lease whose asker is willing to wait
+    bool blocked = false;
+};
+
+envelope::Refused refused(const Error& error) {
+    return {error.code == Errc::full ? "busy" : error.code == Errc::malformed ? "malformed" : "refused"};
+}
+
+} // namespace
+
+struct EgressServer::State {
+    State(base::UniqueFd listening, ServerOptions how, Gate& judge, records::Store& kept, release::Releaser& release,
+          health::Health& well)
+        : listener{std::move(listening)}, options{how}, gate{judge}, store{kept}, releaser{release}, health{well} {}
+
+    base::UniqueFd listener;
+    ServerOptions options;
+    Gate& gate;
+    records::Store& store;
+    release::Releaser& releaser;
+    health::Health& health;
+
+    base::UniqueFd poll, event;
+    std::map<std::uint64_t, Connection> connections;
+    std::uint64_t next_connection = first_connection;
+    bool clock_was_trusted = false;
+
+    std::mutex mutex; // guards `answers`
+    std::vector<Answer> answers;
+    std::atomic<bool> due{false};
+    std::atomic<int> jobs{0}; // posted and not yet answered: `this` must outlive them
+    std::jthread thread;      // last: joined first
+
+    void ring() const {
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const auto put = write(event.get(), &one, sizeof one);
+    }
+    void answer(Answer made) {
+        {
+            const std::lock_guard lock{mutex};
+            answers.push_back(std::move(made));
+        }
+        ring();
+        --jobs;
+        jobs.notify_all();
+    }
+
+    Result<void> watch(int fd, std::uint64_t mark) const {
+        epoll_event about{.events = EPOLLIN, .data = {.u64 = mark}};
+        if (epoll_ctl(poll.get(), EPOLL_CTL_ADD, fd, &about) != 0)
+            return Error{Errc::system, "a socket cannot be watched", "", {}, errno};
+        return {};
+    }
+    void listen_to(std::uint64_t id, bool on) {
+        epoll_event about{.events = on ? std::uint32_t{EPOLLIN} : 0U, .data = {.u64 = id}};
+        epoll_ctl(poll.get(), EPOLL_CTL_MOD, connections.at(id).socket.get(), &about);
+    }
+
+    // Posts a store job that ends in an answer for this connection, whatever happens.
+    void ask_store(std::uint64_t id, std::function<Result<Answer>(records::Transaction&)> work);
+    void reply(std::uint64_t id, const envelope::Reply& reply);
+    void close(std::uint64_t id);
+    void release(std::int64_t lease);
+
+    void accept_one();
+    void read_one(std::uint64_t id);
+    void handle(std::uint64_t id, const envelope::LeaseRequest& request);
+    void handle(std::uint64_t id, const envelope::Attempt& request);
+    void handle(std::uint64_t id, const envelope::Settle& request);
+    void handle(std::uint64_t id, const envelope::TimeState& request);
+    void handle(std::uint64_t id, const envelope::DeviceRequest& request);
+    void handle(std::uint64_t id, const envelope::DeviceAck& request);
+    void ask_lease(std::uint64_t id, Waiting waiting);
+    void take_answers();
+    void take(Answer made);
+    void serve_waiting(bool something_due);
+    void run(const std::stop_token& stop);
+};
+
+void EgressServer::State::ask_store(std::uint64_t id, std::function<Result<Answer>(records::Transaction&)> work) {
+    auto made = std::make_shared<Answer>(Answer{.connection = id, .reply = envelope::Refused{"busy"}});
+    ++jobs;
+    const bool posted = store.post(
+        [work = std::move(work), made](records::Transaction& txn) -> Result<void> {
+            auto result = work(txn);
+            CLINIC_TRY(result);
+            *made = std::move(result).value();
+            return {};
+        },
+        [this, id, made](const Result<void>& outcome) {
+            if (!outcome) {
+                base::log(Level::warning, "egress", outcome.error());
+                *made = Answer{.connection = id, .reply = refused(outcome.error())};
+            }
+            answer(std::move(*made));
+        });
+    if (!posted) answer({.connection = id, .reply = envelope::Refused{"busy"}});
+}
+
+void EgressServer::State::reply(std::uint64_t id, const envelope::Reply& reply) {
+    const std::string bytes = envelope::encode(reply);
+    Connection& connection = connections.at(id);
+    connection.busy = false;
+    if (send(connection.socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) return close(id);
+    listen_to(id, true);
+}
+
+void EgressServer::State::release(std::int64_t lease) {
+    const bool posted =
+        store.post([lease](records::Transaction& txn) { return outbox::Outbox::release_leases(txn, lease); },
+                   [](const Result<void>& outcome) {
+                       if (!outcome) base::log(Level::warning, "egress", outcome.error());
+                   });
+    if (!posted) base::log(Level::warning, "egress", "a lease waits for the next start: the store is busy");
+}
+
+void EgressServer::State::close(std::uint64_t id) {
+    const auto found = connections.find(id);
+    if (found == connections.end()) return;
+    for (const std::int64_t lease : found->second.leases) release(lease);
+    connections.erase(found);
+}
+
+void EgressServer::State::accept_one() {
+    base::UniqueFd socket{accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
+    if (!socket) return;
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    const uid_t allowed = options.peer.value_or(geteuid());
+    if (getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.uid != allowed) {
+        base::log(Level::warning, "egress", "a stranger was turned away from egress.sock", {{"uid", peer.uid}});
+        return;
+    }
+    if (connections.size() >= options.connections_max) return;
+    const auto id = next_connection++;
+    if (!watch(socket.get(), id)) return;
+    connections[id].socket = std::move(socket);
+}
+
+void EgressServer::State::read_one(std::uint64_t id) {
+    std::vector<char> frame(envelope::frame_bytes_max + 1);
+    const ssize_t got = recv(connections.at(id).socket.get(), frame.data(), frame.size(), MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (got <= 0) return close(id);
+    const auto request = envelope::decode_request({frame.data(), static_cast<std::size_t>(got)});
+    if (!request) {
+        base::log(Level::warning, "egress", request.error());
+        return reply(id, refused(request.error()));
+    }
+    connections.at(id).busy = true;
+    listen_to(id, false);
+    std::visit([&](const auto& one) { handle(id, one); }, *request);
+}
+
+void EgressServer::State::handle(std::uint64_t id, const envelope::LeaseRequest& request) {
+    ask_lease(id, {request.destination, steady_clock::now() + std::chrono::milliseconds{request.wait_ms}});
+}
+
+void EgressServer::State::ask_lease(std::uint64_t id, Waiting waiting) {
+    ask_store(id, [this, id, waiting](records::Transaction& txn) -> Result<Answer> {
+        auto lease = gate.lease(txn, waiting.destination);
+        CLINIC_TRY(lease);
+        const bool nothing = lease->lease == 0;
+        return Answer{.connection = id,
+                      .reply = std::move(lease).value(),
+                      .wait_instead = nothing ? std::optional{waiting} : std::nullopt};
+    });
+}
+
+void EgressServer::State::handle(std::uint64_t id, const envelope::Attempt& request) {
+    if (request.lease != 0 && !connections.at(id).leases.contains(request.lease))
+        return reply(id, envelope::Verdict{.answer = envelope::Answer::no, .code = "lease_unknown"});
+    ask_store(id, [this, id, request](records::Transaction& txn) -> Result<Answer> {
+        const auto judged = gate.judge(txn, request);
+        CLINIC_TRY(judged);
+        return Answer{.connection = id, .reply = judged->verdict, .blocked = judged->blocked};
+    });
+}
+
+void EgressServer::State::handle(std::uint64_t id, const envelope::Settle& request) {
+    connections.at(id).leases.erase(request.lease);
+    ask_store(id, [this, id, request](records::Transaction& txn) -> Result<Answer> {
+        const auto settled = gate.settle(txn, request);
+        CLINIC_TRY(settled);
+        return Answer{.connection = id, .reply = *settled};
+    });
+}
+
+void EgressServer::State::handle(std::uint64_t id, const envelope::TimeState& request) {
+    health.lanes(request);
+    const bool trusted = health.clock_trusted();
+    releaser.set_clock_trusted(trusted);
+    if (!trusted || std::exchange(clock_was_trusted, trusted)) {
+        clock_was_trusted = trusted;
+        return reply(id, envelope::Settled{});
+    }
+    ask_store(id, [id](records::Transaction& txn) -> Result<Answer> {
+        CLINIC_TRY(outbox::Outbox::unpark(txn, "clock"));
+        return Answer{.connection = id, .reply = envelope::Settled{}};
+    });
+}
+
+void EgressServer::State::handle(std::uint64_t id, const envelope::DeviceRequest&) {
+    reply(id, health.device());
+}
+
+void EgressServer::State::handle(std::uint64_t id, const envelope::DeviceAck& request) {
+    health.acknowledge_events(request.event);
+    reply(id, envelope::Settled{});
+}
+
+void EgressServer::State::take(Answer made) {
+    const auto* lease = std::get_if<envelope::Lease>(&made.reply);
+    if (made.blocked) health.raise("E1001", "critical");
+    const auto found = connections.find(made.connection);
+    if (found == connections.end()) {
+        if (lease != nullptr && lease->lease != 0) release(lease->lease);
+        return;
+    }
+    if (lease != nullptr && lease->lease != 0) found->second.leases.insert(lease->lease);
+    if (made.wait_instead && steady_clock::now() < made.wait_instead->until) {
+        found->second.waiting = made.wait_instead;
+        return;
+    }
+    reply(made.connection, made.reply);
+}
+
+void EgressServer::State::take_answers() {
+    std::vector<Answer> ready;
+    {
+        const std::lock_guard lock{mutex};
+        ready.swap(answers);
+    }
+    for (auto& one : ready) take(std::move(one));
+}
+
+void EgressServer::State::serve_waiting(bool something_due) {
+    const auto now = steady_clock::now();
+    for (auto& [id, connection] : connections) {
+        if (!connection.waiting || !(something_due || now >= connection.waiting->until)) continue;
+        ask_lease(id, *std::exchange(connection.waiting, std::nullopt));
+    }
+}
+
+void EgressServer::State::run(const std::stop_token& stop) {
+    std::array<epoll_event, 32> events{};
+    auto next_look = steady_clock::now() + idle_look;
+    while (!stop.stop_requested()) {
+        const int count =
+            epoll_wait(poll.get(), events.data(), static_cast<int>(events.size()), static_cast<int>(idle_look.count()));
+        for (int i = 0; i < count; ++i) {
+            const std::uint64_t mark = events[static_cast<std::size_t>(i)].data.u64;
+            if (mark == listener_mark)
+                accept_one();
+            else if (mark == wake_mark) {
+                std::uint64_t rung = 0;
+                [[maybe_unused]] const auto got = read(event.get(), &rung, sizeof rung);
+            } else if (connections.contains(mark)) {
+                // A peer that closed while its request is with the store shows as hang-up.
+                if (connections.at(mark).busy)
+                    close(mark);
+                else
+                    read_one(mark);
+            }
+        }
+        take_answers();
+        const bool looked = steady_clock::now() >= next_look;
+        if (looked) next_look = steady_clock::now() + idle_look;
+        serve_waiting(due.exchange(false) || looked);
+    }
+}
+
+EgressServer::EgressServer(base::UniqueFd listener, ServerOptions options, Gate& gate, records::Store& store,
+                           release::Releaser& releaser, health::Health& health)
+    : state_{std::make_unique<State>(std::move(listener), options, gate, store, releaser, health)} {}
+
+EgressServer::~EgressServer() {
+    if (state_->thread.joinable()) {
+        state_->thread.request_stop();
+        state_->ring();
+        state_->thread.join();
+    }
+    for (int left = state_->jobs; left != 0; left = state_->jobs) state_->jobs.wait(left);
+}
+
+Result<void> EgressServer::start() {
+    CLINIC_TRY(state_->store.write(
+        [](records::Transaction& txn) { return outbox::Outbox::release_leases(txn, std::nullopt); }));
+    state_->poll.reset(epoll_create1(EPOLL_CLOEXEC));
+    state_->event.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!state_->poll || !state_->event) return Error{Errc::system, "egress.sock cannot be watched", "", {}, errno};
+    CLINIC_TRY(state_->watch(state_->listener.get(), listener_mark));
+    CLINIC_TRY(state_->watch(state_->event.get(), wake_mark));
+    state_->thread = std::jthread{[this](const std::stop_token& stop) { state_->run(stop); }};
+    return {};
+}
+
+void EgressServer::wake() {
+    state_->due = true;
+    state_->ring();
+}
+
+} // namespace clinic::egress

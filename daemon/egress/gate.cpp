@@ -1,0 +1,120 @@
+#include "daemon/egress/gate.h"
+
+#include "daemon/audit/trail.h"
+#include "daemon/records/patients.h"
+#include "daemon/release/last_check.h"
+
+namespace clinic::egress {
+namespace {
+
+using envelope::Answer;
+using envelope::Attempt;
+using envelope::Field;
+using outbox::Ledger;
+using outbox::Links;
+using outbox::Outbox;
+
+Judged say(std::int64_t line, Answer answer, const char* code, bool blocked = false) {
+    return {.verdict = {.attempt = line, .answer = answer, .code = code}, .blocked = blocked};
+}
+
+void add(std::vector<std::string>& ids, std::string_view id) {
+    if (!id.empty()) ids.emplace_back(id);
+}
+
+// The ids that the store issued or recorded for this very lease.
+Result<release::Allowed> allowed_ids(records::Transaction& txn, std::int64_t lease, records::PatientId subject) {
+    const auto envelope = Outbox::envelope_of(txn, lease);
+    CLINIC_TRY(envelope);
+    const auto contacts = Links::contacts_of(txn, lease, subject);
+    CLINIC_TRY(contacts);
+    release::Allowed allowed;
+    for (const Field field : {Field::pid, Field::aid, Field::old}) add(allowed.ids, envelope->text(field));
+    for (const auto& contact : *contacts) add(allowed.ids, contact);
+    return allowed;
+}
+
+} // namespace
+
+Gate::Gate(GateOptions options, const records::Store& store, release::Releaser& releaser)
+    : options_{std::move(options)}, store_{store}, releaser_{releaser} {}
+
+Result<envelope::Lease> Gate::lease(records::Transaction& txn, envelope::Destination destination) {
+    const auto policy = releaser_.policy(txn);
+    CLINIC_TRY(policy);
+    auto lease = Outbox::lease(txn, destination, policy->unlinked == release::Unlinked::shell, options_.index_lag_ms);
+    CLINIC_TRY(lease);
+    return lease->has_value() ? std::move(**lease) : envelope::Lease{};
+}
+
+Result<Judged> Gate::judge(records::Transaction& txn, const Attempt& attempt) {
+    if (attempt.lease == 0) return judge_read(txn, attempt);
+    const auto subject = Outbox::patient_of(txn, attempt.lease);
+    if (!subject && subject.error().code == Errc::not_found) return say(0, Answer::no, "lease_unknown");
+    CLINIC_TRY(subject);
+    const auto because = releaser_.still_allowed(txn, attempt.lease);
+    CLINIC_TRY(because);
+    if (*because) return not_allowed(txn, attempt, *subject, **because);
+    const auto allowed = allowed_ids(txn, attempt.lease, *subject);
+    CLINIC_TRY(allowed);
+    if (const auto clean = release::last_check(store_.identifiers(), options_.rules, attempt, *allowed); !clean)
+        return caught(txn, attempt, *subject, clean.error());
+    CLINIC_TRY(audit::Trail::append(txn, {.actor = audit::Actor::egress,
+                                          .action = audit::Action::disclose,
+                                          .purpose = audit::Purpose::release,
+                                          .detail = envelope::name(attempt.route),
+                                          .subjects = {*subject}}));
+    const auto line = Ledger::open_line(txn, *subject, attempt, "open");
+    CLINIC_TRY(line);
+    return say(*line, Answer::go, "");
+}
+
+// The one request that serves no envelope: is the location there, is our token good, what time is it.
+Result<Judged> Gate::judge_read(records::Transaction& txn, const Attempt& attempt) {
+    if (attempt.route != envelope::Route::location_read) return say(0, Answer::no, "no_lease");
+    if (!envelope::check_request(options_.rules, attempt.route, attempt.path, attempt.body))
+        return say(0, Answer::no, "write_set");
+    const auto line = Ledger::open_line(txn, std::nullopt, attempt, "open");
+    CLINIC_TRY(line);
+    return say(*line, Answer::go, "");
+}
+
+Result<Judged> Gate::not_allowed(records::Transaction& txn, const Attempt& attempt, records::PatientId subject,
+                                 release::Because because) {
+    const auto line = Ledger::open_line(txn, subject, attempt, "held");
+    CLINIC_TRY(line);
+    if (because == release::Because::clock_untrusted) {
+        CLINIC_TRY(Outbox::park(txn, attempt.lease, "clock"));
+        return say(*line, Answer::hold, release::name(because));
+    }
+    CLINIC_TRY(Outbox::withdraw_lease(txn, attempt.lease, release::name(because)));
+    return say(*line, Answer::no, release::name(because));
+}
+
+Result<Judged> Gate::caught(records::Transaction& txn, const Attempt& attempt, records::PatientId subject,
+                            const Error& why) {
+    const bool identifier = why.code == Errc::conflict;
+    const auto line = Ledger::open_line(txn, subject, attempt, "blocked");
+    CLINIC_TRY(line);
+    CLINIC_TRY(audit::Trail::append(txn, {.actor = audit::Actor::egress,
+                                          .action = audit::Action::block,
+                                          .purpose = audit::Purpose::security,
+                                          .detail = identifier ? Literal{"identifier"} : Literal{"write_set"},
+                                          .subjects = {subject}}));
+    CLINIC_TRY(Outbox::kill(txn, attempt.lease, identifier ? "blocked" : "write_set"));
+    return say(*line, Answer::no, identifier ? "blocked" : "write_set", true);
+}
+
+Result<envelope::Settled> Gate::settle(records::Transaction& txn, const envelope::Settle& outcome) {
+    const auto subject = Outbox::patient_of(txn, outcome.lease);
+    const auto settled = Outbox::settle(txn, outcome);
+    CLINIC_TRY(settled);
+    if (!settled->known || outcome.contact.empty() || !subject) return *settled;
+    // A contact that was made for somebody who has been merged meanwhile: the survivor must hear of it.
+    const auto facts = records::patient_facts(txn, *subject);
+    CLINIC_TRY(facts);
+    if (facts->merged_into) CLINIC_TRY(releaser_.merged(txn, *facts->merged_into, *subject));
+    return *settled;
+}
+
+} // namespace clinic::egress

@@ -1,0 +1,46 @@
+// What clinicd answers on egress.sock: leases, verdicts before each byte, settlements. No socket here.
+//   Threads: the store's writer thread (all take its transaction).
+//   Source:  design, "From a message to GHL", steps 4 and 7; docs/egress.md.
+#pragma once
+
+#include <optional>
+
+#include "daemon/outbox/outbox.h"
+#include "daemon/records/store.h"
+#include "daemon/release/releaser.h"
+#include "sync/envelope/frame.h"
+
+namespace clinic::egress {
+
+struct GateOptions {
+    envelope::WriteRules rules;
+    int index_lag_ms = 60'000; // GHL's search index may hide a new contact this long
+};
+
+// A verdict, and whether a person must hear of it.
+struct Judged {
+    envelope::Verdict verdict;
+    bool blocked = false; // the last check found an identifier of the store
+};
+
+class Gate {
+public:
+    Gate(GateOptions options, const records::Store& store, release::Releaser& releaser);
+
+    Result<envelope::Lease> lease(records::Transaction& txn, envelope::Destination destination);
+    Result<Judged> judge(records::Transaction& txn, const envelope::Attempt& attempt);
+    Result<envelope::Settled> settle(records::Transaction& txn, const envelope::Settle& outcome);
+
+private:
+    Result<Judged> judge_read(records::Transaction& txn, const envelope::Attempt& attempt);
+    Result<Judged> not_allowed(records::Transaction& txn, const envelope::Attempt& attempt, records::PatientId subject,
+                               release::Because because);
+    Result<Judged> caught(records::Transaction& txn, const envelope::Attempt& attempt, records::PatientId subject,
+                          const Error& why);
+
+    GateOptions options_;
+    const records::Store& store_;
+    release::Releaser& releaser_;
+};
+
+} // namespace clinic::egress
