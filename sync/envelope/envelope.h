@@ -6,10 +6,12 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -86,6 +88,13 @@ inline constexpr std::array<const char*, 8> vocabulary{"new_patient", "returning
 
 enum class Field : std::uint8_t { mid, site, pid, aid, old, seq, stage, tags, channel, last, next, status, visit, when, scope, state, rev, reason };
 
+// What `put` takes by reference; anything else must be one of the by-value types exactly.
+template <class T>
+concept PassedByReference = std::same_as<std::remove_cvref_t<T>, Pseudonym> || std::same_as<std::remove_cvref_t<T>, std::vector<Word>>;
+
+// A site's random name, made once per clinic: "s_" and ten digits.
+std::string random_site();
+
 // Built by release alone; decoded and checked at every border it crosses.
 class MetadataEnvelope {
 public:
@@ -93,6 +102,7 @@ public:
 
     MetadataEnvelope& put(Field field, const Pseudonym& value);
     MetadataEnvelope& put(Field field, TimeBucket value);
+    MetadataEnvelope& put(Field field, Bucket value) { return put(field, TimeBucket{value}); }
     MetadataEnvelope& put(Field field, Stage value);
     MetadataEnvelope& put(Field field, Channel value);
     MetadataEnvelope& put(Field field, ApptStatus value);
@@ -100,11 +110,12 @@ public:
     MetadataEnvelope& put(Field field, Scope value);
     MetadataEnvelope& put(Field field, Grant value);
     MetadataEnvelope& put(Field field, Reason value);
-    MetadataEnvelope& put(Field field, const std::vector<Word>& words);    // at most 8
+    MetadataEnvelope& put(Field field, const std::vector<Word>& words);    // a set: kept sorted, each once; at most 8
     MetadataEnvelope& put_sequence(std::int64_t value);                    // 0..2^31-1
     MetadataEnvelope& put_revision(int value);                             // 1..9999
     MetadataEnvelope& put_site(std::string_view site);                     // ^s_[0-9A-HJKMNP-TV-Z]{10}$, else the check refuses
     template <class T>
+        requires(!PassedByReference<T>)
     MetadataEnvelope& put(Field, T&&) = delete;                            // bare numbers, text and Phi stop here
 
     Kind kind() const { return kind_; }
@@ -114,13 +125,15 @@ public:
     std::int64_t sequence() const;
 
     std::string encode() const;
-    // Closed schema of its kind: an unknown, missing, doubled or ill-formed field is a refusal.
+    // Closed schema of its kind: an unknown, missing, doubled or ill-formed field is a refusal, and so are bytes
+    // other than those that `encode` would write: there is one form, and no room to hide a bit in another.
     static Result<MetadataEnvelope> decode(std::string_view bytes);
     // What `encode` would write, without `mid` and `seq`: two envelopes with the same content say the same.
     std::string content() const;
 
 private:
     MetadataEnvelope& put_text(Field field, std::string value);
+    std::string written(bool with_numbering) const;
     Kind kind_;
     std::array<std::string, 18> values_{};
     std::vector<Word> tags_;

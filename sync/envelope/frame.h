@@ -117,6 +117,7 @@ struct Refused { std::string code; };     // out: the frame broke a rule; the co
 using Request = std::variant<LeaseRequest, Attempt, Settle, TimeState, DeviceRequest, DeviceAck>;
 using Reply = std::variant<Lease, Verdict, Settled, Device, Refused>;
 
+// Out there is one form: a reply other than `encode` would write it is refused. In, the order of keys and spaces are free.
 std::string encode(const Request& request);
 std::string encode(const Reply& reply);
 Result<Request> decode_request(std::string_view bytes);
@@ -130,6 +131,8 @@ struct WriteRules {
     struct Fields { std::string pid, stage, last, next, appt_status, appt_when; } fields;
 };
 const char* method(Route route);
+std::string tag_of(Word word, std::string_view prefix);    // recall_due → "ce-recall-due"
+bool is_contact_id(std::string_view text);                 // ^[A-Za-z0-9_-]{1,64}$, and no word of GHL's own paths
 Result<void> check_request(const WriteRules& rules, Route route, std::string_view path, std::string_view body);
 
 }  // namespace clinic::envelope

@@ -1,0 +1,271 @@
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "crypto/base/json.h"
+#include "sync/envelope/closed_object.h"
+#include "sync/envelope/frame.h"
+#include "sync/envelope/names.h"
+#include "sync/envelope/read_envelope.h"
+
+namespace clinic::envelope {
+namespace {
+
+constexpr int look_up_ms_max = 86'400'000;
+constexpr int tries_max = 1'000'000;
+constexpr int queue_max = 1'000'000;
+constexpr std::size_t feeds_max = 8;
+constexpr std::size_t events_max = 32;
+constexpr std::int64_t at_ms_max = 4'102'444'800'000; // the year 2100
+
+template <std::size_t N>
+bool is_one_of(std::string_view text, const std::array<const char*, N>& words) {
+    return std::ranges::find(words, text) != words.end();
+}
+
+bool is_mode(std::string_view text) {
+    return is_one_of(text, std::to_array({"running", "locked", "damaged", "full", "clock-untrusted", "restoring"}));
+}
+
+bool is_basis(std::string_view text) {
+    return is_one_of(text, std::to_array({"off", "deid", "authorized", "baa", "consumer_consent"}));
+}
+
+bool is_severity(std::string_view text) {
+    return is_one_of(text, std::to_array({"info", "warn", "error", "critical"}));
+}
+
+bool is_feed(std::string_view text) {
+    return !text.empty() && text.size() <= 8 && only(text, "", false, true, false);
+}
+
+bool is_event_code(std::string_view text) {
+    return text.size() == 5 && text[0] == 'E' && only(text.substr(1), "", false, false, true);
+}
+
+// Three numbers with dots, and nothing behind them: room for a version, not for text.
+bool is_version(std::string_view text) {
+    int dots = 0;
+    bool digit_before = false;
+    for (const char c : text) {
+        const bool digit = c >= '0' && c <= '9';
+        if (!digit && !(c == '.' && digit_before)) return false;
+        dots += digit ? 0 : 1;
+        digit_before = digit;
+    }
+    return dots == 2 && digit_before && text.size() <= 14;
+}
+
+bool is_contact_or_empty(std::string_view text) {
+    return text.empty() || is_contact_id(text);
+}
+
+ObjectWriter frame(const char* name) {
+    ObjectWriter writer;
+    writer.integer("v", 1).text("frame", name);
+    return writer;
+}
+
+std::string write(const Lease& lease) {
+    ObjectWriter writer = frame("lease");
+    writer.integer("lease", lease.lease);
+    if (!lease.envelope) return writer.str();
+    writer.written("envelope", lease.envelope->encode())
+        .text("contact", lease.contact)
+        .text("old_contact", lease.old_contact)
+        .boolean("create", lease.create)
+        .boolean("look_up_first", lease.look_up_first)
+        .integer("not_before_look_up_ms", lease.not_before_look_up_ms);
+    if (lease.prior_tags) {
+        std::vector<std::string> words;
+        for (const Word word : *lease.prior_tags) words.push_back(quoted(word.text()));
+        writer.list("prior_tags", words);
+    }
+    return writer.integer("tries", lease.tries).str();
+}
+
+std::vector<Word> read_words(ObjectReader& reader, const char* key) {
+    std::vector<Word> words;
+    for (const std::string& text : reader.texts(key, vocabulary.size())) {
+        const auto word = Word::parse(text);
+        if (!word)
+            reader.refuse("a tag is not of the approved vocabulary");
+        else
+            words.push_back(*word);
+    }
+    return words;
+}
+
+Lease read_lease(ObjectReader& reader) {
+    Lease lease;
+    lease.lease = reader.integer("lease", 0, integer_max);
+    if (lease.lease == 0) return lease;
+    reader.object("envelope", [&](ObjectReader& inner) { lease.envelope = read_envelope(inner); });
+    lease.contact = reader.text("contact", is_contact_or_empty);
+    lease.old_contact = reader.text("old_contact", is_contact_or_empty);
+    lease.create = reader.boolean("create");
+    lease.look_up_first = reader.boolean("look_up_first");
+    lease.not_before_look_up_ms = reader.small("not_before_look_up_ms", 0, look_up_ms_max);
+    if (reader.has("prior_tags")) lease.prior_tags = read_words(reader, "prior_tags");
+    lease.tries = reader.small("tries", 0, tries_max);
+    const bool merge = lease.envelope && lease.envelope->kind() == Kind::contact_merge;
+    reader.require(lease.contact.empty() || !lease.create, "a contact to create where there is one");
+    reader.require(lease.old_contact.empty() || merge, "an old contact without a merge");
+    return lease;
+}
+
+std::string write(const Verdict& verdict) {
+    return frame("verdict")
+        .integer("attempt", verdict.attempt)
+        .text("answer", name_of(verdict.answer))
+        .text("code", verdict.code)
+        .str();
+}
+
+Verdict read_verdict(ObjectReader& reader) {
+    Verdict verdict{.attempt = reader.integer("attempt", 0, integer_max),
+                    .answer = reader.choice<Answer>("answer"),
+                    .code = reader.text("code", is_code)};
+    reader.require(verdict.answer != Answer::go || verdict.attempt > 0, "a go without a line in the ledger");
+    return verdict;
+}
+
+std::string write(const Settled& settled) {
+    return frame("settled").boolean("known", settled.known).str();
+}
+
+Settled read_settled(ObjectReader& reader) {
+    return {.known = reader.boolean("known")};
+}
+
+std::string write(const Device::Feed& feed) {
+    return ObjectWriter{}
+        .text("feed", feed.feed)
+        .integer("received", feed.received)
+        .integer("stored", feed.stored)
+        .integer("quarantined", feed.quarantined)
+        .integer("refused", feed.refused)
+        .integer("duplicate", feed.duplicate)
+        .integer("silent_s", feed.silent_s)
+        .str();
+}
+
+Device::Feed read_feed(ObjectReader& reader) {
+    return {.feed = reader.text("feed", is_feed),
+            .received = reader.integer("received", 0, integer_max),
+            .stored = reader.integer("stored", 0, integer_max),
+            .quarantined = reader.integer("quarantined", 0, integer_max),
+            .refused = reader.integer("refused", 0, integer_max),
+            .duplicate = reader.integer("duplicate", 0, integer_max),
+            .silent_s = reader.integer("silent_s", -1, integer_max)};
+}
+
+std::string write(const Device::Event& event) {
+    return ObjectWriter{}
+        .integer("number", event.number)
+        .text("code", event.code)
+        .text("severity", event.severity)
+        .integer("at_ms", event.at_ms)
+        .str();
+}
+
+Device::Event read_event(ObjectReader& reader) {
+    return {.number = reader.integer("number", 1, integer_max),
+            .code = reader.text("code", is_event_code),
+            .severity = reader.text("severity", is_severity),
+            .at_ms = reader.integer("at_ms", 0, at_ms_max)};
+}
+
+std::string write(const Device& device) {
+    std::vector<std::string> feeds, events;
+    for (const Device::Feed& feed : device.feeds) feeds.push_back(write(feed));
+    for (const Device::Event& event : device.events) events.push_back(write(event));
+    return frame("device")
+        .text("mode", device.mode)
+        .integer("uptime_s", device.uptime_s)
+        .text("version", device.version)
+        .integer("queue", device.queue)
+        .integer("oldest_s", device.oldest_s)
+        .integer("dead", device.dead)
+        .integer("disk_free_percent", device.disk_free_percent)
+        .boolean("clock_trusted", device.clock_trusted)
+        .boolean("chain_ok", device.chain_ok)
+        .boolean("contained", device.contained)
+        .text("basis", device.basis)
+        .list("feeds", feeds)
+        .list("events", events)
+        .str();
+}
+
+void check_lists(ObjectReader& reader, const Device& device) {
+    std::set<std::string> names;
+    for (const Device::Feed& feed : device.feeds) names.insert(feed.feed);
+    reader.require(names.size() == device.feeds.size(), "a feed twice");
+    std::int64_t before = 0;
+    for (const Device::Event& event : device.events) {
+        reader.require(event.number > before, "events out of order");
+        before = event.number;
+    }
+}
+
+Device read_device(ObjectReader& reader) {
+    Device device;
+    device.mode = reader.text("mode", is_mode);
+    device.uptime_s = reader.integer("uptime_s", 0, integer_max);
+    device.version = reader.text("version", is_version);
+    device.queue = reader.small("queue", 0, queue_max);
+    device.oldest_s = reader.integer("oldest_s", 0, integer_max);
+    device.dead = reader.small("dead", 0, queue_max);
+    device.disk_free_percent = reader.small("disk_free_percent", 0, 100);
+    reader.require(device.disk_free_percent % 5 == 0, "the free space in steps other than 5");
+    device.clock_trusted = reader.boolean("clock_trusted");
+    device.chain_ok = reader.boolean("chain_ok");
+    device.contained = reader.boolean("contained");
+    device.basis = reader.text("basis", is_basis);
+    reader.objects("feeds", feeds_max, [&](ObjectReader& feed) { device.feeds.push_back(read_feed(feed)); });
+    reader.objects("events", events_max, [&](ObjectReader& event) { device.events.push_back(read_event(event)); });
+    check_lists(reader, device);
+    return device;
+}
+
+std::string write(const Refused& refused) {
+    return frame("refused").text("code", refused.code).str();
+}
+
+Refused read_refused(ObjectReader& reader) {
+    return {.code = reader.text("code", is_code)};
+}
+
+bool is_any(std::string_view) {
+    return true;
+}
+
+Reply read_reply(ObjectReader& reader) {
+    reader.integer("v", 1, 1);
+    const std::string frame = reader.text("frame", is_any);
+    if (frame == "lease") return read_lease(reader);
+    if (frame == "verdict") return read_verdict(reader);
+    if (frame == "settled") return read_settled(reader);
+    if (frame == "device") return read_device(reader);
+    reader.require(frame == "refused", "the frame is not a reply that is known");
+    return read_refused(reader);
+}
+
+} // namespace
+
+std::string encode(const Reply& reply) {
+    return std::visit([](const auto& one) { return write(one); }, reply);
+}
+
+Result<Reply> decode_reply(std::string_view bytes) {
+    auto parsed = base::parse_json(bytes, frame_bytes_max, 3);
+    if (!parsed) return Error{Errc::refused, parsed.error().what};
+    ObjectReader reader{*parsed};
+    Reply reply = read_reply(reader);
+    CLINIC_TRY(reader.done());
+    if (encode(reply) != bytes) return Error{Errc::refused, "the frame is not in its one written form"};
+    return reply;
+}
+
+} // namespace clinic::envelope

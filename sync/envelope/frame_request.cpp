@@ -1,0 +1,178 @@
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "crypto/base/json.h"
+#include "sync/envelope/closed_object.h"
+#include "sync/envelope/frame.h"
+#include "sync/envelope/names.h"
+
+namespace clinic::envelope {
+namespace {
+
+constexpr int wait_ms_max = 20'000;
+constexpr int retry_after_ms_max = 86'400'000;
+constexpr std::size_t path_bytes_max = 256;
+constexpr std::size_t steps_max = 16;
+constexpr std::int64_t clock_offset_s_max = 4'000'000'000;
+
+bool is_path(std::string_view text) {
+    return text.size() <= path_bytes_max && text.starts_with('/') && only(text, "/_-", true, true, true);
+}
+
+bool is_body(std::string_view text) {
+    return text.size() <= attempt_body_bytes_max;
+}
+
+bool is_contact_or_empty(std::string_view text) {
+    return text.empty() || is_contact_id(text);
+}
+
+ObjectWriter frame(const char* name) {
+    ObjectWriter writer;
+    writer.integer("v", 1).text("frame", name);
+    return writer;
+}
+
+std::string write(const LeaseRequest& request) {
+    return frame("lease").text("destination", name(request.destination)).integer("wait_ms", request.wait_ms).str();
+}
+
+LeaseRequest read_lease(ObjectReader& reader) {
+    return {.destination = reader.choice<Destination>("destination"),
+            .wait_ms = reader.small("wait_ms", 0, wait_ms_max)};
+}
+
+std::string write(const Attempt& attempt) {
+    return frame("attempt")
+        .integer("lease", attempt.lease)
+        .text("route", name(attempt.route))
+        .text("path", attempt.path)
+        .text("body", attempt.body)
+        .str();
+}
+
+Attempt read_attempt(ObjectReader& reader) {
+    Attempt attempt{.lease = reader.integer("lease", 0, integer_max),
+                    .route = reader.choice<Route>("route"),
+                    .path = reader.text("path", is_path),
+                    .body = reader.text("body", is_body)};
+    const bool serves_one = attempt.lease > 0;
+    reader.require(serves_one != (attempt.route == Route::location_read), "only location_read serves no lease");
+    return attempt;
+}
+
+std::string write(const StepOutcome& step) {
+    return ObjectWriter{}
+        .integer("attempt", step.attempt)
+        .text("result", name_of(step.result))
+        .integer("status", step.status)
+        .str();
+}
+
+StepOutcome read_step(ObjectReader& reader) {
+    StepOutcome step{.attempt = reader.integer("attempt", 1, integer_max),
+                     .result = reader.choice<StepOutcome::Result>("result"),
+                     .status = reader.small("status", 0, 599)};
+    const bool answered = step.result == StepOutcome::Result::answered;
+    reader.require(answered ? step.status >= 100 : step.status == 0, "a status stands with an answer alone");
+    return step;
+}
+
+std::string write(const Settle& settle) {
+    std::vector<std::string> steps;
+    for (const StepOutcome& step : settle.steps) steps.push_back(write(step));
+    return frame("settle")
+        .integer("lease", settle.lease)
+        .text("outcome", name_of(settle.outcome))
+        .text("code", settle.code)
+        .integer("retry_after_ms", settle.retry_after_ms)
+        .boolean("counts_against", settle.counts_against)
+        .text("contact", settle.contact)
+        .list("steps", steps)
+        .str();
+}
+
+Settle read_settle(ObjectReader& reader) {
+    Settle settle{.lease = reader.integer("lease", 0, integer_max),
+                  .outcome = reader.choice<Outcome>("outcome"),
+                  .code = reader.text("code", is_code),
+                  .retry_after_ms = reader.small("retry_after_ms", 0, retry_after_ms_max),
+                  .counts_against = reader.boolean("counts_against"),
+                  .contact = reader.text("contact", is_contact_or_empty)};
+    reader.objects("steps", steps_max, [&](ObjectReader& step) { settle.steps.push_back(read_step(step)); });
+    std::set<std::int64_t> attempts;
+    for (const StepOutcome& step : settle.steps) attempts.insert(step.attempt);
+    reader.require(attempts.size() == settle.steps.size(), "an attempt twice in one settle");
+    reader.require(settle.outcome == Outcome::retry || settle.retry_after_ms == 0, "a time to retry without a retry");
+    reader.require(settle.outcome != Outcome::delivered || !settle.counts_against, "a delivery that counts against");
+    reader.require(settle.lease > 0 || settle.contact.empty(), "a contact without a lease");
+    return settle;
+}
+
+std::string write(const TimeState& state) {
+    ObjectWriter writer = frame("time_state");
+    writer.boolean("kernel_synchronised", state.kernel_synchronised);
+    if (state.https_offset_s) writer.integer("https_offset_s", *state.https_offset_s);
+    return writer.text("crm", name_of(state.crm))
+        .text("crm_code", state.crm_code)
+        .text("mqtt", name_of(state.mqtt))
+        .text("mqtt_code", state.mqtt_code)
+        .str();
+}
+
+TimeState read_time_state(ObjectReader& reader) {
+    TimeState state;
+    state.kernel_synchronised = reader.boolean("kernel_synchronised");
+    if (reader.has("https_offset_s"))
+        state.https_offset_s = reader.integer("https_offset_s", -clock_offset_s_max, clock_offset_s_max);
+    state.crm = reader.choice<LaneState>("crm");
+    state.crm_code = reader.text("crm_code", is_code);
+    state.mqtt = reader.choice<LaneState>("mqtt");
+    state.mqtt_code = reader.text("mqtt_code", is_code);
+    return state;
+}
+
+std::string write(const DeviceRequest&) {
+    return frame("device").str();
+}
+
+std::string write(const DeviceAck& ack) {
+    return frame("device_ack").integer("event", ack.event).str();
+}
+
+DeviceAck read_device_ack(ObjectReader& reader) {
+    return {.event = reader.integer("event", 0, integer_max)};
+}
+
+bool is_any(std::string_view) {
+    return true;
+}
+
+Request read_request(ObjectReader& reader) {
+    reader.integer("v", 1, 1);
+    const std::string frame = reader.text("frame", is_any);
+    if (frame == "lease") return read_lease(reader);
+    if (frame == "attempt") return read_attempt(reader);
+    if (frame == "settle") return read_settle(reader);
+    if (frame == "time_state") return read_time_state(reader);
+    if (frame == "device_ack") return read_device_ack(reader);
+    reader.require(frame == "device", "the frame is not a request that is known");
+    return DeviceRequest{};
+}
+
+} // namespace
+
+std::string encode(const Request& request) {
+    return std::visit([](const auto& one) { return write(one); }, request);
+}
+
+Result<Request> decode_request(std::string_view bytes) {
+    auto parsed = base::parse_json(bytes, frame_bytes_max, 3);
+    if (!parsed) return Error{Errc::refused, parsed.error().what};
+    ObjectReader reader{*parsed};
+    Request request = read_request(reader);
+    CLINIC_TRY(reader.done());
+    return request;
+}
+
+} // namespace clinic::envelope

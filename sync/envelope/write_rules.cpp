@@ -1,0 +1,167 @@
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "crypto/base/json.h"
+#include "sync/envelope/closed_object.h"
+#include "sync/envelope/frame.h"
+#include "sync/envelope/names.h"
+
+namespace clinic::envelope {
+namespace {
+
+constexpr std::string_view contacts = "/contacts/";
+constexpr std::string_view tags_end = "/tags";
+constexpr std::size_t fields_max = 6;
+constexpr int search_page_max = 10;
+
+bool is_pid(std::string_view text) {
+    return is_pseudonym(text, 'p');
+}
+
+bool is_time(std::string_view text) {
+    return TimeBucket::parse(text).has_value();
+}
+
+template <class Enum>
+bool is_word_or_none(std::string_view text) {
+    return text == "none" || value_of<Enum>(text).has_value();
+}
+
+// The rule for the value of a configured field; null for an id that is none of ours.
+TextRule rule_of(const WriteRules& rules, std::string_view id) {
+    const auto& fields = rules.fields;
+    if (id.empty()) return nullptr;
+    if (id == fields.pid) return is_pid;
+    if (id == fields.stage) return is_word_or_none<Stage>;
+    if (id == fields.appt_status) return is_word_or_none<ApptStatus>;
+    if (id == fields.last || id == fields.next || id == fields.appt_when) return is_time;
+    return nullptr;
+}
+
+bool is_any(std::string_view) {
+    return true;
+}
+
+// `customFields`: each a configured id once, with a value of its list. Answers the marker, or empty.
+std::string read_fields(ObjectReader& body, const WriteRules& rules) {
+    std::string marker;
+    std::set<std::string> ids;
+    body.objects("customFields", fields_max, [&](ObjectReader& field) {
+        const std::string id = field.text("id", is_any);
+        const TextRule rule = rule_of(rules, id);
+        field.require(rule != nullptr, "a custom field is not one of the configured ones");
+        const std::string value = field.text("field_value", rule != nullptr ? rule : is_any);
+        field.require(ids.insert(id).second, "a custom field twice");
+        if (id == rules.fields.pid) marker = value;
+    });
+    body.require(!ids.empty(), "no custom field");
+    return marker;
+}
+
+std::size_t read_tags(ObjectReader& body, const WriteRules& rules) {
+    std::set<std::string> seen;
+    for (const std::string& tag : body.texts("tags", vocabulary.size())) {
+        const bool ours = std::ranges::any_of(
+            vocabulary, [&](const char* word) { return tag_of(*Word::parse(word), rules.tag_prefix) == tag; });
+        body.require(ours, "a tag is not of the approved vocabulary");
+        body.require(seen.insert(tag).second, "a tag twice");
+    }
+    return seen.size();
+}
+
+void check_create(ObjectReader& body, const WriteRules& rules) {
+    body.exactly("locationId", rules.location);
+    const std::string first_name = body.text("firstName", is_pid);
+    body.exactly("source", "clinic-edge");
+    body.require(body.boolean("dnd"), "a shell without do-not-disturb");
+    if (body.has("tags")) read_tags(body, rules);
+    body.require(read_fields(body, rules) == first_name, "a shell whose marker is not its name");
+}
+
+void check_search(ObjectReader& body, const WriteRules& rules) {
+    body.exactly("locationId", rules.location);
+    body.integer("page", 1, 1);
+    body.integer("pageLimit", 1, search_page_max);
+    int filters = 0;
+    body.objects("filters", 1, [&](ObjectReader& filter) {
+        ++filters;
+        filter.require(!rules.fields.pid.empty(), "no field for the marker is configured");
+        filter.exactly("field", "customFields." + rules.fields.pid);
+        filter.exactly("operator", "eq");
+        filter.text("value", is_pid);
+    });
+    body.require(filters == 1, "a search without its filter");
+}
+
+// Printable, no space, no escape: nothing of ours needs one, and nothing can hide in one.
+bool is_plain(std::string_view body) {
+    return std::ranges::all_of(body, [](char c) { return c > ' ' && c < 0x7F && c != '\\'; });
+}
+
+bool path_holds(const WriteRules& rules, Route route, std::string_view path) {
+    switch (route) {
+    case Route::location_read: return is_contact_id(rules.location) && path == "/locations/" + rules.location;
+    case Route::contact_create: return path == contacts;
+    case Route::contact_search: return path == "/contacts/search";
+    case Route::contact_fields: return path.starts_with(contacts) && is_contact_id(path.substr(contacts.size()));
+    case Route::tags_add:
+    case Route::tags_remove:
+        return path.starts_with(contacts) && path.ends_with(tags_end) &&
+               path.size() > contacts.size() + tags_end.size() &&
+               is_contact_id(path.substr(contacts.size(), path.size() - contacts.size() - tags_end.size()));
+    }
+    return false;
+}
+
+void check_body(ObjectReader& body, const WriteRules& rules, Route route) {
+    switch (route) {
+    case Route::contact_create: return check_create(body, rules);
+    case Route::contact_search: return check_search(body, rules);
+    case Route::contact_fields: read_fields(body, rules); break;
+    case Route::tags_add:
+    case Route::tags_remove: body.require(read_tags(body, rules) > 0, "no tag"); break;
+    case Route::location_read: body.refuse("a read has no body"); break;
+    }
+}
+
+} // namespace
+
+const char* method(Route route) {
+    switch (route) {
+    case Route::location_read: return "GET";
+    case Route::contact_fields: return "PUT";
+    case Route::tags_remove: return "DELETE";
+    case Route::contact_create:
+    case Route::contact_search:
+    case Route::tags_add: return "POST";
+    }
+    return "";
+}
+
+std::string tag_of(Word word, std::string_view prefix) {
+    std::string tag{word.text()};
+    std::ranges::replace(tag, '_', '-');
+    return std::string{prefix} + tag;
+}
+
+bool is_contact_id(std::string_view text) {
+    static constexpr auto words = std::to_array<std::string_view>({"search", "upsert", "bulk", "lookup", "business"});
+    return !text.empty() && text.size() <= 64 && only(text, "_-", true, true, true) &&
+           std::ranges::find(words, text) == words.end();
+}
+
+Result<void> check_request(const WriteRules& rules, Route route, std::string_view path, std::string_view body) {
+    if (!path_holds(rules, route, path)) return Error{Errc::refused, "the path is not one of the write set"};
+    if (route == Route::location_read)
+        return body.empty() ? Result<void>{} : Error{Errc::refused, "a read has no body"};
+    if (!is_plain(body)) return Error{Errc::refused, "the body holds a space, an escape or more than ASCII"};
+    const auto parsed = base::parse_json(body, attempt_body_bytes_max, 3);
+    if (!parsed) return Error{Errc::refused, parsed.error().what};
+    ObjectReader reader{*parsed};
+    check_body(reader, rules, route);
+    return reader.done();
+}
+
+} // namespace clinic::envelope
