@@ -1,0 +1,58 @@
+// control.sock: where clinicctl speaks to clinicd. Who asks is known by peer credentials; a command is a function.
+//   Bounds:   4 questions at a time, the parts' bounds of wire.h.
+//   Threads:  four of its own; a handler runs on one of them.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "crypto/base/owned.h"
+#include "crypto/base/result.h"
+
+namespace clinic::control {
+
+struct Question {
+    const nlohmann::json& args;
+    std::string body; // empty where the command takes none
+    uid_t asker;
+};
+
+// `exit` is clinicctl's exit status: 0 done, 1 needs a look, 2 not done.
+struct Answer {
+    int exit = 0;
+    std::shared_ptr<nlohmann::json> data;
+};
+
+struct Command {
+    bool takes_body = false;
+    std::function<Result<Answer>(const Question&)> run;
+};
+
+using Commands = std::map<std::string, Command, std::less<>>;
+
+class ControlServer {
+public:
+    // `operators`: the users that may ask. Others are answered `unauthorized`.
+    ControlServer(base::UniqueFd listener, std::vector<uid_t> operators, Commands commands);
+    ~ControlServer();
+    Result<void> start();
+
+private:
+    void serve(const std::stop_token& stop);
+    void converse(int socket);
+    std::string answer(int socket);
+
+    base::UniqueFd listener_, stopping_;
+    std::vector<uid_t> operators_;
+    Commands commands_;
+    std::vector<std::jthread> threads_; // last: joined first
+};
+
+} // namespace clinic::control

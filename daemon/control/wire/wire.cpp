@@ -1,0 +1,86 @@
+#include "daemon/control/wire/wire.h"
+
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+namespace clinic::control {
+namespace {
+
+constexpr std::size_t body_part_bytes = 65'536;
+
+Result<void> send_all(int socket, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const ssize_t put = send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (put < 0 && errno == EINTR) continue;
+        if (put <= 0)
+            return Error{
+                errno == EAGAIN ? Errc::timeout : Errc::offline, "the other side does not listen", "", {}, errno};
+        bytes.remove_prefix(static_cast<std::size_t>(put));
+    }
+    return {};
+}
+
+Result<void> receive_all(int socket, char* into, std::size_t size) {
+    while (size > 0) {
+        const ssize_t got = recv(socket, into, size, 0);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0)
+            return Error{
+                errno == EAGAIN ? Errc::timeout : Errc::offline, "the other side does not answer", "", {}, errno};
+        if (got == 0) return Error{Errc::offline, "the other side hung up"};
+        into += got;
+        size -= static_cast<std::size_t>(got);
+    }
+    return {};
+}
+
+} // namespace
+
+void set_patience(int socket) {
+    const timeval patience{silence_seconds_max, 0};
+    setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+}
+
+Result<void> send_part(int socket, std::string_view bytes) {
+    const auto size = static_cast<std::uint32_t>(bytes.size());
+    const std::array<char, 4> head{static_cast<char>(size >> 24), static_cast<char>(size >> 16),
+                                   static_cast<char>(size >> 8), static_cast<char>(size)};
+    CLINIC_TRY(send_all(socket, {head.data(), head.size()}));
+    return send_all(socket, bytes);
+}
+
+Result<std::string> receive_part(int socket, std::size_t bytes_max) {
+    std::array<char, 4> head{};
+    CLINIC_TRY(receive_all(socket, head.data(), head.size()));
+    std::size_t size = 0;
+    for (const char byte : head) size = size << 8 | static_cast<unsigned char>(byte);
+    if (size > bytes_max) return Error{Errc::full, "a part is longer than its bound"};
+    std::string part(size, '\0');
+    CLINIC_TRY(receive_all(socket, part.data(), size));
+    return part;
+}
+
+Result<void> send_body(int socket, std::string_view body) {
+    for (std::size_t from = 0; from < body.size(); from += body_part_bytes)
+        CLINIC_TRY(send_part(socket, body.substr(from, body_part_bytes)));
+    return send_part(socket, {});
+}
+
+Result<std::string> receive_body(int socket, std::size_t bytes_max) {
+    std::string body;
+    for (;;) {
+        const auto part = receive_part(socket, body_part_bytes);
+        CLINIC_TRY(part);
+        if (part->empty()) return body;
+        if (body.size() + part->size() > bytes_max)
+            return Error{Errc::full, "the file is longer than 64 MiB", "split it"};
+        body += *part;
+    }
+}
+
+} // namespace clinic::control

@@ -1,0 +1,28 @@
+// How clinicctl and clinicd speak on control.sock: length-prefixed parts, a question and an answer a connection.
+//   Form:    4 bytes big-endian length, then that many bytes. The first part of a question is JSON
+//            {"v":1,"command":NAME,"args":{…}}; a body follows in parts of at most 64 KiB, ended by an empty one.
+//            The answer is one part of JSON: {"v":1,"ok":true,"exit":N,"data":…} or
+//            {"v":1,"ok":false,"exit":N,"error":{…}}.
+//   Errors:  offline (the other side went away), full (longer than its bound), timeout.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "crypto/base/result.h"
+
+namespace clinic::control {
+
+inline constexpr std::size_t question_bytes_max = 65'536;
+inline constexpr std::size_t body_bytes_max = 64 * 1'048'576;
+inline constexpr std::size_t answer_bytes_max = 16 * 1'048'576;
+inline constexpr int silence_seconds_max = 30; // between two parts, by SO_RCVTIMEO and SO_SNDTIMEO
+
+Result<void> send_part(int socket, std::string_view bytes);
+Result<std::string> receive_part(int socket, std::size_t bytes_max);
+Result<void> send_body(int socket, std::string_view body);
+Result<std::string> receive_body(int socket, std::size_t bytes_max);
+void set_patience(int socket);
+
+} // namespace clinic::control
