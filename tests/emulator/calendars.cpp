@@ -1,0 +1,110 @@
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "tests/emulator/handlers.h"
+#include "tests/emulator/shape.h"
+
+namespace clinic::emulator {
+namespace {
+
+constexpr std::array<const char*, 6> states{"new", "confirmed", "cancelled", "showed", "noshow", "invalid"};
+constexpr std::array<const char*, 7> meetings{"custom", "zoom", "gmeet", "phone", "address", "ms_teams", "google"};
+
+// An update takes all of these; a create takes the two below as well, and needs three of the first.
+constexpr std::array<Property, 15> update_shape{{{"title", Type::text},
+                                                 {"meetingLocationType", Type::text, false, meetings},
+                                                 {"meetingLocationId", Type::text},
+                                                 {"overrideLocationConfig", Type::flag},
+                                                 {"appointmentStatus", Type::text, false, states},
+                                                 {"assignedUserId", Type::text},
+                                                 {"description", Type::text},
+                                                 {"address", Type::text},
+                                                 {"ignoreDateRange", Type::flag},
+                                                 {"toNotify", Type::flag},
+                                                 {"ignoreFreeSlotValidation", Type::flag},
+                                                 {"rrule", Type::text},
+                                                 {"calendarId", Type::text},
+                                                 {"startTime", Type::text},
+                                                 {"endTime", Type::text}}};
+
+std::vector<Property> shape_of_create() {
+    std::vector<Property> shape{update_shape.begin(), update_shape.end()};
+    for (Property& property : shape) {
+        const std::string_view name = property.name;
+        property.required = name == "calendarId" || name == "startTime";
+    }
+    shape.push_back({"locationId", Type::text, true});
+    shape.push_back({"contactId", Type::text, true});
+    return shape;
+}
+
+Answer no_appointment(const std::string& id) {
+    return refusal(400, "Appointment with id " + id + " not found");
+}
+
+// Create and update answer without dates.
+Answer flat(Json appointment) {
+    appointment.erase("dateAdded");
+    appointment.erase("dateUpdated");
+    return json_answer(200, appointment);
+}
+
+bool overlaps(const World& world, const Json& appointment) {
+    const auto all = world.all(Kind::appointment);
+    return std::any_of(all.begin(), all.end(), [&](const Json* other) {
+        return (*other)["id"] != appointment["id"] && (*other)["startTime"] == appointment["startTime"] &&
+               (*other)["appointmentStatus"] != "cancelled";
+    });
+}
+
+std::optional<Answer> apply(const World& world, const Json& body, Json& appointment) {
+    if (body.contains("calendarId") && body["calendarId"] != calendar_id) return refusal(400, "Calendar not found");
+    for (const char* key : {"title", "appointmentStatus", "assignedUserId", "address", "calendarId", "startTime",
+                            "endTime", "locationId", "contactId", "meetingLocationType", "rrule"})
+        if (body.contains(key)) appointment[key] = body[key];
+    const bool moves = body.contains("startTime") && !body.value("ignoreFreeSlotValidation", false);
+    if (moves && overlaps(world, appointment))
+        return refusal(400, "The slot you have selected is no longer available.");
+    return std::nullopt;
+}
+
+} // namespace
+
+Answer create_appointment(World& world, const Call& call) {
+    if (const auto faults = complaints(call.body, shape_of_create()); !faults.empty()) return unprocessable(faults);
+    if (auto refused = wrong_location(world, call.body["locationId"].get_ref<const std::string&>())) return *refused;
+    const std::string contact_id = call.body["contactId"];
+    const Json* contact = world.find(Kind::contact, contact_id);
+    if (contact == nullptr) return no_contact(contact_id);
+    // Without a title the calendar's template fills in the contact's name.
+    Json appointment{{"id", random_id()},    {"title", full_name(*contact)}, {"appointmentStatus", "confirmed"},
+                     {"isRecurring", false}, {"dateAdded", world.now_iso()}, {"dateUpdated", world.now_iso()}};
+    if (auto refused = apply(world, call.body, appointment)) return *refused;
+    world.put(Kind::appointment, appointment, 0);
+    return flat(appointment);
+}
+
+Answer get_appointment(World& world, const Call& call) {
+    const Json* found = world.find(Kind::appointment, call.ids[0]);
+    if (found == nullptr) return no_appointment(call.ids[0]);
+    Json event = *found;
+    event["groupId"] = "";
+    event["users"] = Json::array();
+    if (!event.contains("assignedUserId")) event["assignedUserId"] = "";
+    if (!event.contains("endTime")) event["endTime"] = event["startTime"];
+    return json_answer(200, {{"event", event}, {"traceId", random_id(24)}});
+}
+
+Answer update_appointment(World& world, const Call& call) {
+    if (const auto faults = complaints(call.body, update_shape); !faults.empty()) return unprocessable(faults);
+    const Json* found = world.find(Kind::appointment, call.ids[0]);
+    if (found == nullptr) return no_appointment(call.ids[0]);
+    Json appointment = *found;
+    appointment["dateUpdated"] = world.now_iso();
+    if (auto refused = apply(world, call.body, appointment)) return *refused;
+    world.put(Kind::appointment, appointment, 0);
+    return flat(appointment);
+}
+
+} // namespace clinic::emulator

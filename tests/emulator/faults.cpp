@@ -1,0 +1,73 @@
+#include "tests/emulator/faults.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace clinic::emulator {
+namespace {
+
+constexpr std::array<std::pair<const char*, Fault>, 7> names{{
+    {"timeout-after-effect", Fault::timeout_after_effect},
+    {"422-but-created", Fault::created_422},
+    {"5xx", Fault::server_error},
+    {"slow", Fault::slow},
+    {"html-body", Fault::html_body},
+    {"token-expired", Fault::token_expired},
+    {"rate-limited", Fault::rate_limited},
+}};
+
+bool fits(Fault fault, bool is_write) {
+    return is_write || (fault != Fault::timeout_after_effect && fault != Fault::created_422);
+}
+
+} // namespace
+
+std::optional<Fault> fault_named(std::string_view text) {
+    for (const auto& [name, fault] : names)
+        if (text == name) return fault;
+    return std::nullopt;
+}
+
+const char* name(Fault fault) {
+    return std::find_if(names.begin(), names.end(), [&](const auto& pair) { return pair.second == fault; })->first;
+}
+
+std::optional<Fault> Faults::take(bool is_write) {
+    const auto at =
+        std::find_if(queue_.begin(), queue_.end(), [&](const Entry& one) { return fits(one.fault, is_write); });
+    if (at == queue_.end()) return std::nullopt;
+    const Fault fault = at->fault;
+    if (--at->count == 0) queue_.erase(at);
+    return fault;
+}
+
+int Faults::waiting() const {
+    int sum = 0;
+    for (const Entry& entry : queue_) sum += entry.count;
+    return sum;
+}
+
+bool Throttle::take(std::int64_t now_ms) {
+    if (now_ms - window_from_ms_ >= window_ms || now_ms < window_from_ms_) {
+        window_from_ms_ = now_ms;
+        used_ = 0;
+    }
+    if (now_ms - day_from_ms_ >= day_ms || now_ms < day_from_ms_) {
+        day_from_ms_ = now_ms;
+        used_today_ = 0;
+    }
+    if (used_ >= per_window || used_today_ >= daily_max) return false;
+    ++used_;
+    ++used_today_;
+    return true;
+}
+
+int Throttle::remaining() const {
+    return std::max(0, per_window - used_);
+}
+int Throttle::daily_remaining() const {
+    return std::max(0, daily_max - used_today_);
+}
+
+} // namespace clinic::emulator

@@ -1,0 +1,57 @@
+// Faults that wait for the next requests they fit, first in first out, and the knobs.
+//   Threads: one at a time; the service's lock.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string_view>
+
+namespace clinic::emulator {
+
+enum class Fault : std::uint8_t {
+    timeout_after_effect, // creates and writes: the effect happens, the answer never comes
+    created_422,          // creates and writes: the effect happens, the answer is 422
+    server_error,         // 500, 502, 503, 504 in turn
+    slow,                 // the effect at once, the answer after `slow_ms`
+    html_body,            // 502 with a page of HTML
+    token_expired,        // 401
+    rate_limited,         // 429, in turn with and without Retry-After
+};
+
+std::optional<Fault> fault_named(std::string_view name); // "timeout-after-effect", …
+const char* name(Fault fault);
+
+class Faults {
+public:
+    void queue(Fault fault, int count) { queue_.push_back({fault, count}); }
+    std::optional<Fault> take(bool is_write);
+    int waiting() const;
+
+private:
+    struct Entry {
+        Fault fault;
+        int count;
+    };
+    std::deque<Entry> queue_;
+};
+
+// Requests in a fixed window of ten seconds, and in a day.
+class Throttle {
+public:
+    static constexpr std::int64_t window_ms = 10'000;
+    static constexpr std::int64_t day_ms = 86'400'000;
+    static constexpr int daily_max = 200'000;
+
+    bool take(std::int64_t now_ms); // false: over the limit
+    int remaining() const;
+    int daily_remaining() const;
+
+    int per_window = 100;
+
+private:
+    std::int64_t window_from_ms_ = 0, day_from_ms_ = 0;
+    int used_ = 0, used_today_ = 0;
+};
+
+} // namespace clinic::emulator

@@ -1,0 +1,63 @@
+#include "tests/emulator/lines.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "crypto/base/json.h"
+#include "crypto/base/log.h"
+
+namespace clinic::emulator {
+namespace {
+
+bool is_utf8(const std::string& text) {
+    try {
+        static_cast<void>(Json(text).dump());
+        return true;
+    } catch (const Json::exception&) {
+        return false;
+    }
+}
+
+std::string latin1_as_utf8(const std::string& bytes) {
+    std::string out;
+    for (const char c : bytes) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x80U) {
+            out.push_back(c);
+        } else {
+            out.push_back(static_cast<char>(0xC0U | (byte >> 6U)));
+            out.push_back(static_cast<char>(0x80U | (byte & 0x3FU)));
+        }
+    }
+    return out;
+}
+
+} // namespace
+
+Result<Lines> Lines::open(const std::filesystem::path& file) {
+    Lines lines;
+    if (file.empty()) return lines;
+    lines.fd_.reset(::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
+    if (!lines.fd_) return Error{Errc::system, "lines: open failed", "", {}, errno};
+    return lines;
+}
+
+void Lines::write(const Json& line) {
+    if (!fd_) return;
+    const std::string text = base::dump_json(line) + "\n";
+    if (::write(fd_.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+        base::log(base::Level::error, "emulator", "lines: write failed");
+}
+
+void put_body(Json& line, const std::string& body) {
+    if (is_utf8(body)) {
+        line["body"] = body;
+    } else {
+        line["body"] = latin1_as_utf8(body);
+        line["body_encoding"] = "latin-1";
+    }
+}
+
+} // namespace clinic::emulator

@@ -1,0 +1,269 @@
+#include "tests/emulator/service.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "crypto/base/json.h"
+#include "tests/emulator/handlers.h"
+
+namespace clinic::emulator {
+
+struct Route {
+    const char* method;
+    const char* pattern; // {} stands for one id
+    const char* version;
+    bool is_write;
+    Answer (*handler)(World&, const Call&);
+};
+
+namespace {
+
+constexpr std::size_t body_bytes_max = 1U << 20U;
+constexpr int body_depth_max = 12;
+constexpr const char* dated_a = "2021-07-28";
+constexpr const char* dated_b = "2021-04-15"; // calendars
+
+constexpr std::array<Route, 20> routes{{
+    {"GET", "/locations/{}", dated_a, false, get_location},
+    {"GET", "/locations/{}/customFields", dated_a, false, get_custom_fields},
+    {"GET", "/locations/{}/tags", dated_a, false, get_location_tags},
+    {"POST", "/locations/{}/tags", dated_a, true, create_location_tag},
+    {"POST", "/contacts/", dated_a, true, create_contact},
+    {"POST", "/contacts/search", dated_a, false, search_contacts},
+    {"GET", "/contacts/{}", dated_a, false, get_contact},
+    {"PUT", "/contacts/{}", dated_a, true, update_contact},
+    {"DELETE", "/contacts/{}", dated_a, true, delete_contact},
+    {"POST", "/contacts/{}/tags", dated_a, true, add_tags},
+    {"DELETE", "/contacts/{}/tags", dated_a, true, remove_tags},
+    {"GET", "/contacts/{}/appointments", dated_a, false, contact_appointments},
+    {"GET", "/opportunities/pipelines", dated_a, false, get_pipelines},
+    {"POST", "/opportunities/", dated_a, true, create_opportunity},
+    {"GET", "/opportunities/{}", dated_a, false, get_opportunity},
+    {"PUT", "/opportunities/{}", dated_a, true, update_opportunity},
+    {"PUT", "/opportunities/{}/status", dated_a, true, update_opportunity_status},
+    {"POST", "/calendars/events/appointments", dated_b, true, create_appointment},
+    {"GET", "/calendars/events/appointments/{}", dated_b, false, get_appointment},
+    {"PUT", "/calendars/events/appointments/{}", dated_b, true, update_appointment},
+}};
+
+std::optional<std::vector<std::string>> match(std::string_view pattern, std::string_view path) {
+    std::vector<std::string> ids;
+    while (!pattern.empty() && !path.empty()) {
+        if (!pattern.starts_with("{}")) {
+            if (pattern.front() != path.front()) return std::nullopt;
+            pattern.remove_prefix(1);
+            path.remove_prefix(1);
+            continue;
+        }
+        const std::string_view id = path.substr(0, path.find('/'));
+        if (id.empty()) return std::nullopt;
+        ids.emplace_back(id);
+        pattern.remove_prefix(2);
+        path.remove_prefix(id.size());
+    }
+    if (!pattern.empty() || !path.empty()) return std::nullopt;
+    return ids;
+}
+
+const Route* route_of(const Request& request) {
+    for (const Route& route : routes)
+        if (request.method == route.method && match(route.pattern, request.path())) return &route;
+    return nullptr;
+}
+
+std::optional<Answer> unauthorised(const Request& request, const std::string& token) {
+    const std::string_view given = request.header("Authorization");
+    if (given == "Bearer " + token) return std::nullopt;
+    const bool looks_like_ours = given.starts_with("Bearer pit-");
+    return refusal(401, looks_like_ours ? "Invalid Private Integration token" : "Invalid JWT");
+}
+
+std::optional<Answer> wrong_version(const Request& request, const char* version) {
+    const std::string_view given = request.header("Version");
+    if (given == version) return std::nullopt;
+    return refusal(401, given.empty() ? "version header was not found." : "version header is invalid");
+}
+
+Answer too_many(bool says_when) {
+    Answer answer = refusal(429, "Too Many Requests");
+    if (says_when) answer.headers.emplace_back("Retry-After", "1");
+    return answer;
+}
+
+Answer server_error(unsigned turn) {
+    static constexpr std::array<int, 4> statuses{500, 502, 503, 504};
+    const int status = statuses.at(turn % statuses.size());
+    if (status == 500) return refusal(500, "Internal server error");
+    Answer empty;
+    empty.status = status;
+    empty.content_type = "text/plain";
+    return empty;
+}
+
+Answer html_page() {
+    Answer answer;
+    answer.status = 502;
+    answer.content_type = "text/html; charset=UTF-8";
+    answer.body = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head>"
+                  "<body><h1>Bad gateway</h1><p>The web server reported a bad gateway error.</p></body></html>\n";
+    return answer;
+}
+
+Json with_named_fields(const Json& contact, const std::vector<CustomField>& fields) {
+    Json out = contact;
+    out["fields"] = Json::object();
+    for (const Json& item : contact["customFields"])
+        if (const CustomField* field = find_field(fields, item["id"].get_ref<const std::string&>()))
+            out["fields"][field->name] = item["value"];
+    return out;
+}
+
+Json list(const std::vector<const Json*>& documents) {
+    Json out = Json::array();
+    for (const Json* document : documents) out.push_back(*document);
+    return out;
+}
+
+} // namespace
+
+Service::Service(World world, std::string token, Lines requests, Lines answers)
+    : world_{std::move(world)}, token_{std::move(token)}, requests_{std::move(requests)}, answers_{std::move(answers)} {
+}
+
+Result<std::unique_ptr<Service>> Service::open(const ServiceOptions& options, const Clock& clock) {
+    auto world = World::open(clock, options.location, options.fields, options.state);
+    if (!world) return world.error();
+    auto requests = Lines::open(options.requests);
+    if (!requests) return requests.error();
+    auto answers = Lines::open(options.answers);
+    if (!answers) return answers.error();
+    return std::unique_ptr<Service>{
+        new Service{std::move(*world), options.token, std::move(*requests), std::move(*answers)}};
+}
+
+Answer Service::answer(const Request& request) {
+    const std::lock_guard hold{lock_};
+    if (request.path().starts_with("/_")) return control(request);
+    Answer answer = decide(request);
+    answer.headers.emplace_back("X-RateLimit-Limit-Daily", std::to_string(Throttle::daily_max));
+    answer.headers.emplace_back("X-RateLimit-Daily-Remaining", std::to_string(throttle_.daily_remaining()));
+    answer.headers.emplace_back("X-RateLimit-Interval-Milliseconds", std::to_string(Throttle::window_ms));
+    answer.headers.emplace_back("X-RateLimit-Max", std::to_string(throttle_.per_window));
+    answer.headers.emplace_back("X-RateLimit-Remaining", std::to_string(throttle_.remaining()));
+    record(request, answer);
+    return answer;
+}
+
+Answer Service::decide(const Request& request) {
+    const Route* route = route_of(request);
+    if (!throttle_.take(world_.now_ms())) return too_many(false);
+    if (const auto fault = faults_.take(route != nullptr && route->is_write)) return faulty(*fault, request, route);
+    return handle(request, route);
+}
+
+Answer Service::faulty(Fault fault, const Request& request, const Route* route) {
+    switch (fault) {
+    case Fault::server_error: return server_error(server_errors_++);
+    case Fault::html_body: return html_page();
+    case Fault::token_expired: return refusal(401, "Invalid token: access token is invalid");
+    case Fault::rate_limited: return too_many(throttled_++ % 2 == 0);
+    case Fault::timeout_after_effect:
+    case Fault::created_422:
+    case Fault::slow: break;
+    }
+    Answer answer = handle(request, route);
+    if (fault == Fault::slow) answer.delay = std::chrono::milliseconds{slow_ms_};
+    if (fault == Fault::timeout_after_effect) answer.withheld = true;
+    if (fault == Fault::created_422 && answer.status < 300) return unprocessable({"Unprocessable Entity"});
+    return answer;
+}
+
+Answer Service::handle(const Request& request, const Route* route) {
+    if (auto refused = unauthorised(request, token_)) return *refused;
+    if (route == nullptr) return refusal(404, "Cannot " + request.method + " " + std::string{request.path()});
+    if (auto refused = wrong_version(request, route->version)) return *refused;
+    Json body = Json::object();
+    if (!request.body.empty()) {
+        auto parsed = base::parse_json(request.body, body_bytes_max, body_depth_max);
+        if (!parsed || !parsed->is_object()) return refusal(400, "Unexpected token in JSON");
+        if (!request.header("Content-Type").starts_with("application/json"))
+            return refusal(400, "Content-Type must be application/json");
+        body = std::move(*parsed);
+    }
+    return route->handler(world_, {request, body, *match(route->pattern, request.path())});
+}
+
+Answer Service::control(const Request& request) {
+    if (request.method == "GET" && request.path() == "/_state") return control_state();
+    const bool is_post = request.method == "POST";
+    if (!is_post || (request.path() != "/_faults" && request.path() != "/_seed"))
+        return refusal(404, "Cannot " + request.method + " " + std::string{request.path()});
+    const auto body = base::parse_json(request.body, 16U * body_bytes_max, body_depth_max);
+    if (!body || !body->is_object()) return refusal(400, "not a JSON object");
+    return request.path() == "/_faults" ? control_faults(*body) : control_seed(*body);
+}
+
+Answer Service::control_faults(const Json& body) {
+    static constexpr int count_max = 1'000'000;
+    if (body.contains("fault") && body["fault"].is_string()) {
+        const auto fault = fault_named(body["fault"].get_ref<const std::string&>());
+        const Json count = body.value("count", Json{1});
+        if (!fault) return refusal(400, "unknown fault");
+        if (!count.is_number_integer() || count < 1 || count > count_max) return refusal(400, "count: 1 to 1000000");
+        faults_.queue(*fault, count);
+        return json_answer(200, {{"queued", name(*fault)}, {"waiting", faults_.waiting()}});
+    }
+    if (!body.contains("knob") || !body.contains("value") || !body["value"].is_number_integer())
+        return refusal(400, "neither a fault nor a knob");
+    const Json& value = body["value"];
+    if (value < 0 || value > count_max) return refusal(400, "value: 0 to 1000000");
+    if (body["knob"] == "index_lag_ms")
+        world_.index_lag_ms = value;
+    else if (body["knob"] == "rate_per_10s")
+        throttle_.per_window = value;
+    else if (body["knob"] == "slow_ms")
+        slow_ms_ = value;
+    else
+        return refusal(400, "unknown knob");
+    return json_answer(200, {{"knob", body["knob"]}, {"value", value}});
+}
+
+Answer Service::control_seed(const Json& body) {
+    if (!body.contains("contacts") || !body["contacts"].is_array()) return refusal(400, "contacts: an array");
+    Json ids = Json::array();
+    for (const Json& contact : body["contacts"]) {
+        if (!contact.is_object()) return refusal(400, "each contact is an object");
+        const Answer one = seed_contact(world_, contact);
+        if (one.status != 201) return one;
+        ids.push_back(Json::parse(one.body)["id"]);
+    }
+    return json_answer(201, {{"contacts", ids}});
+}
+
+Answer Service::control_state() const {
+    Json contacts = Json::array();
+    for (const Json* contact : world_.all(Kind::contact))
+        contacts.push_back(with_named_fields(*contact, world_.fields()));
+    return json_answer(200, {{"contacts", contacts},
+                             {"opportunities", list(world_.all(Kind::opportunity))},
+                             {"appointments", list(world_.all(Kind::appointment))},
+                             {"tags", list(world_.all(Kind::tag))}});
+}
+
+void Service::record(const Request& request, const Answer& answer) {
+    Json headers = Json::object();
+    for (const auto& [name, value] : request.headers)
+        headers[name] = headers.contains(name) ? headers[name].get<std::string>() + ", " + value : value;
+    Json line{{"method", request.method}, {"path", request.target}, {"headers", headers}};
+    line["status"] = answer.withheld ? 0 : answer.status;
+    put_body(line, request.body);
+    requests_.write(line);
+    Json reply{{"method", request.method}, {"path", request.target}, {"status", answer.withheld ? 0 : answer.status}};
+    reply["content_type"] = answer.content_type;
+    put_body(reply, answer.body);
+    answers_.write(reply);
+}
+
+} // namespace clinic::emulator

@@ -1,0 +1,56 @@
+// The emulated service without its network: token, version, limits, faults, routes, and the record of what came.
+//   Threads: any; one lock, so that effects and lines have one order.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "crypto/base/clock.h"
+#include "crypto/base/result.h"
+#include "tests/emulator/exchange.h"
+#include "tests/emulator/faults.h"
+#include "tests/emulator/lines.h"
+#include "tests/emulator/world.h"
+
+namespace clinic::emulator {
+
+struct Route;
+
+struct ServiceOptions {
+    std::string location = "CEdemoLocation000001";
+    std::string token; // the whole private integration token
+    std::vector<CustomField> fields = default_fields();
+    std::filesystem::path requests; // JSON lines; empty: none
+    std::filesystem::path answers;  // the same for answers, to validate them
+    std::filesystem::path state;    // to go on after a restart; empty: none
+};
+
+class Service {
+public:
+    static Result<std::unique_ptr<Service>> open(const ServiceOptions& options, const Clock& clock);
+    Answer answer(const Request& request);
+
+private:
+    Service(World world, std::string token, Lines requests, Lines answers);
+    Answer decide(const Request& request);
+    Answer faulty(Fault fault, const Request& request, const Route* route);
+    Answer handle(const Request& request, const Route* route);
+    Answer control(const Request& request);
+    Answer control_faults(const Json& body);
+    Answer control_seed(const Json& body);
+    Answer control_state() const;
+    void record(const Request& request, const Answer& answer);
+
+    std::mutex lock_;
+    World world_;
+    std::string token_;
+    Lines requests_, answers_;
+    Faults faults_;
+    Throttle throttle_;
+    int slow_ms_ = 3'000;
+    unsigned server_errors_ = 0, throttled_ = 0; // which of its forms a fault takes next
+};
+
+} // namespace clinic::emulator
