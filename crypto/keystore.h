@@ -31,7 +31,8 @@ public:
     // The slot to use for a new patient; `highest_used` is the highest slot any committed row holds (0: none).
     // Every slot above it is free. Refills the pool durably when fewer than a quarter are left.
     Result<SlotId> next_free(SlotId highest_used);
-    Result<SecureBytes> key(SlotId slot);      // not_found: erased or never made
+    // Errors: not_found (erased), tampered (this slot; others open), corrupt (the file ends before it).
+    Result<SecureBytes> key(SlotId slot);
     Result<void> erase(SlotId slot);           // durable on return; not_found is success
     int free_slots(SlotId highest_used) const;
 

@@ -5,7 +5,6 @@
 //   Threads: as SQLite's VFS: any.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -13,10 +12,9 @@
 #include "crypto/base/result.h"
 #include "crypto/key_slot.h"
 #include "crypto/seal.h"
+#include "crypto/store_uuid.h"
 
 namespace clinic::crypto {
-
-using StoreUuid = std::array<std::byte, 16>;
 
 enum class IfAbsent { create, fail };
 
@@ -26,7 +24,7 @@ public:
     // Reads the superblocks, or makes them when there is no database and `if_absent` says so.
     // Errors: locked (wrong key), tampered (superblock), newer (format version), not_found, conflict
     // (a WAL or a keystore without its database: never an empty store in place of an old one),
-    // full, system, refused (somebody else holds the lock file).
+    // full, system, refused (somebody else holds the lock file). A store is made in WAL mode, renamed into place.
     static Result<std::unique_ptr<SealedVfs>> open(const std::filesystem::path& database, const KeySlot& slot,
                                                    IfAbsent if_absent);
     ~SealedVfs();
@@ -35,9 +33,11 @@ public:
 
     const char* name() const;                 // for sqlite3_open_v2
     const StoreUuid& store() const;
-    bool made() const;                        // this call made the store
+    // Nothing was ever stored in it: this call made it, or an earlier one that got no further than that.
+    bool made() const;
     SecureBytes subkey(std::uint64_t id) const;   // of the store key, for what is sealed above the pages; ids from 100
     std::uint64_t authentication_failures() const;   // pages and frames that did not open, since start
+    std::uint64_t recovery_failures() const;         // of those, frames that ended the recovery of the WAL
 
     struct State;
 

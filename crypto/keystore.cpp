@@ -1,0 +1,229 @@
+#include "crypto/keystore.h"
+
+#include <sodium.h>
+
+#include <algorithm>
+#include <cassert>
+#include <mutex>
+#include <string_view>
+#include <vector>
+
+#include "crypto/base/files.h"
+#include "crypto/base/log.h"
+#include "crypto/block_file.h"
+#include "crypto/octets.h"
+#include "crypto/seal.h"
+
+namespace clinic::crypto {
+namespace {
+
+constexpr std::string_view magic{"ClinicEdgeKeys\0\0", 16};
+constexpr std::uint32_t keystore_version = 1;
+constexpr std::size_t head_bytes = 4'096;
+constexpr std::size_t version_at = 16;
+constexpr std::size_t slot_size_at = 20;
+constexpr std::size_t uuid_at = 32;
+constexpr std::size_t mac_at = head_bytes - 32;
+constexpr std::size_t slot_size = key_bytes + seal_overhead_bytes;
+static_assert(slot_size == 72);
+
+constexpr std::size_t pool = Keystore::pool_slots_min;
+constexpr std::size_t refill_below = pool / 4;
+constexpr std::size_t slots_max = 4'000'000;
+
+enum class Content : std::uint8_t { key = 1, erased = 2, damaged = 3 };
+
+constexpr std::uint64_t offset_of(std::size_t slot) {
+    return head_bytes + (slot - 1) * slot_size;
+}
+
+Digest head_mac(const SecureBytes& key, std::span<const std::byte> head) {
+    Digest made{};
+    crypto_generichash(octets(made), made.size(), octets(head), mac_at, octets(key.bytes()), key.size());
+    return made;
+}
+
+} // namespace
+
+struct Keystore::State {
+    State(BlockFile opened, const SecureBytes& wrapping, const StoreUuid& of)
+        : file{std::move(opened)}, slot_key{slot_key_of(wrapping)}, store{of} {}
+
+    static SecureBytes head_key_of(const SecureBytes& wrapping) { return derive(wrapping, 1, "keystore"); }
+    static SecureBytes slot_key_of(const SecureBytes& wrapping) { return derive(wrapping, 2, "keystore"); }
+
+    static std::array<std::byte, 32> associated(const StoreUuid& store, std::size_t slot, Content content) {
+        std::array<std::byte, 32> made{};
+        const std::span<std::byte> bytes{made};
+        put_number(bytes, keystore_version);
+        std::ranges::copy(store, bytes.subspan(4).begin());
+        put_number(bytes.subspan(20), static_cast<std::uint32_t>(content));
+        put_number(bytes.subspan(24), static_cast<std::uint64_t>(slot));
+        return made;
+    }
+
+    // New keys in `count` slots, the first of them numbered `first`.
+    static Bytes fresh_slots(const SecureBytes& slot_key, const StoreUuid& store, std::size_t first,
+                             std::size_t count) {
+        Bytes made;
+        made.reserve(count * slot_size);
+        for (std::size_t slot = first; slot < first + count; ++slot) {
+            const SecureBytes key = SecureBytes::random(key_bytes);
+            const Bytes sealed = seal(slot_key, key.bytes(), associated(store, slot, Content::key));
+            made.insert(made.end(), sealed.begin(), sealed.end());
+        }
+        return made;
+    }
+
+    static Bytes new_file(const SecureBytes& wrapping, const StoreUuid& store) {
+        Bytes made(head_bytes);
+        const std::span<std::byte> head{made};
+        std::ranges::copy(std::as_bytes(std::span{magic}), head.begin());
+        put_number(head.subspan(version_at), keystore_version);
+        put_number(head.subspan(slot_size_at), static_cast<std::uint32_t>(slot_size));
+        std::ranges::copy(store, head.subspan(uuid_at).begin());
+        std::ranges::copy(head_mac(head_key_of(wrapping), head), head.subspan(mac_at).begin());
+        const Bytes slots = fresh_slots(slot_key_of(wrapping), store, 1, pool);
+        made.insert(made.end(), slots.begin(), slots.end());
+        return made;
+    }
+
+    static Result<void> check_head(const BlockFile& file, const SecureBytes& wrapping, const StoreUuid& store) {
+        constexpr Error damaged{Errc::tampered, "the keystore's header is damaged",
+                                "restore the keystore from its backup"};
+        Bytes bytes(head_bytes);
+        const auto read = file.read(0, bytes);
+        if (!read) return read.error();
+        const std::span<const std::byte> head{bytes};
+        if (!*read || !std::ranges::equal(head.first(magic.size()), std::as_bytes(std::span{magic}))) return damaged;
+        if (get_number<std::uint32_t>(head.subspan(version_at)) > keystore_version)
+            return Error{Errc::newer, "the keystore has a newer format than this program knows", "update the program"};
+        if (!std::ranges::equal(head.subspan(uuid_at, store.size()), store))
+            return Error{Errc::conflict, "the keystore belongs to another store", "put the store's own keystore back"};
+        const Digest expected = head_mac(head_key_of(wrapping), head);
+        if (sodium_memcmp(expected.data(), head.subspan(mac_at).data(), expected.size()) != 0) return damaged;
+        return {};
+    }
+
+    // What each slot holds, so that a free one is found without reading. A part of a slot at the end is none.
+    Result<void> scan() {
+        const auto size = file.size();
+        if (!size) return size.error();
+        const std::size_t count = (*size - head_bytes) / slot_size;
+        if (count > slots_max) return Error{Errc::full, "the keystore is longer than its bound"};
+        contents.reserve(count);
+        Bytes chunk;
+        while (contents.size() < count) {
+            const std::size_t slots = std::min(pool, count - contents.size());
+            chunk.resize(slots * slot_size);
+            if (const auto read = file.read(offset_of(contents.size() + 1), chunk); !read) return read.error();
+            for (std::size_t i = 0; i < slots; ++i) {
+                const std::span<const std::byte> sealed = std::span{chunk}.subspan(i * slot_size, slot_size);
+                contents.push_back(content_of(contents.size() + 1, sealed));
+            }
+        }
+        if (const auto damaged = std::ranges::count(contents, Content::damaged); damaged > 0)
+            base::log(base::Level::warning, "keystore", "slots do not open", {{"slots", damaged}});
+        return {};
+    }
+
+    Content content_of(std::size_t slot, std::span<const std::byte> sealed) const {
+        for (const auto content : {Content::key, Content::erased})
+            if (open_key(slot_key, sealed, associated(store, slot, content))) return content;
+        return Content::damaged;
+    }
+
+    // Written behind the last slot and synced before any of them is given out: a torn write harms no older one.
+    Result<void> extend() {
+        if (contents.size() + pool > slots_max) return Error{Errc::full, "the keystore has no room for more keys"};
+        const std::size_t first = contents.size() + 1;
+        CLINIC_TRY(file.write(offset_of(first), fresh_slots(slot_key, store, first, pool)));
+        CLINIC_TRY(file.sync());
+        contents.resize(contents.size() + pool, Content::key);
+        return {};
+    }
+
+    std::size_t free_above(std::size_t highest_used) const {
+        if (highest_used >= contents.size()) return 0;
+        return static_cast<std::size_t>(
+            std::count(contents.begin() + static_cast<std::ptrdiff_t>(highest_used), contents.end(), Content::key));
+    }
+
+    const BlockFile file;
+    const SecureBytes slot_key;
+    const StoreUuid store;
+    mutable std::mutex mutex;
+    std::vector<Content> contents; // by slot, from slot 1 on
+};
+
+Result<std::unique_ptr<Keystore>> Keystore::open(const std::filesystem::path& path, const SecureBytes& wrapping,
+                                                 const StoreUuid& store, IfAbsent if_absent) {
+    auto file = BlockFile::open(path);
+    if (!file && file.error().code == Errc::not_found && if_absent == IfAbsent::create) {
+        CLINIC_TRY(base::write_durable(path, State::new_file(wrapping, store), 0600));
+        file = BlockFile::open(path);
+    }
+    if (!file) return file.error();
+    CLINIC_TRY(State::check_head(*file, wrapping, store));
+    auto state = std::make_unique<State>(std::move(*file), wrapping, store);
+    CLINIC_TRY(state->scan());
+    return std::unique_ptr<Keystore>{new Keystore{std::move(state)}};
+}
+
+Keystore::Keystore(std::unique_ptr<State> state) : state_{std::move(state)} {}
+Keystore::~Keystore() = default;
+
+Result<SlotId> Keystore::next_free(SlotId highest_used) {
+    assert(highest_used.value >= 0);
+    const std::scoped_lock lock{state_->mutex};
+    const auto used = static_cast<std::size_t>(highest_used.value);
+    if (used > state_->contents.size())
+        return Error{Errc::corrupt, "the keystore ends before the store's last key", "restore its newest backup"};
+    if (state_->free_above(used) < refill_below) {
+        const auto extended = state_->extend();
+        if (!extended && state_->free_above(used) == 0) return extended.error();
+        if (!extended) base::log(base::Level::warning, "keystore", extended.error());
+    }
+    const auto begin = state_->contents.begin();
+    const auto found = std::find(begin + static_cast<std::ptrdiff_t>(used), state_->contents.end(), Content::key);
+    assert(found != state_->contents.end());
+    return SlotId{found - begin + 1};
+}
+
+Result<SecureBytes> Keystore::key(SlotId slot) {
+    const std::scoped_lock lock{state_->mutex};
+    if (slot.value < 1) return Error{Errc::not_found, "no such key slot"};
+    const auto number = static_cast<std::size_t>(slot.value);
+    if (number > state_->contents.size())
+        return Error{Errc::corrupt, "the keystore ends before this key", "restore its newest backup"};
+
+    std::array<std::byte, slot_size> sealed{};
+    const auto read = state_->file.read(offset_of(number), sealed);
+    if (!read) return read.error();
+    auto key = open_key(state_->slot_key, sealed, State::associated(state_->store, number, Content::key));
+    if (key) return key;
+    if (state_->content_of(number, sealed) == Content::erased) return Error{Errc::not_found, "the key was erased"};
+    return Error{Errc::tampered, "a key slot does not open", "restore the keystore from its backup"};
+}
+
+// Overwritten with a sealed mark of its own: that a key is gone on purpose can be told from damage.
+Result<void> Keystore::erase(SlotId slot) {
+    const std::scoped_lock lock{state_->mutex};
+    if (slot.value < 1 || static_cast<std::size_t>(slot.value) > state_->contents.size()) return {};
+    const auto number = static_cast<std::size_t>(slot.value);
+    const SecureBytes nothing = SecureBytes::zeroed(key_bytes);
+    const auto associated = State::associated(state_->store, number, Content::erased);
+    state_->contents[number - 1] = Content::damaged; // until the mark is known to be there
+    CLINIC_TRY(state_->file.write(offset_of(number), seal(state_->slot_key, nothing.bytes(), associated)));
+    CLINIC_TRY(state_->file.sync());
+    state_->contents[number - 1] = Content::erased;
+    return {};
+}
+
+int Keystore::free_slots(SlotId highest_used) const {
+    const std::scoped_lock lock{state_->mutex};
+    return static_cast<int>(
+        state_->free_above(static_cast<std::size_t>(std::max<std::int64_t>(0, highest_used.value))));
+}
+
+} // namespace clinic::crypto

@@ -1,0 +1,115 @@
+#include "crypto/main_file.h"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "crypto/octets.h"
+
+namespace clinic::crypto {
+namespace {
+
+constexpr std::size_t sqlite_header_bytes = 100;
+
+// A page of another size or reserve would be a plain database copied in, or lose its last bytes.
+bool is_ours(std::span<const std::byte> first_page) {
+    return get_number<std::uint16_t>(first_page.subspan(page1_page_size_at)) == page_bytes &&
+           first_page[page1_reserve_at] == std::byte{trailer_bytes};
+}
+
+// SQLite reads its 100 bytes of header before it has looked at the WAL. A power cut during a checkpoint can leave
+// page 1 torn, and the WAL then holds it whole. Zeros say "nothing known yet"; the whole page is read again and judged.
+bool is_header_probe(std::size_t size, std::uint64_t at) {
+    return at == 0 && size <= sqlite_header_bytes;
+}
+
+} // namespace
+
+Page empty_first_page() {
+    Page page{};
+    const std::span<std::byte> bytes{page};
+    constexpr std::string_view magic{"SQLite format 3\0", 16};
+    std::ranges::copy(std::as_bytes(std::span{magic}), bytes.begin());
+    put_number(bytes.subspan(page1_page_size_at), static_cast<std::uint16_t>(page_bytes));
+    page[18] = page[19] = std::byte{2}; // written and read through a WAL
+    page[page1_reserve_at] = std::byte{trailer_bytes};
+    page[21] = std::byte{64}; // payload fractions: fixed by SQLite's format
+    page[22] = page[23] = std::byte{32};
+    page[31] = std::byte{1};     // one page long
+    page[100] = std::byte{0x0D}; // an empty leaf: the schema table
+    put_number(bytes.subspan(105), static_cast<std::uint16_t>(page_plain_bytes));
+    return page;
+}
+
+int MainFile::read(std::span<std::byte> out, std::uint64_t at) {
+    const std::size_t within = at % page_bytes;
+    if (out.empty() || within + out.size() > page_bytes) return SQLITE_IOERR_READ;
+    const std::uint64_t page = at / page_bytes + 1;
+
+    if (out.size() == page_bytes) return open_page(page, out);
+    Page whole;
+    const int rc = open_page(page, whole);
+    if (rc == SQLITE_NOTADB && is_header_probe(out.size(), at)) {
+        std::ranges::fill(out, std::byte{0});
+        return SQLITE_OK;
+    }
+    std::copy_n(whole.begin() + static_cast<std::ptrdiff_t>(within), out.size(), out.begin());
+    return rc;
+}
+
+// A page that is not there is an error too: there are no holes, so SQLite asks only for what it wrote, and
+// where it would read a missing page as zeros the file was cut off.
+int MainFile::open_page(std::uint64_t page, std::span<std::byte> plain) {
+    Page sealed;
+    const int rc = raw_.read(sealed, page_offset(page));
+    if (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ) {
+        std::ranges::fill(plain, std::byte{0});
+        return rc;
+    }
+    std::ranges::fill(plain.subspan(page_plain_bytes), std::byte{0}); // the reserve
+    if (context_.cipher.open({Piece::page, page}, sealed, plain.first(page_plain_bytes))) return SQLITE_OK;
+    context_.note_failure("a page does not open", page);
+    return page == 1 ? SQLITE_NOTADB : SQLITE_IOERR_DATA;
+}
+
+int MainFile::write(std::span<const std::byte> bytes, std::uint64_t at) {
+    if (bytes.size() != page_bytes || at % page_bytes != 0) return SQLITE_IOERR_WRITE;
+    const std::uint64_t page = at / page_bytes + 1;
+    if (page == 1 && !is_ours(bytes)) return SQLITE_IOERR_WRITE;
+    const int rc = fill_up_to(page);
+    return rc == SQLITE_OK ? seal_page(page, bytes) : rc;
+}
+
+int MainFile::seal_page(std::uint64_t page, std::span<const std::byte> plain) {
+    Page sealed;
+    context_.cipher.seal({Piece::page, page}, plain.first(page_plain_bytes), sealed);
+    return raw_.write(sealed, page_offset(page));
+}
+
+// No holes: a page of zeros on the disk must never pass for a page of zeros in the database.
+int MainFile::fill_up_to(std::uint64_t page) {
+    std::uint64_t bytes = 0;
+    const int rc = size(bytes);
+    if (rc != SQLITE_OK) return rc;
+    static constexpr Page zeros{};
+    for (std::uint64_t missing = bytes / page_bytes + 1; missing < page; ++missing)
+        if (const int put = seal_page(missing, zeros); put != SQLITE_OK) return put;
+    return SQLITE_OK;
+}
+
+int MainFile::truncate(std::uint64_t size) {
+    if (size == 0 || size % page_bytes != 0) return SQLITE_IOERR_TRUNCATE; // never down to an empty store
+    const std::uint64_t pages = size / page_bytes;
+    const int rc = fill_up_to(pages + 1);
+    return rc == SQLITE_OK ? raw_.truncate(page_offset(pages + 1)) : rc;
+}
+
+int MainFile::size(std::uint64_t& out) {
+    std::uint64_t on_disk = 0;
+    const int rc = raw_.size(on_disk);
+    out = on_disk < main_head_bytes ? 0 : (on_disk - main_head_bytes) / page_bytes * page_bytes;
+    return rc;
+}
+
+} // namespace clinic::crypto

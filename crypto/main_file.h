@@ -1,0 +1,32 @@
+// The main database file: page n sealed at its place behind the superblocks.
+#pragma once
+
+#include "crypto/store_context.h"
+#include "crypto/store_layout.h"
+#include "crypto/stored_file.h"
+
+namespace clinic::crypto {
+
+class MainFile final : public StoredFile {
+public:
+    MainFile(StoreContext& context, const sqlite3_vfs& base) : context_{context}, raw_{base} {}
+
+    int read(std::span<std::byte> out, std::uint64_t at) override;
+    int write(std::span<const std::byte> bytes, std::uint64_t at) override;
+    int truncate(std::uint64_t size) override;
+    int size(std::uint64_t& out) override;
+    RawFile& raw() override { return raw_; }
+
+private:
+    int open_page(std::uint64_t page, std::span<std::byte> plain);
+    int seal_page(std::uint64_t page, std::span<const std::byte> plain);
+    int fill_up_to(std::uint64_t page);
+
+    StoreContext& context_;
+    RawFile raw_;
+};
+
+// The first page of a store that holds nothing yet: WAL mode, our page size and reserve.
+Page empty_first_page();
+
+} // namespace clinic::crypto

@@ -1,0 +1,219 @@
+#include "crypto/sealed_vfs.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <optional>
+#include <string>
+
+#include "crypto/base/files.h"
+#include "crypto/base/ids.h"
+#include "crypto/base/log.h"
+#include "crypto/base/owned.h"
+#include "crypto/block_file.h"
+#include "crypto/main_file.h"
+#include "crypto/store_context.h"
+#include "crypto/superblock.h"
+#include "crypto/vfs_shim.h"
+#include "crypto/wal_preamble.h"
+
+namespace clinic::crypto {
+
+namespace fs = std::filesystem;
+
+// In order of need: the shim uses the context, and the lock goes last.
+struct SealedVfs::State {
+    base::UniqueFd lock;
+    SecureBytes store_key;
+    bool made;
+    StoreContext context;
+    std::unique_ptr<VfsShim> shim;
+};
+
+namespace {
+
+constexpr unsigned file_mode = 0600;
+constexpr std::uint64_t first_subkey_above_pages = 100;
+
+fs::path beside(const fs::path& database, const char* suffix) {
+    fs::path made = database;
+    made += suffix;
+    return made;
+}
+
+bool present(const fs::path& path) {
+    std::error_code ignored;
+    return fs::symlink_status(path, ignored).type() != fs::file_type::not_found;
+}
+
+// A lock of its own file: SQLite's locks stand on the database, and closing any handle of it would drop them.
+Result<base::UniqueFd> take_lock(const fs::path& database) {
+    base::UniqueFd file{
+        ::open(beside(database, ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, file_mode)};
+    if (!file) {
+        const int why = errno;
+        return Error{why == ENOENT ? Errc::not_found : Errc::system,
+                     "the store's lock file cannot be opened",
+                     "see that its folder is there and ours",
+                     {},
+                     why};
+    }
+    if (flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
+    if (errno == EWOULDBLOCK) return Error{Errc::refused, "another process has the store open"};
+    return Error{Errc::system, "the store's lock file cannot be locked", "", {}, errno};
+}
+
+struct Unlocked {
+    Superblock superblock;
+    SecureBytes store_key;
+    bool fresh = false; // holds nothing yet
+};
+
+Result<Unlocked> make_store(const fs::path& database, const KeySlot& slot) {
+    Unlocked made{.store_key = SecureBytes::random(key_bytes), .fresh = true};
+    base::random_bytes(made.superblock.store);
+    const PageCipher cipher{made.superblock.cipher, made.store_key, made.superblock.epoch, made.superblock.store};
+
+    Bytes file(main_head_bytes + page_bytes);
+    const std::span<std::byte> bytes{file};
+    Superblock second = made.superblock;
+    ++second.sequence;
+    std::ranges::copy(make_superblock(made.superblock, made.store_key, slot.key()), bytes.begin());
+    std::ranges::copy(make_superblock(second, made.store_key, slot.key()), bytes.subspan(superblock_bytes).begin());
+    const Page page = empty_first_page();
+    cipher.seal({Piece::page, 1}, std::span{page}.first(page_plain_bytes), bytes.subspan(main_head_bytes));
+    made.superblock = second;
+    // Renamed into place whole: a power cut leaves a store or none.
+    CLINIC_TRY(base::write_durable(database, file, file_mode));
+    return made;
+}
+
+// Writes the damaged one of the two anew, so that the next damage does not meet the last copy.
+Result<void> heal(const BlockFile& file, const OpenedSuperblock& opened, const KeySlot& slot) {
+    base::log(base::Level::warning, "store", "a superblock was damaged; the other one is used and it is written anew");
+    Superblock next = opened.superblock;
+    ++next.sequence;
+    CLINIC_TRY(file.write((1 - opened.used) * superblock_bytes, make_superblock(next, opened.store_key, slot.key())));
+    return file.sync();
+}
+
+Result<bool> holds_nothing(const BlockFile& file, std::uint64_t size, const PageCipher& cipher) {
+    Page sealed{};
+    Page plain{};
+    if (size != main_head_bytes + page_bytes) return false;
+    const auto whole = file.read(main_head_bytes, sealed);
+    if (!whole) return whole.error();
+    return cipher.open({Piece::page, 1}, sealed, std::span{plain}.first(page_plain_bytes)) &&
+           plain == empty_first_page();
+}
+
+// The header of a WAL left by a crash. A torn one is blank or the old one, as it lies within one sector; anything
+// else was tampered with, and to go on without it would lose what was committed.
+Result<bool> wal_holds_nothing(const fs::path& wal, const PageCipher& cipher) {
+    const auto file = BlockFile::open(wal);
+    if (!file) return file.error().code == Errc::not_found ? Result<bool>{true} : file.error();
+    const auto size = file->size();
+    if (!size) return size.error();
+    if (*size < preamble_bytes) return true;
+    Preamble preamble{};
+    if (const auto read = file->read(0, preamble); !read) return read.error();
+    WalHead head;
+    switch (open_preamble(cipher, preamble, head)) {
+    case PreambleLook::blank: return true;
+    case PreambleLook::whole: return frames_in(*size) == 0;
+    case PreambleLook::newer:
+        return Error{Errc::newer, "the WAL has a newer format than this program knows", "update the program"};
+    case PreambleLook::foreign:
+        return Error{Errc::conflict, "the WAL belongs to another store",
+                     "put the store's own WAL back, or restore both"};
+    case PreambleLook::damaged: break;
+    }
+    return Error{Errc::tampered, "the WAL header does not open", "restore the store from a backup"};
+}
+
+Result<Unlocked> open_store(const fs::path& database, const KeySlot& slot) {
+    const auto file = BlockFile::open(database);
+    if (!file) return file.error();
+    const auto size = file->size();
+    if (!size) return size.error();
+    if (*size == 0)
+        return Error{Errc::conflict, "the store's file is empty",
+                     "restore it from a backup; no new one is made in its place"};
+
+    Bytes head(main_head_bytes);
+    if (*size < head.size()) return Error{Errc::tampered, "the store's file was cut off", "restore it from a backup"};
+    if (const auto read = file->read(0, head); !read) return read.error();
+    auto opened = open_superblocks(head, slot.key());
+    if (!opened) return opened.error();
+    if (*size < main_head_bytes + page_bytes)
+        return Error{Errc::tampered, "the store's file was cut off", "restore it from a backup"};
+    if (opened->other_damaged) CLINIC_TRY(heal(*file, *opened, slot));
+
+    const auto& superblock = opened->superblock;
+    const PageCipher cipher{superblock.cipher, opened->store_key, superblock.epoch, superblock.store};
+    const auto no_wal = wal_holds_nothing(beside(database, "-wal"), cipher);
+    if (!no_wal) return no_wal.error();
+    const auto no_pages = holds_nothing(*file, *size, cipher);
+    if (!no_pages) return no_pages.error();
+    return Unlocked{superblock, std::move(opened->store_key), *no_wal && *no_pages};
+}
+
+Result<Unlocked> unlock(const fs::path& database, const KeySlot& slot, IfAbsent if_absent) {
+    if (present(database)) return open_store(database, slot);
+    if (present(beside(database, "-wal")) || present(database.parent_path() / "keys.db"))
+        return Error{Errc::conflict, "a WAL or a keystore lies without its database",
+                     "restore the database; no new one is made in its place"};
+    if (if_absent == IfAbsent::fail) return Error{Errc::not_found, "there is no store"};
+    return make_store(database, slot);
+}
+
+} // namespace
+
+Result<std::unique_ptr<SealedVfs>> SealedVfs::open(const fs::path& database, const KeySlot& slot, IfAbsent if_absent) {
+    if (!start()) return Error{Errc::system, "libsodium does not start"};
+    auto lock = take_lock(database);
+    if (!lock) return lock.error();
+    auto full = VfsShim::full_path(database.string());
+    if (!full) return full.error();
+    auto unlocked = unlock(*full, slot, if_absent);
+    if (!unlocked) return unlocked.error();
+
+    const auto& superblock = unlocked->superblock;
+    PageCipher cipher{superblock.cipher, unlocked->store_key, superblock.epoch, superblock.store};
+    std::unique_ptr<State> state{new State{std::move(*lock), std::move(unlocked->store_key), unlocked->fresh,
+                                           StoreContext{std::move(cipher)}, nullptr}};
+    auto shim = VfsShim::install(state->context, std::move(*full), state->made);
+    if (!shim) return shim.error();
+    state->shim = std::move(*shim);
+    return std::unique_ptr<SealedVfs>{new SealedVfs{std::move(state)}};
+}
+
+SealedVfs::SealedVfs(std::unique_ptr<State> state) : state_{std::move(state)} {}
+SealedVfs::~SealedVfs() = default;
+
+const char* SealedVfs::name() const {
+    return state_->shim->name();
+}
+const StoreUuid& SealedVfs::store() const {
+    return state_->context.cipher.store();
+}
+bool SealedVfs::made() const {
+    return state_->made;
+}
+std::uint64_t SealedVfs::authentication_failures() const {
+    return state_->context.failures;
+}
+std::uint64_t SealedVfs::recovery_failures() const {
+    return state_->context.recovery_failures;
+}
+
+SecureBytes SealedVfs::subkey(std::uint64_t id) const {
+    assert(id >= first_subkey_above_pages);
+    return derive(state_->store_key, id, "clinicst");
+}
+
+} // namespace clinic::crypto

@@ -1,0 +1,26 @@
+// What the open files of one store share.
+//   Threads: any.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "crypto/page_cipher.h"
+
+namespace clinic::crypto {
+
+struct StoreContext {
+    explicit StoreContext(PageCipher ready) : cipher{std::move(ready)} {}
+
+    // Counts, and logs the first of them and then ever fewer: a damaged store must not flood the journal.
+    void note_failure(Literal what, std::uint64_t index);
+
+    const PageCipher cipher;
+    // The salts of the WAL as it is now. Each generation's pages are bound to it, so that a page of an earlier
+    // one does not open in the same slot. Right for all connections, as there is one process.
+    std::atomic<std::uint64_t> wal_generation{0};
+    std::atomic<std::uint64_t> failures{0};
+    std::atomic<std::uint64_t> recovery_failures{0};
+};
+
+} // namespace clinic::crypto
