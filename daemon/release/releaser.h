@@ -1,5 +1,9 @@
 // The one place where records become metadata: takes a changed patient, decides, and pushes what may leave into the
-// outbox, in the same transaction as the change; writes the decision (also "nothing leaves", with the reason).
+// outbox, in the same transaction as the change; writes the decision (also "nothing leaves", with the reason) as an
+// entry of the audit chain.
+//   Errors:  those of the store and the outbox; corrupt when the stored policy is not ours (nothing leaves then).
+//   Threads: the store's (all take its session); the clock's trust from any.
+//   Source:  design, "From a message to GHL", step 2 and 8; docs/release.md.
 #pragma once
 
 #include <atomic>
@@ -23,17 +27,27 @@ public:
     Result<void> consent_changed(records::Transaction& txn, records::PatientId patient, records::ConsentScope scope);
     Result<void> merged(records::Transaction& txn, records::PatientId survivor, records::PatientId prior);
 
-    // The last moment before sending: is this lease still allowed? Empty: go. Otherwise the code to hold or withdraw with.
+    // The last moment before sending: is this lease still allowed? Empty: go. clock_untrusted: hold; else withdraw.
     Result<std::optional<Because>> still_allowed(records::Transaction& txn, std::int64_t lease);
 
     // Re-releases a slice of patients: the daily job and a change of basis walk all of them, a slice a transaction.
     // Answers where to go on, nullopt at the end.
     Result<std::optional<records::PatientId>> re_release(records::Transaction& txn, std::optional<records::PatientId> after, int rows_max);
 
+    // Consents whose end has come: marked expired, told, and their patients released again. Answers how many patients;
+    // 0 while the clock is not trusted. Call again while it answers `rows_max`.
+    Result<int> expire_consents_due(records::Transaction& txn, int rows_max);
+
     void set_clock_trusted(bool trusted) { clock_trusted_ = trusted; }
     bool clock_trusted() const { return clock_trusted_; }
 
 private:
+    enum class Note : std::uint8_t { always, when_something_left };     // which decisions the audit chain keeps
+
+    Moment moment() const { return {clock_.now(), clock_trusted_}; }
+    // True when it pushed or withdrew something.
+    Result<bool> release(records::Transaction& txn, records::PatientId patient, std::optional<records::AppointmentId> appointment, Note note);
+
     const Clock& clock_;
     std::atomic<bool> clock_trusted_{false};
 };

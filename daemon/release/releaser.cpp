@@ -1,0 +1,402 @@
+#include "daemon/release/releaser.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "daemon/audit/trail.h"
+#include "daemon/records/consents.h"
+
+namespace clinic::release {
+namespace {
+
+using envelope::Destination;
+using envelope::Field;
+using envelope::Kind;
+using envelope::MetadataEnvelope;
+using outbox::LastSaid;
+using outbox::Links;
+using outbox::Outbox;
+using records::ConsentScope;
+using records::PatientFacts;
+using records::PatientId;
+using records::Transaction;
+
+constexpr Literal policy_setting = "policy";
+constexpr int merge_chain_max = 16; // A into B into C …: longer is a loop, which the records refuse
+constexpr int revision_max = 9'999; // the schema's; a later one keeps saying so
+
+Literal literal(Because because) {
+    switch (because) {
+    case Because::allowed: return "allowed";
+    case Because::basis_off: return "basis_off";
+    case Because::basis_expired: return "basis_expired";
+    case Because::deid_needs_contactless: return "deid_needs_contactless";
+    case Because::no_consent: return "no_consent";
+    case Because::consent_revoked: return "consent_revoked";
+    case Because::consent_expired: return "consent_expired";
+    case Because::clock_untrusted: return "clock_untrusted";
+    case Because::test_traffic: return "test_traffic";
+    case Because::merged: return "merged";
+    case Because::inactive_unknown: return "inactive_unknown";
+    case Because::erased: return "erased";
+    }
+    return "basis_off";
+}
+
+envelope::Scope scope_of(ConsentScope scope) {
+    switch (scope) {
+    case ConsentScope::crm_sync: return envelope::Scope::crm_sync;
+    case ConsentScope::reminders: return envelope::Scope::reminders;
+    case ConsentScope::marketing: return envelope::Scope::marketing;
+    }
+    return envelope::Scope::crm_sync;
+}
+
+envelope::Grant grant_of(records::ConsentState state) {
+    switch (state) {
+    case records::ConsentState::granted: return envelope::Grant::granted;
+    case records::ConsentState::revoked: return envelope::Grant::revoked;
+    case records::ConsentState::expired: return envelope::Grant::expired;
+    }
+    return envelope::Grant::revoked;
+}
+
+bool is_empty(const LastSaid& said) {
+    return said.content.empty() && said.queued_content.empty();
+}
+
+// What the destination holds or is about to hold.
+const std::string& newest(const LastSaid& said) {
+    return said.queued_content.empty() ? said.content : said.queued_content;
+}
+
+// One patient's release inside one transaction.
+class Release {
+public:
+    Release(Transaction& txn, PatientId patient, const Policy& policy, const Decision& decision)
+        : txn_{txn}, patient_{patient}, policy_{policy}, decision_{decision} {}
+
+    void because_of(std::optional<records::AppointmentId> changed) { changed_ = changed; }
+    bool did_anything() const { return did_anything_; }
+
+    Result<LastSaid> last_said(Kind kind, std::optional<envelope::Scope> scope = std::nullopt) {
+        return Outbox::last_said(txn_, Destination::crm, patient_, kind, scope);
+    }
+
+    // A contact or appointment state that was delivered, waits or is on its way, and was not suppressed since.
+    Result<bool> has_said_something() {
+        for (const Kind kind : {Kind::contact_state, Kind::appt_state}) {
+            auto said = last_said(kind);
+            if (!said) return said.error();
+            if (!is_empty(*said)) return true;
+        }
+        return false;
+    }
+
+    Result<void> tell(const PatientFacts& facts) {
+        if (decision_.contact) CLINIC_TRY(say(contact_state(*decision_.contact)));
+        if (!decision_.appointment) return {};
+        auto wanted = appointment_is_news(facts, *decision_.appointment);
+        if (!wanted) return wanted.error();
+        if (!*wanted) return {};
+        auto aid = Links::aid(txn_, Destination::crm, patient_, decision_.appointment->appointment);
+        if (!aid) return aid.error();
+        return say(appt_state(*decision_.appointment, *aid));
+    }
+
+    Result<void> tell_consent(const records::ConsentFacts& consent, Timestamp now) {
+        const bool over = consent.expires_at && *consent.expires_at <= now;
+        const auto state =
+            over && consent.state == records::ConsentState::granted ? records::ConsentState::expired : consent.state;
+        MetadataEnvelope envelope{Kind::consent_state};
+        envelope.put(Field::scope, scope_of(consent.scope))
+            .put(Field::state, grant_of(state))
+            .put_revision(std::clamp(consent.revision, 1, revision_max));
+        return say(std::move(envelope), scope_of(consent.scope));
+    }
+
+    // What waits is withdrawn; what was said is taken back by one suppression.
+    Result<void> stop() {
+        auto said = has_said_something();
+        if (!said) return said.error();
+        if (decision_.suppress && *said) {
+            CLINIC_TRY(Outbox::withdraw(txn_, patient_, literal(decision_.because)));
+            return suppress(*decision_.suppress);
+        }
+        if (decision_.suppress) return {};
+        auto waits = something_waits();
+        if (!waits) return waits.error();
+        if (!*waits) return {};
+        did_anything_ = true;
+        return Outbox::withdraw(txn_, patient_, literal(decision_.because));
+    }
+
+    Result<void> suppress(envelope::Reason reason) {
+        MetadataEnvelope envelope{Kind::contact_suppress};
+        envelope.put(Field::reason, reason);
+        return say(std::move(envelope));
+    }
+
+    Result<void> tell_merge(const envelope::Pseudonym& old) {
+        MetadataEnvelope envelope{Kind::contact_merge};
+        envelope.put(Field::old, old);
+        return say(std::move(envelope));
+    }
+
+    Result<void> note() {
+        auto entry = audit::Trail::append(txn_, {.actor = audit::Actor::job,
+                                                 .action = audit::Action::release,
+                                                 .purpose = audit::Purpose::release,
+                                                 .detail = literal(decision_.because),
+                                                 .subjects = {patient_}});
+        return entry ? Result<void>{} : entry.error();
+    }
+
+private:
+    static MetadataEnvelope contact_state(const ContactState& state) {
+        MetadataEnvelope envelope{Kind::contact_state};
+        envelope.put(Field::stage, state.stage)
+            .put(Field::tags, state.tags)
+            .put(Field::channel, state.channel)
+            .put(Field::last, state.last)
+            .put(Field::next, state.next);
+        return envelope;
+    }
+
+    // In `deid` an appointment says its status and year alone.
+    MetadataEnvelope appt_state(const ApptState& state, const envelope::Pseudonym& aid) const {
+        MetadataEnvelope envelope{Kind::appt_state};
+        envelope.put(Field::aid, aid).put(Field::status, state.status).put(Field::when, state.when);
+        if (policy_.basis != Basis::deid) envelope.put(Field::visit, state.visit);
+        return envelope;
+    }
+
+    // An open one always. One that is over, or was never real, only where the destination still holds an appointment,
+    // or when it is this very change that ended it.
+    Result<bool> appointment_is_news(const PatientFacts& facts, const ApptState& state) {
+        const auto stored = std::ranges::find(facts.appointments, state.appointment, &records::AppointmentFacts::id);
+        if (stored == facts.appointments.end()) return false;
+        if (records::is_open(stored->status) && state.when != envelope::TimeBucket{envelope::Bucket::past}) return true;
+        if (changed_ == state.appointment && stored->status != records::AppointmentStatus::entered_in_error)
+            return true;
+        auto said = last_said(Kind::appt_state);
+        if (!said) return said.error();
+        return !is_empty(*said);
+    }
+
+    Result<bool> something_waits() {
+        for (const Kind kind : {Kind::contact_state, Kind::appt_state, Kind::contact_suppress, Kind::contact_merge}) {
+            auto said = last_said(kind);
+            if (!said) return said.error();
+            if (!said->queued_content.empty()) return true;
+        }
+        for (const auto scope : {envelope::Scope::crm_sync, envelope::Scope::reminders, envelope::Scope::marketing}) {
+            auto said = last_said(Kind::consent_state, scope);
+            if (!said) return said.error();
+            if (!said->queued_content.empty()) return true;
+        }
+        return false;
+    }
+
+    // Pushes, unless the destination holds just this or it waits already.
+    Result<void> say(MetadataEnvelope envelope, std::optional<envelope::Scope> scope = std::nullopt) {
+        auto pid = Links::pid(txn_, Destination::crm, patient_);
+        if (!pid) return pid.error();
+        envelope.put(Field::pid, *pid).put_site(policy_.site);
+        auto said = last_said(envelope.kind(), scope);
+        if (!said) return said.error();
+        if (newest(*said) == envelope.content()) return {};
+        auto sequence = Links::next_sequence(txn_, Destination::crm, patient_);
+        if (!sequence) return sequence.error();
+        envelope.put(Field::mid, envelope::Pseudonym::random('m')).put_sequence(*sequence);
+        const auto parked = decision_.clock_holds ? std::optional<std::string_view>{"clock"} : std::nullopt;
+        auto row = Outbox::push(txn_, Destination::crm, patient_, envelope, parked);
+        if (!row) return row.error();
+        did_anything_ = true;
+        return {};
+    }
+
+    Transaction& txn_;
+    PatientId patient_;
+    const Policy& policy_;
+    const Decision& decision_;
+    std::optional<records::AppointmentId> changed_;
+    bool did_anything_ = false;
+};
+
+// Whoever a chain of merges leads to.
+Result<PatientFacts> survivor_facts(records::Session& session, PatientId patient) {
+    auto facts = records::patient_facts(session, patient);
+    for (int hops = 0; facts && facts->merged_into && hops < merge_chain_max; ++hops) {
+        facts = records::patient_facts(session, *facts->merged_into);
+    }
+    return facts;
+}
+
+bool is_told(const Decision& decision) {
+    return decision.contact.has_value();
+}
+
+// A state that is on its way says something that may not be said any more: a consent for just that has ended.
+bool says_too_much(const MetadataEnvelope& waiting, const ContactState& now) {
+    const auto has = [](const std::vector<envelope::Word>& tags, std::string_view word) {
+        return std::ranges::any_of(tags, [&](const envelope::Word& tag) { return tag.text() == word; });
+    };
+    const auto then = waiting.tags();
+    for (const char* word : {"review_ok", "referral_ok"}) {
+        if (has(then, word) && !has(now.tags, word)) return true;
+    }
+    return has(now.tags, "do_not_contact") && !has(then, "do_not_contact");
+}
+
+} // namespace
+
+Releaser::Releaser(const Clock& clock) : clock_{clock} {}
+
+Result<Policy> Releaser::policy(records::Session& session) const {
+    auto stored = records::setting(session, policy_setting);
+    if (!stored) return stored.error();
+    return *stored ? decode_policy(**stored) : Policy{};
+}
+
+Result<void> Releaser::set_policy(records::Transaction& txn, const Policy& policy) {
+    auto before = this->policy(txn);
+    Policy next = policy;
+    if (next.site.empty() && before) next.site = before->site;
+    if (next.site.empty()) next.site = envelope::random_site();
+    return records::set_setting(txn, policy_setting, encode(next));
+}
+
+Result<void> Releaser::changed(Transaction& txn, PatientId patient, std::optional<records::AppointmentId> appointment) {
+    auto did = release(txn, patient, appointment, Note::always);
+    return did ? Result<void>{} : did.error();
+}
+
+Result<bool> Releaser::release(Transaction& txn, PatientId patient, std::optional<records::AppointmentId> appointment,
+                               Note note) {
+    auto facts = records::patient_facts(txn, patient);
+    if (!facts) return facts.error();
+    auto policy = this->policy(txn);
+    if (!policy) return policy.error();
+    Decision decision = decide(*facts, *policy, moment(), appointment);
+    Release release{txn, patient, *policy, decision};
+    release.because_of(appointment);
+    if (is_told(decision) && facts->status == records::PatientStatus::inactive) {
+        auto said = release.has_said_something();
+        if (!said) return said.error();
+        if (!*said) { // nobody there knows of them: nothing to tell
+            decision.because = Because::inactive_unknown;
+            decision.contact.reset();
+        }
+    }
+    if (is_told(decision))
+        CLINIC_TRY(release.tell(*facts));
+    else if (decision.because != Because::inactive_unknown && decision.because != Because::erased)
+        CLINIC_TRY(release.stop());
+    if (note == Note::always || release.did_anything()) CLINIC_TRY(release.note());
+    return release.did_anything();
+}
+
+Result<void> Releaser::consent_changed(Transaction& txn, PatientId patient, ConsentScope scope) {
+    CLINIC_TRY(changed(txn, patient, std::nullopt));
+    if (scope == ConsentScope::crm_sync) return {}; // it opens or closes everything, and is not told itself
+    auto facts = records::patient_facts(txn, patient);
+    if (!facts) return facts.error();
+    auto policy = this->policy(txn);
+    if (!policy) return policy.error();
+    const Decision decision = decide(*facts, *policy, moment(), std::nullopt);
+    const auto consent = std::ranges::find(facts->consents, scope, &records::ConsentFacts::scope);
+    if (!is_told(decision) || consent == facts->consents.end()) return {};
+    Release release{txn, patient, *policy, decision};
+    if (facts->status == records::PatientStatus::inactive) {
+        auto said = release.has_said_something();
+        if (!said) return said.error();
+        if (!*said) return {};
+    }
+    return release.tell_consent(*consent, moment().now);
+}
+
+Result<void> Releaser::merged(Transaction& txn, PatientId survivor, PatientId prior) {
+    auto facts = survivor_facts(txn, survivor);
+    if (!facts) return facts.error();
+    auto policy = this->policy(txn);
+    if (!policy) return policy.error();
+    const Decision decision = decide(*facts, *policy, moment(), std::nullopt);
+    Decision for_prior;
+    for_prior.because = Because::merged;
+    for_prior.clock_holds = decision.clock_holds;
+    Release of_prior{txn, prior, *policy, for_prior};
+    Release of_survivor{txn, facts->id, *policy, decision};
+
+    auto said = of_prior.has_said_something();
+    if (!said) return said.error();
+    auto old = Links::pid(txn, Destination::crm, prior);
+    if (!old) return old.error();
+    CLINIC_TRY(of_prior.stop());
+    auto contacts = Links::merge(txn, facts->id, prior);
+    if (!contacts) return contacts.error();
+    const bool prior_had_contact = *contacts == outbox::Merged::moved || *contacts == outbox::Merged::both;
+    if (prior_had_contact && is_told(decision)) CLINIC_TRY(of_survivor.tell_merge(*old));
+    if (prior_had_contact && *said && decision.suppress) {
+        Release& holder = *contacts == outbox::Merged::moved ? of_survivor : of_prior;
+        CLINIC_TRY(holder.suppress(*decision.suppress));
+    }
+    CLINIC_TRY(of_prior.note());
+    return changed(txn, facts->id, std::nullopt);
+}
+
+Result<std::optional<Because>> Releaser::still_allowed(Transaction& txn, std::int64_t lease) {
+    auto patient = Outbox::patient_of(txn, lease);
+    if (!patient) return patient.error();
+    auto waiting = Outbox::envelope_of(txn, lease);
+    if (!waiting) return waiting.error();
+    auto facts = records::patient_facts(txn, *patient);
+    if (!facts) return facts.error();
+    auto policy = this->policy(txn);
+    if (!policy) return policy.error();
+    const Decision decision = decide(*facts, *policy, moment(), std::nullopt);
+
+    if (waiting->kind() == Kind::contact_suppress) { // taking back is allowed but where nothing at all may leave
+        const bool closed = policy->basis == Basis::off || policy->basis == Basis::deid || facts->test_traffic;
+        if (closed)
+            return std::optional{policy->basis == Basis::deid ? Because::deid_needs_contactless : Because::basis_off};
+        return decision.clock_holds ? std::optional{Because::clock_untrusted} : std::nullopt;
+    }
+    if (!decision.may_leave) return std::optional{decision.because};
+    if (waiting->kind() == Kind::contact_state && says_too_much(*waiting, *decision.contact)) {
+        return std::optional{Because::consent_expired};
+    }
+    return std::optional<Because>{};
+}
+
+Result<std::optional<PatientId>> Releaser::re_release(Transaction& txn, std::optional<PatientId> after, int rows_max) {
+    auto patients = records::active_patients(txn, after, rows_max);
+    if (!patients) return patients.error();
+    for (const PatientId patient : *patients) {
+        auto did = release(txn, patient, std::nullopt, Note::when_something_left);
+        if (!did) return did.error();
+    }
+    if (patients->size() < static_cast<std::size_t>(rows_max)) return std::optional<PatientId>{};
+    return std::optional{patients->back()};
+}
+
+Result<int> Releaser::expire_consents_due(Transaction& txn, int rows_max) {
+    if (!clock_trusted_) return 0;
+    const Timestamp now = clock_.now();
+    auto patients = records::consents_due(txn, now, rows_max);
+    if (!patients) return patients.error();
+    for (const PatientId patient : *patients) {
+        auto before = records::patient_facts(txn, patient);
+        if (!before) return before.error();
+        CLINIC_TRY(records::expire_consents(txn, patient, now));
+        for (const auto& consent : before->consents) {
+            const bool ends =
+                consent.state == records::ConsentState::granted && consent.expires_at && *consent.expires_at <= now;
+            if (ends) CLINIC_TRY(consent_changed(txn, patient, consent.scope));
+        }
+    }
+    return static_cast<int>(patients->size());
+}
+
+} // namespace clinic::release
