@@ -1,6 +1,7 @@
 // Envelopes waiting to leave the box, oldest first per subject, durable with the record they came from.
 //   Units:   times in UTC microseconds.
-//   Errors:  full at `rows_max`; corrupt when a stored row does not decode.
+//   Errors:  full at `rows_max`; refused for an envelope that breaks its schema, or for `ops` (no patient kind goes there);
+//            tampered when a stored value does not open. A row that opens and does not decode is dead: "unreadable".
 //   Threads: the store's writer thread (Transaction), readers for books and lists.
 //   Source:  design, "From a message to GHL", steps 2 and 4; "The books".
 #pragma once
@@ -42,25 +43,36 @@ struct LastSaid {                             // what the destination holds from
 class Outbox {
 public:
     // The row lives or dies with the record: both are in `txn`. Envelopes of the same patient and kind that are
-    // still pending are superseded (newest state wins; appt.state by patient). `parked`: enters as parked, by code.
+    // pending or parked are superseded (newest state wins; appt.state by patient, consent.state by scope, a suppression
+    // takes the place of both states; a merge of nothing). `parked`: enters as parked, by code.
     static Result<std::int64_t> push(records::Transaction& txn, envelope::Destination destination, records::PatientId patient,
                                      const envelope::MetadataEnvelope& envelope, std::optional<std::string_view> parked_code);
-    static Result<LastSaid> last_said(records::Session& session, envelope::Destination destination, records::PatientId patient, envelope::Kind kind);
+    // Empty where a suppression has been said or queued since (and the other way about). `scope`: for consent.state.
+    static Result<LastSaid> last_said(records::Session& session, envelope::Destination destination, records::PatientId patient, envelope::Kind kind,
+                                      std::optional<envelope::Scope> scope = std::nullopt);
 
     // The patient's envelopes that have not left: withdrawn. An open lease is settled as it ends.
     static Result<void> withdraw(records::Transaction& txn, records::PatientId patient, Literal code);
 
     // One due envelope whose subject has no other open lease; nullopt: nothing is due. `lease` = the row's id.
+    // Nothing but contact.state makes a contact. Without one, the others are parked ("no_contact") until it is linked,
+    // and a suppression is discarded; unless an earlier create may have happened: then the lease says to look it up.
     static Result<std::optional<envelope::Lease>> lease(records::Transaction& txn, envelope::Destination destination, bool may_create, int index_lag_ms);
+    // A contact that is given is linked, whatever the outcome. A retry with the code "no_contact" (looked up, not there, not
+    // to be made) parks. A retry whose content a newer row replaces is superseded; after `withdraw`, withdrawn.
     static Result<envelope::Settled> settle(records::Transaction& txn, const envelope::Settle& outcome);
     // The peer went away, or we started: leased rows are pending again; with an unsettled attempt they look up first.
     static Result<void> release_leases(records::Transaction& txn, std::optional<std::int64_t> lease);
+    // These end an open lease; not_found when it is not open.
     static Result<void> park(records::Transaction& txn, std::int64_t lease, std::string_view code);
-    static Result<void> unpark(records::Transaction& txn, std::string_view code);       // all parked with it become pending
+    static Result<void> withdraw_lease(records::Transaction& txn, std::int64_t lease, std::string_view code);
     static Result<void> kill(records::Transaction& txn, std::int64_t lease, std::string_view code);   // to dead letters
+    static Result<void> unpark(records::Transaction& txn, std::string_view code);       // all parked with it become pending
     static Result<void> retry_dead(records::Transaction& txn, std::optional<std::int64_t> row);
+    // When the next one that nothing blocks is due; nullopt: none. In the past: now.
     static Result<std::optional<Timestamp>> next_due(records::Session& session, envelope::Destination destination);
 
+    // Of an open lease; not_found otherwise.
     static Result<records::PatientId> patient_of(records::Session& session, std::int64_t lease);
     static Result<envelope::MetadataEnvelope> envelope_of(records::Session& session, std::int64_t lease);
     static Result<Books> books(records::Session& session, envelope::Destination destination);
@@ -69,6 +81,9 @@ public:
     static void on_due(records::Transaction& txn, const std::function<void()>& wake);
 };
 
+// What became of the two contacts of a merge.
+enum class Merged : std::uint8_t { none, only_survivor, moved, both };
+
 // Pseudonyms and links, one set per patient and destination, sealed with the patient's key.
 class Links {
 public:
@@ -76,7 +91,13 @@ public:
     static Result<envelope::Pseudonym> aid(records::Transaction& txn, envelope::Destination destination, records::PatientId patient, records::AppointmentId appointment);
     static Result<std::int64_t> next_sequence(records::Transaction& txn, envelope::Destination destination, records::PatientId patient);
     static Result<std::string> contact(records::Session& session, records::PatientId patient);     // empty: not linked
+    // What was parked for want of a contact is pending again; a create whose outcome was unknown is settled.
     static Result<void> set_contact(records::Transaction& txn, records::PatientId patient, std::string_view contact);
+    // The survivor takes over the prior's contact where it has none of its own.
+    static Result<Merged> merge(records::Transaction& txn, records::PatientId survivor, records::PatientId prior);
+    // The GHL contact ids that are recorded for an open lease: the subject's, and for a merge the prior's.
+    static Result<std::vector<std::string>> contacts_of(records::Session& session, std::int64_t lease, records::PatientId subject);
+    static Result<std::optional<records::PatientId>> patient_by_pid(records::Session& session, std::string_view pid);
 };
 
 // What left the building: a line per attempt.
@@ -91,9 +112,12 @@ struct LedgerLine {
 
 class Ledger {
 public:
+    // `result`: open, held or blocked.
     static Result<std::int64_t> open_line(records::Transaction& txn, std::optional<records::PatientId> subject, const envelope::Attempt& attempt, Literal result);
     static Result<void> close_line(records::Transaction& txn, const envelope::StepOutcome& outcome);
-    static Result<std::vector<LedgerLine>> lines(records::Session& session, std::int64_t after, int rows_max);
+    static Result<std::vector<LedgerLine>> lines(records::Session& session, std::int64_t after, int lines_max);
+    static Result<std::vector<LedgerLine>> lines_about(records::Session& session, records::PatientId subject, std::int64_t after,
+                                                       int lines_max);
 };
 
 }  // namespace clinic::outbox

@@ -23,6 +23,7 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_due ON outbox (destination, state, due_at, id);
 CREATE INDEX outbox_subject ON outbox (patient, destination, state, id);
+CREATE INDEX outbox_age ON outbox (destination, queued_at) WHERE state = 1;   -- pending: the age of the oldest
 
 -- The books: state 0 is "released", the others are outbox::State.
 CREATE TABLE outbox_counter (
@@ -64,6 +65,7 @@ CREATE TABLE ledger (
     subject_token BLOB                              -- keyed with the patient's key: findable until that is erased
 ) STRICT;
 CREATE INDEX ledger_lease ON ledger (lease);
+CREATE INDEX ledger_unsettled ON ledger (subject_token, at) WHERE unsettled = 1;
 CREATE INDEX ledger_subject ON ledger (subject_token, attempt) WHERE subject_token IS NOT NULL;
 
 -- One random name per patient and destination, one per appointment and destination.

@@ -1,0 +1,74 @@
+#include <array>
+
+#include "daemon/outbox/outbox.h"
+#include "daemon/outbox/sql.h"
+
+namespace clinic::outbox {
+namespace {
+
+constexpr std::int64_t micros_per_second = 1'000'000;
+
+std::int64_t age_s(Timestamp now, std::int64_t at) {
+    return std::max<std::int64_t>(0, (now.micros - at) / micros_per_second);
+}
+
+std::int64_t* column(Books& books, std::int64_t state) {
+    if (state == 0) return &books.released;
+    switch (static_cast<State>(state)) {
+    case State::pending: return &books.pending;
+    case State::leased: return &books.leased;
+    case State::parked: return &books.parked;
+    case State::dead: return &books.dead;
+    case State::delivered: return &books.delivered;
+    case State::superseded: return &books.superseded;
+    case State::withdrawn: return &books.withdrawn;
+    case State::discarded: return &books.discarded;
+    }
+    return nullptr;
+}
+
+} // namespace
+
+const char* name(State state) {
+    switch (state) {
+    case State::pending: return "pending";
+    case State::leased: return "leased";
+    case State::parked: return "parked";
+    case State::dead: return "dead";
+    case State::delivered: return "delivered";
+    case State::superseded: return "superseded";
+    case State::withdrawn: return "withdrawn";
+    case State::discarded: return "discarded";
+    }
+    return "";
+}
+
+bool Books::balanced() const {
+    return released == pending + leased + delivered + superseded + withdrawn + parked + dead + discarded;
+}
+
+Result<Books> Outbox::books(records::Session& session, envelope::Destination destination) {
+    Books books;
+    CLINIC_TRY(each_row(
+        session, "SELECT state, envelopes FROM outbox_counter WHERE destination = ?",
+        [&](const records::Statement& row) {
+            if (std::int64_t* rows = column(books, row.integer(0))) *rows = row.integer(1);
+        },
+        number(destination)));
+    CLINIC_TRY(first_row(
+        session, "SELECT min(queued_at) FROM outbox WHERE destination = ? AND state = 1",
+        [&](const records::Statement& row) {
+            if (!row.is_null(0)) books.oldest_pending_s = age_s(session.now(), row.integer(0));
+        },
+        number(destination)));
+    CLINIC_TRY(first_row(
+        session, "SELECT delivered_at, code FROM outbox_lane WHERE destination = ?",
+        [&](const records::Statement& row) {
+            if (!row.is_null(0)) books.last_delivered_s = age_s(session.now(), row.integer(0));
+            books.last_code = row.text(1);
+        },
+        number(destination)));
+    return books;
+}
+
+} // namespace clinic::outbox

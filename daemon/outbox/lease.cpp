@@ -1,0 +1,243 @@
+// The life of a lease: handed out, settled, parked, killed, or given back when the peer goes away.
+#include "daemon/outbox/outbox.h"
+#include "daemon/outbox/rows.h"
+#include "daemon/outbox/sql.h"
+
+namespace clinic::outbox {
+namespace {
+
+using envelope::Destination;
+using envelope::Kind;
+using envelope::Settle;
+using records::PatientId;
+using MaybeLease = std::optional<envelope::Lease>;
+
+constexpr int rows_looked_at_max = 256; // parked or discarded on the way to one that can go, in one transaction
+constexpr int counted_max = 2;          // refusals of its own body, with a look-up between
+constexpr Timestamp ever{INT64_MAX};
+constexpr std::string_view no_contact = "no_contact";
+
+// What becomes of a row whose subject has no contact and no create of unknown outcome; nullopt: it can go.
+std::optional<State> without_contact(Kind kind, bool may_create) {
+    if (kind == Kind::contact_suppress) return State::discarded; // nothing is there to be suppressed
+    if (kind == Kind::contact_state && may_create) return std::nullopt;
+    return State::parked;
+}
+
+int left_of(std::chrono::milliseconds lag, Timestamp since, Timestamp now) {
+    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(now - since);
+    return static_cast<int>(std::clamp(lag - age, std::chrono::milliseconds{0}, lag).count());
+}
+
+// Empty: this row cannot go, and has been put where it belongs.
+Result<MaybeLease> offer(records::Transaction& txn, const Row& row, envelope::MetadataEnvelope envelope,
+                         bool may_create, int index_lag_ms) {
+    const auto contact = Links::contact(txn, row.patient);
+    CLINIC_TRY(contact);
+    const auto unsettled = unsettled_create(txn, row.patient);
+    CLINIC_TRY(unsettled);
+    if (contact->empty() && !*unsettled) {
+        if (const auto state = without_contact(row.kind, may_create)) {
+            CLINIC_TRY(move(txn, row, *state, no_contact));
+            return MaybeLease{};
+        }
+    }
+    const auto old = old_contact(txn, envelope);
+    CLINIC_TRY(old);
+    auto tags = known_tags(txn, row);
+    CLINIC_TRY(tags);
+    CLINIC_TRY(move(txn, row, State::leased, row.code));
+    envelope::Lease lease;
+    lease.lease = row.id;
+    lease.envelope = std::move(envelope);
+    lease.contact = *contact;
+    lease.old_contact = *old;
+    lease.create = contact->empty() && may_create && row.kind == Kind::contact_state;
+    const bool create_unknown = contact->empty() && unsettled->has_value();
+    lease.look_up_first = create_unknown || row.counted > 0;
+    if (create_unknown)
+        lease.not_before_look_up_ms = left_of(std::chrono::milliseconds{index_lag_ms}, **unsettled, txn.now());
+    lease.prior_tags = std::move(*tags);
+    lease.tries = row.tries;
+    return MaybeLease{std::move(lease)};
+}
+
+Result<MaybeLease> try_row(records::Transaction& txn, const Row& row, bool may_create, int index_lag_ms) {
+    auto envelope = envelope_in(txn, row);
+    if (envelope) return offer(txn, row, std::move(*envelope), may_create, index_lag_ms);
+    if (envelope.error().code == Errc::not_found) { // its key is erased
+        CLINIC_TRY(move(txn, row, State::discarded, "erased"));
+        return MaybeLease{};
+    }
+    if (envelope.error().code != Errc::corrupt) return envelope.error();
+    CLINIC_TRY(move(txn, row, State::dead, "unreadable"));
+    return MaybeLease{};
+}
+
+// Every end of a lease but delivery: what its attempts left behind is not known for sure.
+Result<void> end_undelivered(records::Transaction& txn, const Row& row) {
+    CLINIC_TRY(close_lease(txn, row.id));
+    const auto touched = touched_tags(txn, row.id);
+    CLINIC_TRY(touched);
+    return *touched ? tags_unsure(txn, row.patient) : Result<void>{};
+}
+
+// Back in line, unless it was withdrawn or a younger row makes it needless.
+Result<void> give_back(records::Transaction& txn, const Row& row, Timestamp due, std::string_view code) {
+    if (row.withdrawn) return move(txn, row, State::withdrawn, row.code);
+    const auto replaced = is_replaced(txn, row);
+    CLINIC_TRY(replaced);
+    if (*replaced) return move(txn, row, State::superseded, "");
+    return make_pending(txn, row, due, code);
+}
+
+Result<void> deliver(records::Transaction& txn, const Row& row) {
+    CLINIC_TRY(close_lease(txn, row.id));
+    const auto touched = touched_tags(txn, row.id);
+    CLINIC_TRY(touched);
+    if (*touched) CLINIC_TRY(tags_unsure(txn, row.patient));
+    CLINIC_TRY(remember_said(txn, row));
+    CLINIC_TRY(execute(txn,
+                       "INSERT INTO outbox_lane (destination, delivered_at) VALUES (?, ?) "
+                       "ON CONFLICT DO UPDATE SET delivered_at = excluded.delivered_at",
+                       number(row.destination), txn.now()));
+    return move(txn, row, State::delivered, "");
+}
+
+Result<void> bury(records::Transaction& txn, const Row& row, std::string_view code) {
+    CLINIC_TRY(end_undelivered(txn, row));
+    return move(txn, row, row.withdrawn ? State::withdrawn : State::dead, code);
+}
+
+Result<void> park_row(records::Transaction& txn, const Row& row, std::string_view code) {
+    CLINIC_TRY(end_undelivered(txn, row));
+    if (row.withdrawn) return move(txn, row, State::withdrawn, row.code);
+    const auto replaced = is_replaced(txn, row);
+    CLINIC_TRY(replaced);
+    return move(txn, row, *replaced ? State::superseded : State::parked, code);
+}
+
+Result<void> try_again(records::Transaction& txn, const Row& row, const Settle& outcome) {
+    const int counted = row.counted + (outcome.counts_against ? 1 : 0);
+    CLINIC_TRY(execute(txn, "UPDATE outbox SET tries = tries + 1, counted = ? WHERE id = ?", counted, row.id));
+    CLINIC_TRY(execute(txn,
+                       "INSERT INTO outbox_lane (destination, code) VALUES (?, ?) "
+                       "ON CONFLICT DO UPDATE SET code = excluded.code",
+                       number(row.destination), outcome.code));
+    if (counted >= counted_max) return bury(txn, row, outcome.code);
+    CLINIC_TRY(end_undelivered(txn, row));
+    const Timestamp due = txn.now() + std::chrono::milliseconds{outcome.retry_after_ms};
+    return give_back(txn, row, due, outcome.code);
+}
+
+// Looked up after the index had caught up, and not there: no create has happened.
+Result<void> nobody_there(records::Transaction& txn, const Row& row) {
+    const auto settled = settle_creates(txn, row.patient);
+    if (!settled && settled.error().code != Errc::not_found) return settled; // not_found: erased meanwhile
+    return park_row(txn, row, no_contact);
+}
+
+Result<void> end(records::Transaction& txn, const Row& row, const Settle& outcome) {
+    switch (outcome.outcome) {
+    case envelope::Outcome::delivered: return deliver(txn, row);
+    case envelope::Outcome::retry:
+        if (outcome.code == no_contact && outcome.contact.empty()) return nobody_there(txn, row);
+        return try_again(txn, row, outcome);
+    case envelope::Outcome::dead: return bury(txn, row, outcome.code);
+    }
+    return {};
+}
+
+Result<void> link(records::Transaction& txn, PatientId patient, std::string_view contact) {
+    if (contact.empty()) return {};
+    auto linked = Links::set_contact(txn, patient, contact);
+    if (!linked && linked.error().code == Errc::not_found) return {}; // erased meanwhile
+    return linked;
+}
+
+Result<std::vector<std::int64_t>> leases(records::Session& session, std::optional<std::int64_t> lease) {
+    std::vector<std::int64_t> ids;
+    CLINIC_TRY(each_row(
+        session, "SELECT id FROM outbox WHERE state = 2 AND (id = ?1 OR ?1 IS NULL) ORDER BY id",
+        [&](const records::Statement& row) { ids.push_back(row.integer(0)); }, lease));
+    return ids;
+}
+
+} // namespace
+
+Result<MaybeLease> Outbox::lease(records::Transaction& txn, Destination destination, bool may_create,
+                                 int index_lag_ms) {
+    for (int looked_at = 0; looked_at < rows_looked_at_max; ++looked_at) {
+        const auto row = next_row(txn, destination, txn.now());
+        CLINIC_TRY(row);
+        if (!*row) return MaybeLease{};
+        auto lease = try_row(txn, **row, may_create, index_lag_ms);
+        if (!lease || *lease) return lease;
+    }
+    return MaybeLease{};
+}
+
+Result<envelope::Settled> Outbox::settle(records::Transaction& txn, const Settle& outcome) {
+    const auto row = find_row(txn, outcome.lease);
+    CLINIC_TRY(row);
+    const bool open = *row && (*row)->state == State::leased;
+    if (outcome.lease != 0 && !open) return envelope::Settled{.known = false};
+    for (const auto& step : outcome.steps) CLINIC_TRY(close_step(txn, outcome.lease, step));
+    if (!open) return envelope::Settled{};
+    CLINIC_TRY(link(txn, (*row)->patient, outcome.contact));
+    CLINIC_TRY(end(txn, **row, outcome));
+    return envelope::Settled{};
+}
+
+Result<void> Outbox::release_leases(records::Transaction& txn, std::optional<std::int64_t> lease) {
+    const auto open = leases(txn, lease);
+    CLINIC_TRY(open);
+    for (const std::int64_t id : *open) {
+        const auto row = leased_row(txn, id);
+        CLINIC_TRY(row);
+        CLINIC_TRY(end_undelivered(txn, *row));
+        CLINIC_TRY(give_back(txn, *row, txn.now(), row->code));
+    }
+    return lease ? Result<void>{} : close_lease(txn, 0);
+}
+
+Result<void> Outbox::park(records::Transaction& txn, std::int64_t lease, std::string_view code) {
+    const auto row = leased_row(txn, lease);
+    CLINIC_TRY(row);
+    return park_row(txn, *row, code);
+}
+
+Result<void> Outbox::withdraw_lease(records::Transaction& txn, std::int64_t lease, std::string_view code) {
+    const auto row = leased_row(txn, lease);
+    CLINIC_TRY(row);
+    CLINIC_TRY(end_undelivered(txn, *row));
+    return move(txn, *row, State::withdrawn, code);
+}
+
+Result<void> Outbox::kill(records::Transaction& txn, std::int64_t lease, std::string_view code) {
+    const auto row = leased_row(txn, lease);
+    CLINIC_TRY(row);
+    return bury(txn, *row, code);
+}
+
+Result<std::optional<Timestamp>> Outbox::next_due(records::Session& session, Destination destination) {
+    const auto row = next_row(session, destination, ever);
+    CLINIC_TRY(row);
+    std::optional<Timestamp> due;
+    if (*row) due = (*row)->due_at;
+    return due;
+}
+
+Result<PatientId> Outbox::patient_of(records::Session& session, std::int64_t lease) {
+    const auto row = leased_row(session, lease);
+    CLINIC_TRY(row);
+    return row->patient;
+}
+
+Result<envelope::MetadataEnvelope> Outbox::envelope_of(records::Session& session, std::int64_t lease) {
+    const auto row = leased_row(session, lease);
+    CLINIC_TRY(row);
+    return envelope_in(session, *row);
+}
+
+} // namespace clinic::outbox

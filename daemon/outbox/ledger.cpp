@@ -1,0 +1,138 @@
+#include "crypto/base/files.h"
+#include "daemon/outbox/rows.h"
+#include "daemon/outbox/sql.h"
+#include "sync/envelope/frame.h"
+
+namespace clinic::outbox {
+namespace {
+
+using envelope::Route;
+using envelope::StepOutcome;
+
+// Findable for who holds the patient's key, and for nobody once that is erased.
+Result<crypto::Token> subject_token(records::Session& session, records::PatientId patient) {
+    const auto key = session.patient_key(patient);
+    if (!key) return key.error();
+    return crypto::token(crypto::derive(*key, 1, "clledger"), patient.uuid.text());
+}
+
+crypto::Digest digest_of(const envelope::Attempt& attempt) {
+    const std::string head = std::string{envelope::method(attempt.route)} + " " + attempt.path + "\n";
+    return crypto::digest(base::as_bytes(head), base::as_bytes(attempt.body));
+}
+
+// Answers that are proof that no contact was made; any other error is not.
+bool proves_nothing_made(const StepOutcome& step) {
+    if (step.result == StepOutcome::Result::not_sent) return true;
+    return step.result == StepOutcome::Result::answered &&
+           (step.status == 401 || step.status == 403 || step.status == 429);
+}
+
+const char* written(StepOutcome::Result result) {
+    switch (result) {
+    case StepOutcome::Result::not_sent: return "not_sent";
+    case StepOutcome::Result::answered: return "answered";
+    case StepOutcome::Result::unknown: return "unknown";
+    }
+    return "unknown";
+}
+
+LedgerLine read_line(const records::Statement& row) {
+    return {.attempt = row.integer(0),
+            .lease = row.integer(1),
+            .at = {row.integer(2)},
+            .route = static_cast<Route>(row.integer(3)),
+            .digest = crypto::hex(row.blob(4)),
+            .result = std::string{row.text(5)},
+            .status = static_cast<int>(row.integer(6))};
+}
+
+} // namespace
+
+Result<std::int64_t> Ledger::open_line(records::Transaction& txn, std::optional<records::PatientId> subject,
+                                       const envelope::Attempt& attempt, Literal result) {
+    const bool may_create = attempt.route == Route::contact_create && std::string_view{result.c_str()} == "open";
+    CLINIC_TRY(
+        execute(txn, "INSERT INTO ledger (lease, at, route, digest, result, unsettled) VALUES (?, ?, ?, ?, ?, ?)",
+                attempt.lease, txn.now(), number(attempt.route), digest_of(attempt), result.c_str(), may_create));
+    const std::int64_t line = txn.last_row();
+    if (!subject) return line;
+    const auto sealed = txn.seal_for(*subject, "ledger.subject", line, subject->uuid.text());
+    CLINIC_TRY(sealed);
+    const auto token = subject_token(txn, *subject);
+    CLINIC_TRY(token);
+    CLINIC_TRY(
+        execute(txn, "UPDATE ledger SET subject = ?, subject_token = ? WHERE attempt = ?", *sealed, *token, line));
+    return line;
+}
+
+Result<void> Ledger::close_line(records::Transaction& txn, const StepOutcome& outcome) {
+    CLINIC_TRY(execute(txn, "UPDATE ledger SET result = ?, status = ? WHERE attempt = ? AND result = 'open'",
+                       written(outcome.result), outcome.status, outcome.attempt));
+    if (!proves_nothing_made(outcome)) return {};
+    return execute(txn, "UPDATE ledger SET unsettled = 0 WHERE attempt = ?", outcome.attempt);
+}
+
+Result<std::vector<LedgerLine>> Ledger::lines(records::Session& session, std::int64_t after, int lines_max) {
+    std::vector<LedgerLine> lines;
+    CLINIC_TRY(each_row(
+        session,
+        "SELECT attempt, lease, at, route, digest, result, status FROM ledger WHERE attempt > ? ORDER BY attempt LIMIT "
+        "?",
+        [&](const records::Statement& row) { lines.push_back(read_line(row)); }, after, lines_max));
+    return lines;
+}
+
+Result<std::vector<LedgerLine>> Ledger::lines_about(records::Session& session, records::PatientId subject,
+                                                    std::int64_t after, int lines_max) {
+    const auto token = subject_token(session, subject);
+    CLINIC_TRY(token);
+    std::vector<LedgerLine> lines;
+    CLINIC_TRY(each_row(
+        session,
+        "SELECT attempt, lease, at, route, digest, result, status FROM ledger "
+        "WHERE subject_token = ? AND attempt > ? ORDER BY attempt LIMIT ?",
+        [&](const records::Statement& row) { lines.push_back(read_line(row)); }, *token, after, lines_max));
+    return lines;
+}
+
+Result<void> close_lease(records::Transaction& txn, std::int64_t lease) {
+    return execute(txn, "UPDATE ledger SET result = 'unknown' WHERE lease = ? AND result = 'open'", lease);
+}
+
+Result<void> close_step(records::Transaction& txn, std::int64_t lease, const StepOutcome& step) {
+    const auto ours = first_row(
+        txn, "SELECT 1 FROM ledger WHERE attempt = ? AND lease = ?", [](const records::Statement&) {}, step.attempt,
+        lease);
+    CLINIC_TRY(ours);
+    return *ours ? Ledger::close_line(txn, step) : Result<void>{};
+}
+
+Result<bool> touched_tags(records::Session& session, std::int64_t lease) {
+    return first_row(
+        session,
+        "SELECT 1 FROM ledger WHERE lease = ? AND route IN (?, ?) AND result IN ('open', 'answered', 'unknown') LIMIT "
+        "1",
+        [](const records::Statement&) {}, lease, number(Route::tags_add), number(Route::tags_remove));
+}
+
+Result<std::optional<Timestamp>> unsettled_create(records::Session& session, records::PatientId patient) {
+    std::optional<Timestamp> at;
+    const auto token = subject_token(session, patient);
+    CLINIC_TRY(token);
+    CLINIC_TRY(first_row(
+        session, "SELECT max(at) FROM ledger WHERE subject_token = ? AND unsettled = 1",
+        [&](const records::Statement& row) {
+            if (!row.is_null(0)) at = Timestamp{row.integer(0)};
+        },
+        *token));
+    return at;
+}
+
+Result<void> settle_creates(records::Transaction& txn, records::PatientId patient) {
+    const auto token = subject_token(txn, patient);
+    CLINIC_TRY(token);
+    return execute(txn, "UPDATE ledger SET unsettled = 0 WHERE subject_token = ? AND unsettled = 1", *token);
+}
+
+} // namespace clinic::outbox

@@ -1,0 +1,172 @@
+#include "daemon/outbox/rows.h"
+#include "daemon/outbox/sql.h"
+
+namespace clinic::outbox {
+namespace {
+
+using envelope::Destination;
+using envelope::Pseudonym;
+using records::PatientId;
+
+crypto::Token pseudonym_token(records::Session& session, std::string_view value) {
+    return crypto::token(session.index_key(), "pseudonym\n" + std::string{value});
+}
+
+crypto::Token contact_token(records::Session& session, std::string_view value) {
+    return crypto::token(session.index_key(), "contact\n" + std::string{value});
+}
+
+struct Sealed {
+    std::int64_t id = 0;
+    crypto::Bytes value;
+};
+
+Result<Pseudonym> make_pseudonym(records::Transaction& txn, Destination destination, PatientId patient,
+                                 std::span<const std::byte> appointment, char letter) {
+    Pseudonym made = Pseudonym::random(letter);
+    CLINIC_TRY(
+        execute(txn, "INSERT INTO pseudonym (destination, patient, appointment, value, token) VALUES (?, ?, ?, x'', ?)",
+                number(destination), patient, appointment, pseudonym_token(txn, made.text())));
+    const std::int64_t id = txn.last_row();
+    const auto sealed = txn.seal_for(patient, "pseudonym.value", id, made.text());
+    CLINIC_TRY(sealed);
+    CLINIC_TRY(execute(txn, "UPDATE pseudonym SET value = ? WHERE id = ?", *sealed, id));
+    return made;
+}
+
+// `appointment`: empty for the patient's own.
+Result<Pseudonym> pseudonym(records::Transaction& txn, Destination destination, PatientId patient,
+                            std::span<const std::byte> appointment, char letter) {
+    Sealed found;
+    const auto any = first_row(
+        txn, "SELECT id, value FROM pseudonym WHERE patient = ? AND destination = ? AND appointment = ?",
+        [&](const records::Statement& row) {
+            found = {row.integer(0), copy(row.blob(1))};
+        },
+        patient, number(destination), appointment);
+    CLINIC_TRY(any);
+    if (!*any) return make_pseudonym(txn, destination, patient, appointment, letter);
+    const auto text = txn.open_for(patient, "pseudonym.value", found.id, found.value);
+    CLINIC_TRY(text);
+    auto parsed = Pseudonym::parse(*text, letter);
+    if (!parsed) return Error{Errc::corrupt, "a stored pseudonym is not one"};
+    return std::move(*parsed);
+}
+
+Result<void> unpark_subject(records::Transaction& txn, PatientId patient) {
+    std::vector<std::int64_t> parked;
+    CLINIC_TRY(each_row(
+        txn, "SELECT id FROM outbox WHERE patient = ? AND destination = ? AND state = 3 AND code = 'no_contact'",
+        [&](const records::Statement& row) { parked.push_back(row.integer(0)); }, patient, number(Destination::crm)));
+    for (const std::int64_t id : parked) {
+        const auto row = find_row(txn, id);
+        CLINIC_TRY(row);
+        CLINIC_TRY(make_pending(txn, **row, txn.now(), ""));
+    }
+    return {};
+}
+
+Result<void> unlink(records::Transaction& txn, PatientId patient) {
+    return execute(txn, "DELETE FROM link WHERE patient = ?", patient);
+}
+
+} // namespace
+
+Result<Pseudonym> Links::pid(records::Transaction& txn, Destination destination, PatientId patient) {
+    return pseudonym(txn, destination, patient, {}, 'p');
+}
+
+Result<Pseudonym> Links::aid(records::Transaction& txn, Destination destination, PatientId patient,
+                             records::AppointmentId appointment) {
+    return pseudonym(txn, destination, patient, appointment.uuid.bytes, 'a');
+}
+
+Result<std::int64_t> Links::next_sequence(records::Transaction& txn, Destination destination, PatientId patient) {
+    std::int64_t next = 0;
+    CLINIC_TRY(first_row(
+        txn,
+        "INSERT INTO sequence (patient, destination, last) VALUES (?, ?, 1) "
+        "ON CONFLICT DO UPDATE SET last = last + 1 RETURNING last",
+        [&](const records::Statement& row) { next = row.integer(0); }, patient, number(destination)));
+    return next;
+}
+
+Result<std::string> Links::contact(records::Session& session, PatientId patient) {
+    Sealed found;
+    const auto any = first_row(
+        session, "SELECT id, contact FROM link WHERE patient = ?",
+        [&](const records::Statement& row) {
+            found = {row.integer(0), copy(row.blob(1))};
+        },
+        patient);
+    CLINIC_TRY(any);
+    if (!*any) return std::string{};
+    return session.open_for(patient, "link.contact", found.id, found.value);
+}
+
+Result<void> Links::set_contact(records::Transaction& txn, PatientId patient, std::string_view contact) {
+    if (!envelope::is_contact_id(contact)) return Error{Errc::refused, "the contact id is not of its form"};
+    const auto before = Links::contact(txn, patient);
+    CLINIC_TRY(before);
+    CLINIC_TRY(settle_creates(txn, patient));
+    if (*before == contact) return unpark_subject(txn, patient);
+    // Another contact holds nothing from us yet.
+    if (!before->empty()) CLINIC_TRY(execute(txn, "DELETE FROM said WHERE patient = ? AND destination = 0", patient));
+    CLINIC_TRY(unlink(txn, patient));
+    CLINIC_TRY(execute(txn, "INSERT INTO link (patient, contact, token) VALUES (?, x'', ?)", patient,
+                       contact_token(txn, contact)));
+    const std::int64_t id = txn.last_row();
+    const auto sealed = txn.seal_for(patient, "link.contact", id, contact);
+    CLINIC_TRY(sealed);
+    CLINIC_TRY(execute(txn, "UPDATE link SET contact = ? WHERE id = ?", *sealed, id));
+    return unpark_subject(txn, patient);
+}
+
+Result<Merged> Links::merge(records::Transaction& txn, PatientId survivor, PatientId prior) {
+    const auto kept = contact(txn, survivor);
+    CLINIC_TRY(kept);
+    const auto other = contact(txn, prior);
+    CLINIC_TRY(other);
+    if (other->empty()) return kept->empty() ? Merged::none : Merged::only_survivor;
+    if (!kept->empty()) return Merged::both;
+    // That contact holds what was said of the prior: of the survivor nothing is known to be there.
+    CLINIC_TRY(unlink(txn, prior));
+    CLINIC_TRY(execute(txn, "DELETE FROM said WHERE patient IN (?, ?) AND destination = 0", survivor, prior));
+    CLINIC_TRY(set_contact(txn, survivor, *other));
+    return Merged::moved;
+}
+
+Result<std::vector<std::string>> Links::contacts_of(records::Session& session, std::int64_t lease, PatientId subject) {
+    const auto row = leased_row(session, lease);
+    CLINIC_TRY(row);
+    const auto envelope = envelope_in(session, *row);
+    CLINIC_TRY(envelope);
+    std::vector<std::string> all;
+    const auto own = contact(session, subject);
+    CLINIC_TRY(own);
+    if (!own->empty()) all.push_back(*own);
+    const auto old = old_contact(session, *envelope);
+    CLINIC_TRY(old);
+    if (!old->empty()) all.push_back(*old);
+    return all;
+}
+
+Result<std::optional<PatientId>> Links::patient_by_pid(records::Session& session, std::string_view pid) {
+    std::optional<PatientId> patient;
+    CLINIC_TRY(first_row(
+        session, "SELECT patient FROM pseudonym WHERE token = ? AND appointment = x''",
+        [&](const records::Statement& row) { patient = PatientId{row.uuid(0)}; }, pseudonym_token(session, pid)));
+    return patient;
+}
+
+Result<std::string> old_contact(records::Session& session, const envelope::MetadataEnvelope& envelope) {
+    if (envelope.kind() != envelope::Kind::contact_merge) return std::string{};
+    const auto prior = Links::patient_by_pid(session, envelope.text(envelope::Field::old));
+    CLINIC_TRY(prior);
+    if (!*prior) return std::string{};
+    auto found = Links::contact(session, **prior);
+    if (!found && found.error().code == Errc::not_found) return std::string{}; // erased meanwhile
+    return found;
+}
+
+} // namespace clinic::outbox

@@ -1,0 +1,156 @@
+#include "daemon/outbox/outbox.h"
+
+#include "daemon/outbox/rows.h"
+#include "daemon/outbox/sql.h"
+
+namespace clinic::outbox {
+namespace {
+
+using envelope::Destination;
+using envelope::Kind;
+using records::PatientId;
+
+std::int64_t scope_of(const envelope::MetadataEnvelope& envelope) {
+    if (envelope.kind() != Kind::consent_state) return -1;
+    const std::string_view scope = envelope.text(envelope::Field::scope);
+    for (const auto one : {envelope::Scope::crm_sync, envelope::Scope::reminders, envelope::Scope::marketing})
+        if (scope == envelope::name(one)) return number(one);
+    return -1;
+}
+
+Result<void> check_room(records::Session& session, Destination destination) {
+    const auto books = Outbox::books(session, destination);
+    CLINIC_TRY(books);
+    if (books->pending + books->leased + books->parked + books->dead < rows_max) return {};
+    return Error{Errc::full, "the outbox is full",
+                 "see why GHL is not up to date, and retry or discard the dead letters"};
+}
+
+Result<std::vector<Row>> rows_of(records::Session& session, Literal sql, PatientId patient, Destination destination) {
+    std::vector<std::int64_t> ids;
+    CLINIC_TRY(each_row(
+        session, sql, [&](const records::Statement& row) { ids.push_back(row.integer(0)); }, patient,
+        number(destination)));
+    std::vector<Row> rows;
+    for (const std::int64_t id : ids) {
+        const auto row = find_row(session, id);
+        CLINIC_TRY(row);
+        if (*row) rows.push_back(std::move(**row));
+    }
+    return rows;
+}
+
+bool replaces(Kind kind, std::int64_t scope, const Row& older) {
+    if (kind == Kind::contact_merge) return false;
+    if (kind == older.kind) return scope == older.scope;
+    return kind == Kind::contact_suppress && (older.kind == Kind::contact_state || older.kind == Kind::appt_state);
+}
+
+Result<void> supersede_older(records::Transaction& txn, Destination destination, PatientId patient, Kind kind,
+                             std::int64_t scope) {
+    const auto waiting = rows_of(txn, "SELECT id FROM outbox WHERE patient = ? AND destination = ? AND state IN (1, 3)",
+                                 patient, destination);
+    CLINIC_TRY(waiting);
+    for (const Row& row : *waiting)
+        if (replaces(kind, scope, row)) CLINIC_TRY(move(txn, row, State::superseded, ""));
+    return {};
+}
+
+// A newer row does not get round a back-off of its subject.
+Result<Timestamp> due_now_or_with(records::Transaction& txn, Destination destination, PatientId patient) {
+    Timestamp due = txn.now();
+    CLINIC_TRY(first_row(
+        txn, "SELECT max(due_at) FROM outbox WHERE patient = ? AND destination = ? AND state = 1",
+        [&](const records::Statement& row) {
+            if (!row.is_null(0)) due = std::max(due, Timestamp{row.integer(0)});
+        },
+        patient, number(destination)));
+    return due;
+}
+
+Result<void> withdraw_in(records::Transaction& txn, Destination destination, PatientId patient, Literal code) {
+    const auto rows = rows_of(txn, "SELECT id FROM outbox WHERE patient = ? AND destination = ?", patient, destination);
+    CLINIC_TRY(rows);
+    for (const Row& row : *rows) {
+        if (row.state == State::leased)
+            CLINIC_TRY(execute(txn, "UPDATE outbox SET withdrawn = 1, code = ? WHERE id = ?", code.c_str(), row.id));
+        else
+            CLINIC_TRY(move(txn, row, State::withdrawn, code.c_str()));
+    }
+    return {};
+}
+
+Result<void> unpark_in(records::Transaction& txn, Destination destination, std::string_view code) {
+    CLINIC_TRY(execute(
+        txn, "UPDATE outbox SET state = 1, code = '', due_at = ? WHERE destination = ? AND state = 3 AND code = ?",
+        txn.now(), number(destination), code));
+    return book(txn, destination, State::parked, State::pending, txn.changed_rows());
+}
+
+Result<void> revive(records::Transaction& txn, const Row& row) {
+    const auto replaced = is_replaced(txn, row);
+    CLINIC_TRY(replaced);
+    if (*replaced) return move(txn, row, State::superseded, "");
+    CLINIC_TRY(execute(txn, "UPDATE outbox SET tries = 0, counted = 0 WHERE id = ?", row.id));
+    return make_pending(txn, row, txn.now(), "");
+}
+
+} // namespace
+
+Result<std::int64_t> Outbox::push(records::Transaction& txn, Destination destination, PatientId patient,
+                                  const envelope::MetadataEnvelope& envelope,
+                                  std::optional<std::string_view> parked_code) {
+    if (destination == Destination::ops) return Error{Errc::refused, "no patient kind goes to central ops"};
+    const std::string written = envelope.encode();
+    CLINIC_TRY(envelope::MetadataEnvelope::decode(written));
+    CLINIC_TRY(check_room(txn, destination));
+    const std::int64_t scope = scope_of(envelope);
+    const auto due = due_now_or_with(txn, destination, patient);
+    CLINIC_TRY(due);
+    CLINIC_TRY(supersede_older(txn, destination, patient, envelope.kind(), scope));
+    const State state = parked_code ? State::parked : State::pending;
+    CLINIC_TRY(
+        execute(txn,
+                "INSERT INTO outbox (destination, patient, kind, scope, state, queued_at, due_at, envelope, code) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, x'', ?)",
+                number(destination), patient, number(envelope.kind()), scope, number(state), txn.now(), *due,
+                parked_code.value_or("")));
+    const std::int64_t id = txn.last_row();
+    const auto sealed = txn.seal_for(patient, "outbox.envelope", id, written);
+    CLINIC_TRY(sealed);
+    CLINIC_TRY(execute(txn, "UPDATE outbox SET envelope = ? WHERE id = ?", *sealed, id));
+    CLINIC_TRY(enter(txn, destination, state));
+    return id;
+}
+
+Result<void> Outbox::withdraw(records::Transaction& txn, PatientId patient, Literal code) {
+    for (const Destination destination : {Destination::crm, Destination::ops})
+        CLINIC_TRY(withdraw_in(txn, destination, patient, code));
+    return {};
+}
+
+Result<void> Outbox::unpark(records::Transaction& txn, std::string_view code) {
+    for (const Destination destination : {Destination::crm, Destination::ops})
+        CLINIC_TRY(unpark_in(txn, destination, code));
+    return {};
+}
+
+Result<void> Outbox::retry_dead(records::Transaction& txn, std::optional<std::int64_t> row) {
+    std::vector<std::int64_t> ids;
+    CLINIC_TRY(each_row(
+        txn, "SELECT id FROM outbox WHERE state = 4 AND (id = ?1 OR ?1 IS NULL) ORDER BY id",
+        [&](const records::Statement& one) { ids.push_back(one.integer(0)); }, row));
+    if (row && ids.empty()) return Error{Errc::not_found, "no such dead letter"};
+    for (const std::int64_t id : ids) {
+        const auto found = find_row(txn, id);
+        CLINIC_TRY(found);
+        CLINIC_TRY(revive(txn, **found));
+    }
+    return {};
+}
+
+void Outbox::on_due(records::Transaction& txn, const std::function<void()>& wake) {
+    txn.on_commit(wake);
+}
+
+} // namespace clinic::outbox

@@ -1,0 +1,140 @@
+#include "daemon/outbox/rows.h"
+
+#include <cassert>
+
+#include "daemon/outbox/sql.h"
+
+namespace clinic::outbox {
+namespace {
+
+constexpr std::int64_t released = 0;
+
+// The statements of this folder say them as numbers.
+static_assert(number(State::pending) == 1 && number(State::leased) == 2 && number(State::parked) == 3 &&
+              number(State::dead) == 4 && number(envelope::Destination::crm) == 0);
+
+bool is_final(State state) {
+    return state >= State::delivered;
+}
+
+Row read_row(const records::Statement& row) {
+    return {.id = row.integer(0),
+            .destination = static_cast<envelope::Destination>(row.integer(1)),
+            .patient = {row.uuid(2)},
+            .kind = static_cast<envelope::Kind>(row.integer(3)),
+            .scope = row.integer(4),
+            .state = static_cast<State>(row.integer(5)),
+            .due_at = {row.integer(10)},
+            .tries = static_cast<int>(row.integer(6)),
+            .counted = static_cast<int>(row.integer(7)),
+            .withdrawn = row.integer(8) != 0,
+            .code = std::string{row.text(9)}};
+}
+
+Result<void> count(records::Transaction& txn, envelope::Destination destination, std::int64_t state,
+                   std::int64_t change) {
+    return execute(txn,
+                   "INSERT INTO outbox_counter (destination, state, envelopes) VALUES (?, ?, ?) "
+                   "ON CONFLICT DO UPDATE SET envelopes = envelopes + excluded.envelopes",
+                   number(destination), state, change);
+}
+
+} // namespace
+
+Result<std::optional<Row>> find_row(records::Session& session, std::int64_t id) {
+    std::optional<Row> found;
+    const auto any = first_row(
+        session,
+        "SELECT id, destination, patient, kind, scope, state, tries, counted, withdrawn, code, due_at FROM outbox "
+        "WHERE id = ?",
+        [&](const records::Statement& row) { found = read_row(row); }, id);
+    CLINIC_TRY(any);
+    return found;
+}
+
+Result<Row> leased_row(records::Session& session, std::int64_t id) {
+    auto row = find_row(session, id);
+    CLINIC_TRY(row);
+    if (!*row || (*row)->state != State::leased) return Error{Errc::not_found, "the lease is not open"};
+    return **row;
+}
+
+Result<std::optional<Row>> next_row(records::Session& session, envelope::Destination destination, Timestamp at) {
+    std::optional<Row> found;
+    const auto any = first_row(
+        session,
+        "SELECT id, destination, patient, kind, scope, state, tries, counted, withdrawn, code, due_at FROM outbox AS "
+        "this "
+        "WHERE destination = ?1 AND state = 1 AND due_at <= ?2 "
+        "AND NOT EXISTS (SELECT 1 FROM outbox AS other WHERE other.patient = this.patient "
+        "                AND other.destination = ?1 AND other.state = 2) "
+        "AND NOT EXISTS (SELECT 1 FROM outbox AS older WHERE older.patient = this.patient "
+        "                AND older.destination = ?1 AND older.state = 1 AND older.id < this.id) "
+        "ORDER BY due_at, id LIMIT 1",
+        [&](const records::Statement& row) { found = read_row(row); }, number(destination), at);
+    CLINIC_TRY(any);
+    return found;
+}
+
+Result<void> enter(records::Transaction& txn, envelope::Destination destination, State state) {
+    CLINIC_TRY(count(txn, destination, released, 1));
+    return count(txn, destination, number(state), 1);
+}
+
+Result<void> book(records::Transaction& txn, envelope::Destination destination, State from, State to,
+                  std::int64_t rows) {
+    if (rows == 0) return {};
+    CLINIC_TRY(count(txn, destination, number(from), -rows));
+    return count(txn, destination, number(to), rows);
+}
+
+Result<void> move(records::Transaction& txn, const Row& row, State to, std::string_view code) {
+    assert(row.state != to && !is_final(row.state));
+    CLINIC_TRY(book(txn, row.destination, row.state, to, 1));
+    if (is_final(to)) return execute(txn, "DELETE FROM outbox WHERE id = ?", row.id);
+    return execute(txn, "UPDATE outbox SET state = ?, code = ? WHERE id = ?", number(to), code, row.id);
+}
+
+Result<void> make_pending(records::Transaction& txn, const Row& row, Timestamp due, std::string_view code) {
+    CLINIC_TRY(move(txn, row, State::pending, code));
+    CLINIC_TRY(execute(txn, "UPDATE outbox SET due_at = ? WHERE id = ?", due, row.id));
+    return execute(txn,
+                   "UPDATE outbox SET due_at = ?1 WHERE patient = ?2 AND destination = ?3 AND state = 1 AND id > ?4 "
+                   "AND due_at < ?1",
+                   due, row.patient, number(row.destination), row.id);
+}
+
+Result<bool> is_replaced(records::Session& session, const Row& row) {
+    if (row.kind == envelope::Kind::contact_merge) return false;
+    const bool state = row.kind == envelope::Kind::contact_state || row.kind == envelope::Kind::appt_state;
+    const std::int64_t taken_back_by = state ? number(envelope::Kind::contact_suppress) : number(row.kind);
+    const auto queued = first_row(
+        session,
+        "SELECT 1 FROM outbox WHERE patient = ? AND destination = ? AND state IN (1, 2, 3) AND id > ? "
+        "AND ((kind = ? AND scope = ?) OR kind = ?) LIMIT 1",
+        [](const records::Statement&) {}, row.patient, number(row.destination), row.id, number(row.kind), row.scope,
+        row.kind == envelope::Kind::consent_state ? std::int64_t{-1} : taken_back_by);
+    CLINIC_TRY(queued);
+    if (*queued) return true;
+    return first_row(
+        session,
+        "SELECT 1 FROM said WHERE patient = ? AND destination = ? AND delivered > ? "
+        "AND ((kind = ? AND scope = ?) OR kind = ?) LIMIT 1",
+        [](const records::Statement&) {}, row.patient, number(row.destination), row.id, number(row.kind), row.scope,
+        row.kind == envelope::Kind::consent_state ? std::int64_t{-1} : taken_back_by);
+}
+
+Result<envelope::MetadataEnvelope> envelope_in(records::Session& session, const Row& row) {
+    crypto::Bytes sealed;
+    const auto found = first_row(
+        session, "SELECT envelope FROM outbox WHERE id = ?",
+        [&](const records::Statement& one) { sealed = copy(one.blob(0)); }, row.id);
+    CLINIC_TRY(found);
+    const auto plain = session.open_for(row.patient, "outbox.envelope", row.id, sealed);
+    CLINIC_TRY(plain);
+    auto envelope = envelope::MetadataEnvelope::decode(*plain);
+    if (!envelope) return Error{Errc::corrupt, "a stored envelope does not decode"};
+    return envelope;
+}
+
+} // namespace clinic::outbox

@@ -1,0 +1,67 @@
+// The rows of the outbox and the books over them. Every change of state goes through here, so that the books balance.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/outbox/outbox.h"
+
+namespace clinic::outbox {
+
+struct Row {
+    std::int64_t id = 0;
+    envelope::Destination destination{};
+    records::PatientId patient;
+    envelope::Kind kind{};
+    std::int64_t scope = -1; // of consent.state; -1 for the other kinds
+    State state{};
+    Timestamp due_at{};
+    int tries = 0, counted = 0;
+    bool withdrawn = false;
+    std::string code;
+};
+
+Result<std::optional<Row>> find_row(records::Session& session, std::int64_t id);
+Result<Row> leased_row(records::Session& session, std::int64_t id); // not_found when it is not leased
+
+// The oldest pending row of a subject without an open lease, the one that is due first; due at `at` or before.
+Result<std::optional<Row>> next_row(records::Session& session, envelope::Destination destination, Timestamp at);
+
+// A new row in the books: released, and in `state`.
+Result<void> enter(records::Transaction& txn, envelope::Destination destination, State state);
+// Counts `rows` from one state to another.
+Result<void> book(records::Transaction& txn, envelope::Destination destination, State from, State to,
+                  std::int64_t rows);
+// One row to another state; a final one removes it.
+Result<void> move(records::Transaction& txn, const Row& row, State to, std::string_view code);
+// Pending, and not before `due`; nor is any younger row of the subject, so that the scan for what is due stays short.
+Result<void> make_pending(records::Transaction& txn, const Row& row, Timestamp due, std::string_view code);
+
+// A younger row says what this one would, or takes it back.
+Result<bool> is_replaced(records::Session& session, const Row& row);
+
+Result<envelope::MetadataEnvelope> envelope_in(records::Session& session, const Row& row);
+
+// ---- said -------------------------------------------------------------------------------------------------------
+Result<void> remember_said(records::Transaction& txn, const Row& row);
+Result<void> forget_said(records::Transaction& txn, records::PatientId patient, envelope::Kind kind);
+Result<void> tags_unsure(records::Transaction& txn, records::PatientId patient);
+// The tags of the newest delivered contact.state, where nothing has touched them since.
+Result<std::optional<std::vector<envelope::Word>>> known_tags(records::Session& session, const Row& row);
+
+// ---- ledger -----------------------------------------------------------------------------------------------------
+// The lease is over: lines that are still open are unknown.
+Result<void> close_lease(records::Transaction& txn, std::int64_t lease);
+Result<void> close_step(records::Transaction& txn, std::int64_t lease, const envelope::StepOutcome& step);
+Result<bool> touched_tags(records::Session& session, std::int64_t lease);
+// When a contact was last created for this patient without our knowing what came of it.
+Result<std::optional<Timestamp>> unsettled_create(records::Session& session, records::PatientId patient);
+Result<void> settle_creates(records::Transaction& txn, records::PatientId patient);
+
+// ---- links ------------------------------------------------------------------------------------------------------
+// The prior's contact, for a merge; empty otherwise.
+Result<std::string> old_contact(records::Session& session, const envelope::MetadataEnvelope& envelope);
+
+} // namespace clinic::outbox

@@ -1,0 +1,139 @@
+#include "daemon/outbox/rows.h"
+#include "daemon/outbox/sql.h"
+
+namespace clinic::outbox {
+namespace {
+
+using envelope::Kind;
+using envelope::MetadataEnvelope;
+
+struct Said {
+    std::int64_t id = 0, delivered = 0;
+    bool tags_known = false;
+    crypto::Bytes sealed;
+};
+
+constexpr std::int64_t any_scope = -2;
+
+Result<std::optional<Said>> find_said(records::Session& session, envelope::Destination destination,
+                                      records::PatientId patient, Kind kind, std::int64_t scope) {
+    std::optional<Said> said;
+    const auto found = first_row(
+        session,
+        "SELECT id, delivered, tags_known, envelope FROM said "
+        "WHERE patient = ?1 AND destination = ?2 AND kind = ?3 AND (scope = ?4 OR ?4 = -2) "
+        "ORDER BY delivered DESC LIMIT 1",
+        [&](const records::Statement& row) {
+            said = Said{row.integer(0), row.integer(1), row.integer(2) != 0, copy(row.blob(3))};
+        },
+        patient, number(destination), number(kind), scope);
+    CLINIC_TRY(found);
+    return said;
+}
+
+Result<MetadataEnvelope> open_said(records::Session& session, records::PatientId patient, const Said& said) {
+    const auto plain = session.open_for(patient, "said.envelope", said.id, said.sealed);
+    CLINIC_TRY(plain);
+    auto envelope = MetadataEnvelope::decode(*plain);
+    if (!envelope) return Error{Errc::corrupt, "a remembered envelope does not decode"};
+    return envelope;
+}
+
+// What was delivered of the one is no longer so when the other is.
+std::vector<Kind> opposites(Kind kind) {
+    switch (kind) {
+    case Kind::contact_state:
+    case Kind::appt_state: return {Kind::contact_suppress};
+    case Kind::contact_suppress: return {Kind::contact_state, Kind::appt_state};
+    case Kind::consent_state:
+    case Kind::contact_merge: return {};
+    }
+    return {};
+}
+
+// The newest row of a kind that is still to end; dead ones too, unless something has been delivered since.
+Result<std::int64_t> newest_queued(records::Session& session, envelope::Destination destination,
+                                   records::PatientId patient, Kind kind, std::int64_t scope, std::int64_t after) {
+    std::int64_t id = 0;
+    const auto found = first_row(
+        session,
+        "SELECT max(id) FROM outbox WHERE patient = ?1 AND destination = ?2 AND kind = ?3 "
+        "AND (scope = ?4 OR ?4 = -2) AND id > ?5 AND withdrawn = 0",
+        [&](const records::Statement& row) { id = row.is_null(0) ? 0 : row.integer(0); }, patient, number(destination),
+        number(kind), scope, after);
+    CLINIC_TRY(found);
+    return id;
+}
+
+} // namespace
+
+Result<void> remember_said(records::Transaction& txn, const Row& row) {
+    if (row.kind == Kind::contact_merge) return {};
+    for (const Kind opposite : opposites(row.kind)) CLINIC_TRY(forget_said(txn, row.patient, opposite));
+    const auto envelope = envelope_in(txn, row);
+    if (!envelope && envelope.error().code == Errc::not_found) return {}; // erased while it was on its way
+    CLINIC_TRY(envelope);
+    std::int64_t id = 0;
+    CLINIC_TRY(first_row(
+        txn,
+        "INSERT INTO said (destination, patient, kind, scope, delivered, envelope, tags_known) "
+        "VALUES (?, ?, ?, ?, ?, x'', 1) ON CONFLICT DO UPDATE SET delivered = excluded.delivered, tags_known = 1 "
+        "RETURNING id",
+        [&](const records::Statement& one) { id = one.integer(0); }, number(row.destination), row.patient,
+        number(row.kind), row.scope, row.id));
+    const auto sealed = txn.seal_for(row.patient, "said.envelope", id, envelope->encode());
+    CLINIC_TRY(sealed);
+    return execute(txn, "UPDATE said SET envelope = ? WHERE id = ?", *sealed, id);
+}
+
+Result<void> forget_said(records::Transaction& txn, records::PatientId patient, Kind kind) {
+    return execute(txn, "DELETE FROM said WHERE patient = ? AND destination = 0 AND kind = ?", patient, number(kind));
+}
+
+Result<void> tags_unsure(records::Transaction& txn, records::PatientId patient) {
+    return execute(txn, "UPDATE said SET tags_known = 0 WHERE patient = ? AND destination = 0 AND kind = ?", patient,
+                   number(Kind::contact_state));
+}
+
+Result<std::optional<std::vector<envelope::Word>>> known_tags(records::Session& session, const Row& row) {
+    using Tags = std::optional<std::vector<envelope::Word>>;
+    const auto said = find_said(session, row.destination, row.patient, Kind::contact_state, -1);
+    CLINIC_TRY(said);
+    if (!*said || !(*said)->tags_known) return Tags{};
+    const auto envelope = open_said(session, row.patient, **said);
+    CLINIC_TRY(envelope);
+    return Tags{envelope->tags()};
+}
+
+Result<LastSaid> Outbox::last_said(records::Session& session, envelope::Destination destination,
+                                   records::PatientId patient, Kind kind, std::optional<envelope::Scope> scope) {
+    std::int64_t in_scope = -1;
+    if (kind == Kind::consent_state) in_scope = scope ? number(*scope) : any_scope;
+    LastSaid last;
+    const auto said = find_said(session, destination, patient, kind, in_scope);
+    CLINIC_TRY(said);
+    const std::int64_t delivered = *said ? (*said)->delivered : 0;
+    const auto queued = newest_queued(session, destination, patient, kind, in_scope, delivered);
+    CLINIC_TRY(queued);
+    for (const Kind opposite : opposites(kind)) {
+        const auto since = newest_queued(session, destination, patient, opposite, -1, std::max(delivered, *queued));
+        CLINIC_TRY(since);
+        if (*since > 0) return last;
+    }
+    if (*said) {
+        const auto envelope = open_said(session, patient, **said);
+        CLINIC_TRY(envelope);
+        last.content = envelope->content();
+        last.tags = envelope->tags();
+    }
+    if (*queued > 0) {
+        const auto row = find_row(session, *queued);
+        CLINIC_TRY(row);
+        const auto envelope = envelope_in(session, **row);
+        CLINIC_TRY(envelope);
+        last.queued_content = envelope->content();
+    }
+    return last;
+}
+
+} // namespace clinic::outbox
