@@ -18,9 +18,12 @@ Result<std::vector<ListenFd>> listen_fds() {
     }
     for (int i = 0; i < count && names != nullptr; ++i) std::free(names[i]);
     std::free(static_cast<void*>(names));
-    if (count < 0) return Error{Errc::malformed, "the sockets handed over cannot be taken", "see LISTEN_FDS and LISTEN_PID", {}, -count};
-    if (!listening) return Error{Errc::malformed, "what was handed over is not a listening socket", "see the .socket unit"};
+    if (count < 0)
+        return Error{
+            Errc::malformed, "the sockets handed over cannot be taken", "see LISTEN_FDS and LISTEN_PID", {}, -count};
+    if (!listening)
+        return Error{Errc::malformed, "what was handed over is not a listening socket", "see the .socket unit"};
     return out;
 }
 
-}  // namespace clinic::systemd
+} // namespace clinic::systemd

@@ -11,11 +11,11 @@
 namespace clinic::systemd {
 
 struct ListenFd {
-    std::string name;                // FileDescriptorName=; "unknown" where none was given
-    base::UniqueFd socket;           // close-on-exec, listening
+    std::string name;      // FileDescriptorName=; "unknown" where none was given
+    base::UniqueFd socket; // close-on-exec, listening
 };
 
 // Empty: none were handed over. Errors: malformed (not a listening socket, or the variables are wrong).
 Result<std::vector<ListenFd>> listen_fds();
 
-}  // namespace clinic::systemd
+} // namespace clinic::systemd

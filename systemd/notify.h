@@ -9,6 +9,6 @@ namespace clinic::systemd {
 void notify_ready();
 void notify_stopping();
 void notify_watchdog();
-void notify_status(Literal status);   // one line in `systemctl status`
+void notify_status(Literal status); // one line in `systemctl status`
 
-}  // namespace clinic::systemd
+} // namespace clinic::systemd

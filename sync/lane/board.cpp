@@ -1,0 +1,79 @@
+#include "sync/lane/board.h"
+
+#include <sys/timex.h>
+
+#include <utility>
+
+namespace clinic::lane {
+namespace {
+
+constexpr base::Micros date_life = std::chrono::minutes{15};
+
+bool kernel_synchronised() {
+    timex asked{};
+    return adjtimex(&asked) != TIME_ERROR && (asked.status & STA_UNSYNC) == 0;
+}
+
+} // namespace
+
+void Board::put(envelope::LaneState& state, std::string& code, envelope::LaneState to, std::string why) {
+    {
+        const std::lock_guard lock{mutex_};
+        if (state == to && code == why) return;
+        state = to;
+        code = std::move(why);
+        ++version_;
+    }
+    changed_.notify_all();
+}
+
+void Board::crm(envelope::LaneState state, std::string code) {
+    put(crm_, crm_code_, state, std::move(code));
+}
+void Board::mqtt(envelope::LaneState state, std::string code) {
+    put(mqtt_, mqtt_code_, state, std::move(code));
+}
+
+void Board::https_date(Timestamp server) {
+    bool first = false;
+    {
+        const std::lock_guard lock{mutex_};
+        first = !date_;
+        date_ = Seen{server, clock_.monotonic()};
+        if (first) ++version_;
+    }
+    if (first) changed_.notify_all();
+}
+
+envelope::TimeState Board::said() const {
+    envelope::TimeState out;
+    out.kernel_synchronised = kernel_synchronised();
+    const std::lock_guard lock{mutex_};
+    out.crm = crm_;
+    out.mqtt = mqtt_;
+    out.crm_code = crm_code_;
+    out.mqtt_code = mqtt_code_;
+    // Carried forward on the monotonic clock, so that a step of ours shows at once.
+    if (date_ && clock_.monotonic() - date_->at < date_life) {
+        const auto server_now = date_->server + (clock_.monotonic() - date_->at);
+        out.https_offset_s = (server_now - clock_.now()).count() / 1'000'000;
+    }
+    return out;
+}
+
+bool Board::mqtt_up() const {
+    const std::lock_guard lock{mutex_};
+    return mqtt_ == envelope::LaneState::up;
+}
+
+std::uint64_t Board::version() const {
+    const std::lock_guard lock{mutex_};
+    return version_;
+}
+
+void Board::wait_change(std::stop_token stop, std::uint64_t seen, base::Micros span) {
+    std::unique_lock lock{mutex_};
+    changed_.wait_for(lock, stop, span, [&] { return version_ != seen; });
+}
+
+} // namespace clinic::lane

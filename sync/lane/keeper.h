@@ -1,0 +1,48 @@
+// The two threads that keep a lane honest: one probes it, one tells clinicd how the lanes and the clock are.
+//   Threads: each `run` in its own, with a connection of its own.
+#pragma once
+
+#include <filesystem>
+#include <stop_token>
+
+#include "sync/lane/board.h"
+#include "sync/lane/channel.h"
+#include "sync/lane/egress_client.h"
+#include "sync/lane/lane.h"
+
+namespace clinic::lane {
+
+// At the start, when the lane is closed, and now and then while it is open.
+class Prober {
+public:
+    Prober(std::filesystem::path egress, const envelope::WriteRules& rules, Lane& lane, Channel& channel);
+    void run(std::stop_token stop);
+
+private:
+    Result<void> probe(std::stop_token stop);
+
+    const envelope::WriteRules& rules_;
+    Lane& lane_;
+    Channel& channel_;
+    EgressClient client_;
+};
+
+struct ReportTimes {
+    base::Micros period = std::chrono::seconds{15};
+    base::Micros spacing = std::chrono::milliseconds{100}; // changes closer together are one report
+};
+
+class Reporter {
+public:
+    Reporter(std::filesystem::path egress, Board& board, ReportTimes times = {});
+    void run(std::stop_token stop);
+
+private:
+    Result<void> report(std::stop_token stop);
+
+    Board& board_;
+    const ReportTimes times_;
+    EgressClient client_;
+};
+
+} // namespace clinic::lane

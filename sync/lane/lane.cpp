@@ -1,0 +1,78 @@
+#include "sync/lane/lane.h"
+
+#include <algorithm>
+
+namespace clinic::lane {
+
+using envelope::LaneState;
+
+Lane::Lane(const Clock& clock, Board& board, LaneLimits limits)
+    : clock_{clock}, board_{board}, limits_{limits}, probe_at_{clock.monotonic()}, backoff_{limits.probe} {
+    board_.crm(LaneState::down, "starting");
+}
+
+bool Lane::up() const {
+    const std::lock_guard lock{mutex_};
+    return state_ == LaneState::up;
+}
+
+base::Micros Lane::probe_in() const {
+    const std::lock_guard lock{mutex_};
+    return probe_at_ - clock_.monotonic();
+}
+
+void Lane::close(const Fault& fault) {
+    state_ = fault.state;
+    probe_at_ = clock_.monotonic() + fault.not_before + backoff_.next();
+    board_.crm(fault.state, fault.code);
+}
+
+void Lane::fault(const Fault& fault) {
+    {
+        const std::lock_guard lock{mutex_};
+        // Workers that fail together are one fault; the latest moment that any of them was told stands.
+        if (state_ == LaneState::up)
+            close(fault);
+        else
+            probe_at_ = std::max(probe_at_, clock_.monotonic() + fault.not_before);
+    }
+    moved_.notify_all();
+}
+
+void Lane::probed(const std::optional<Fault>& fault) {
+    {
+        const std::lock_guard lock{mutex_};
+        if (fault) {
+            close(*fault);
+        } else {
+            state_ = LaneState::up;
+            probe_at_ = clock_.monotonic() + limits_.idle_probe;
+            board_.crm(LaneState::up, "");
+        }
+    }
+    moved_.notify_all();
+}
+
+void Lane::delivered() {
+    const std::lock_guard lock{mutex_};
+    if (state_ == LaneState::up) backoff_.reset();
+}
+
+bool Lane::wait_up(std::stop_token stop) {
+    std::unique_lock lock{mutex_};
+    moved_.wait(lock, stop, [&] { return state_ == LaneState::up; });
+    return !stop.stop_requested();
+}
+
+bool Lane::wait_probe(std::stop_token stop) {
+    std::unique_lock lock{mutex_};
+    while (!stop.stop_requested()) {
+        const auto left = probe_at_ - clock_.monotonic();
+        if (left.count() <= 0) return true;
+        const auto seen = probe_at_;
+        moved_.wait_for(lock, stop, left, [&] { return probe_at_ != seen; });
+    }
+    return false;
+}
+
+} // namespace clinic::lane

@@ -1,0 +1,51 @@
+// Is this destination open? One state for all its workers.
+//   States:  down("starting") -> up -> paused | down -> up. Only a probe opens it; any fault closes it.
+//   Threads: any.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "crypto/base/clock.h"
+#include "sync/lane/backoff.h"
+#include "sync/lane/board.h"
+#include "sync/lane/channel.h"
+
+namespace clinic::lane {
+
+struct LaneLimits {
+    BackoffLimits probe{};
+    base::Micros idle_probe = std::chrono::minutes{5}; // an open lane is asked now and then, for its clock and token
+};
+
+class Lane {
+public:
+    Lane(const Clock& clock, Board& board, LaneLimits limits = {});
+
+    bool up() const;
+    base::Micros probe_in() const; // zero or less: due
+
+    void fault(const Fault& fault);                 // from a delivery
+    void probed(const std::optional<Fault>& fault); // nothing: the lane is open
+    void delivered();                               // the back-off starts over
+
+    bool wait_up(std::stop_token stop);    // false: stopped
+    bool wait_probe(std::stop_token stop); // false: stopped
+
+private:
+    void close(const Fault& fault);
+
+    const Clock& clock_;
+    Board& board_;
+    const LaneLimits limits_;
+    mutable std::mutex mutex_;
+    std::condition_variable_any moved_;
+    envelope::LaneState state_ = envelope::LaneState::down;
+    base::Micros probe_at_;
+    Backoff backoff_;
+};
+
+} // namespace clinic::lane

@@ -1,0 +1,75 @@
+#include "sync/lane/state_file.h"
+
+#include <nlohmann/json.hpp>
+
+#include "crypto/base/files.h"
+#include "crypto/base/json.h"
+#include "crypto/base/log.h"
+#include "crypto/seal.h"
+
+namespace clinic::lane {
+namespace {
+
+constexpr std::size_t bytes_max = 4'096;
+constexpr std::string_view purpose = "clinic-syncd state 1"; // associated data
+
+} // namespace
+
+Result<StateFile::Numbers> StateFile::read() const {
+    const auto sealed = base::read_bytes(path_, bytes_max);
+    if (!sealed) return sealed.error();
+    const auto plain = crypto::open(credential_.key(), *sealed, base::as_bytes(purpose));
+    if (!plain) return plain.error();
+    const auto json = base::parse_json({reinterpret_cast<const char*>(plain->data()), plain->size()}, bytes_max, 1);
+    if (!json) return json.error();
+    if (!json->is_object() || json->size() != 2 || !json->value("session", nlohmann::json{}).is_number_unsigned() ||
+        !json->value("sequence", nlohmann::json{}).is_number_unsigned())
+        return Error{Errc::corrupt, "the state file does not hold its numbers"};
+    return Numbers{json->at("session").get<std::int64_t>(), json->at("sequence").get<std::int64_t>()};
+}
+
+Result<void> StateFile::write(const Numbers& numbers) const {
+    const auto plain = base::dump_json({{"session", numbers.session}, {"sequence", numbers.sequence}});
+    const auto sealed = crypto::seal(credential_.key(), base::as_bytes(plain), base::as_bytes(purpose));
+    return base::write_durable(path_, sealed, 0600);
+}
+
+Result<std::unique_ptr<StateFile>> StateFile::open(const std::filesystem::path& folder, crypto::KeySlot credential,
+                                                   const Clock& clock) {
+    std::unique_ptr<StateFile> file{new StateFile{folder / "state.sealed", std::move(credential)}};
+    if (const auto numbers = file->read()) {
+        file->numbers_ = *numbers;
+        return file;
+    } else if (numbers.error().code == Errc::system) {
+        return numbers.error();
+    } else if (numbers.error().code != Errc::not_found) {
+        base::log(base::Level::error, "state", numbers.error());
+        auto aside = file->path_;
+        aside += ".unreadable";
+        std::error_code failed;
+        std::filesystem::rename(file->path_, aside, failed);
+        if (failed) return Error{Errc::system, "the unreadable state file cannot be set aside", "", {}, failed.value()};
+    }
+    const auto start = std::max<std::int64_t>(0, clock.now().micros / 1'000'000);
+    file->numbers_ = {start, start};
+    CLINIC_TRY(file->write(file->numbers_));
+    return file;
+}
+
+Result<std::int64_t> StateFile::next_session() {
+    const std::lock_guard lock{mutex_};
+    Numbers next{numbers_.session + 1, numbers_.sequence};
+    CLINIC_TRY(write(next));
+    numbers_ = next;
+    return next.session;
+}
+
+Result<std::int64_t> StateFile::next_sequence() {
+    const std::lock_guard lock{mutex_};
+    Numbers next{numbers_.session, numbers_.sequence + 1};
+    CLINIC_TRY(write(next));
+    numbers_ = next;
+    return next.sequence;
+}
+
+} // namespace clinic::lane

@@ -1,0 +1,44 @@
+// What clinic-syncd remembers of its own: numbers, sealed with its own credential. Never an envelope.
+//   Format:  docs/mqtt.md, "Numbers that survive a restart".
+//   Errors:  locked (no credential), system, full. A file that does not open is set aside and counting starts higher.
+//   Threads: any.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+
+#include "crypto/base/clock.h"
+#include "crypto/base/result.h"
+#include "crypto/key_slot.h"
+
+namespace clinic::lane {
+
+class StateFile {
+public:
+    // In `folder`, which exists. Numbers that were never stored begin at the clock's seconds, so that they stay above
+    // whatever a lost file had counted to.
+    static Result<std::unique_ptr<StateFile>> open(const std::filesystem::path& folder, crypto::KeySlot credential,
+                                                   const Clock& clock);
+
+    // Durable before they are handed out; each is greater than the one before.
+    Result<std::int64_t> next_session();
+    Result<std::int64_t> next_sequence();
+
+private:
+    struct Numbers {
+        std::int64_t session = 0, sequence = 0;
+    };
+    StateFile(std::filesystem::path path, crypto::KeySlot credential)
+        : path_{std::move(path)}, credential_{std::move(credential)} {}
+    Result<Numbers> read() const;
+    Result<void> write(const Numbers& numbers) const;
+
+    std::filesystem::path path_;
+    crypto::KeySlot credential_;
+    std::mutex mutex_;
+    Numbers numbers_;
+};
+
+} // namespace clinic::lane

@@ -1,0 +1,72 @@
+#include "sync/lane/worker.h"
+
+#include <algorithm>
+
+#include "crypto/base/log.h"
+#include "sync/lane/wait.h"
+
+namespace clinic::lane {
+namespace {
+
+constexpr std::chrono::milliseconds settle_wait{3'000}; // also while stopping
+constexpr std::chrono::milliseconds empty_pause{200};   // clinicd said "nothing" without waiting
+constexpr std::chrono::milliseconds refused_pause{1'000};
+
+} // namespace
+
+Result<envelope::Verdict> EgressGate::ask(const envelope::Attempt& attempt) {
+    CLINIC_TRY(envelope::check_request(rules_, attempt.route, attempt.path, attempt.body));
+    if (lane_ != nullptr && !lane_->up()) return Error{Errc::throttled, "the lane closed meanwhile"};
+    auto verdict = client_.ask_for<envelope::Verdict>(attempt, wait_, stop_);
+    // A refused frame leaves the connection, but it is no verdict: the lease is given back by closing.
+    if (!verdict) {
+        client_.close();
+        return Error{Errc::offline, "clinicd gives no verdict"};
+    }
+    return verdict;
+}
+
+Worker::Worker(WorkerOptions options, const envelope::WriteRules& rules, Lane& lane, Channel& channel)
+    : options_{std::move(options)}, rules_{rules}, lane_{lane}, channel_{channel}, client_{options_.egress},
+      backoff_{{.cap = std::chrono::seconds{5}}} {}
+
+void Worker::run(std::stop_token stop) {
+    while (lane_.wait_up(stop)) {
+        if (auto turned = turn(stop); turned) {
+            backoff_.reset();
+        } else if (!stop.stop_requested()) {
+            if (turned.error().code != Errc::offline) base::log(base::Level::warning, "lane", turned.error());
+            sleep_for(stop, turned.error().code == Errc::refused ? base::Micros{refused_pause} : backoff_.next());
+        }
+    }
+}
+
+Result<void> Worker::turn(std::stop_token stop) {
+    if (!client_.connected()) CLINIC_TRY(client_.connect());
+    const auto asked_at = std::chrono::steady_clock::now();
+    const envelope::LeaseRequest request{options_.destination, static_cast<int>(options_.lease_wait.count())};
+    auto lease = client_.ask_for<envelope::Lease>(request, options_.lease_wait + options_.reply_wait, stop);
+    if (!lease) return lease.error();
+    if (lease->lease != 0 && lease->envelope) return deliver(*lease, stop);
+    if (std::chrono::steady_clock::now() - asked_at < empty_pause) sleep_for(stop, empty_pause);
+    return {};
+}
+
+Result<void> Worker::deliver(const envelope::Lease& lease, std::stop_token stop) {
+    EgressGate gate{client_, rules_, &lane_, options_.reply_wait, stop};
+    const auto delivery = channel_.deliver(lease, gate, stop);
+    if (delivery.fault) lane_.fault(*delivery.fault);
+    if (delivery.abandoned) {
+        client_.close();
+        return Error{Errc::offline, "a lease was abandoned"};
+    }
+    auto settled = client_.ask_for<envelope::Settled>(delivery.settle, settle_wait);
+    if (!settled) {
+        client_.close(); // unsettled: clinicd releases it and looks up first
+        return settled.error();
+    }
+    if (delivery.settle.outcome == envelope::Outcome::delivered) lane_.delivered();
+    return {};
+}
+
+} // namespace clinic::lane
