@@ -1,0 +1,112 @@
+#include "sync/channel/ghl/answer.h"
+
+#include <Poco/DateTimeFormat.h>
+#include <Poco/DateTimeParser.h>
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "crypto/base/json.h"
+
+namespace clinic::ghl {
+namespace {
+
+using nlohmann::json;
+
+constexpr int depth_max = 16;
+constexpr std::int64_t retry_after_seconds_max = 3'600;
+
+const json* member(const json& object, const char* key) {
+    if (!object.is_object()) return nullptr;
+    const auto found = object.find(key);
+    return found == object.end() ? nullptr : &*found;
+}
+
+std::string id_of(const json* value) {
+    if (value == nullptr || !value->is_string()) return {};
+    const auto& text = value->get_ref<const std::string&>();
+    return envelope::is_contact_id(text) ? text : std::string{};
+}
+
+// `message` is a string or a list of strings.
+bool says(const json& body, std::string_view word) {
+    const auto* message = member(body, "message");
+    if (message == nullptr) return false;
+    const auto one_says = [&](const json& text) {
+        return text.is_string() && text.get_ref<const std::string&>().find(word) != std::string::npos;
+    };
+    if (message->is_array()) return std::any_of(message->begin(), message->end(), one_says);
+    return one_says(*message);
+}
+
+bool is_marked(const json& contact, std::string_view field, std::string_view marker) {
+    const auto* fields = member(contact, "customFields");
+    if (fields == nullptr || !fields->is_array()) return false;
+    return std::any_of(fields->begin(), fields->end(), [&](const json& one) {
+        const auto* id = member(one, "id");
+        const auto* value = member(one, "value");
+        return id != nullptr && value != nullptr && *id == field && *value == marker;
+    });
+}
+
+std::vector<std::string> marked_contacts(const json* contacts, std::string_view field, std::string_view marker) {
+    std::vector<std::string> out;
+    if (contacts == nullptr || !contacts->is_array()) return out;
+    for (const auto& contact : *contacts)
+        if (auto id = id_of(member(contact, "id")); !id.empty() && is_marked(contact, field, marker))
+            out.push_back(std::move(id));
+    std::sort(out.begin(), out.end());
+    return out;
+}
+
+Judgement of_status(const Exchange& exchange) {
+    const int status = exchange.status;
+    const auto http = [&] { return "http_" + std::to_string(status); };
+    if (status == 401) return {Meaning::denied, exchange.answer.scope_fault ? "scope" : "unauthorized"};
+    if (status == 403) return {Meaning::denied, "forbidden"};
+    if (status == 429) return {Meaning::passing, "throttled"};
+    if (status >= 500) return {Meaning::passing, http()};
+    if (status == 408 || status == 409 || status == 423 || status == 425) return {Meaning::passing, http()};
+    if (status < 200 || (status >= 300 && status < 400)) return {Meaning::passing, http()};
+    // A proxy's or a portal's page says nothing about our request, whatever its number.
+    if (!exchange.answer.json) return {Meaning::passing, "not_json"};
+    if (status < 300) return {Meaning::ok, ""};
+    if (status == 400 && !exchange.answer.duplicate_of.empty()) return {Meaning::duplicate, "duplicate"};
+    return {Meaning::about_body, http()};
+}
+
+} // namespace
+
+Answer read_answer(std::string_view body, std::string_view marker_field, std::string_view marker) {
+    Answer out;
+    const auto parsed = base::parse_json(body, body_bytes_max, depth_max);
+    if (!parsed || !parsed->is_object()) return out;
+    out.json = true;
+    out.scope_fault = says(*parsed, "scope");
+    if (const auto* contact = member(*parsed, "contact")) out.contact = id_of(member(*contact, "id"));
+    if (const auto* meta = member(*parsed, "meta")) out.duplicate_of = id_of(member(*meta, "contactId"));
+    if (!marker.empty()) out.marked = marked_contacts(member(*parsed, "contacts"), marker_field, marker);
+    return out;
+}
+
+Judgement judge(const Exchange& exchange) {
+    if (exchange.result == Exchange::Result::answered && *exchange.failure == '\0') return of_status(exchange);
+    return {exchange.needs_someone ? Meaning::denied : Meaning::passing, exchange.failure};
+}
+
+base::Micros retry_after(std::string_view text, std::int64_t now_seconds) {
+    std::int64_t seconds = 0;
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    if (failed != std::errc{} || end != text.data() + text.size()) {
+        Poco::DateTime at;
+        int zone = 0;
+        if (text.size() > 64 ||
+            !Poco::DateTimeParser::tryParse(Poco::DateTimeFormat::HTTP_FORMAT, std::string{text}, at, zone))
+            return {};
+        seconds = at.timestamp().epochTime() - now_seconds;
+    }
+    return std::chrono::seconds{std::clamp<std::int64_t>(seconds, 0, retry_after_seconds_max)};
+}
+
+} // namespace clinic::ghl

@@ -1,0 +1,58 @@
+// What is kept of GHL's answers: ids, our own fields, and what the answer means. Everything else is dropped by the
+// parser.
+//   Bounds:  256 KiB a body, depth 16; nothing of a body is logged.
+//   Threads: pure.
+//   Source:  facts/ghl-api §2.2, §2.3, §3.1, §5.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sync/lane/channel.h"
+#include "sync/lane/rate_budget.h"
+
+namespace clinic::ghl {
+
+inline constexpr std::size_t body_bytes_max = 256 * 1024;
+
+struct Answer {
+    bool json = false;               // an object of the bounds; a page of HTML is not
+    bool scope_fault = false;        // "not authorized for this scope": no token refresh helps
+    std::string contact;             // contact.id of a create
+    std::string duplicate_of;        // meta.contactId of a 400; a claim, not yet ours
+    std::vector<std::string> marked; // of a search: contacts whose marker field holds exactly the marker
+};
+
+// `marker_field` and `marker` decide which found contacts are ours; ids that are not plain are dropped.
+Answer read_answer(std::string_view body, std::string_view marker_field, std::string_view marker);
+
+// One request's end, as the client saw it.
+struct Exchange {
+    enum class Result : std::uint8_t { not_sent, answered, unknown } result = Result::not_sent;
+    int status = 0;             // when answered
+    const char* failure = "";   // our code, when not answered or the body was not readable: "offline", …
+    bool needs_someone = false; // a certificate that does not verify, a token that cannot be read
+    Answer answer;
+    lane::RateHints rate;
+    base::Micros retry_after{};
+};
+
+enum class Meaning : std::uint8_t {
+    ok,
+    passing,    // the lane pauses
+    denied,     // the lane is down until somebody acts
+    duplicate,  // the create named a contact that is there
+    about_body, // this request's own fault
+};
+struct Judgement {
+    Meaning meaning;
+    std::string code; // ^[a-z0-9_]{0,32}$
+};
+Judgement judge(const Exchange& exchange);
+
+// Retry-After: seconds, or an HTTP date against `date_seconds`. Zero when it is neither; at most an hour.
+base::Micros retry_after(std::string_view text, std::int64_t now_seconds);
+
+} // namespace clinic::ghl

@@ -1,0 +1,160 @@
+#include "sync/channel/ghl/connection.h"
+
+#include <Poco/Exception.h>
+#include <Poco/Net/HTTPSClientSession.h>
+#include <Poco/Net/SSLException.h>
+#include <Poco/Net/SecureStreamSocket.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <array>
+#include <istream>
+#include <ostream>
+
+namespace clinic::ghl {
+namespace {
+
+namespace net = Poco::Net;
+
+// Set by the verification callback, which runs inside the handshake of the thread that connects.
+thread_local bool certificate_refused = false;
+
+int note_refusal(int good, X509_STORE_CTX*) {
+    if (good == 0) certificate_refused = true;
+    return good;
+}
+
+constexpr std::chrono::seconds past_watchdog{5}; // the watchdog is to be first
+
+Poco::Timespan span(std::chrono::milliseconds time) {
+    return Poco::Timespan{time.count() * 1'000};
+}
+
+// The library connects again by itself when its host is set; ours never does, so no request is sent twice.
+class Session : public net::HTTPSClientSession {
+public:
+    explicit Session(const net::Context::Ptr& tls) : HTTPSClientSession{tls} {}
+    using HTTPSClientSession::attachSocket;
+};
+
+std::optional<net::StreamSocket> dial(const Connection::Means& means, const std::vector<std::string>& addresses,
+                                      Watchdog::Instant deadline, const std::stop_token& stop) {
+    for (const auto& address : addresses) {
+        if (stop.stop_requested() || std::chrono::steady_clock::now() >= deadline) break;
+        try {
+            net::StreamSocket socket;
+            socket.connect(net::SocketAddress{address}, span(means.options.connect_max));
+            socket.setNoDelay(true);
+            socket.setReceiveTimeout(span(means.options.call_max + past_watchdog));
+            socket.setSendTimeout(span(means.options.call_max + past_watchdog));
+            return socket;
+        } catch (const Poco::Exception&) {
+            continue; // the next address
+        }
+    }
+    return std::nullopt;
+}
+
+} // namespace
+
+struct Connection::Parts {
+    Session session;
+    std::chrono::steady_clock::time_point used = std::chrono::steady_clock::now();
+    explicit Parts(const net::Context::Ptr& tls) : session{tls} { session.setKeepAlive(true); }
+};
+
+Connection::Connection(std::unique_ptr<Parts> parts) : parts_{std::move(parts)} {}
+Connection::~Connection() = default;
+
+std::unique_ptr<Connection> Connection::open(const Means& means, Watchdog::Instant deadline,
+                                             const std::stop_token& stop, Failure& failure) {
+    failure = {"offline", false};
+    const auto addresses = means.resolver.resolve(means.options.connect_max, stop);
+    if (!addresses) return nullptr;
+    auto plain = dial(means, *addresses, deadline, stop);
+    if (!plain) return nullptr;
+    const Watchdog::Guard guard{means.watchdog, plain->impl()->sockfd(), deadline, stop, means.options.stop_grace};
+    certificate_refused = false;
+    try {
+        auto parts = std::make_unique<Parts>(means.tls);
+        parts->session.attachSocket(net::SecureStreamSocket::attach(*plain, means.options.host, means.tls));
+        return std::unique_ptr<Connection>{new Connection{std::move(parts)}};
+    } catch (const net::CertificateValidationException&) {
+        failure = {"certificate", true};
+    } catch (const Poco::Exception&) {
+        failure = certificate_refused ? Failure{"certificate", true} : Failure{guard.cut() ? "timeout" : "tls", false};
+    }
+    return nullptr;
+}
+
+int Connection::socket() const {
+    return parts_->session.socket().impl()->sockfd();
+}
+
+bool Connection::fresh(std::chrono::milliseconds idle_max) const {
+    if (std::chrono::steady_clock::now() - parts_->used > idle_max) return false;
+    try {
+        // Readable while nothing was asked: the far side has closed, or says what nobody asked for.
+        return parts_->session.connected() &&
+               !parts_->session.socket().poll(Poco::Timespan{0}, net::Socket::SELECT_READ);
+    } catch (const Poco::Exception&) {
+        return false;
+    }
+}
+
+Connection::Step Connection::write(net::HTTPRequest& request, std::string_view body) {
+    try {
+        std::ostream& out = parts_->session.sendRequest(request);
+        out.write(body.data(), static_cast<std::streamsize>(body.size()));
+        out.flush();
+        return out.good() && parts_->session.networkException() == nullptr ? Step::sent : Step::failed;
+    } catch (const Poco::Exception&) {
+        return Step::failed;
+    }
+}
+
+Connection::Step Connection::read(net::HTTPResponse& response, std::string& body, bool& whole, bool& too_long) {
+    try {
+        std::istream& in = parts_->session.receiveResponse(response);
+        std::array<char, 8'192> part{};
+        while (in.read(part.data(), part.size()) || in.gcount() > 0) {
+            body.append(part.data(), static_cast<std::size_t>(in.gcount()));
+            too_long = body.size() > body_bytes_max;
+            if (too_long) break;
+        }
+        const bool short_of_length =
+            response.hasContentLength() && static_cast<std::streamsize>(body.size()) < response.getContentLength();
+        whole = !too_long && !in.bad() && parts_->session.networkException() == nullptr && !short_of_length;
+        parts_->used = std::chrono::steady_clock::now();
+        return Step::sent;
+    } catch (const Poco::Exception&) {
+        return Step::failed;
+    }
+}
+
+bool Connection::reusable(const net::HTTPResponse& response) const {
+    return response.getKeepAlive() && (response.hasContentLength() || response.getChunkedTransferEncoding());
+}
+
+net::Context::Ptr verifying_context(const ClientOptions& options) {
+    try {
+        net::Context::Ptr tls{new net::Context{net::Context::TLS_CLIENT_USE, "", "", options.ca.string(),
+                                               net::Context::VERIFY_STRICT, 9, options.ca.empty(),
+                                               "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!eNULL"}};
+        tls->requireMinimumProtocol(net::Context::PROTO_TLSV1_2);
+        tls->enableExtendedCertificateVerification(true);
+        SSL_CTX* context = tls->sslContext();
+        SSL_CTX_set_verify(context, SSL_VERIFY_PEER, &note_refusal);
+        // The name is checked within the handshake, so that a refused one never sees a byte of ours.
+        X509_VERIFY_PARAM* rules = SSL_CTX_get0_param(context);
+        if (X509_VERIFY_PARAM_set1_ip_asc(rules, options.host.c_str()) != 1 &&
+            X509_VERIFY_PARAM_set1_host(rules, options.host.c_str(), options.host.size()) != 1)
+            return {};
+        return tls;
+    } catch (const Poco::Exception&) {
+        return {};
+    }
+}
+
+} // namespace clinic::ghl

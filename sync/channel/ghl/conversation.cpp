@@ -1,0 +1,122 @@
+#include "sync/channel/ghl/conversation.h"
+
+#include <algorithm>
+
+#include "sync/lane/backoff.h"
+#include "sync/lane/wait.h"
+
+namespace clinic::ghl {
+namespace {
+
+using envelope::Outcome;
+using envelope::StepOutcome;
+
+constexpr base::Micros retry_after_max = std::chrono::hours{24}; // of a Settle frame
+constexpr base::Micros against_floor = std::chrono::seconds{1};  // a refused body is not sent again at once
+
+StepOutcome::Result step_result(Exchange::Result result) {
+    switch (result) {
+    case Exchange::Result::not_sent: return StepOutcome::Result::not_sent;
+    case Exchange::Result::answered: return StepOutcome::Result::answered;
+    case Exchange::Result::unknown: break;
+    }
+    return StepOutcome::Result::unknown;
+}
+
+} // namespace
+
+Conversation::Conversation(const Means& means, const envelope::Lease& lease, lane::Priority priority,
+                           GhlClient::Marker marker, std::stop_token stop)
+    : means_{means}, lease_{lease}, priority_{priority}, marker_{std::move(marker)}, stop_{std::move(stop)} {
+    delivery_.settle.lease = lease.lease;
+}
+
+base::Micros Conversation::backoff() const {
+    return lane::full_jitter(means_.times.retry_base, means_.times.retry_cap, lease_.tries);
+}
+
+lane::Delivery Conversation::delivered() {
+    delivery_.settle.outcome = Outcome::delivered;
+    return delivery_;
+}
+
+lane::Delivery Conversation::retry(std::string code, base::Micros after) {
+    delivery_.settle.outcome = Outcome::retry;
+    delivery_.settle.code = std::move(code);
+    delivery_.settle.retry_after_ms =
+        static_cast<int>(std::clamp(after, base::Micros{0}, retry_after_max).count() / 1'000);
+    return delivery_;
+}
+
+lane::Delivery Conversation::against(std::string code) {
+    delivery_.settle.counts_against = true;
+    return retry(std::move(code), std::max(against_floor, backoff()));
+}
+
+// False: over. A short wait for the budget is waited out, with the lease in hand.
+bool Conversation::budget() {
+    for (;;) {
+        if (stop_.stop_requested()) return retry("stopping", {}), false;
+        const auto wait = means_.budget.take(priority_);
+        if (wait.count() == 0) return true;
+        if (wait > means_.times.budget_wait_max) return retry("rate_budget", wait), false;
+        lane::sleep_for(stop_, wait);
+    }
+}
+
+// The ledger line to send under; nothing: over.
+std::optional<std::int64_t> Conversation::verdict(const Call& call) {
+    const auto said = means_.gate.ask({lease_.lease, call.route, call.path, call.body});
+    if (said && said->answer == envelope::Answer::go) return said->attempt;
+    if (said && said->answer == envelope::Answer::hold) {
+        retry(said->code, means_.times.hold);
+    } else if (said) {
+        // clinicd has already decided what becomes of the row; this closes the lease.
+        retry(said->code, means_.times.hold);
+        delivery_.settle.outcome = Outcome::dead;
+        delivery_.settle.retry_after_ms = 0;
+    } else if (said.error().code == Errc::refused) {
+        against("write_set");
+    } else if (said.error().code == Errc::throttled) {
+        retry("lane_closed", backoff());
+    } else {
+        delivery_.abandoned = true;
+    }
+    return std::nullopt;
+}
+
+void Conversation::note(std::int64_t attempt, const Exchange& exchange) {
+    delivery_.settle.steps.push_back({attempt, step_result(exchange.result), exchange.status});
+    means_.budget.learn(exchange.rate);
+}
+
+// What the answer means for this envelope and for the lane.
+bool Conversation::over(const Exchange& exchange) {
+    const auto judged = judge(exchange);
+    switch (judged.meaning) {
+    case Meaning::ok:
+    case Meaning::duplicate: return false;
+    case Meaning::about_body: against(judged.code); return true;
+    case Meaning::passing:
+    case Meaning::denied: break;
+    }
+    const bool denied = judged.meaning == Meaning::denied;
+    // A call that our own stop cut off says nothing about the lane.
+    if (!stop_.stop_requested())
+        delivery_.fault = {denied ? envelope::LaneState::down : envelope::LaneState::paused, judged.code,
+                           exchange.retry_after};
+    retry(judged.code, std::max(backoff(), exchange.retry_after));
+    return true;
+}
+
+std::optional<Exchange> Conversation::ask(const Call& call) {
+    if (!budget()) return std::nullopt;
+    const auto attempt = verdict(call);
+    if (!attempt) return std::nullopt;
+    auto exchange = means_.client.send(call, marker_, stop_);
+    note(*attempt, exchange);
+    if (over(exchange)) return std::nullopt;
+    return exchange;
+}
+
+} // namespace clinic::ghl

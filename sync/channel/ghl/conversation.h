@@ -1,0 +1,47 @@
+// Private to clinic::ghl: the requests of one lease, in turn, and the settlement they end in.
+#pragma once
+
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "sync/channel/ghl/ghl_channel.h"
+
+namespace clinic::ghl {
+
+class Conversation {
+public:
+    struct Means {
+        GhlClient& client;
+        lane::RateBudget& budget;
+        lane::Gate& gate;
+        const ChannelTimes& times;
+    };
+    Conversation(const Means& means, const envelope::Lease& lease, lane::Priority priority, GhlClient::Marker marker,
+                 std::stop_token stop);
+
+    // The answer, when it is one to go on with (ok, or a duplicate); otherwise this is over and `delivery` says how.
+    std::optional<Exchange> ask(const Call& call);
+
+    void contact(std::string id) { delivery_.settle.contact = std::move(id); }
+    lane::Delivery delivered();
+    lane::Delivery retry(std::string code, base::Micros after);
+    lane::Delivery against(std::string code); // the request's own fault
+    lane::Delivery delivery() { return delivery_; }
+    base::Micros backoff() const;
+
+private:
+    bool budget();
+    std::optional<std::int64_t> verdict(const Call& call);
+    void note(std::int64_t attempt, const Exchange& exchange);
+    bool over(const Exchange& exchange);
+
+    Means means_;
+    const envelope::Lease& lease_;
+    lane::Priority priority_;
+    GhlClient::Marker marker_;
+    std::stop_token stop_;
+    lane::Delivery delivery_;
+};
+
+} // namespace clinic::ghl

@@ -1,0 +1,34 @@
+// Delivers leases to GHL: look up, create or write, each request asked for first and counted against the budget.
+//   Errors:  as a Delivery; what an HTTP answer means is one table in answer.cpp.
+//   Threads: any.
+//   Source:  design, "From envelope to request", "What kills an envelope"; docs/ghl.md.
+#pragma once
+
+#include "sync/channel/ghl/ghl_client.h"
+#include "sync/lane/channel.h"
+#include "sync/lane/rate_budget.h"
+
+namespace clinic::ghl {
+
+struct ChannelTimes {
+    base::Micros retry_base = std::chrono::seconds{1};
+    base::Micros retry_cap = std::chrono::minutes{5};
+    base::Micros hold = std::chrono::seconds{30};           // clinicd said "hold"
+    base::Micros budget_wait_max = std::chrono::seconds{5}; // a longer wait gives the lease back
+};
+
+class GhlChannel final : public lane::Channel {
+public:
+    GhlChannel(GhlClient& client, const WriteRules& rules, lane::RateBudget& budget, ChannelTimes times = {});
+
+    lane::Delivery deliver(const envelope::Lease& lease, lane::Gate& gate, std::stop_token stop) override;
+    lane::Delivery probe(lane::Gate& gate, std::stop_token stop) override;
+
+private:
+    GhlClient& client_;
+    const WriteRules& rules_;
+    lane::RateBudget& budget_;
+    const ChannelTimes times_;
+};
+
+} // namespace clinic::ghl

@@ -1,0 +1,184 @@
+#include "sync/channel/ghl/ghl_client.h"
+
+#include <Poco/DateTime.h>
+#include <Poco/DateTimeFormat.h>
+#include <Poco/DateTimeParser.h>
+
+#include <charconv>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "sync/channel/ghl/connection.h"
+#include "sync/channel/ghl/token_file.h"
+
+namespace clinic::ghl {
+namespace {
+
+namespace net = Poco::Net;
+
+constexpr std::size_t idle_connections_max = 8;
+
+std::optional<int> number(const net::HTTPResponse& response, const std::string& header) {
+    const auto& text = response.get(header, "");
+    int value = 0;
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (text.empty() || failed != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+lane::RateHints rate_hints(const net::HTTPResponse& response) {
+    return {number(response, "X-RateLimit-Max"), number(response, "X-RateLimit-Remaining"),
+            number(response, "X-RateLimit-Interval-Milliseconds"), number(response, "X-RateLimit-Limit-Daily"),
+            number(response, "X-RateLimit-Daily-Remaining")};
+}
+
+std::optional<Timestamp> date_of(const net::HTTPResponse& response) {
+    const auto& text = response.get("Date", "");
+    Poco::DateTime at;
+    int zone = 0;
+    if (text.empty() || text.size() > 64 ||
+        !Poco::DateTimeParser::tryParse(Poco::DateTimeFormat::HTTP_FORMAT, text, at, zone))
+        return std::nullopt;
+    return Timestamp{at.timestamp().epochMicroseconds()};
+}
+
+Exchange failed(Exchange::Result result, const char* code, bool needs_someone = false) {
+    Exchange out;
+    out.result = result;
+    out.failure = code;
+    out.needs_someone = needs_someone;
+    return out;
+}
+
+} // namespace
+
+struct GhlClient::State {
+    State(ClientOptions given, const Clock& time)
+        : options{std::move(given)}, clock{time}, resolver{options.host, options.port}, tokens{options.token_file} {}
+
+    ClientOptions options;
+    const Clock& clock;
+    net::Context::Ptr tls;
+    Resolver resolver;
+    TokenFile tokens;
+    std::function<void(Timestamp)> date_listener;
+    std::mutex mutex;
+    std::vector<std::unique_ptr<Connection>> idle;
+    Watchdog watchdog; // last: its thread ends first
+
+    std::unique_ptr<Connection> take_idle();
+    void give_back(std::unique_ptr<Connection> connection);
+    net::HTTPRequest request(const Call& call, const std::string& token) const;
+    Exchange once(const Call& call, const Marker& marker, const std::string& token, const std::stop_token& stop);
+    struct Limit {
+        Watchdog::Instant deadline;
+        const std::stop_token& stop;
+    };
+    Exchange exchange(Connection& connection, const Call& call, const Marker& marker, const std::string& token,
+                      const Limit& limit, bool& reusable);
+    Exchange answered(const net::HTTPResponse& response, std::string_view body, const Marker& marker) const;
+};
+
+GhlClient::GhlClient(std::unique_ptr<State> state) : state_{std::move(state)} {}
+GhlClient::~GhlClient() = default;
+
+Result<std::unique_ptr<GhlClient>> GhlClient::make(ClientOptions options, const Clock& clock) {
+    auto state = std::make_unique<State>(std::move(options), clock);
+    state->tls = verifying_context(state->options);
+    if (!state->tls)
+        return Error{Errc::malformed, "the certificate authorities for GHL do not load",
+                     "see ghl.ca in the configuration"};
+    return std::unique_ptr<GhlClient>{new GhlClient{std::move(state)}};
+}
+
+void GhlClient::on_date(std::function<void(Timestamp)> listener) {
+    state_->date_listener = std::move(listener);
+}
+
+std::unique_ptr<Connection> GhlClient::State::take_idle() {
+    const std::lock_guard lock{mutex};
+    while (!idle.empty()) {
+        auto connection = std::move(idle.back());
+        idle.pop_back();
+        if (connection->fresh(options.idle_max)) return connection;
+    }
+    return nullptr;
+}
+
+void GhlClient::State::give_back(std::unique_ptr<Connection> connection) {
+    const std::lock_guard lock{mutex};
+    if (idle.size() < idle_connections_max) idle.push_back(std::move(connection));
+}
+
+net::HTTPRequest GhlClient::State::request(const Call& call, const std::string& token) const {
+    net::HTTPRequest out{envelope::method(call.route), call.path, net::HTTPMessage::HTTP_1_1};
+    out.setHost(options.host, options.port);
+    out.setKeepAlive(true);
+    out.set("Authorization", "Bearer " + token);
+    out.set("Version", options.version);
+    out.set("Accept", "application/json");
+    if (!call.body.empty()) {
+        out.setContentType("application/json");
+        out.setContentLength(static_cast<std::streamsize>(call.body.size()));
+    }
+    return out;
+}
+
+Exchange GhlClient::State::answered(const net::HTTPResponse& response, std::string_view body,
+                                    const Marker& marker) const {
+    Exchange out;
+    out.result = Exchange::Result::answered;
+    out.status = static_cast<int>(response.getStatus());
+    out.rate = rate_hints(response);
+    const auto date = date_of(response);
+    const auto now = date.value_or(clock.now()).micros / 1'000'000;
+    out.retry_after = retry_after(response.get("Retry-After", ""), now);
+    if (response.get("Content-Encoding", "identity") == "identity")
+        out.answer = read_answer(body, marker.field, marker.value);
+    if (date && date_listener) date_listener(*date);
+    return out;
+}
+
+Exchange GhlClient::State::once(const Call& call, const Marker& marker, const std::string& token,
+                                const std::stop_token& stop) {
+    const auto deadline = std::chrono::steady_clock::now() + options.call_max;
+    auto connection = take_idle();
+    if (!connection) {
+        Connection::Failure why;
+        connection = Connection::open({options, tls, resolver, watchdog}, deadline, stop, why);
+        if (!connection) return failed(Exchange::Result::not_sent, why.code, why.needs_someone);
+    }
+    bool reusable = false;
+    auto out = exchange(*connection, call, marker, token, {deadline, stop}, reusable);
+    if (reusable) give_back(std::move(connection));
+    return out;
+}
+
+Exchange GhlClient::State::exchange(Connection& connection, const Call& call, const Marker& marker,
+                                    const std::string& token, const Limit& limit, bool& reusable) {
+    const Watchdog::Guard guard{watchdog, connection.socket(), limit.deadline, limit.stop, options.stop_grace};
+    auto ask = request(call, token);
+    net::HTTPResponse response;
+    std::string body;
+    bool whole = false, too_long = false;
+    if (connection.write(ask, call.body) == Connection::Step::failed ||
+        connection.read(response, body, whole, too_long) == Connection::Step::failed)
+        return failed(Exchange::Result::unknown, guard.cut() ? "timeout" : "cut_off");
+    // A status without its whole body is no answer: what it did is to be looked up.
+    if (too_long) return failed(Exchange::Result::unknown, "too_long");
+    if (!whole) return failed(Exchange::Result::unknown, guard.cut() ? "timeout" : "cut_off");
+    reusable = connection.reusable(response);
+    return answered(response, body, marker);
+}
+
+Exchange GhlClient::send(const Call& call, const Marker& marker, std::stop_token stop) {
+    auto token = state_->tokens.token();
+    if (!token) return failed(Exchange::Result::not_sent, "no_token", true);
+    auto out = state_->once(call, marker, *token, stop);
+    // The file may hold another one by now; the probe that follows uses it.
+    if (out.status == 401 && !state_->tokens.reread()) out.needs_someone = true;
+    return out;
+}
+
+} // namespace clinic::ghl

@@ -1,0 +1,55 @@
+// One request to GHL, and honestly what became of it: not sent, answered, or unknown.
+//   Errors:  none are thrown or returned; an Exchange says it all. Response bodies are parsed to an allow-list and
+//   dropped. Bounds:  idle connections: 8; a body: 256 KiB; a call: `call_max` from connect to the last byte. Threads:
+//   any; each call takes a connection of its own. Source:  facts/poco.md §7, facts/ghl-api §0 and §2.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "crypto/base/clock.h"
+#include "crypto/base/result.h"
+#include "sync/channel/ghl/answer.h"
+#include "sync/channel/ghl/requests.h"
+
+namespace clinic::ghl {
+
+struct ClientOptions {
+    std::string host;
+    std::uint16_t port = 443;
+    std::filesystem::path ca; // empty: the system's authorities
+    std::filesystem::path token_file;
+    std::string version = "2021-07-28";           // the Version header
+    std::chrono::milliseconds connect_max{3'000}; // each address
+    std::chrono::milliseconds call_max{20'000};
+    std::chrono::milliseconds stop_grace{2'000}; // for a call under way when we are asked to stop
+    std::chrono::milliseconds idle_max{25'000};  // a connection unused for longer is not trusted
+};
+
+class GhlClient {
+public:
+    // Errors: system, malformed: the authorities' file does not load.
+    static Result<std::unique_ptr<GhlClient>> make(ClientOptions options, const Clock& clock);
+    ~GhlClient();
+
+    // `marker_field` and `marker`: what makes a found contact ours (of a search).
+    struct Marker {
+        std::string field, value;
+    };
+    Exchange send(const Call& call, const Marker& marker, std::stop_token stop);
+
+    void on_date(std::function<void(Timestamp)> listener); // each Date header; set once, before threads
+
+private:
+    struct State;
+    explicit GhlClient(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+} // namespace clinic::ghl

@@ -1,0 +1,125 @@
+#include "sync/channel/ghl/plan.h"
+
+#include <algorithm>
+#include <cassert>
+#include <initializer_list>
+
+namespace clinic::ghl {
+namespace {
+
+using envelope::Field;
+using envelope::Kind;
+using envelope::MetadataEnvelope;
+using envelope::Word;
+
+Word word(const char* text) {
+    const auto found = Word::parse(text);
+    assert(found);
+    return *found;
+}
+
+bool holds(const Tags& tags, const Word& wanted) {
+    return std::find(tags.begin(), tags.end(), wanted) != tags.end();
+}
+
+Tags without(const Tags& tags, const Tags& gone) {
+    Tags out;
+    for (const auto& one : tags)
+        if (!holds(gone, one)) out.push_back(one);
+    return out;
+}
+
+Tags whole_vocabulary() {
+    Tags out;
+    for (const char* text : envelope::vocabulary) out.push_back(word(text));
+    return out;
+}
+
+std::vector<FieldValue> present(const MetadataEnvelope& envelope,
+                                std::initializer_list<std::pair<Field, const std::string*>> map) {
+    std::vector<FieldValue> out;
+    for (const auto& [field, id] : map)
+        if (const auto value = envelope.text(field); !value.empty()) out.emplace_back(*id, value);
+    return out;
+}
+
+std::vector<FieldValue> archived(const WriteRules::Fields& ids) {
+    return {{ids.stage, "archived"},
+            {ids.last, "none"},
+            {ids.next, "none"},
+            {ids.appt_status, "none"},
+            {ids.appt_when, "none"}};
+}
+
+Wanted contact_state(const WriteRules& rules, const envelope::Lease& lease) {
+    const auto& ids = rules.fields;
+    Wanted out;
+    out.fields =
+        present(*lease.envelope, {{Field::stage, &ids.stage}, {Field::last, &ids.last}, {Field::next, &ids.next}});
+    out.add = lease.envelope->tags();
+    // What GHL holds from us is not known: all other words go, but an opt-out is only ever lifted by name.
+    const Tags held = lease.prior_tags ? *lease.prior_tags : without(whole_vocabulary(), {word("do_not_contact")});
+    out.remove = without(held, out.add);
+    return out;
+}
+
+Wanted consent_state(const envelope::Lease& lease) {
+    const auto scope = lease.envelope->text(Field::scope);
+    const bool granted = lease.envelope->text(Field::state) == envelope::name(envelope::Grant::granted);
+    Wanted out;
+    if (scope == envelope::name(envelope::Scope::reminders))
+        (granted ? out.remove : out.add) = {word("do_not_contact")};
+    if (scope == envelope::name(envelope::Scope::marketing))
+        (granted ? out.add : out.remove) = {word("review_ok"), word("referral_ok")};
+    return out;
+}
+
+Wanted suppressed(const WriteRules& rules) {
+    const Tags stays{word("do_not_contact")};
+    return {archived(rules.fields), stays, without(whole_vocabulary(), stays)};
+}
+
+std::vector<Call> merge(const WriteRules& rules, const envelope::Lease& lease) {
+    if (lease.old_contact.empty()) return {};
+    // The link moved with the survivor: the contact stays, and from now on answers to the survivor's pseudonym.
+    if (lease.old_contact == lease.contact)
+        return {put_fields(lease.contact, {{rules.fields.pid, std::string{lease.envelope->text(Field::pid)}}})};
+    return {put_fields(lease.old_contact, archived(rules.fields)),
+            remove_tags(rules, lease.old_contact, whole_vocabulary())};
+}
+
+} // namespace
+
+Wanted wanted(const WriteRules& rules, const envelope::Lease& lease) {
+    const auto& ids = rules.fields;
+    switch (lease.envelope->kind()) {
+    case Kind::contact_state: return contact_state(rules, lease);
+    case Kind::appt_state:
+        return {present(*lease.envelope, {{Field::status, &ids.appt_status}, {Field::when, &ids.appt_when}}), {}, {}};
+    case Kind::consent_state: return consent_state(lease);
+    case Kind::contact_suppress: return suppressed(rules);
+    case Kind::contact_merge: break;
+    }
+    return {};
+}
+
+bool may_create(Kind kind) {
+    return kind == Kind::contact_state || kind == Kind::appt_state || kind == Kind::consent_state;
+}
+
+Call shell(const WriteRules& rules, const envelope::Lease& lease) {
+    const auto first = wanted(rules, lease);
+    return create_shell(rules, lease.envelope->text(Field::pid), first.add, first.fields);
+}
+
+std::vector<Call> writes(const WriteRules& rules, const envelope::Lease& lease, std::string_view contact) {
+    if (lease.envelope->kind() == Kind::contact_merge) return merge(rules, lease);
+    const auto say = wanted(rules, lease);
+    std::vector<Call> out;
+    if (!say.fields.empty()) out.push_back(put_fields(contact, say.fields));
+    if (!say.add.empty()) out.push_back(add_tags(rules, contact, say.add));
+    if (!say.remove.empty()) out.push_back(remove_tags(rules, contact, say.remove));
+    return out;
+}
+
+} // namespace clinic::ghl

@@ -1,0 +1,27 @@
+// From envelope to request: what GHL must hold once this envelope is delivered. Pure; the mapping table of docs/ghl.md.
+//   Source: design, "From envelope to request".
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "sync/channel/ghl/requests.h"
+
+namespace clinic::ghl {
+
+// What an envelope says, freed from how it is sent.
+struct Wanted {
+    std::vector<FieldValue> fields;
+    Tags add, remove;
+};
+Wanted wanted(const WriteRules& rules, const envelope::Lease& lease);
+
+// Never for a withdrawal or a merge: where nothing is, nothing needs hiding.
+bool may_create(envelope::Kind kind);
+
+// The first state of a contact that is not there, in one request.
+Call shell(const WriteRules& rules, const envelope::Lease& lease);
+// The writes for a contact that is there, in order. `contact` is where the lease's own may be empty.
+std::vector<Call> writes(const WriteRules& rules, const envelope::Lease& lease, std::string_view contact);
+
+} // namespace clinic::ghl

@@ -1,0 +1,72 @@
+#include "sync/channel/ghl/requests.h"
+
+#include <nlohmann/json.hpp>
+
+#include "crypto/base/json.h"
+
+namespace clinic::ghl {
+namespace {
+
+using nlohmann::json;
+
+constexpr int search_page = 10; // our own marker: one contact, or a few after a create that was repeated
+
+std::string contact_path(std::string_view contact) {
+    return "/contacts/" + std::string{contact};
+}
+
+json tag_list(const WriteRules& rules, const Tags& tags) {
+    json out = json::array();
+    for (const auto& word : tags) out.push_back(envelope::tag_of(word, rules.tag_prefix));
+    return out;
+}
+
+json field_list(const std::vector<FieldValue>& fields) {
+    json out = json::array();
+    for (const auto& [id, value] : fields) out.push_back({{"id", id}, {"field_value", value}});
+    return out;
+}
+
+Call tag_call(Route route, const WriteRules& rules, std::string_view contact, const Tags& tags) {
+    return {route, contact_path(contact) + "/tags", base::dump_json({{"tags", tag_list(rules, tags)}})};
+}
+
+} // namespace
+
+Call read_location(const WriteRules& rules) {
+    return {Route::location_read, "/locations/" + rules.location, ""};
+}
+
+Call search_marker(const WriteRules& rules, std::string_view pid) {
+    const json filter{{"field", "customFields." + rules.fields.pid}, {"operator", "eq"}, {"value", pid}};
+    const json body{
+        {"locationId", rules.location}, {"page", 1}, {"pageLimit", search_page}, {"filters", json::array({filter})}};
+    return {Route::contact_search, "/contacts/search", base::dump_json(body)};
+}
+
+Call create_shell(const WriteRules& rules, std::string_view pid, const Tags& tags,
+                  const std::vector<FieldValue>& fields) {
+    std::vector<FieldValue> all{{rules.fields.pid, std::string{pid}}};
+    all.insert(all.end(), fields.begin(), fields.end());
+    json body{{"locationId", rules.location},
+              {"firstName", pid},
+              {"source", "clinic-edge"},
+              {"dnd", true},
+              {"customFields", field_list(all)}};
+    if (!tags.empty()) body["tags"] = tag_list(rules, tags);
+    return {Route::contact_create, "/contacts/", base::dump_json(body)};
+}
+
+Call put_fields(std::string_view contact, const std::vector<FieldValue>& fields) {
+    return {Route::contact_fields, contact_path(contact), base::dump_json({{"customFields", field_list(fields)}})};
+}
+
+Call add_tags(const WriteRules& rules, std::string_view contact, const Tags& tags) {
+    return tag_call(Route::tags_add, rules, contact, tags);
+}
+
+Call remove_tags(const WriteRules& rules, std::string_view contact, const Tags& tags) {
+    return tag_call(Route::tags_remove, rules, contact, tags);
+}
+
+} // namespace clinic::ghl

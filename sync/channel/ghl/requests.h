@@ -1,0 +1,35 @@
+// The requests that are ever sent to GHL, as route, path and body. Pure; the write set and nothing else.
+//   Source: facts/ghl-api §3.1, §3.6, §6.3; design, "From envelope to request"; docs/ghl.md.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sync/envelope/frame.h"
+
+namespace clinic::ghl {
+
+using envelope::Route;
+using envelope::WriteRules;
+
+struct Call {
+    Route route;
+    std::string path;
+    std::string body; // empty: none
+    friend bool operator==(const Call&, const Call&) = default;
+};
+
+using FieldValue = std::pair<std::string, std::string>; // configured field id, word
+using Tags = std::vector<envelope::Word>;
+
+Call read_location(const WriteRules& rules);
+Call search_marker(const WriteRules& rules, std::string_view pid);
+Call create_shell(const WriteRules& rules, std::string_view pid, const Tags& tags,
+                  const std::vector<FieldValue>& fields);
+Call put_fields(std::string_view contact, const std::vector<FieldValue>& fields);
+Call add_tags(const WriteRules& rules, std::string_view contact, const Tags& tags);
+Call remove_tags(const WriteRules& rules, std::string_view contact, const Tags& tags);
+
+} // namespace clinic::ghl
