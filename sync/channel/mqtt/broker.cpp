@@ -1,0 +1,168 @@
+#include "sync/channel/mqtt/broker.h"
+
+#include <mqtt/async_client.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <charconv>
+#include <condition_variable>
+#include <mutex>
+
+namespace clinic::mqtt {
+namespace {
+
+namespace paho = ::mqtt;
+
+constexpr std::chrono::milliseconds look{50}; // between two looks at a stop request
+constexpr std::chrono::milliseconds goodbye_max{1'000};
+constexpr int in_flight_max = 20;
+
+Error what_failed(const paho::exception& failed) {
+    switch (failed.get_reason_code()) {
+    case paho::NOT_AUTHORIZED:
+    case paho::BAD_USER_NAME_OR_PASSWORD:
+    case paho::BANNED:
+        return {Errc::unauthorized, "the broker does not admit this box",
+                "see its certificate and the broker's access list"};
+    case paho::QUOTA_EXCEEDED:
+    case paho::SERVER_BUSY: return {Errc::throttled, "the broker asks to slow down"};
+    default: return {Errc::offline, "the broker is not to be reached", "", {}, failed.get_return_code()};
+    }
+}
+
+// The token's end, waited for in short steps so that a stop request is seen.
+Result<void> wait(const paho::token_ptr& token, std::chrono::milliseconds span, const std::stop_token& stop) {
+    const auto until = std::chrono::steady_clock::now() + span;
+    while (std::chrono::steady_clock::now() < until) {
+        if (token->wait_for(look)) return {};
+        if (stop.stop_requested()) return Error{Errc::timeout, "stopped while waiting for the broker"};
+    }
+    return Error{Errc::timeout, "the broker does not answer in time"};
+}
+
+int port_of(const sockaddr_storage& address) {
+    if (address.ss_family == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);
+    if (address.ss_family == AF_INET6) return ntohs(reinterpret_cast<const sockaddr_in6&>(address).sin6_port);
+    return -1;
+}
+
+} // namespace
+
+struct Broker::State {
+    explicit State(const BrokerOptions& given)
+        : publish_max{given.publish_max}, client{"ssl://" + given.host + ":" + std::to_string(given.port), given.client,
+                                                 paho::create_options{MQTTVERSION_5}, nullptr} {}
+
+    std::chrono::milliseconds publish_max;
+    std::mutex mutex;
+    std::condition_variable_any gone;
+    bool lost = false;
+    paho::connect_options options; // alive as long as the client
+    paho::async_client client;     // last: its threads end before what they touch
+
+    void prepare(const BrokerOptions& given, const Will& will);
+};
+
+void Broker::State::prepare(const BrokerOptions& given, const Will& will) {
+    client.set_connection_lost_handler([this](const std::string&) {
+        {
+            const std::lock_guard lock{mutex};
+            lost = true;
+        }
+        gone.notify_all();
+    });
+    options.set_mqtt_version(MQTTVERSION_5);
+    options.set_automatic_reconnect(false);
+    // The session outlives the will's delay, or the broker would tell the will at once.
+    options.set_clean_start(false);
+    options.set_keep_alive_interval(given.keep_alive);
+    options.set_connect_timeout(std::chrono::ceil<std::chrono::seconds>(given.connect_max));
+    options.set_max_inflight(in_flight_max);
+    const auto delay = static_cast<int>(given.will_delay.count());
+    paho::properties session;
+    session.add({paho::property::SESSION_EXPIRY_INTERVAL, delay + 10});
+    options.set_properties(std::move(session));
+    paho::will_options last{will.topic, will.payload, 1, true};
+    last.set_retained(true);
+    paho::properties delayed;
+    delayed.add({paho::property::WILL_DELAY_INTERVAL, delay});
+    last.set_properties(std::move(delayed));
+    options.set_will(std::move(last));
+    paho::ssl_options tls;
+    tls.set_trust_store(given.ca.string());
+    tls.set_key_store(given.cert.string());
+    tls.set_private_key(given.key.string());
+    tls.set_enable_server_cert_auth(true);
+    tls.set_verify(true);
+    tls.set_ssl_version(MQTT_SSL_VERSION_TLS_1_2);
+    options.set_ssl(std::move(tls));
+}
+
+Broker::Broker(std::unique_ptr<State> state) : state_{std::move(state)} {}
+Broker::~Broker() = default;
+
+Result<std::unique_ptr<Broker>> Broker::connect(const BrokerOptions& options, const Will& will, std::stop_token stop) {
+    try {
+        auto state = std::make_unique<State>(options);
+        state->prepare(options, will);
+        const auto token = state->client.connect(state->options);
+        CLINIC_TRY(wait(token, options.connect_max, stop));
+        set_no_delay(options.port);
+        return std::unique_ptr<Broker>{new Broker{std::move(state)}};
+    } catch (const paho::exception& failed) {
+        return what_failed(failed);
+    }
+}
+
+Result<void> Broker::publish(const Message& message, std::stop_token stop) {
+    try {
+        paho::properties properties;
+        if (message.expires.count() > 0)
+            properties.add({paho::property::MESSAGE_EXPIRY_INTERVAL, static_cast<int>(message.expires.count())});
+        const auto token = state_->client.publish(
+            paho::message::create(message.topic, message.payload, 1, message.retained, properties));
+        return wait(token, state_->publish_max, stop);
+    } catch (const paho::exception& failed) {
+        return what_failed(failed);
+    }
+}
+
+bool Broker::lost() const {
+    const std::lock_guard lock{state_->mutex};
+    return state_->lost;
+}
+
+void Broker::wait_lost(std::chrono::milliseconds span, std::stop_token stop) {
+    std::unique_lock lock{state_->mutex};
+    state_->gone.wait_for(lock, stop, span, [&] { return state_->lost; });
+}
+
+void Broker::leave(const Message& last) {
+    try {
+        const auto token = state_->client.publish(paho::message::create(last.topic, last.payload, 1, last.retained));
+        token->wait_for(goodbye_max);
+        state_->client.disconnect(goodbye_max)->wait_for(goodbye_max);
+    } catch (const paho::exception&) {
+        return; // it is gone already
+    }
+}
+
+int set_no_delay(std::uint16_t peer_port) {
+    int count = 0;
+    std::error_code failed;
+    for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd", failed}) {
+        const auto name = entry.path().filename().string();
+        int fd = -1;
+        std::from_chars(name.data(), name.data() + name.size(), fd);
+        sockaddr_storage peer{};
+        socklen_t size = sizeof peer;
+        if (fd < 0 || getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0 || port_of(peer) != peer_port)
+            continue;
+        const int on = 1;
+        if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0) ++count;
+    }
+    return count;
+}
+
+} // namespace clinic::mqtt

@@ -1,0 +1,63 @@
+// One MQTT 5 connection over mutual TLS, made afresh each time: no library persistence, no library reconnect.
+//   Errors:  offline, timeout, unauthorized (the broker or its access list says no), throttled (quota).
+//   Threads: one owner; the library's threads only set a flag.
+//   Source:  facts/mqtt.md §2.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "crypto/base/result.h"
+
+namespace clinic::mqtt {
+
+struct BrokerOptions {
+    std::string host;
+    std::uint16_t port = 8883;
+    std::filesystem::path ca, cert, key;
+    std::string client; // the client id: the box
+    std::chrono::seconds keep_alive{30};
+    std::chrono::seconds will_delay{20}; // a short absence is not told
+    std::chrono::milliseconds connect_max{10'000};
+    std::chrono::milliseconds publish_max{10'000};
+};
+
+struct Will {
+    std::string topic, payload; // retained, QoS 1
+};
+
+class Broker {
+public:
+    static Result<std::unique_ptr<Broker>> connect(const BrokerOptions& options, const Will& will,
+                                                   std::stop_token stop);
+    ~Broker();
+
+    // QoS 1: returns when the broker has it. `expires` zero: never.
+    struct Message {
+        std::string topic, payload;
+        bool retained = false;
+        std::chrono::seconds expires{};
+    };
+    Result<void> publish(const Message& message, std::stop_token stop);
+
+    bool lost() const;
+    // Until the connection is lost, the time is over, or stop.
+    void wait_lost(std::chrono::milliseconds span, std::stop_token stop);
+    // The last word, then a clean disconnect that withdraws the will. Within two seconds; best effort.
+    void leave(const Message& last);
+
+private:
+    struct State;
+    explicit Broker(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+// TCP_NODELAY on each of our sockets that is connected to this port; how many there were. The library has no call for
+// it.
+int set_no_delay(std::uint16_t peer_port);
+
+} // namespace clinic::mqtt

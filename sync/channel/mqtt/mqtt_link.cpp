@@ -1,0 +1,124 @@
+#include "sync/channel/mqtt/mqtt_link.h"
+
+#include <tuple>
+
+#include "crypto/base/ids.h"
+#include "crypto/base/log.h"
+#include "sync/lane/wait.h"
+
+namespace clinic::mqtt {
+namespace {
+
+using envelope::LaneState;
+
+constexpr std::chrono::seconds metrics_life{3'600};
+constexpr base::Micros steady = std::chrono::seconds{30}; // a connection this old was a good one
+constexpr std::chrono::milliseconds reply_wait{5'000};
+
+struct Said {
+    LaneState state;
+    const char* code;
+};
+
+Said said(const Error& error) {
+    switch (error.code) {
+    case Errc::unauthorized: return {LaneState::down, "unauthorized"};
+    case Errc::throttled: return {LaneState::paused, "throttled"};
+    case Errc::timeout: return {LaneState::paused, "timeout"};
+    case Errc::offline: return {LaneState::paused, "offline"};
+    default: return {LaneState::down, "state_file"};
+    }
+}
+
+} // namespace
+
+MqttLink::MqttLink(LinkOptions options, lane::StateFile& numbers, lane::Board& board, const Clock& clock)
+    : options_{std::move(options)}, numbers_{numbers}, board_{board}, clock_{clock}, client_{options_.egress} {
+    board_.mqtt(LaneState::down, "starting");
+}
+
+void MqttLink::run(std::stop_token stop) {
+    lane::Backoff backoff{options_.reconnect};
+    while (!stop.stop_requested()) {
+        connected_at_ = {};
+        const auto ended = serve(stop);
+        if (stop.stop_requested()) break;
+        const auto why = ended ? Said{LaneState::paused, "offline"} : said(ended.error());
+        board_.mqtt(why.state, why.code);
+        if (connected_at_.count() != 0) base::log(base::Level::warning, "mqtt", "the connection to the broker is lost");
+        if (connected_at_.count() != 0 && clock_.monotonic() - connected_at_ > steady) backoff.reset();
+        lane::sleep_for(stop, backoff.next());
+    }
+    board_.mqtt(LaneState::down, "stopped");
+}
+
+Result<void> MqttLink::serve(std::stop_token stop) {
+    const auto session = numbers_.next_session(); // durable before the CONNECT that carries it
+    if (!session) return session.error();
+    session_ = *session;
+    const auto topic = state_topic(options_.box);
+    auto broker = Broker::connect(options_.broker, {topic, state_payload(options_.box, session_, false, "lwt")}, stop);
+    if (!broker) return broker.error();
+    CLINIC_TRY((*broker)->publish({topic, state_payload(options_.box, session_, true, "connected"), true, {}}, stop));
+    connected_at_ = clock_.monotonic();
+    metrics_at_ = {};
+    board_.mqtt(LaneState::up, "");
+    base::log(base::Level::notice, "mqtt", "connected to the broker", {{"session", session_}});
+    Result<void> ended;
+    while (ended && !stop.stop_requested() && !(*broker)->lost()) {
+        ended = turn(**broker, stop);
+        if (ended) (*broker)->wait_lost(options_.look_period, stop);
+    }
+    // What the broker does not hear now, the will tells it.
+    if (stop.stop_requested() && !(*broker)->lost())
+        (*broker)->leave({topic, state_payload(options_.box, session_, false, "shutdown"), true, {}});
+    return ended;
+}
+
+Result<envelope::Device> MqttLink::ask_device(std::stop_token stop) {
+    if (!client_.connected()) CLINIC_TRY(client_.connect());
+    return client_.ask_for<envelope::Device>(envelope::DeviceRequest{}, reply_wait, stop);
+}
+
+// What clinicd cannot be asked is not told; the next look asks again.
+Result<void> MqttLink::turn(Broker& broker, std::stop_token stop) {
+    const auto device = ask_device(stop);
+    if (!device) return {};
+    CLINIC_TRY(tell_events(broker, *device, stop));
+    if (metrics_at_.count() != 0 && clock_.monotonic() < metrics_at_) return {};
+    CLINIC_TRY(tell_metrics(broker, *device, stop));
+    metrics_at_ = clock_.monotonic() + options_.metrics_period;
+    return {};
+}
+
+Result<Heading> MqttLink::heading(std::string msg_id, Timestamp at) {
+    const auto sequence = numbers_.next_sequence();
+    if (!sequence) return sequence.error();
+    return Heading{options_.box, std::move(msg_id), session_, *sequence, at, clock_.now()};
+}
+
+Result<void> MqttLink::tell_events(Broker& broker, const envelope::Device& device, std::stop_token stop) {
+    std::int64_t told = 0;
+    Result<void> published;
+    for (const auto& event : device.events) {
+        // The same id each time it is told, so that a repetition is known for one.
+        const auto head = heading(options_.box + "-e" + std::to_string(event.number), Timestamp{event.at_ms * 1'000});
+        if (!head) return head.error();
+        published = broker.publish({up_topic(options_.box, "event"), event_payload(*head, event), false, {}}, stop);
+        if (!published) break;
+        told = event.number;
+    }
+    // Not acknowledged when clinicd is away: told again, under the same id.
+    if (told != 0) std::ignore = client_.ask_for<envelope::Settled>(envelope::DeviceAck{told}, reply_wait);
+    return published;
+}
+
+Result<void> MqttLink::tell_metrics(Broker& broker, const envelope::Device& device, std::stop_token stop) {
+    const auto now = clock_.now();
+    const auto head = heading(base::Uuid::v7(now).text(), now);
+    if (!head) return head.error();
+    return broker.publish(
+        {up_topic(options_.box, "metrics"), metrics_payload(*head, device, board_.said()), false, metrics_life}, stop);
+}
+
+} // namespace clinic::mqtt
