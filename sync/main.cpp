@@ -1,0 +1,137 @@
+// clinic-syncd: the process with a network and without patient data.
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "crypto/base/log.h"
+#include "crypto/base/owned.h"
+#include "crypto/key_slot.h"
+#include "sync/channel/ghl/ghl_channel.h"
+#include "sync/channel/mqtt/mqtt_link.h"
+#include "sync/lane/keeper.h"
+#include "sync/lane/worker.h"
+#include "sync/options.h"
+#include "systemd/notify.h"
+
+namespace {
+
+using namespace clinic;
+using base::Level;
+
+constexpr int exit_usage = 64, exit_configuration = 78; // sysexits.h
+
+// Blocked before the first thread, so that only the wait below sees them.
+sigset_t block_signals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    signal(SIGPIPE, SIG_IGN);
+    return signals;
+}
+
+// The records must be closed to us: asked of the kernel, and said either way.
+void look_at_records(const std::filesystem::path& records) {
+    if (records.empty()) return;
+    const base::UniqueFd folder{open(records.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    const int why = errno;
+    if (!folder && (why == EACCES || why == ENOENT || why == EPERM))
+        base::log(Level::info, "syncd", "the records are closed to this user");
+    else
+        base::log(Level::warning, "syncd",
+                  "the records folder can be opened by this user: run clinic-syncd as its own");
+}
+
+// The way to GHL: one rate, one lane, one prober, some workers. Members in order of need.
+class Crm {
+public:
+    Crm(const sync::Options& options, ghl::GhlClient& client, lane::Board& board, const Clock& clock)
+        : options_{options}, rules_{options.ghl->rules}, budget_{clock}, channel_{client, rules_, budget_}, lane_{
+                                                                                                                clock,
+                                                                                                                board} {
+        client.on_date([&board](Timestamp at) { board.https_date(at); });
+        prober_.emplace(options_.egress, rules_, lane_, channel_);
+        threads_.emplace_back([this](std::stop_token stop) { prober_->run(std::move(stop)); });
+        for (int i = 0; i < options_.workers; ++i)
+            threads_.emplace_back([this](std::stop_token stop) {
+                lane::Worker{{options_.egress}, rules_, lane_, channel_}.run(std::move(stop));
+            });
+    }
+    void request_stop() {
+        for (auto& thread : threads_) thread.request_stop();
+    }
+
+private:
+    const sync::Options& options_;
+    const envelope::WriteRules& rules_;
+    lane::RateBudget budget_;
+    ghl::GhlChannel channel_;
+    lane::Lane lane_;
+    std::optional<lane::Prober> prober_;
+    std::vector<std::jthread> threads_; // last: joined first
+};
+
+int run(const sync::Options& options, const sigset_t& signals) {
+    const base::SystemClock clock;
+    auto slot = crypto::KeySlot::from_credential_file(options.credential);
+    if (!slot) return base::log(Level::error, "syncd", slot.error()), exit_configuration;
+    auto numbers = lane::StateFile::open(options.state, std::move(*slot), clock);
+    if (!numbers) return base::log(Level::error, "syncd", numbers.error()), exit_configuration;
+    look_at_records(options.records);
+
+    lane::Board board{clock};
+    std::unique_ptr<ghl::GhlClient> client;
+    std::optional<Crm> crm;
+    if (options.ghl) {
+        auto made = ghl::GhlClient::make(options.ghl->client, clock);
+        if (!made) return base::log(Level::error, "syncd", made.error()), exit_configuration;
+        client = std::move(*made);
+        crm.emplace(options, *client, board, clock);
+    }
+    std::optional<mqtt::MqttLink> link;
+    std::jthread link_thread;
+    if (options.mqtt) {
+        link.emplace(mqtt::LinkOptions{.broker = *options.mqtt, .box = options.box, .egress = options.egress},
+                     **numbers, board, clock);
+        link_thread = std::jthread{[&link](std::stop_token stop) { link->run(std::move(stop)); }};
+    }
+    lane::Reporter reporter{options.egress, board};
+    std::jthread reporter_thread{[&reporter](std::stop_token stop) { reporter.run(std::move(stop)); }};
+
+    systemd::notify_ready();
+    base::log(Level::notice, "syncd", "started",
+              {{"workers", options.ghl ? options.workers : 0}, {"mqtt", options.mqtt.has_value()}});
+    int received = 0;
+    sigwait(&signals, &received);
+    systemd::notify_stopping();
+    if (crm) crm->request_stop(); // all at once; the joins follow in reverse order
+    link_thread.request_stop();
+    return 0;
+}
+
+} // namespace
+
+int main(int count, char** arguments) {
+    const auto signals = block_signals();
+    if (count != 3 || std::strcmp(arguments[1], "--config") != 0) {
+        base::log(Level::error, "syncd", "usage: clinic-syncd --config FILE");
+        return exit_usage;
+    }
+    try {
+        if (!crypto::start()) return base::log(Level::error, "syncd", "libsodium does not start"), 1;
+        const auto options = sync::read_options(arguments[2]);
+        if (!options) return base::log(Level::error, "syncd", options.error()), exit_configuration;
+        const int code = run(*options, signals);
+        base::log(Level::notice, "syncd", "stopped");
+        return code;
+    } catch (const std::exception&) {
+        base::log(Level::error, "syncd", "stopped by an exception that should not have come this far");
+        return 1;
+    }
+}

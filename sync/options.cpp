@@ -1,0 +1,186 @@
+#include "sync/options.h"
+
+#include <algorithm>
+#include <charconv>
+#include <initializer_list>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "crypto/base/files.h"
+#include "crypto/base/json.h"
+
+namespace clinic::sync {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t file_bytes_max = 65'536;
+constexpr std::size_t text_bytes_max = 512;
+constexpr std::int64_t seconds_max = 600;
+
+// Reads one closed object; the first broken rule stands.
+class Section {
+public:
+    Section(const json& object, std::initializer_list<std::string_view> keys) : object_{object} {
+        require(object.is_object(), "a section of the configuration is not an object");
+        if (!object.is_object()) return;
+        for (const auto& item : object.items())
+            if (std::find(keys.begin(), keys.end(), item.key()) == keys.end())
+                fail("an unknown key in the configuration");
+    }
+
+    std::string text(const char* key, bool needed) {
+        const auto* value = find(key);
+        if (value == nullptr) return needed ? fail("a key that is needed is missing in the configuration"), "" : "";
+        if (!value->is_string() || value->get_ref<const std::string&>().size() > text_bytes_max ||
+            (needed && value->get_ref<const std::string&>().empty()))
+            return fail("a text of the configuration is empty, too long, or not a text"), "";
+        return value->get<std::string>();
+    }
+    std::int64_t number(const char* key, std::int64_t otherwise, std::int64_t least, std::int64_t most) {
+        const auto* value = find(key);
+        if (value == nullptr) return otherwise;
+        if (!value->is_number_integer() || *value < least || *value > most)
+            return fail("a number of the configuration is out of its range"), otherwise;
+        return value->get<std::int64_t>();
+    }
+    const json* section(const char* key) const { return find(key); }
+    void require(bool holds, Literal rule) {
+        if (!holds) fail(rule);
+    }
+    Result<void> outcome() const { return outcome_; }
+
+private:
+    const json* find(const char* key) const {
+        if (!object_.is_object()) return nullptr;
+        const auto found = object_.find(key);
+        return found == object_.end() ? nullptr : &*found;
+    }
+    void fail(Literal rule) {
+        if (outcome_) outcome_ = Error{Errc::refused, rule, "see docs/syncd.md"};
+    }
+    const json& object_;
+    Result<void> outcome_;
+};
+
+std::chrono::milliseconds seconds(std::int64_t value) {
+    return std::chrono::seconds{value};
+}
+std::int64_t whole_seconds(std::chrono::milliseconds value) {
+    return std::chrono::duration_cast<std::chrono::seconds>(value).count();
+}
+
+bool plain_name(std::string_view text) {
+    const auto good = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
+    return !text.empty() && text.size() <= 32 && text.front() != '-' && std::all_of(text.begin(), text.end(), good);
+}
+
+// "https://host" or "https://host:port"; an address of version 6 in brackets; no path.
+bool read_base(std::string_view base, ghl::ClientOptions& client) {
+    constexpr std::string_view scheme = "https://";
+    if (!base.starts_with(scheme)) return false;
+    base.remove_prefix(scheme.size());
+    if (base.ends_with('/')) base.remove_suffix(1);
+    const auto bracket = base.starts_with('[') ? base.find(']') : std::string_view::npos;
+    const auto colon = base.find(':', bracket == std::string_view::npos ? 0 : bracket);
+    auto host = base.substr(0, colon);
+    if (bracket != std::string_view::npos) host = host.substr(1, bracket - 1);
+    client.host = host;
+    if (host.empty() || host.find_first_of("/?#@ ") != std::string_view::npos) return false;
+    if (colon == std::string_view::npos) return true;
+    const auto port = base.substr(colon + 1);
+    const auto [end, failed] = std::from_chars(port.data(), port.data() + port.size(), client.port);
+    return failed == std::errc{} && end == port.data() + port.size() && client.port != 0;
+}
+
+bool distinct_ids(const envelope::WriteRules::Fields& fields) {
+    std::vector<std::string> ids{fields.pid,  fields.stage,       fields.last,
+                                 fields.next, fields.appt_status, fields.appt_when};
+    std::sort(ids.begin(), ids.end());
+    return std::adjacent_find(ids.begin(), ids.end()) == ids.end() &&
+           std::all_of(ids.begin(), ids.end(), envelope::is_contact_id);
+}
+
+Result<envelope::WriteRules::Fields> read_fields(const json& object) {
+    Section in{object, {"pid", "stage", "last", "next", "appt_status", "appt_when"}};
+    envelope::WriteRules::Fields out{in.text("pid", true),  in.text("stage", true),       in.text("last", true),
+                                     in.text("next", true), in.text("appt_status", true), in.text("appt_when", true)};
+    CLINIC_TRY(in.outcome());
+    in.require(distinct_ids(out), "ghl.fields: six different ids of custom fields");
+    CLINIC_TRY(in.outcome());
+    return out;
+}
+
+Result<GhlOptions> read_ghl(const json& object) {
+    Section in{object,
+               {"base", "location", "token_file", "ca", "tag_prefix", "fields", "connect_timeout_s", "call_timeout_s",
+                "version"}};
+    GhlOptions out;
+    auto& client = out.client;
+    in.require(read_base(in.text("base", true), client), "ghl.base: https://host[:port]");
+    client.token_file = in.text("token_file", true);
+    client.ca = in.text("ca", false);
+    if (auto version = in.text("version", false); !version.empty()) client.version = std::move(version);
+    client.connect_max = seconds(in.number("connect_timeout_s", whole_seconds(client.connect_max), 1, seconds_max));
+    client.call_max = seconds(in.number("call_timeout_s", whole_seconds(client.call_max), 1, seconds_max));
+    out.rules.location = in.text("location", true);
+    in.require(envelope::is_contact_id(out.rules.location), "ghl.location: the id of the location");
+    if (auto prefix = in.text("tag_prefix", false); !prefix.empty()) out.rules.tag_prefix = std::move(prefix);
+    in.require(in.section("fields") != nullptr, "ghl.fields is missing");
+    CLINIC_TRY(in.outcome());
+    auto fields = read_fields(*in.section("fields"));
+    CLINIC_TRY(fields);
+    out.rules.fields = std::move(*fields);
+    return out;
+}
+
+Result<mqtt::BrokerOptions> read_mqtt(const json& object, const std::string& box) {
+    Section in{object, {"host", "port", "ca", "cert", "key", "keep_alive_s", "will_delay_s"}};
+    mqtt::BrokerOptions out;
+    out.host = in.text("host", true);
+    out.port = static_cast<std::uint16_t>(in.number("port", out.port, 1, 65'535));
+    out.ca = in.text("ca", true);
+    out.cert = in.text("cert", true);
+    out.key = in.text("key", true);
+    out.client = box;
+    out.keep_alive = std::chrono::seconds{in.number("keep_alive_s", out.keep_alive.count(), 5, seconds_max)};
+    out.will_delay = std::chrono::seconds{in.number("will_delay_s", out.will_delay.count(), 0, seconds_max)};
+    CLINIC_TRY(in.outcome());
+    return out;
+}
+
+Result<Options> from_json(const json& object) {
+    Section in{object, {"box", "egress", "state", "credential", "records", "workers", "ghl", "mqtt"}};
+    Options out;
+    out.box = in.text("box", true);
+    in.require(plain_name(out.box), "box: small letters, digits and '-', at most 32");
+    out.egress = in.text("egress", true);
+    out.state = in.text("state", true);
+    out.credential = in.text("credential", true);
+    out.records = in.text("records", false);
+    out.workers = static_cast<int>(in.number("workers", out.workers, 1, 8));
+    CLINIC_TRY(in.outcome());
+    if (const auto* ghl = in.section("ghl")) {
+        auto read = read_ghl(*ghl);
+        CLINIC_TRY(read);
+        out.ghl = std::move(*read);
+    }
+    if (const auto* mqtt = in.section("mqtt")) {
+        auto read = read_mqtt(*mqtt, out.box);
+        CLINIC_TRY(read);
+        out.mqtt = std::move(*read);
+    }
+    return out;
+}
+
+} // namespace
+
+Result<Options> read_options(const std::filesystem::path& file) {
+    const auto text = base::read_text(file, file_bytes_max);
+    if (!text) return text.error();
+    const auto parsed = base::parse_json(*text, file_bytes_max, 3);
+    if (!parsed) return parsed.error();
+    return from_json(*parsed);
+}
+
+} // namespace clinic::sync

@@ -1,0 +1,35 @@
+// The configuration file of clinic-syncd, read once. Closed: an unknown key is an error.
+//   Form:   docs/syncd.md.
+//   Errors: not_found, malformed, refused (a value out of its range), with the rule that was broken.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "crypto/base/result.h"
+#include "sync/channel/ghl/ghl_client.h"
+#include "sync/channel/mqtt/broker.h"
+#include "sync/envelope/frame.h"
+
+namespace clinic::sync {
+
+struct GhlOptions {
+    ghl::ClientOptions client;
+    envelope::WriteRules rules;
+};
+
+struct Options {
+    std::string box;                  // ^[a-z0-9][a-z0-9-]{0,31}$
+    std::filesystem::path egress;     // clinicd's socket
+    std::filesystem::path state;      // our folder
+    std::filesystem::path credential; // key of the state file
+    std::filesystem::path records;    // empty, or the folder that must be closed to us
+    int workers = 4;                  // 1..8
+    std::optional<GhlOptions> ghl;
+    std::optional<mqtt::BrokerOptions> mqtt;
+};
+
+Result<Options> read_options(const std::filesystem::path& file);
+
+} // namespace clinic::sync
