@@ -10,22 +10,29 @@
 
 namespace clinic::records {
 
+inline constexpr int messages_kept_max = 50;     // raw messages per patient; the oldest go first
+
 struct Upserted {
     PatientId id;
     bool created = false;
     bool stale = false;          // older than what is stored: nothing was changed
+    int numbers_elsewhere = 0;   // identifiers of this change that lead to another person: for review, nothing is merged
 };
 
 // Finds by any identifier (an alias leads to its survivor), else makes a new person. Errors: malformed when
 // there is no identifier.
 Result<Upserted> upsert_patient(Transaction& txn, const Disclosure& why, const PatientChange& change, const Stamp& stamp,
                                 bool test_traffic);
-Result<std::optional<PatientId>> find_patient(Session& session, const Disclosure& why, std::span<const Identifier> identifiers);
+// In the order given; the survivor when it was merged. Test traffic (MSH-11) has people of its own.
+Result<std::optional<PatientId>> find_patient(Session& session, const Disclosure& why,
+                                              std::span<const Identifier> identifiers, bool test_traffic = false);
 
 // The prior's identifiers become aliases of the survivor for ever, its appointments and consents move,
 // its row stays as `merged`. A no-op when they are one person already.
+// Errors: not_found, conflict (one is test traffic and the other is not).
 Result<void> merge_patients(Transaction& txn, const Disclosure& why, PatientId survivor, PatientId prior);
-Result<void> erase_patient(Transaction& txn, const Disclosure& why, PatientId patient);   // key, tokens, rows
+// Rows and tokens of the person and of all that were merged into it; their keys right after the commit.
+Result<void> erase_patient(Transaction& txn, const Disclosure& why, PatientId patient);
 
 Result<PatientFacts> patient_facts(Session& session, PatientId patient);
 // Active patients by id, `rows_max` at a time: the daily job walks them.
@@ -35,7 +42,8 @@ Result<std::int64_t> patient_count(Session& session);
 // The raw message, sealed with the patient's key.
 Result<void> keep_message(Transaction& txn, PatientId patient, std::string_view feed, std::string_view raw);
 
-// Blind-index look-ups for the desk and for tests: exact, normalised. Kinds: "name" (family + given), "phone", "email", "birth_date", "number".
+// Blind-index look-ups for the desk and for tests: exact, normalised. Kinds: "name" (family ' ' given), "phone", "email",
+// "birth_date", "number" (name space '|' number), "number_any" (in whatever name space). Errors: refused for another kind.
 Result<std::vector<PatientId>> find_by_index(Session& session, Literal kind, std::string_view value);
 
 }  // namespace clinic::records

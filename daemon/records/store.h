@@ -1,6 +1,7 @@
 // The encrypted store: one SQLite file, one writer thread with group commit, readers with short snapshots.
 //   Units:   bounds in StoreOptions; times in UTC microseconds.
-//   Errors:  locked, tampered, newer, conflict, full, corrupt from open; full from post.
+//   Errors:  open: locked, tampered, newer, conflict, full, corrupt, refused (another process has it), system.
+//            A statement: tampered (a page did not open), full (the disk), conflict (a constraint), corrupt, system.
 //   Threads: any may call; jobs run on the writer thread alone.
 //   Source:  design, "The store"; facts/encrypted-sqlite §0 (one connection writes and checkpoints).
 #pragma once
@@ -27,11 +28,16 @@ struct sqlite3_stmt;
 namespace clinic::records {
 
 class IdentifierIndex;
+class Connection;
+class Writer;
+struct Prepared;
+struct SessionCore;
 
 // A prepared statement on loan from its session's cache; reset and cleared when it goes out of scope.
+// After `run` it can be bound again from the first parameter.
 class Statement {
 public:
-    Statement(Statement&&) noexcept;
+    Statement(Statement&& other) noexcept;
     ~Statement();
 
     // Binds from the first parameter on: integers, text, blobs, ids, timestamps, nullopt.
@@ -49,8 +55,8 @@ public:
     base::Uuid uuid(int column) const;
 
 private:
-    friend class Session;
-    explicit Statement(sqlite3_stmt* statement) : statement_{statement} {}
+    friend class Connection;
+    explicit Statement(Prepared& lent);
     void bind_next(std::int64_t value);
     void bind_next(int value) { bind_next(static_cast<std::int64_t>(value)); }
     void bind_next(bool value) { bind_next(static_cast<std::int64_t>(value)); }
@@ -72,8 +78,12 @@ private:
         else bind_next(std::nullopt);
     }
 
-    sqlite3_stmt* statement_;
+    void rewind();
+    sqlite3_stmt* handle() const;
+
+    Prepared* lent_;
     int next_ = 1;
+    int failed_ = 0;             // the first bind that failed: told by the next step
 };
 
 // What a transaction and a snapshot can both do.
@@ -82,7 +92,9 @@ public:
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
 
-    Result<Statement> prepare(Literal sql);              // cached by the literal's address
+    // Cached by the literal's address. Errors: corrupt when the statement does not fit the schema (a bug, or a schema
+    // that is not ours).
+    Result<Statement> prepare(Literal sql);
     Timestamp now() const { return now_; }
     const crypto::SecureBytes& index_key() const;        // blind index tokens
     const crypto::SecureBytes& quarantine_key() const;   // wraps each item's own key
@@ -91,14 +103,18 @@ public:
     // Sealed with the patient's key, bound to `table`, `column` and `row`.
     Result<crypto::Bytes> seal_for(PatientId patient, Literal place, std::int64_t row, std::string_view plain);
     Result<std::string> open_for(PatientId patient, Literal place, std::int64_t row, std::span<const std::byte> sealed);
+    // The same for what belongs to no patient (block-outs), under a key of the store.
+    crypto::Bytes seal_unowned(Literal place, std::int64_t row, std::string_view plain);
+    Result<std::string> open_unowned(Literal place, std::int64_t row, std::span<const std::byte> sealed);
+    std::span<const std::byte> store_uuid() const;
 
 protected:
     friend class Store;
-    struct Core;
-    explicit Session(Core& core);
+    friend class Writer;
+    Session(SessionCore& core, Timestamp now);
     ~Session() = default;
-    Core& core_;
-    Timestamp now_{};
+    SessionCore& core_;
+    Timestamp now_;
 };
 
 // Inside one job's savepoint. What it wrote is durable when the job's Done is called with success.
@@ -109,9 +125,10 @@ public:
     IdentifierIndex& identifiers();
     Result<std::int64_t> take_key_slot();                // a durable free slot for a new patient
     void on_commit(std::function<void()> then);          // on the writer thread, after the commit; dropped on rollback
+    void erase_key_on_commit(std::int64_t slot);         // durable soon after the commit; again at every open until it is
 
 private:
-    friend class Store;
+    friend class Writer;
     using Session::Session;
 };
 
@@ -149,6 +166,8 @@ public:
     [[nodiscard]] bool post(Job job, Done done);
     Result<void> write(Job job);              // posts and waits; not from the writer thread
     Result<void> read(const std::function<Result<void>(Snapshot&)>& query);
+    // Called on the writer thread after each commit that changed a row; an empty one ends it. On return no call runs.
+    void on_change(std::function<void()> listener);
     StoreNumbers numbers() const;
     const IdentifierIndex& identifiers() const;   // for the last check, any thread
     const crypto::Bytes& store_uuid() const;

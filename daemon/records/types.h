@@ -45,8 +45,13 @@ struct Identifier {
     PhiText value;
 };
 
+// False for social security, account, visit, insurance and licence numbers: shared, re-used, or not the clinic's to match
+// people by. They are kept for the last check; nobody is found by them.
+bool identifies_person(std::string_view identifier_type);
+
 // A snapshot of a person from one message or CSV line.
 struct PatientChange {
+    std::optional<PatientId> known;              // who it is, found already; else the identifiers say it
     std::vector<Identifier> identifiers;         // the first is the one to file a new person under (MR, then PI, then any)
     Said<PhiText> family, given, middle;
     Said<PhiText> birth_date;                    // YYYY, YYYYMM or YYYYMMDD: the precision that was sent
@@ -69,6 +74,7 @@ struct AppointmentChange {
     PhiText key;                                 // filler id, else placer id
     std::string name_space;                      // scoped by sender
     AppointmentStatus status = AppointmentStatus::booked;
+    bool keep_status = false;                    // a known appointment keeps the status it has
     std::optional<Timestamp> start, end;
     Said<PhiText> reason, provider, location;    // kept, never emitted
 };

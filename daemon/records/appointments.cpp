@@ -1,0 +1,157 @@
+#include "daemon/records/appointments.h"
+
+#include <nlohmann/json.hpp>
+
+#include "crypto/base/json.h"
+#include "daemon/records/appointment_rows.h"
+#include "daemon/records/blind_index.h"
+#include "daemon/records/people.h"
+
+namespace clinic::records {
+namespace {
+
+using nlohmann::json;
+
+constexpr Literal sealed_at = "appointment.sealed";
+constexpr std::size_t appointment_bytes_max = 262'144; // of the sealed JSON
+constexpr int depth_max = 2;
+
+struct Row {
+    std::int64_t row = 0;
+    AppointmentId id;
+    std::optional<PatientId> patient;
+    std::string sealed_json;
+};
+
+Result<std::string> open_row(Session& session, std::optional<PatientId> patient, std::int64_t row,
+                             std::span<const std::byte> sealed) {
+    return patient ? session.open_for(*patient, sealed_at, row, sealed) : session.open_unowned(sealed_at, row, sealed);
+}
+
+Result<crypto::Bytes> seal_row(Session& session, std::optional<PatientId> patient, std::int64_t row,
+                               std::string_view plain) {
+    if (patient) return session.seal_for(*patient, sealed_at, row, plain);
+    return session.seal_unowned(sealed_at, row, plain);
+}
+
+Result<std::optional<Row>> find_row(Session& session, const crypto::Token& token) {
+    auto find = session.prepare("SELECT row, id, patient, sealed FROM appointment WHERE token = ?");
+    if (!find) return find.error();
+    const auto any = find->bind(token).step();
+    if (!any) return any.error();
+    if (!*any) return std::optional<Row>{};
+    Row row{find->integer(0), {find->uuid(1)}, {}, {}};
+    if (!find->is_null(2)) row.patient = PatientId{find->uuid(2)};
+    auto plain = open_row(session, row.patient, row.row, find->blob(3));
+    if (!plain) return plain.error();
+    row.sealed_json = std::move(*plain);
+    return std::optional<Row>{std::move(row)};
+}
+
+Result<Row> make_row(Transaction& txn, const crypto::Token& token, bool test_traffic) {
+    auto insert =
+        txn.prepare("INSERT INTO appointment (id, token, status, test_traffic, created_at, updated_at, sealed)"
+                    " VALUES (?, ?, ?, ?, ?, ?, x'')");
+    if (!insert) return insert.error();
+    Row row{0, AppointmentId::make(txn.now()), {}, "{}"};
+    const auto status = static_cast<int>(AppointmentStatus::booked);
+    CLINIC_TRY(insert->bind(row.id, token, status, test_traffic, txn.now(), txn.now()).run());
+    row.row = txn.last_row();
+    return row;
+}
+
+void apply(json& fields, const char* key, const Said<PhiText>& said, const Disclosure& why) {
+    if (said.is_cleared())
+        fields.erase(key);
+    else if (said.is_given())
+        fields[key] = reveal(said.value(), why);
+}
+
+Result<std::string> changed_fields(const std::string& before, const AppointmentChange& change, const Disclosure& why) {
+    auto fields = base::parse_json(before, appointment_bytes_max, depth_max);
+    if (!fields || !fields->is_object())
+        return Error{Errc::corrupt, "an appointment's sealed fields are not as written"};
+    (*fields)["name_space"] = change.name_space;
+    (*fields)["key"] = reveal(change.key, why);
+    apply(*fields, "reason", change.reason, why);
+    apply(*fields, "provider", change.provider, why);
+    apply(*fields, "location", change.location, why);
+    std::string text = base::dump_json(*fields);
+    if (text.size() > appointment_bytes_max)
+        return Error{Errc::full, "an appointment's fields are longer than their bound"};
+    return text;
+}
+
+Result<void> keep_row(Transaction& txn, const Row& row, std::optional<PatientId> patient,
+                      const AppointmentChange& change, const std::string& plain) {
+    const auto sealed = seal_row(txn, patient, row.row, plain);
+    if (!sealed) return sealed.error();
+    auto update = txn.prepare(
+        "UPDATE appointment SET patient = ?, status = coalesce(?, status), start_at = coalesce(?, start_at),"
+        " end_at = coalesce(?, end_at), updated_at = ?, sealed = ? WHERE row = ?");
+    if (!update) return update.error();
+    const auto status = change.keep_status ? std::nullopt : std::optional{static_cast<int>(change.status)};
+    return update->bind(patient, status, change.start, change.end, txn.now(), *sealed, row.row).run();
+}
+
+Result<std::optional<PatientId>> owner_of(Session& session, std::optional<PatientId> patient) {
+    if (!patient) return std::optional<PatientId>{};
+    const auto person = survivor_of(session, *patient);
+    if (!person) return person.error();
+    return std::optional<PatientId>{person->id};
+}
+
+} // namespace
+
+Result<AppointmentUpserted> upsert_appointment(Transaction& txn, const Disclosure& why,
+                                               std::optional<PatientId> patient, const AppointmentChange& change,
+                                               const Stamp& stamp, bool test_traffic) {
+    const std::string key = trimmed(reveal(change.key, why));
+    if (key.empty()) return Error{Errc::malformed, "an appointment without a key"};
+    const auto token = appointment_token(txn, change.name_space, key, test_traffic);
+    const auto found = find_row(txn, token);
+    if (!found) return found.error();
+    const auto row = *found ? Result<Row>{**found} : make_row(txn, token, test_traffic);
+    if (!row) return row.error();
+    AppointmentUpserted upserted{row->id, !found->has_value(), false, row->patient, {}};
+
+    const auto newer = advance_stamp(txn, row->id.uuid, stamp);
+    if (!newer) return newer.error();
+    if (!*newer) {
+        upserted.stale = true;
+        return upserted;
+    }
+    const auto said = owner_of(txn, patient);
+    if (!said) return said.error();
+    upserted.patient = *said ? *said : row->patient; // a message that names nobody takes nobody away
+    if (row->patient && upserted.patient != row->patient) upserted.moved_from = row->patient;
+    const auto plain = changed_fields(row->sealed_json, change, why);
+    if (!plain) return plain.error();
+    CLINIC_TRY(keep_row(txn, *row, upserted.patient, change, *plain));
+    return upserted;
+}
+
+Result<void> move_appointments(Transaction& txn, PatientId survivor, PatientId prior) {
+    std::vector<std::pair<std::int64_t, std::string>> rows;
+    auto find = txn.prepare("SELECT row, sealed FROM appointment WHERE patient = ?");
+    if (!find) return find.error();
+    find->bind(prior);
+    for (;;) {
+        const auto row = find->step();
+        if (!row) return row.error();
+        if (!*row) break;
+        auto plain = txn.open_for(prior, sealed_at, find->integer(0), find->blob(1));
+        if (!plain) return plain.error();
+        rows.emplace_back(find->integer(0), std::move(*plain));
+    }
+    auto update = txn.prepare("UPDATE appointment SET patient = ?, sealed = ?, updated_at = ? WHERE row = ?");
+    if (!update) return update.error();
+    for (const auto& [row, plain] : rows) {
+        const auto sealed = txn.seal_for(survivor, sealed_at, row, plain);
+        if (!sealed) return sealed.error();
+        CLINIC_TRY(update->bind(survivor, *sealed, txn.now(), row).run());
+    }
+    return {};
+}
+
+} // namespace clinic::records

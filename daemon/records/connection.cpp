@@ -1,0 +1,229 @@
+#include "daemon/records/connection.h"
+
+#include <cerrno>
+#include <string>
+
+#include "crypto/base/log.h"
+#include "crypto/connection.h"
+
+namespace clinic::records {
+namespace {
+
+constexpr int writer_busy_ms = 100;   // a TRUNCATE checkpoint waits this long for readers, then comes again
+constexpr int reader_busy_ms = 5'000; // only recovery at open makes a reader wait
+constexpr int statement_bytes_max = 1'000'000;
+
+Errc code_of(int extended, int native) {
+    switch (extended) {
+    case SQLITE_NOTADB:
+    case SQLITE_IOERR_DATA: return Errc::tampered;
+    case SQLITE_IOERR_NOMEM: return Errc::system;
+    default: break;
+    }
+    switch (extended & 0xff) {
+    case SQLITE_FULL:
+    case SQLITE_TOOBIG: return Errc::full;
+    case SQLITE_NOTADB: return Errc::tampered;
+    case SQLITE_CONSTRAINT: return Errc::conflict;
+    case SQLITE_AUTH: return Errc::refused;
+    case SQLITE_CORRUPT:
+    case SQLITE_ERROR:
+    case SQLITE_SCHEMA:
+    case SQLITE_RANGE:
+    case SQLITE_MISMATCH: return Errc::corrupt;
+    case SQLITE_IOERR: return native == ENOSPC || native == EDQUOT ? Errc::full : Errc::system;
+    default: return Errc::system;
+    }
+}
+
+int refuse_the_door(void*, int action, const char*, const char*, const char*, const char*) {
+    return action == SQLITE_ATTACH || action == SQLITE_DETACH || action == SQLITE_PRAGMA ? SQLITE_DENY : SQLITE_OK;
+}
+
+} // namespace
+
+Error sqlite_error(sqlite3* db, int code, Literal what) {
+    const int native = db == nullptr ? 0 : sqlite3_system_errno(db);
+    return Error{code_of(code, native), what, "", {}, code};
+}
+
+Statement::Statement(Prepared& lent) : lent_{&lent} {
+    lent_->lent = true;
+}
+
+Statement::Statement(Statement&& other) noexcept
+    : lent_{std::exchange(other.lent_, nullptr)}, next_{other.next_}, failed_{other.failed_} {}
+
+Statement::~Statement() {
+    if (lent_ == nullptr) return;
+    rewind();
+    lent_->lent = false;
+}
+
+sqlite3_stmt* Statement::handle() const {
+    return lent_->statement.get();
+}
+
+// Cleared too: a cached statement must not keep a patient's value.
+void Statement::rewind() {
+    sqlite3_reset(handle());
+    sqlite3_clear_bindings(handle());
+    next_ = 1;
+    failed_ = 0;
+}
+
+Result<bool> Statement::step() {
+    if (failed_ != 0) return sqlite_error(sqlite3_db_handle(handle()), failed_, "a value cannot be bound");
+    const int code = sqlite3_step(handle());
+    if (code == SQLITE_ROW) return true;
+    if (code == SQLITE_DONE) return false;
+    return sqlite_error(sqlite3_db_handle(handle()), code, "the store: a statement failed");
+}
+
+Result<void> Statement::run() {
+    for (;;) {
+        const auto row = step();
+        if (row && *row) continue;
+        rewind();
+        if (!row) return row.error();
+        return {};
+    }
+}
+
+bool Statement::is_null(int column) const {
+    return sqlite3_column_type(handle(), column) == SQLITE_NULL;
+}
+
+std::int64_t Statement::integer(int column) const {
+    return sqlite3_column_int64(handle(), column);
+}
+
+std::string_view Statement::text(int column) const {
+    const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(handle(), column));
+    if (text == nullptr) return {};
+    return {text, static_cast<std::size_t>(sqlite3_column_bytes(handle(), column))};
+}
+
+std::span<const std::byte> Statement::blob(int column) const {
+    const auto* bytes = static_cast<const std::byte*>(sqlite3_column_blob(handle(), column));
+    if (bytes == nullptr) return {};
+    return {bytes, static_cast<std::size_t>(sqlite3_column_bytes(handle(), column))};
+}
+
+base::Uuid Statement::uuid(int column) const {
+    return base::Uuid::from_bytes(blob(column)).value_or(base::Uuid{});
+}
+
+void Statement::bind_next(std::int64_t value) {
+    const int code = sqlite3_bind_int64(handle(), next_++, value);
+    if (failed_ == 0) failed_ = code;
+}
+
+void Statement::bind_next(std::string_view value) {
+    const char* text = value.data() == nullptr ? "" : value.data();
+    const int code = sqlite3_bind_text64(handle(), next_++, text, value.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+    if (failed_ == 0) failed_ = code;
+}
+
+void Statement::bind_next(std::span<const std::byte> value) {
+    const int at = next_++;
+    const int code = value.empty() ? sqlite3_bind_zeroblob(handle(), at, 0) // a null pointer would bind NULL
+                                   : sqlite3_bind_blob64(handle(), at, value.data(), value.size(), SQLITE_TRANSIENT);
+    if (failed_ == 0) failed_ = code;
+}
+
+void Statement::bind_next(std::nullopt_t) {
+    const int code = sqlite3_bind_null(handle(), next_++);
+    if (failed_ == 0) failed_ = code;
+}
+
+Result<std::unique_ptr<Connection>> Connection::open(const std::filesystem::path& database, const char* vfs, Role role,
+                                                     int cache_kib) {
+    sqlite3* raw = nullptr;
+    const int flags = SQLITE_OPEN_READWRITE | (role == Role::writer ? SQLITE_OPEN_CREATE : 0) | SQLITE_OPEN_NOMUTEX;
+    const int code = sqlite3_open_v2(database.c_str(), &raw, flags, vfs);
+    Db db{raw};
+    if (code != SQLITE_OK) return sqlite_error(raw, code, "the database cannot be opened");
+    std::unique_ptr<Connection> connection{new Connection{std::move(db)}};
+    CLINIC_TRY(connection->set_up(role, cache_kib));
+    return connection;
+}
+
+Result<void> Connection::set_up(Role role, int cache_kib) {
+    sqlite3* db = db_.get();
+    sqlite3_extended_result_codes(db, 1);
+    sqlite3_busy_timeout(db, role == Role::writer ? writer_busy_ms : reader_busy_ms);
+    sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
+    sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, statement_bytes_max);
+    sqlite3_limit(db, SQLITE_LIMIT_WORKER_THREADS, 0);
+    CLINIC_TRY(crypto::set_page_reserve(db));
+    sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, nullptr);
+    // The writer thread alone checkpoints (SQLite's WAL-reset bug), and a store that did not open stays as it is.
+    sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    CLINIC_TRY(run_script("PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;"
+                          "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA wal_autocheckpoint=0;"));
+    CLINIC_TRY(run_script(("PRAGMA cache_size=-" + std::to_string(cache_kib)).c_str()));
+    if (role == Role::reader) return run_script("PRAGMA query_only=ON");
+    return run_script("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL"); // made in WAL mode by SealedVfs
+}
+
+void Connection::close_the_door() {
+    sqlite3_set_authorizer(db_.get(), refuse_the_door, nullptr);
+}
+
+Result<Statement> Connection::prepare(Literal sql) {
+    auto& copies = cache_[sql.c_str()];
+    for (auto& prepared : copies) {
+        if (!prepared.lent) return Statement{prepared};
+    }
+    sqlite3_stmt* raw = nullptr;
+    const int code = sqlite3_prepare_v3(db_.get(), sql.c_str(), -1, SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
+    if (code != SQLITE_OK) {
+        base::log(base::Level::error, "records: a statement cannot be prepared", sql, {{"native", code}});
+        return sqlite_error(db_.get(), code, "the store: a statement cannot be prepared");
+    }
+    copies.push_back({OwnedStatement{raw}});
+    return Statement{copies.back()};
+}
+
+Result<void> Connection::run(Literal sql) {
+    auto statement = prepare(sql);
+    if (!statement) return statement.error();
+    return statement->run();
+}
+
+Result<void> Connection::run_script(const char* sql) {
+    const int code = sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr);
+    if (code != SQLITE_OK) return sqlite_error(db_.get(), code, "the store: a set-up statement failed");
+    return {};
+}
+
+Result<std::int64_t> Connection::number(Literal sql) {
+    auto statement = prepare(sql);
+    if (!statement) return statement.error();
+    const auto row = statement->step();
+    if (!row) return row.error();
+    return *row ? statement->integer(0) : 0;
+}
+
+Result<void> Connection::check_pages() {
+    auto statement = prepare("PRAGMA quick_check(1)");
+    if (!statement) return statement.error();
+    const auto row = statement->step();
+    if (!row) return row.error();
+    if (!*row || statement->text(0) != "ok") return Error{Errc::corrupt, "the database's pages do not fit together"};
+    return {};
+}
+
+Result<std::int64_t> Connection::checkpoint(int mode) {
+    int in_wal = 0;
+    int copied = 0;
+    const int code = sqlite3_wal_checkpoint_v2(db_.get(), "main", mode, &in_wal, &copied);
+    if (code == SQLITE_BUSY) return std::int64_t{in_wal}; // a reader holds the rest: it comes with the next one
+    if (code != SQLITE_OK) return sqlite_error(db_.get(), code, "the WAL cannot be copied into the database");
+    return std::int64_t{in_wal > 0 ? in_wal : 0};
+}
+
+} // namespace clinic::records

@@ -1,0 +1,87 @@
+#include "daemon/records/consents.h"
+
+#include <chrono>
+
+#include "daemon/records/people.h"
+
+namespace clinic::records {
+namespace {
+
+// A date without a time, from a zone east of us, may lie this far ahead.
+constexpr base::Micros ahead_max = std::chrono::hours{24};
+
+Result<bool> is_known(Session& session, PatientId patient, const ConsentChange& change, Timestamp given_at) {
+    auto find = session.prepare("SELECT 1 FROM consent WHERE patient = ? AND scope = ? AND state = ? AND given_at = ?"
+                                " AND expires_at IS ? LIMIT 1");
+    if (!find) return find.error();
+    return find
+        ->bind(patient, static_cast<int>(change.scope), static_cast<int>(change.state), given_at, change.expires_at)
+        .step();
+}
+
+Result<void> insert_consent(Transaction& txn, PatientId patient, const ConsentChange& change, Timestamp given_at,
+                            Timestamp said_at) {
+    auto insert =
+        txn.prepare("INSERT INTO consent (patient, scope, state, given_at, said_at, expires_at, recorded_at, revision)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
+                    " 1 + (SELECT coalesce(max(revision), 0) FROM consent WHERE patient = ?1 AND scope = ?2))");
+    if (!insert) return insert.error();
+    return insert
+        ->bind(patient, static_cast<int>(change.scope), static_cast<int>(change.state), given_at, said_at,
+               change.expires_at, txn.now())
+        .run();
+}
+
+} // namespace
+
+Result<void> record_consent(Transaction& txn, PatientId patient, const ConsentChange& change, const Stamp& stamp) {
+    const auto person = survivor_of(txn, patient);
+    if (!person) return person.error();
+    Timestamp given_at = change.given_at == Timestamp{} ? stamp.said_at : change.given_at;
+    if (given_at > txn.now()) {
+        // One that is withdrawn for tomorrow is withdrawn now; one that is given for tomorrow is not given yet.
+        if (change.state == ConsentState::granted && given_at > txn.now() + ahead_max)
+            return Error{Errc::malformed, "the consent is dated in the future", "send it when it is given"};
+        given_at = txn.now();
+    }
+    const auto known = is_known(txn, person->id, change, given_at);
+    if (!known) return known.error();
+    if (*known) return {};
+    return insert_consent(txn, person->id, change, given_at, stamp.said_at);
+}
+
+Result<std::vector<PatientId>> consents_due(Session& session, Timestamp at, int rows_max) {
+    auto find =
+        session.prepare("SELECT DISTINCT c.patient FROM consent c WHERE c.expires_at <= ?1 AND c.state = ?2 AND c.row ="
+                        " (SELECT l.row FROM consent l WHERE l.patient = c.patient AND l.scope = c.scope"
+                        " ORDER BY l.given_at DESC, l.said_at DESC, l.state DESC, l.row DESC LIMIT 1) LIMIT ?3");
+    if (!find) return find.error();
+    find->bind(at, static_cast<int>(ConsentState::granted), rows_max);
+    std::vector<PatientId> due;
+    for (;;) {
+        const auto row = find->step();
+        if (!row) return row.error();
+        if (!*row) return due;
+        due.push_back({find->uuid(0)});
+    }
+}
+
+// `expired` ranks above `granted` among equals, so the row that was given stays as it was.
+Result<void> expire_consents(Transaction& txn, PatientId patient, Timestamp at) {
+    const auto person = survivor_of(txn, patient);
+    if (!person) return person.error();
+    auto insert =
+        txn.prepare("INSERT INTO consent (patient, scope, state, given_at, said_at, expires_at, recorded_at, revision)"
+                    " SELECT c.patient, c.scope, ?3, c.given_at, c.said_at, c.expires_at, ?4,"
+                    " 1 + (SELECT max(revision) FROM consent r WHERE r.patient = c.patient AND r.scope = c.scope)"
+                    " FROM consent c WHERE c.patient = ?1 AND c.expires_at <= ?2 AND c.state = ?5 AND c.row ="
+                    " (SELECT l.row FROM consent l WHERE l.patient = c.patient AND l.scope = c.scope"
+                    " ORDER BY l.given_at DESC, l.said_at DESC, l.state DESC, l.row DESC LIMIT 1)");
+    if (!insert) return insert.error();
+    return insert
+        ->bind(person->id, at, static_cast<int>(ConsentState::expired), txn.now(),
+               static_cast<int>(ConsentState::granted))
+        .run();
+}
+
+} // namespace clinic::records

@@ -1,0 +1,171 @@
+// What release and the status page may look at: no identifier, no text.
+#include <algorithm>
+
+#include "daemon/records/blind_index.h"
+#include "daemon/records/patients.h"
+
+namespace clinic::records {
+namespace {
+
+constexpr int appointments_max = 64;
+constexpr std::int64_t day_micros = 86'400'000'000;
+
+std::optional<Timestamp> time_of(const Statement& statement, int column) {
+    if (statement.is_null(column)) return std::nullopt;
+    return Timestamp{statement.integer(column)};
+}
+
+Result<void> read_person(Session& session, PatientFacts& facts) {
+    auto find = session.prepare("SELECT status, merged_into, test_traffic, has_mobile, has_email, created_at"
+                                " FROM patient WHERE id = ?");
+    if (!find) return find.error();
+    const auto row = find->bind(facts.id).step();
+    if (!row) return row.error();
+    if (!*row) return Error{Errc::not_found, "no such patient"};
+    facts.status = static_cast<PatientStatus>(find->integer(0));
+    if (!find->is_null(1)) facts.merged_into = PatientId{find->uuid(1)};
+    facts.test_traffic = find->integer(2) != 0;
+    facts.has_mobile = find->integer(3) != 0;
+    facts.has_email = find->integer(4) != 0;
+    facts.created_at = Timestamp{find->integer(5)};
+    return {};
+}
+
+// A visit and a completed appointment of one day are one visit.
+Result<void> read_visits(Session& session, PatientFacts& facts) {
+    auto find = session.prepare(
+        "SELECT max(at), count(DISTINCT at / ?1) FROM (SELECT at FROM visit WHERE patient = ?2 AND at <= ?3"
+        " UNION ALL SELECT start_at FROM appointment WHERE patient = ?2 AND status = ?4 AND start_at <= ?3)");
+    if (!find) return find.error();
+    const auto completed = static_cast<int>(AppointmentStatus::completed);
+    const auto row = find->bind(day_micros, facts.id, session.now(), completed).step();
+    if (!row) return row.error();
+    facts.last_visit = time_of(*find, 0);
+    facts.visits = static_cast<int>(find->integer(1));
+    return {};
+}
+
+// Open ones first: those to come, soonest first; then those whose time has passed. Then the others, newest first.
+// The words of is_open() as numbers: requested to arrived are 0 to 3, rescheduled is 7.
+static_assert(static_cast<int>(AppointmentStatus::arrived) == 3 &&
+              static_cast<int>(AppointmentStatus::rescheduled) == 7);
+static_assert(static_cast<int>(AppointmentStatus::entered_in_error) == 8);
+
+Result<void> read_appointments(Session& session, PatientFacts& facts) {
+    auto find = session.prepare(
+        "SELECT id, status, start_at, status IN (0, 1, 2, 3, 7) AS is_open, coalesce(start_at >= ?2, 0) AS to_come"
+        " FROM appointment WHERE patient = ?1 AND status <> 8"
+        " ORDER BY is_open DESC, is_open AND to_come DESC, CASE WHEN is_open AND to_come THEN start_at END,"
+        " start_at DESC, row DESC LIMIT ?3");
+    if (!find) return find.error();
+    find->bind(facts.id, session.now(), appointments_max);
+    for (;;) {
+        const auto row = find->step();
+        if (!row) return row.error();
+        if (!*row) return {};
+        facts.appointments.push_back(
+            {{find->uuid(0)}, static_cast<AppointmentStatus>(find->integer(1)), time_of(*find, 2)});
+    }
+}
+
+// The order in which the last row of a scope counts: given later, said later, more restrictive, recorded later.
+Result<void> read_consents(Session& session, PatientFacts& facts) {
+    auto find = session.prepare("SELECT scope, state, expires_at, max(revision) OVER (PARTITION BY scope) FROM consent"
+                                " WHERE patient = ? ORDER BY scope, given_at DESC, said_at DESC, state DESC, row DESC");
+    if (!find) return find.error();
+    find->bind(facts.id);
+    for (;;) {
+        const auto row = find->step();
+        if (!row) return row.error();
+        if (!*row) return {};
+        const auto scope = static_cast<ConsentScope>(find->integer(0));
+        if (!facts.consents.empty() && facts.consents.back().scope == scope) continue;
+        facts.consents.push_back({scope, static_cast<ConsentState>(find->integer(1)), time_of(*find, 2),
+                                  static_cast<int>(find->integer(3))});
+    }
+}
+
+Result<std::vector<PatientId>> ids(Statement& find) {
+    std::vector<PatientId> out;
+    for (;;) {
+        const auto row = find.step();
+        if (!row) return row.error();
+        if (!*row) return out;
+        out.push_back({find.uuid(0)});
+    }
+}
+
+std::optional<IndexKind> index_kind(std::string_view kind) {
+    if (kind == "name") return IndexKind::name;
+    if (kind == "phone") return IndexKind::phone;
+    if (kind == "email") return IndexKind::email;
+    if (kind == "birth_date") return IndexKind::birth_date;
+    return std::nullopt;
+}
+
+std::string normal(IndexKind kind, std::string_view value) {
+    switch (kind) {
+    case IndexKind::name: return normal_name(value);
+    case IndexKind::phone: return normal_phone(value);
+    case IndexKind::email: return normal_email(value);
+    default: return trimmed(value);
+    }
+}
+
+Result<std::vector<PatientId>> find_by_number(Session& session, std::string_view value) {
+    const auto bar = value.rfind('|');
+    if (bar == std::string_view::npos) return std::vector<PatientId>{};
+    auto find = session.prepare("SELECT coalesce(p.merged_into, p.id) FROM identifier i"
+                                " JOIN patient p ON p.id = i.patient WHERE i.token = ?");
+    if (!find) return find.error();
+    return ids(find->bind(number_token(session, value.substr(0, bar), value.substr(bar + 1), false)));
+}
+
+// Real people with that number, whoever gave it out.
+Result<std::vector<PatientId>> find_by_any_number(Session& session, std::string_view value) {
+    auto find = session.prepare("SELECT DISTINCT coalesce(p.merged_into, p.id) FROM patient_token t"
+                                " JOIN patient p ON p.id = t.patient"
+                                " WHERE t.kind = ? AND t.token = ? AND p.test_traffic = 0");
+    if (!find) return find.error();
+    return ids(
+        find->bind(static_cast<int>(IndexKind::number), index_token(session, IndexKind::number, trimmed(value))));
+}
+
+} // namespace
+
+Result<PatientFacts> patient_facts(Session& session, PatientId patient) {
+    PatientFacts facts;
+    facts.id = patient;
+    CLINIC_TRY(read_person(session, facts));
+    CLINIC_TRY(read_visits(session, facts));
+    CLINIC_TRY(read_appointments(session, facts));
+    CLINIC_TRY(read_consents(session, facts));
+    return facts;
+}
+
+Result<std::vector<PatientId>> active_patients(Session& session, std::optional<PatientId> after, int rows_max) {
+    auto find = session.prepare("SELECT id FROM patient WHERE status = ? AND id > ? ORDER BY id LIMIT ?");
+    if (!find) return find.error();
+    return ids(find->bind(static_cast<int>(PatientStatus::active), after.value_or(PatientId{}), rows_max));
+}
+
+Result<std::int64_t> patient_count(Session& session) {
+    auto count = session.prepare("SELECT count(*) FROM patient WHERE status IN (0, 1) AND test_traffic = 0");
+    if (!count) return count.error();
+    const auto row = count->step();
+    if (!row) return row.error();
+    return count->integer(0);
+}
+
+Result<std::vector<PatientId>> find_by_index(Session& session, Literal kind, std::string_view value) {
+    if (std::string_view{kind.c_str()} == "number") return find_by_number(session, value);
+    if (std::string_view{kind.c_str()} == "number_any") return find_by_any_number(session, value);
+    const auto index = index_kind(kind.c_str());
+    if (!index) return Error{Errc::refused, "no such index"};
+    auto find = session.prepare("SELECT DISTINCT coalesce(p.merged_into, p.id) FROM patient_token t"
+                                " JOIN patient p ON p.id = t.patient WHERE t.kind = ? AND t.token = ?");
+    if (!find) return find.error();
+    return ids(find->bind(static_cast<int>(*index), index_token(session, *index, normal(*index, value))));
+}
+
+} // namespace clinic::records

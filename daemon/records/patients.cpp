@@ -1,0 +1,192 @@
+#include "daemon/records/patients.h"
+
+#include <algorithm>
+
+#include "daemon/records/blind_index.h"
+#include "daemon/records/patient_fields.h"
+#include "daemon/records/people.h"
+
+namespace clinic::records {
+namespace {
+
+constexpr Literal sealed_at = "patient.sealed";
+
+Result<std::optional<PatientId>> patient_of(Session& session, const crypto::Token& number) {
+    auto find = session.prepare("SELECT coalesce(p.merged_into, p.id) FROM identifier i"
+                                " JOIN patient p ON p.id = i.patient WHERE i.token = ?");
+    if (!find) return find.error();
+    const auto row = find->bind(number).step();
+    if (!row) return row.error();
+    if (!*row) return std::optional<PatientId>{};
+    return std::optional<PatientId>{PatientId{find->uuid(0)}};
+}
+
+Result<Person> make_patient(Transaction& txn, bool test_traffic) {
+    const auto slot = txn.take_key_slot();
+    if (!slot) return slot.error();
+    auto insert = txn.prepare("INSERT INTO patient (id, key_slot, status, test_traffic, created_at, updated_at, sealed)"
+                              " VALUES (?, ?, ?, ?, ?, ?, x'')");
+    if (!insert) return insert.error();
+    Person person{0, PatientId::make(txn.now()), *slot, PatientStatus::active, test_traffic};
+    CLINIC_TRY(
+        insert->bind(person.id, *slot, static_cast<int>(person.status), test_traffic, txn.now(), txn.now()).run());
+    person.row = txn.last_row();
+    return person;
+}
+
+Result<PatientFields> fields_of(Session& session, const Person& person) {
+    auto find = session.prepare("SELECT sealed FROM patient WHERE row = ?");
+    if (!find) return find.error();
+    const auto row = find->bind(person.row).step();
+    if (!row) return row.error();
+    if (!*row) return Error{Errc::not_found, "no such patient"};
+    const auto json = session.open_for(person.id, sealed_at, person.row, find->blob(0));
+    if (!json) return json.error();
+    return decode_patient(*json);
+}
+
+Result<void> keep_fields(Transaction& txn, const Person& person, const PatientFields& fields) {
+    const auto json = encode(fields);
+    if (!json) return json.error();
+    const auto sealed = txn.seal_for(person.id, sealed_at, person.row, *json);
+    if (!sealed) return sealed.error();
+    auto update =
+        txn.prepare("UPDATE patient SET sealed = ?, has_mobile = ?, has_email = ?, updated_at = ? WHERE row = ?");
+    if (!update) return update.error();
+    return update->bind(*sealed, fields.has_mobile(), fields.has_email(), txn.now(), person.row).run();
+}
+
+Result<void> index_fields(Transaction& txn, const Person& person, const PatientFields& before,
+                          const PatientFields& after) {
+    if (const auto entries = index_entries(after); entries != index_entries(before)) {
+        auto clear = txn.prepare("DELETE FROM patient_token WHERE patient = ?");
+        if (!clear) return clear.error();
+        CLINIC_TRY(clear->bind(person.id).run());
+        auto insert = txn.prepare("INSERT INTO patient_token (kind, token, patient) VALUES (?, ?, ?)");
+        if (!insert) return insert.error();
+        for (const auto& entry : entries) {
+            const auto token = index_token(txn, entry.kind, entry.normal);
+            CLINIC_TRY(insert->bind(static_cast<int>(entry.kind), token, person.id).run());
+        }
+    }
+    return txn.identifiers().replace(txn, person.id, identifier_values(after));
+}
+
+// A number that leads to somebody else stays theirs. Answers how many did.
+Result<int> claim_numbers(Transaction& txn, const Person& person, const PatientChange& change, const Disclosure& why) {
+    auto insert = txn.prepare("INSERT INTO identifier (token, patient) VALUES (?, ?) ON CONFLICT (token) DO NOTHING");
+    if (!insert) return insert.error();
+    int elsewhere = 0;
+    for (const auto& identifier : change.identifiers) {
+        const std::string value = trimmed(reveal(identifier.value, why));
+        if (value.empty() || !identifies_person(identifier.type)) continue;
+        const auto token = number_token(txn, identifier.name_space, value, person.test_traffic);
+        CLINIC_TRY(insert->bind(token, person.id).run());
+        if (txn.changed_rows() > 0) continue;
+        const auto owner = patient_of(txn, token);
+        if (!owner) return owner.error();
+        if (*owner != person.id) ++elsewhere;
+    }
+    return elsewhere;
+}
+
+Result<void> note_visit(Transaction& txn, const Person& person, const PatientChange& change) {
+    if (change.visit_cancelled) {
+        auto remove = txn.prepare("DELETE FROM visit WHERE patient = ?1 AND at = coalesce(?2,"
+                                  " (SELECT max(at) FROM visit WHERE patient = ?1))");
+        if (!remove) return remove.error();
+        return remove->bind(person.id, change.visited_at).run();
+    }
+    if (!change.visited_at) return {};
+    auto insert = txn.prepare("INSERT INTO visit (patient, at) VALUES (?, ?) ON CONFLICT DO NOTHING");
+    if (!insert) return insert.error();
+    return insert->bind(person.id, *change.visited_at).run();
+}
+
+Result<void> note_active(Transaction& txn, const Person& person, std::optional<bool> active) {
+    if (!active) return {};
+    const auto status = *active ? PatientStatus::active : PatientStatus::inactive;
+    if (status == person.status) return {};
+    auto update = txn.prepare("UPDATE patient SET status = ?, updated_at = ? WHERE row = ?");
+    if (!update) return update.error();
+    return update->bind(static_cast<int>(status), txn.now(), person.row).run();
+}
+
+bool names_nobody(const PatientChange& change, const Disclosure& why) {
+    return std::all_of(change.identifiers.begin(), change.identifiers.end(), [&why](const Identifier& identifier) {
+        return trimmed(reveal(identifier.value, why)).empty() || !identifies_person(identifier.type);
+    });
+}
+
+// Answers how many of its numbers lead to somebody else.
+Result<int> apply_change(Transaction& txn, const Disclosure& why, const Person& person, const PatientFields& before,
+                         const PatientChange& change) {
+    PatientFields after = before;
+    apply(after, change, why);
+    if (after != before) {
+        CLINIC_TRY(keep_fields(txn, person, after));
+        CLINIC_TRY(index_fields(txn, person, before, after));
+    }
+    CLINIC_TRY(note_visit(txn, person, change));
+    CLINIC_TRY(note_active(txn, person, change.active));
+    return claim_numbers(txn, person, change, why);
+}
+
+} // namespace
+
+Result<std::optional<PatientId>> find_patient(Session& session, const Disclosure& why,
+                                              std::span<const Identifier> identifiers, bool test_traffic) {
+    for (const auto& identifier : identifiers) {
+        const std::string value = trimmed(reveal(identifier.value, why));
+        if (value.empty() || !identifies_person(identifier.type)) continue;
+        auto found = patient_of(session, number_token(session, identifier.name_space, value, test_traffic));
+        if (!found || *found) return found;
+    }
+    return std::optional<PatientId>{};
+}
+
+Result<Upserted> upsert_patient(Transaction& txn, const Disclosure& why, const PatientChange& change,
+                                const Stamp& stamp, bool test_traffic) {
+    if (!change.known && names_nobody(change, why)) return Error{Errc::malformed, "a patient without an identifier"};
+    const auto found = change.known ? Result<std::optional<PatientId>>{change.known}
+                                    : find_patient(txn, why, change.identifiers, test_traffic);
+    if (!found) return found.error();
+    const auto person = *found ? survivor_of(txn, **found) : make_patient(txn, test_traffic);
+    if (!person) return person.error();
+    Upserted upserted{person->id, !found->has_value()};
+
+    const auto newer = advance_stamp(txn, person->id.uuid, stamp);
+    if (!newer) return newer.error();
+    if (!*newer) {
+        upserted.stale = true;
+        return upserted;
+    }
+    const auto before = upserted.created ? Result<PatientFields>{PatientFields{}} : fields_of(txn, *person);
+    if (!before) return before.error();
+    const auto elsewhere = apply_change(txn, why, *person, *before, change);
+    if (!elsewhere) return elsewhere.error();
+    upserted.numbers_elsewhere = *elsewhere;
+    return upserted;
+}
+
+Result<void> keep_message(Transaction& txn, PatientId patient, std::string_view feed, std::string_view raw) {
+    const auto person = survivor_of(txn, patient);
+    if (!person) return person.error();
+    auto highest = txn.prepare("SELECT coalesce(max(row), 0) + 1 FROM raw_message");
+    if (!highest) return highest.error();
+    const auto any = highest->step();
+    if (!any) return any.error();
+    const std::int64_t row = highest->integer(0);
+    const auto sealed = txn.seal_for(person->id, "raw_message.sealed", row, raw);
+    if (!sealed) return sealed.error();
+    auto insert =
+        txn.prepare("INSERT INTO raw_message (row, patient, feed, received_at, sealed) VALUES (?, ?, ?, ?, ?)");
+    if (!insert) return insert.error();
+    CLINIC_TRY(insert->bind(row, person->id, feed, txn.now(), *sealed).run());
+    auto trim = txn.prepare("DELETE FROM raw_message WHERE patient = ?1 AND row <= (SELECT row FROM raw_message"
+                            " WHERE patient = ?1 ORDER BY row DESC LIMIT 1 OFFSET ?2)");
+    if (!trim) return trim.error();
+    return trim->bind(person->id, messages_kept_max).run();
+}
+
+} // namespace clinic::records

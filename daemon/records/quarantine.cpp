@@ -1,0 +1,100 @@
+#include "daemon/records/quarantine.h"
+
+#include <array>
+#include <chrono>
+
+#include "crypto/base/files.h"
+#include "crypto/secure_bytes.h"
+
+namespace clinic::records {
+namespace {
+
+constexpr base::Micros life = std::chrono::hours{24 * quarantine_life_days};
+
+// "clinic-quarantine-1" | store uuid | item number, 8 bytes big-endian | 'k' the item's key, 'm' its message
+crypto::Bytes bound_to(const Session& session, std::int64_t id, char part) {
+    crypto::Bytes out;
+    const auto put = [&out](std::span<const std::byte> bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); };
+    put(base::as_bytes("clinic-quarantine-1"));
+    put(session.store_uuid());
+    for (int shift = 56; shift >= 0; shift -= 8)
+        out.push_back(static_cast<std::byte>(static_cast<std::uint64_t>(id) >> shift));
+    out.push_back(static_cast<std::byte>(part));
+    return out;
+}
+
+Result<std::int64_t> count(Session& session) {
+    auto find = session.prepare("SELECT count(*) FROM quarantine");
+    if (!find) return find.error();
+    const auto row = find->step();
+    if (!row) return row.error();
+    return find->integer(0);
+}
+
+Result<std::int64_t> insert_item(Transaction& txn, std::string_view feed, const Error& reason) {
+    auto insert = txn.prepare("INSERT INTO quarantine (feed, reason, line, segment, field, offset, received_at,"
+                              " wrapped_key, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, x'', x'')");
+    if (!insert) return insert.error();
+    const Place& at = reason.at;
+    CLINIC_TRY(insert->bind(feed, reason.what.c_str(), at.line, at.segment, at.field, at.offset, txn.now()).run());
+    return txn.last_row();
+}
+
+} // namespace
+
+Result<std::int64_t> quarantine(Transaction& txn, std::string_view feed, const Error& reason, std::string_view raw) {
+    const auto items = count(txn);
+    if (!items) return items.error();
+    if (*items >= quarantine_items_max)
+        return Error{Errc::full, "the quarantine is full", "look through it in the console, or wait 30 days"};
+    const auto id = insert_item(txn, feed, reason);
+    if (!id) return id.error();
+    const auto key = crypto::SecureBytes::random(crypto::key_bytes);
+    const auto wrapped = crypto::seal(txn.quarantine_key(), key.bytes(), bound_to(txn, *id, 'k'));
+    const auto sealed = crypto::seal(key, base::as_bytes(raw), bound_to(txn, *id, 'm'));
+    auto update = txn.prepare("UPDATE quarantine SET wrapped_key = ?, sealed = ? WHERE id = ?");
+    if (!update) return update.error();
+    CLINIC_TRY(update->bind(wrapped, sealed, *id).run());
+    return *id;
+}
+
+Result<std::vector<QuarantineItem>> quarantined(Session& session, int rows_max) {
+    auto find = session.prepare("SELECT id, feed, reason, line, segment, field, offset, received_at FROM quarantine"
+                                " ORDER BY id DESC LIMIT ?");
+    if (!find) return find.error();
+    find->bind(rows_max);
+    const auto integer = [&find](int column) { return static_cast<int>(find->integer(column)); };
+    std::vector<QuarantineItem> items;
+    for (;;) {
+        const auto row = find->step();
+        if (!row) return row.error();
+        if (!*row) return items;
+        items.push_back({find->integer(0),
+                         std::string{find->text(1)},
+                         std::string{find->text(2)},
+                         {integer(3), integer(4), integer(5), integer(6)},
+                         Timestamp{find->integer(7)}});
+    }
+}
+
+Result<std::string> open_quarantined(Session& session, const Disclosure&, std::int64_t id) {
+    auto find = session.prepare("SELECT wrapped_key, sealed FROM quarantine WHERE id = ?");
+    if (!find) return find.error();
+    const auto row = find->bind(id).step();
+    if (!row) return row.error();
+    if (!*row) return Error{Errc::not_found, "no such quarantine item"};
+    const auto key = crypto::open_key(session.quarantine_key(), find->blob(0), bound_to(session, id, 'k'));
+    if (!key) return key.error();
+    const auto raw = crypto::open(*key, find->blob(1), bound_to(session, id, 'm'));
+    if (!raw) return raw.error();
+    return std::string{reinterpret_cast<const char*>(raw->data()), raw->size()};
+}
+
+Result<std::int64_t> purge_quarantine(Transaction& txn) {
+    auto remove = txn.prepare("DELETE FROM quarantine WHERE received_at < ?");
+    if (!remove) return remove.error();
+    CLINIC_TRY(remove->bind(txn.now() - life).run());
+    return std::int64_t{txn.changed_rows()};
+}
+
+} // namespace clinic::records

@@ -1,0 +1,113 @@
+#include "daemon/records/session.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "crypto/base/files.h"
+
+namespace clinic::records {
+namespace {
+
+constexpr base::Uuid nobody{};
+
+// "clinic-seal-1" | store uuid | patient | row, 8 bytes big-endian | place: a value opens only where it was put.
+crypto::Bytes bound_to(const Shared& shared, const base::Uuid& patient, Literal place, std::int64_t row) {
+    crypto::Bytes out;
+    const auto put = [&out](std::span<const std::byte> bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); };
+    put(base::as_bytes("clinic-seal-1"));
+    put(shared.uuid);
+    put(patient.bytes);
+    for (int shift = 56; shift >= 0; shift -= 8)
+        out.push_back(static_cast<std::byte>(static_cast<std::uint64_t>(row) >> shift));
+    put(base::as_bytes(place.c_str()));
+    return out;
+}
+
+Result<std::string> open_text(const crypto::SecureBytes& key, std::span<const std::byte> sealed,
+                              const crypto::Bytes& associated) {
+    const auto plain = crypto::open(key, sealed, associated);
+    if (!plain) return plain.error();
+    return std::string{reinterpret_cast<const char*>(plain->data()), plain->size()};
+}
+
+} // namespace
+
+Session::Session(SessionCore& core, Timestamp now) : core_{core}, now_{now} {}
+
+Result<Statement> Session::prepare(Literal sql) {
+    return core_.connection.prepare(sql);
+}
+
+const crypto::SecureBytes& Session::index_key() const {
+    return core_.shared.index_key;
+}
+
+const crypto::SecureBytes& Session::quarantine_key() const {
+    return core_.shared.quarantine_key;
+}
+
+std::span<const std::byte> Session::store_uuid() const {
+    return core_.shared.uuid;
+}
+
+Result<crypto::SecureBytes> Session::patient_key(PatientId patient) {
+    auto find = prepare("SELECT key_slot FROM patient WHERE id = ?");
+    if (!find) return find.error();
+    const auto row = find->bind(patient).step();
+    if (!row) return row.error();
+    if (!*row) return Error{Errc::not_found, "no such patient"};
+    return core_.shared.keys->key(crypto::SlotId{find->integer(0)});
+}
+
+Result<crypto::Bytes> Session::seal_for(PatientId patient, Literal place, std::int64_t row, std::string_view plain) {
+    const auto key = patient_key(patient);
+    if (!key) return key.error();
+    return crypto::seal(*key, base::as_bytes(plain), bound_to(core_.shared, patient.uuid, place, row));
+}
+
+Result<std::string> Session::open_for(PatientId patient, Literal place, std::int64_t row,
+                                      std::span<const std::byte> sealed) {
+    const auto key = patient_key(patient);
+    if (!key) return key.error();
+    return open_text(*key, sealed, bound_to(core_.shared, patient.uuid, place, row));
+}
+
+crypto::Bytes Session::seal_unowned(Literal place, std::int64_t row, std::string_view plain) {
+    return crypto::seal(core_.shared.unowned_key, base::as_bytes(plain), bound_to(core_.shared, nobody, place, row));
+}
+
+Result<std::string> Session::open_unowned(Literal place, std::int64_t row, std::span<const std::byte> sealed) {
+    return open_text(core_.shared.unowned_key, sealed, bound_to(core_.shared, nobody, place, row));
+}
+
+std::int64_t Transaction::last_row() const {
+    return sqlite3_last_insert_rowid(core_.connection.handle());
+}
+
+int Transaction::changed_rows() const {
+    return sqlite3_changes(core_.connection.handle());
+}
+
+IdentifierIndex& Transaction::identifiers() {
+    return *core_.shared.identifiers;
+}
+
+// Erased patients keep their row, and so their slot: the highest never falls.
+Result<std::int64_t> Transaction::take_key_slot() {
+    const auto used = core_.connection.number("SELECT coalesce(max(key_slot), 0) FROM patient");
+    if (!used) return used.error();
+    const auto slot = core_.shared.keys->next_free(crypto::SlotId{std::max(*used, core_.slot_taken)});
+    if (!slot) return slot.error();
+    core_.slot_taken = slot->value;
+    return slot->value;
+}
+
+void Transaction::on_commit(std::function<void()> then) {
+    core_.hooks.push_back(std::move(then));
+}
+
+void Transaction::erase_key_on_commit(std::int64_t slot) {
+    core_.keys_to_erase.push_back(slot);
+}
+
+} // namespace clinic::records

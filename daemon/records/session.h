@@ -1,0 +1,33 @@
+// What stands behind a Session. Private to this folder.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "crypto/keystore.h"
+#include "crypto/secure_bytes.h"
+#include "daemon/records/connection.h"
+#include "daemon/records/identifier_index.h"
+#include "daemon/records/store.h"
+
+namespace clinic::records {
+
+// Keys and indexes that every session shares; fixed once the store is open.
+struct Shared {
+    crypto::Bytes uuid;
+    crypto::SecureBytes index_key;
+    crypto::SecureBytes quarantine_key;
+    crypto::SecureBytes unowned_key;
+    std::unique_ptr<crypto::Keystore> keys;
+    std::unique_ptr<IdentifierIndex> identifiers;
+};
+
+struct SessionCore {
+    Connection& connection;
+    Shared& shared;
+    std::vector<std::function<void()>> hooks = {};
+    std::vector<std::int64_t> keys_to_erase = {};
+    std::int64_t slot_taken = 0; // the highest in this job
+};
+
+} // namespace clinic::records

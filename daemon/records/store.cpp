@@ -1,0 +1,270 @@
+#include "daemon/records/store.h"
+
+#include <cassert>
+#include <condition_variable>
+#include <future>
+#include <mutex>
+
+#include "crypto/base/log.h"
+#include "crypto/sealed_vfs.h"
+#include "daemon/records/schema.h"
+#include "daemon/records/writer.h"
+
+namespace clinic::records {
+namespace {
+
+// Sub-keys of the store key; the numbers are for ever.
+enum SubkeyId : std::uint64_t { wrapping_id = 100, index_id = 101, quarantine_id = 102, unowned_id = 103 };
+
+// A database up to this size is read whole at open, so that damage shows before work begins; a larger one only after
+// a WAL that did not open everywhere. Damage elsewhere shows when its page is read.
+constexpr std::int64_t checked_at_open_pages_max = 16'384;
+
+Result<void> make_folder(const std::filesystem::path& folder) {
+    std::error_code why;
+    if (std::filesystem::is_directory(folder, why)) return {};
+    std::filesystem::create_directory(folder, why);
+    if (!why) std::filesystem::permissions(folder, std::filesystem::perms::owner_all, why);
+    if (why) return Error{Errc::system, "the records folder cannot be made", "", {}, why.value()};
+    return {};
+}
+
+std::int64_t bytes_of(const std::filesystem::path& path) {
+    std::error_code none;
+    const auto bytes = std::filesystem::file_size(path, none);
+    return none ? 0 : static_cast<std::int64_t>(bytes);
+}
+
+// Readers on loan; waits for a free one.
+class ReaderPool {
+public:
+    void add(std::unique_ptr<Connection> reader) {
+        free_.push_back(reader.get());
+        all_.push_back(std::move(reader));
+    }
+    Connection& borrow() {
+        std::unique_lock lock{mutex_};
+        returned_.wait(lock, [this] { return !free_.empty(); });
+        Connection& reader = *free_.back();
+        free_.pop_back();
+        return reader;
+    }
+    void give_back(Connection& reader) {
+        {
+            const std::scoped_lock lock{mutex_};
+            free_.push_back(&reader);
+        }
+        returned_.notify_one();
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable returned_;
+    std::vector<std::unique_ptr<Connection>> all_;
+    std::vector<Connection*> free_;
+};
+
+class Borrowed {
+public:
+    explicit Borrowed(ReaderPool& pool) : pool_{pool}, reader_{pool.borrow()} {}
+    ~Borrowed() {
+        if (reader_.in_transaction()) {
+            if (const auto ended = reader_.run("ROLLBACK"); !ended)
+                base::log(base::Level::error, "records", ended.error());
+        }
+        pool_.give_back(reader_);
+    }
+    Borrowed(const Borrowed&) = delete;
+    Borrowed& operator=(const Borrowed&) = delete;
+    Connection& operator*() const { return reader_; }
+
+private:
+    ReaderPool& pool_;
+    Connection& reader_;
+};
+
+} // namespace
+
+// Members stand in order of need: `open` fills them from the top, the destructor goes back from the bottom.
+struct Store::State {
+    State(const StoreOptions& given, const Clock& clock_given) : options{given}, clock{clock_given} {}
+
+    Result<void> open(const crypto::KeySlot& slot);
+    Result<void> open_database(const crypto::KeySlot& slot);
+    Result<void> open_schema(bool had_keys);
+    Result<void> open_keys();
+    Result<void> finish_erasures();
+    Result<void> open_readers();
+    Result<void> load_identifiers();
+
+    std::filesystem::path database() const { return options.folder / "records.db"; }
+    std::filesystem::path keys_file() const { return options.folder / "keys.db"; }
+
+    const StoreOptions options;
+    const Clock& clock;
+    int schema = 0;
+    std::unique_ptr<crypto::SealedVfs> vfs;
+    Shared shared;
+    std::unique_ptr<Connection> writing;
+    std::unique_ptr<Writer> writer; // its thread ends when the readers are gone: it copies the WAL last
+    ReaderPool readers;
+};
+
+Result<void> Store::State::open(const crypto::KeySlot& slot) {
+    if (!crypto::start()) return Error{Errc::system, "the cryptographic library does not start"};
+    CLINIC_TRY(make_folder(options.folder));
+    std::error_code none;
+    const bool had_keys = std::filesystem::exists(keys_file(), none);
+    if (had_keys && !std::filesystem::exists(database(), none))
+        return Error{Errc::conflict, "the keystore is there and its database is not",
+                     "restore records.db from a backup"};
+    CLINIC_TRY(open_database(slot));
+    CLINIC_TRY(open_schema(had_keys));
+    CLINIC_TRY(open_keys());
+    CLINIC_TRY(finish_erasures());
+    CLINIC_TRY(open_readers());
+    writing->close_the_door();
+    CLINIC_TRY(load_identifiers());
+    writer = std::make_unique<Writer>(*writing, shared, options, clock);
+    return {};
+}
+
+Result<void> Store::State::open_database(const crypto::KeySlot& slot) {
+    auto opened = crypto::SealedVfs::open(database(), slot, crypto::IfAbsent::create);
+    if (!opened) return opened.error();
+    vfs = std::move(*opened);
+    const auto& uuid = vfs->store();
+    shared.uuid.assign(uuid.begin(), uuid.end());
+    shared.index_key = vfs->subkey(index_id);
+    shared.quarantine_key = vfs->subkey(quarantine_id);
+    shared.unowned_key = vfs->subkey(unowned_id);
+    auto connected = Connection::open(database(), vfs->name(), Role::writer, options.cache_kib);
+    if (!connected) return connected.error();
+    writing = std::move(*connected);
+    return {};
+}
+
+Result<void> Store::State::open_schema(bool had_keys) {
+    const auto version = schema_version(*writing);
+    if (!version) return version.error();
+    // The keystore is made after the first migration is durable: it can't be there before the tables.
+    if (*version == 0 && had_keys)
+        return Error{Errc::conflict, "the database is empty and its keystore is there",
+                     "restore records.db from a backup"};
+    CLINIC_TRY(migrate(*writing));
+    schema = schema_version_known;
+    const auto pages = writing->number("PRAGMA page_count");
+    if (!pages) return pages.error();
+    if (*pages <= checked_at_open_pages_max || vfs->recovery_failures() > 0) CLINIC_TRY(writing->check_pages());
+    const auto emptied = writing->checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
+    if (!emptied) return emptied.error();
+    return {};
+}
+
+// An absent keystore is made only while no patient ever had a key.
+Result<void> Store::State::open_keys() {
+    const auto patients = writing->number("SELECT EXISTS (SELECT 1 FROM patient)");
+    if (!patients) return patients.error();
+    const auto if_absent = *patients == 0 ? crypto::IfAbsent::create : crypto::IfAbsent::fail;
+    auto opened = crypto::Keystore::open(keys_file(), vfs->subkey(wrapping_id), vfs->store(), if_absent);
+    if (!opened && opened.error().code == Errc::not_found)
+        return Error{Errc::conflict, "the database is there and its keystore is not",
+                     "restore keys.db from its backup"};
+    if (!opened) return opened.error();
+    shared.keys = std::move(*opened);
+    return {};
+}
+
+// An erasure that was committed and whose key outlived a crash.
+Result<void> Store::State::finish_erasures() {
+    auto erased = writing->prepare("SELECT key_slot FROM patient WHERE status = ?");
+    if (!erased) return erased.error();
+    erased->bind(static_cast<int>(PatientStatus::erased));
+    for (;;) {
+        const auto row = erased->step();
+        if (!row) return row.error();
+        if (!*row) return {};
+        const crypto::SlotId slot{erased->integer(0)};
+        if (shared.keys->key(slot)) CLINIC_TRY(shared.keys->erase(slot));
+    }
+}
+
+Result<void> Store::State::open_readers() {
+    for (std::size_t i = 0; i < options.readers_max; ++i) {
+        auto reader = Connection::open(database(), vfs->name(), Role::reader, options.cache_kib / 4);
+        if (!reader) return reader.error();
+        (*reader)->close_the_door();
+        readers.add(std::move(*reader));
+    }
+    return {};
+}
+
+Result<void> Store::State::load_identifiers() {
+    shared.identifiers = std::make_unique<IdentifierIndex>(shared.index_key);
+    SessionCore core{*writing, shared};
+    Snapshot snapshot{core, clock.now()};
+    return shared.identifiers->load(snapshot);
+}
+
+Store::Store(std::unique_ptr<State> state) : state_{std::move(state)} {}
+
+Store::~Store() = default;
+
+Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options, const crypto::KeySlot& slot,
+                                           const Clock& clock) {
+    auto state = std::make_unique<State>(options, clock);
+    CLINIC_TRY(state->open(slot));
+    return std::unique_ptr<Store>{new Store{std::move(state)}};
+}
+
+bool Store::post(Job job, Done done) {
+    return state_->writer->post(std::move(job), std::move(done));
+}
+
+Result<void> Store::write(Job job) {
+    assert(!state_->writer->is_this_thread()); // it would wait for itself
+    // Shared: the writer may still be inside set_value when we go on.
+    const auto promise = std::make_shared<std::promise<Result<void>>>();
+    auto told = promise->get_future();
+    if (!post(std::move(job), [promise](const Result<void>& result) { promise->set_value(result); }))
+        return Error{Errc::full, "the store's queue is full", "try again in a moment"};
+    return told.get();
+}
+
+Result<void> Store::read(const std::function<Result<void>(Snapshot&)>& query) {
+    const Borrowed borrowed{state_->readers};
+    Connection& reader = *borrowed;
+    CLINIC_TRY(reader.run("BEGIN"));
+    SessionCore core{reader, state_->shared};
+    Snapshot snapshot{core, state_->clock.now()};
+    CLINIC_TRY(query(snapshot));
+    return reader.run("COMMIT");
+}
+
+void Store::on_change(std::function<void()> listener) {
+    state_->writer->listen(std::move(listener));
+}
+
+StoreNumbers Store::numbers() const {
+    StoreNumbers numbers;
+    const Writer& writer = *state_->writer;
+    numbers.commits = writer.commits();
+    numbers.jobs = writer.jobs();
+    numbers.jobs_failed = writer.jobs_failed();
+    numbers.authentication_failures = state_->vfs->authentication_failures();
+    numbers.database_bytes = bytes_of(state_->database());
+    numbers.wal_bytes = bytes_of(state_->database().string() + "-wal");
+    numbers.schema_version = state_->schema;
+    numbers.free_key_slots = state_->shared.keys->free_slots(crypto::SlotId{writer.highest_slot()});
+    return numbers;
+}
+
+const IdentifierIndex& Store::identifiers() const {
+    return *state_->shared.identifiers;
+}
+
+const crypto::Bytes& Store::store_uuid() const {
+    return state_->shared.uuid;
+}
+
+} // namespace clinic::records

@@ -1,0 +1,182 @@
+#include "daemon/records/writer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <utility>
+
+#include "crypto/base/log.h"
+
+namespace clinic::records {
+namespace {
+
+constexpr std::chrono::milliseconds idle_after{2'000}; // nothing posted for so long: the WAL is emptied
+
+int note_wal_pages(void* pages, sqlite3*, const char*, int in_wal) {
+    *static_cast<int*>(pages) = in_wal;
+    return SQLITE_OK;
+}
+
+} // namespace
+
+Writer::Writer(Connection& connection, Shared& shared, const StoreOptions& options, const Clock& clock)
+    : connection_{connection}, shared_{shared}, options_{options}, clock_{clock} {
+    sqlite3_wal_hook(connection_.handle(), note_wal_pages, &wal_pages_);
+    if (const auto highest = connection_.number("SELECT coalesce(max(key_slot), 0) FROM patient"))
+        highest_slot_ = *highest;
+    thread_ = std::jthread{[this](const std::stop_token& stop) { run(stop); }};
+}
+
+Writer::~Writer() {
+    {
+        const std::scoped_lock lock{mutex_};
+        closing_ = true;
+    }
+    thread_.request_stop();
+    thread_.join();
+    checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
+    sqlite3_wal_hook(connection_.handle(), nullptr, nullptr);
+}
+
+bool Writer::post(Store::Job job, Store::Done done) {
+    {
+        const std::scoped_lock lock{mutex_};
+        if (closing_ || queue_.size() >= options_.queue_jobs_max) return false;
+        queue_.push_back({std::move(job), std::move(done)});
+    }
+    ready_.notify_one();
+    return true;
+}
+
+void Writer::run(const std::stop_token& stop) {
+    for (;;) {
+        const auto group = next_group(stop);
+        if (group.empty()) {
+            if (stop.stop_requested()) return;
+            erase_keys();
+            checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
+            continue;
+        }
+        commit_group(group);
+        if (wal_pages_ >= options_.wal_pages_max) checkpoint(SQLITE_CHECKPOINT_PASSIVE);
+    }
+}
+
+// Empty: idle, or the end of all work.
+std::vector<Writer::Posted> Writer::next_group(const std::stop_token& stop) {
+    std::unique_lock lock{mutex_};
+    const auto has_work = [this] { return !queue_.empty(); };
+    if (wal_pages_ > 0 || !keys_to_erase_.empty())
+        ready_.wait_for(lock, stop, idle_after, has_work);
+    else
+        ready_.wait(lock, stop, has_work);
+    std::vector<Posted> group;
+    group.reserve(std::min(queue_.size(), options_.batch_jobs_max));
+    while (!queue_.empty() && group.size() < options_.batch_jobs_max) {
+        group.push_back(std::move(queue_.front()));
+        queue_.pop_front();
+    }
+    return group;
+}
+
+void Writer::commit_group(const std::vector<Posted>& group) {
+    std::vector<Outcome> outcomes;
+    outcomes.reserve(group.size());
+    if (const auto committed = run_group(group, outcomes); !committed) {
+        if (connection_.in_transaction()) {
+            if (const auto undone = connection_.run("ROLLBACK"); !undone)
+                base::log(base::Level::error, "records", undone.error());
+        }
+        base::log(base::Level::error, "records: a group was not committed", committed.error(),
+                  {{"jobs", static_cast<std::int64_t>(group.size())}});
+        outcomes.clear();
+        for (std::size_t i = 0; i < group.size(); ++i) outcomes.push_back({committed.error()});
+    } else {
+        after_commit(outcomes);
+        tell_listener();
+    }
+    jobs_ += group.size();
+    for (std::size_t i = 0; i < group.size(); ++i) {
+        if (!outcomes[i].result) ++jobs_failed_;
+        if (group[i].done) group[i].done(outcomes[i].result);
+    }
+}
+
+// An error: nothing of the group is in the database.
+Result<void> Writer::run_group(const std::vector<Posted>& group, std::vector<Outcome>& outcomes) {
+    CLINIC_TRY(connection_.run("BEGIN IMMEDIATE"));
+    bool any = false;
+    for (const auto& posted : group) {
+        outcomes.push_back(run_job(posted));
+        const auto& result = outcomes.back().result;
+        // SQLite undoes the whole transaction by itself after some failures of the disk or of memory.
+        if (!connection_.in_transaction())
+            return result ? Error{Errc::system, "the transaction ended within a job"} : result.error();
+        any = any || result.has_value();
+    }
+    if (!any) return connection_.run("ROLLBACK");
+    CLINIC_TRY(connection_.run("COMMIT"));
+    ++commits_;
+    return {};
+}
+
+Writer::Outcome Writer::run_job(const Posted& posted) {
+    SessionCore core{connection_, shared_};
+    const auto result = run_in_savepoint(posted, core);
+    if (!result) return {result};
+    if (core.slot_taken > highest_slot_) highest_slot_ = core.slot_taken;
+    return {result, std::move(core.hooks), std::move(core.keys_to_erase)};
+}
+
+Result<void> Writer::run_in_savepoint(const Posted& posted, SessionCore& core) {
+    CLINIC_TRY(connection_.run("SAVEPOINT job"));
+    Transaction transaction{core, clock_.now()};
+    Result<void> result;
+    try {
+        result = posted.job(transaction);
+    } catch (const std::exception&) {
+        result = Error{Errc::system, "a job of the store threw an exception"};
+    }
+    if (!connection_.in_transaction()) return result;
+    if (!result) CLINIC_TRY(connection_.run("ROLLBACK TO job"));
+    CLINIC_TRY(connection_.run("RELEASE job"));
+    return result;
+}
+
+void Writer::after_commit(std::vector<Outcome>& outcomes) {
+    for (auto& outcome : outcomes) {
+        for (const auto& hook : outcome.hooks) hook();
+        keys_to_erase_.insert(keys_to_erase_.end(), outcome.keys_to_erase.begin(), outcome.keys_to_erase.end());
+    }
+    erase_keys();
+}
+
+void Writer::listen(std::function<void()> listener) {
+    const std::scoped_lock lock{listening_};
+    listener_ = std::move(listener);
+}
+
+void Writer::tell_listener() {
+    const auto changes = static_cast<std::int64_t>(sqlite3_total_changes64(connection_.handle()));
+    if (std::exchange(changes_told_, changes) == changes) return;
+    const std::scoped_lock lock{listening_};
+    if (listener_) listener_();
+}
+
+// What the keystore cannot do now is done when idle, and at the next open.
+void Writer::erase_keys() {
+    std::erase_if(keys_to_erase_, [this](std::int64_t slot) {
+        const auto erased = shared_.keys->erase(crypto::SlotId{slot});
+        if (!erased) base::log(base::Level::error, "records: a key was not erased yet", erased.error());
+        return erased.has_value();
+    });
+}
+
+void Writer::checkpoint(int mode) {
+    const auto left = connection_.checkpoint(mode);
+    if (!left) base::log(base::Level::error, "records: checkpoint", left.error());
+    if (mode == SQLITE_CHECKPOINT_TRUNCATE)
+        wal_pages_ = left ? static_cast<int>(*left) : 0; // failed: after the next commit
+}
+
+} // namespace clinic::records
