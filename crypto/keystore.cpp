@@ -129,7 +129,7 @@ struct Keystore::State {
 
     Content content_of(std::size_t slot, std::span<const std::byte> sealed) const {
         for (const auto content : {Content::key, Content::erased})
-            if (open_key(slot_key, sealed, associated(store, slot, content))) return content;
+            if (is_authentic(slot_key, sealed, associated(store, slot, content))) return content;
         return Content::damaged;
     }
 

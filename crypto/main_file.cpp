@@ -3,20 +3,13 @@
 #include <sqlite3.h>
 
 #include <algorithm>
-#include <string_view>
 
-#include "crypto/octets.h"
+#include "crypto/first_page.h"
 
 namespace clinic::crypto {
 namespace {
 
 constexpr std::size_t sqlite_header_bytes = 100;
-
-// A page of another size or reserve would be a plain database copied in, or lose its last bytes.
-bool is_ours(std::span<const std::byte> first_page) {
-    return get_number<std::uint16_t>(first_page.subspan(page1_page_size_at)) == page_bytes &&
-           first_page[page1_reserve_at] == std::byte{trailer_bytes};
-}
 
 // SQLite reads its 100 bytes of header before it has looked at the WAL. A power cut during a checkpoint can leave
 // page 1 torn, and the WAL then holds it whole. Zeros say "nothing known yet"; the whole page is read again and judged.
@@ -25,22 +18,6 @@ bool is_header_probe(std::size_t size, std::uint64_t at) {
 }
 
 } // namespace
-
-Page empty_first_page() {
-    Page page{};
-    const std::span<std::byte> bytes{page};
-    constexpr std::string_view magic{"SQLite format 3\0", 16};
-    std::ranges::copy(std::as_bytes(std::span{magic}), bytes.begin());
-    put_number(bytes.subspan(page1_page_size_at), static_cast<std::uint16_t>(page_bytes));
-    page[18] = page[19] = std::byte{2}; // written and read through a WAL
-    page[page1_reserve_at] = std::byte{trailer_bytes};
-    page[21] = std::byte{64}; // payload fractions: fixed by SQLite's format
-    page[22] = page[23] = std::byte{32};
-    page[31] = std::byte{1};     // one page long
-    page[100] = std::byte{0x0D}; // an empty leaf: the schema table
-    put_number(bytes.subspan(105), static_cast<std::uint16_t>(page_plain_bytes));
-    return page;
-}
 
 int MainFile::read(std::span<std::byte> out, std::uint64_t at) {
     const std::size_t within = at % page_bytes;
@@ -76,7 +53,7 @@ int MainFile::open_page(std::uint64_t page, std::span<std::byte> plain) {
 int MainFile::write(std::span<const std::byte> bytes, std::uint64_t at) {
     if (bytes.size() != page_bytes || at % page_bytes != 0) return SQLITE_IOERR_WRITE;
     const std::uint64_t page = at / page_bytes + 1;
-    if (page == 1 && !is_ours(bytes)) return SQLITE_IOERR_WRITE;
+    if (page == 1 && !is_our_first_page(bytes)) return SQLITE_IOERR_WRITE;
     const int rc = fill_up_to(page);
     return rc == SQLITE_OK ? seal_page(page, bytes) : rc;
 }

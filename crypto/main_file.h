@@ -26,7 +26,4 @@ private:
     RawFile raw_;
 };
 
-// The first page of a store that holds nothing yet: WAL mode, our page size and reserve.
-Page empty_first_page();
-
 } // namespace clinic::crypto

@@ -57,6 +57,11 @@ Result<SecureBytes> open_key(const SecureBytes& key, std::span<const std::byte> 
     return plain;
 }
 
+bool is_authentic(const SecureBytes& key, std::span<const std::byte> sealed, std::span<const std::byte> associated) {
+    assert(key.size() == key_bytes);
+    return sealed.size() >= seal_overhead_bytes && open_into(key, sealed, associated, {}); // no place: only the tag
+}
+
 SecureBytes derive(const SecureBytes& key, std::uint64_t id, Literal context) {
     assert(key.size() == key_bytes);
     assert(std::strlen(context.c_str()) == crypto_kdf_CONTEXTBYTES);

@@ -29,6 +29,8 @@ Bytes seal(const SecureBytes& key, std::span<const std::byte> plain, std::span<c
 Result<Bytes> open(const SecureBytes& key, std::span<const std::byte> sealed, std::span<const std::byte> associated);   // tampered
 Result<SecureBytes> open_key(const SecureBytes& key, std::span<const std::byte> sealed, std::span<const std::byte> associated);
 
+bool is_authentic(const SecureBytes& key, std::span<const std::byte> sealed, std::span<const std::byte> associated);
+
 // crypto_kdf_derive_from_key: `context` is exactly 8 characters.
 SecureBytes derive(const SecureBytes& key, std::uint64_t id, Literal context);
 

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
-#include <optional>
 #include <string>
 
 #include "crypto/base/files.h"
@@ -15,11 +14,11 @@
 #include "crypto/base/log.h"
 #include "crypto/base/owned.h"
 #include "crypto/block_file.h"
-#include "crypto/main_file.h"
+#include "crypto/first_page.h"
 #include "crypto/store_context.h"
 #include "crypto/superblock.h"
 #include "crypto/vfs_shim.h"
-#include "crypto/wal_preamble.h"
+#include "crypto/wal_check.h"
 
 namespace clinic::crypto {
 
@@ -111,30 +110,6 @@ Result<bool> holds_nothing(const BlockFile& file, std::uint64_t size, const Page
            plain == empty_first_page();
 }
 
-// The header of a WAL left by a crash. A torn one is blank or the old one, as it lies within one sector; anything
-// else was tampered with, and to go on without it would lose what was committed.
-Result<bool> wal_holds_nothing(const fs::path& wal, const PageCipher& cipher) {
-    const auto file = BlockFile::open(wal);
-    if (!file) return file.error().code == Errc::not_found ? Result<bool>{true} : file.error();
-    const auto size = file->size();
-    if (!size) return size.error();
-    if (*size < preamble_bytes) return true;
-    Preamble preamble{};
-    if (const auto read = file->read(0, preamble); !read) return read.error();
-    WalHead head;
-    switch (open_preamble(cipher, preamble, head)) {
-    case PreambleLook::blank: return true;
-    case PreambleLook::whole: return frames_in(*size) == 0;
-    case PreambleLook::newer:
-        return Error{Errc::newer, "the WAL has a newer format than this program knows", "update the program"};
-    case PreambleLook::foreign:
-        return Error{Errc::conflict, "the WAL belongs to another store",
-                     "put the store's own WAL back, or restore both"};
-    case PreambleLook::damaged: break;
-    }
-    return Error{Errc::tampered, "the WAL header does not open", "restore the store from a backup"};
-}
-
 Result<Unlocked> open_store(const fs::path& database, const KeySlot& slot) {
     const auto file = BlockFile::open(database);
     if (!file) return file.error();
@@ -155,7 +130,7 @@ Result<Unlocked> open_store(const fs::path& database, const KeySlot& slot) {
 
     const auto& superblock = opened->superblock;
     const PageCipher cipher{superblock.cipher, opened->store_key, superblock.epoch, superblock.store};
-    const auto no_wal = wal_holds_nothing(beside(database, "-wal"), cipher);
+    const auto no_wal = check_wal(beside(database, "-wal"), cipher);
     if (!no_wal) return no_wal.error();
     const auto no_pages = holds_nothing(*file, *size, cipher);
     if (!no_pages) return no_pages.error();
@@ -175,10 +150,10 @@ Result<Unlocked> unlock(const fs::path& database, const KeySlot& slot, IfAbsent 
 
 Result<std::unique_ptr<SealedVfs>> SealedVfs::open(const fs::path& database, const KeySlot& slot, IfAbsent if_absent) {
     if (!start()) return Error{Errc::system, "libsodium does not start"};
-    auto lock = take_lock(database);
-    if (!lock) return lock.error();
-    auto full = VfsShim::full_path(database.string());
+    auto full = VfsShim::full_path(database.string()); // so that a store under two names has one lock
     if (!full) return full.error();
+    auto lock = take_lock(*full);
+    if (!lock) return lock.error();
     auto unlocked = unlock(*full, slot, if_absent);
     if (!unlocked) return unlocked.error();
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "crypto/first_page.h"
 #include "crypto/octets.h"
 
 namespace clinic::crypto {
@@ -92,7 +93,7 @@ int WalFile::read_frame_head(std::uint64_t frame, std::span<std::byte> out, std:
     if (const int rc = raw_.read(sealed, slot_offset(frame)); rc != SQLITE_OK) return rc;
     FrameHead head;
     if (!context_.cipher.open({Piece::frame_header, frame}, sealed, head) ||
-        salts_of_frame(head) != context_.wal_generation) {
+        generation_of(head) != context_.wal_generation) {
         context_.note_failure("a WAL frame header does not open", frame);
         return SQLITE_IOERR_DATA;
     }
@@ -143,13 +144,31 @@ int WalFile::write_frame_head(std::uint64_t frame, std::span<const std::byte> he
     if (generation_of(head) != context_.wal_generation) return SQLITE_IOERR_WRITE;
     std::array<std::byte, sealed_frame_head_bytes> sealed;
     context_.cipher.seal({Piece::frame_header, frame}, head, sealed);
-    return write_without_hole(sealed, slot_offset(frame));
+    const int rc = write_without_hole(sealed, slot_offset(frame));
+    if (rc == SQLITE_OK) last_head_ = {frame, get_number<std::uint32_t>(head)};
+    return rc;
+}
+
+// Which page a frame holds. Its header was written just before, unless the page is spilled a second time.
+int WalFile::page_number(std::uint64_t frame, std::uint32_t& out) {
+    if (last_head_.frame == frame) {
+        out = last_head_.page;
+        return SQLITE_OK;
+    }
+    std::array<std::byte, sizeof out> number{};
+    const int rc = read_frame_head(frame, number, 0);
+    out = get_number<std::uint32_t>(number);
+    return rc;
 }
 
 int WalFile::write_frame_page(std::uint64_t frame, std::span<const std::byte> page) {
+    std::uint32_t number = 0;
+    int rc = page_number(frame, number);
+    if (rc != SQLITE_OK) return rc;
+    if (number == 1 && !is_our_first_page(page)) return SQLITE_IOERR_WRITE;
     std::array<std::byte, sealed_frame_page_bytes> sealed;
     context_.cipher.seal({Piece::frame_page, frame, context_.wal_generation}, page, sealed);
-    const int rc = write_without_hole(sealed, slot_offset(frame) + sealed_frame_head_bytes);
+    rc = write_without_hole(sealed, slot_offset(frame) + sealed_frame_head_bytes);
     if (rc == SQLITE_OK) written_max_ = std::max(written_max_, frame);
     return rc;
 }

@@ -27,11 +27,18 @@ private:
     int write_head(std::span<const std::byte> head);
     int write_frame_head(std::uint64_t frame, std::span<const std::byte> head);
     int write_frame_page(std::uint64_t frame, std::span<const std::byte> page);
+    int page_number(std::uint64_t frame, std::uint32_t& out);
     std::uint64_t generation_of(std::span<const std::byte> head) const;
     int write_without_hole(std::span<const std::byte> sealed, std::uint64_t at);
 
+    struct Head {
+        std::uint64_t frame = 0;
+        std::uint32_t page = 0;
+    };
+
     StoreContext& context_;
     RawFile raw_;
+    Head last_head_;                // the last frame header this connection wrote
     std::uint64_t written_max_ = 0; // the last frame this connection wrote in this generation
 };
 

@@ -1,0 +1,137 @@
+#include "crypto/wal_check.h"
+
+#include <memory>
+
+#include "crypto/block_file.h"
+#include "crypto/octets.h"
+#include "crypto/store_layout.h"
+#include "crypto/wal_preamble.h"
+
+namespace clinic::crypto {
+namespace {
+
+// SQLite's running checksum over a WAL (its file format, 4.2); the low bit of the magic says big-endian words.
+struct Checksum {
+    std::uint32_t first = 0;
+    std::uint32_t second = 0;
+
+    void add(std::span<const std::byte> bytes, bool big_endian) {
+        for (; bytes.size() >= 8; bytes = bytes.subspan(8)) {
+            first += word(bytes, big_endian) + second;
+            second += word(bytes.subspan(4), big_endian) + first;
+        }
+    }
+    static std::uint32_t word(std::span<const std::byte> at, bool big_endian) {
+        const auto value = get_number<std::uint32_t>(at);
+        return big_endian ? value : __builtin_bswap32(value);
+    }
+    static Checksum stored(std::span<const std::byte> at) {
+        return {get_number<std::uint32_t>(at), get_number<std::uint32_t>(at.subspan(4))};
+    }
+    friend bool operator==(const Checksum&, const Checksum&) = default;
+};
+
+constexpr std::size_t head_checksum_at = 24;
+constexpr std::size_t frame_checksum_at = 16;
+constexpr std::size_t checksummed_of_frame_head = 8;
+
+struct Frame {
+    FrameHead head{};
+    Page page{};
+
+    Checksum checksum() const { return Checksum::stored(std::span{head}.subspan(frame_checksum_at)); }
+    bool ends_transaction() const {
+        return get_number<std::uint32_t>(std::span{head}.subspan(frame_head_commit_at)) != 0;
+    }
+    bool follows(Checksum before, bool big_endian) const {
+        before.add(std::span{head}.first(checksummed_of_frame_head), big_endian);
+        before.add(page, big_endian);
+        return before == checksum();
+    }
+};
+
+class Walk {
+public:
+    Walk(const BlockFile& file, const PageCipher& cipher, const WalHead& head)
+        : file_{file}, cipher_{cipher}, salts_{get_number<std::uint64_t>(std::span{head}.subspan(wal_head_salts_at))},
+          start_{Checksum::stored(std::span{head}.subspan(head_checksum_at))},
+          big_endian_{(std::to_integer<unsigned>(head[3]) & 1U) != 0} {}
+
+    // A commit is synced before the next transaction's first frame is written. So a frame that follows on a commit
+    // proves that all before that commit was on the disk: where the log breaks earlier, it was broken afterwards.
+    Result<bool> breaks_before_a_synced_commit(std::uint64_t frames) {
+        Checksum before = start_;
+        bool linked = true;        // the log fits together up to here
+        bool after_commit = false; // the frame before opened, and ends a transaction
+        auto frame = std::make_unique<Frame>();
+        for (std::uint64_t number = 1; number <= frames; ++number) {
+            const auto opened = open(number, *frame);
+            if (!opened) return opened.error();
+            const bool follows = *opened && frame->follows(before, big_endian_);
+            if (!linked && after_commit && follows) return true;
+            linked = linked && follows;
+            after_commit = *opened && frame->ends_transaction();
+            before = frame->checksum();
+        }
+        return false;
+    }
+
+private:
+    // False: it does not open, or is of an earlier generation.
+    Result<bool> open(std::uint64_t number, Frame& frame) {
+        std::array<std::byte, slot_bytes> slot{};
+        const auto whole = file_.read(slot_offset(number), slot);
+        if (!whole) return whole.error();
+        const std::span<const std::byte> sealed{slot};
+        return *whole &&
+               cipher_.open({Piece::frame_header, number}, sealed.first(sealed_frame_head_bytes), frame.head) &&
+               get_number<std::uint64_t>(std::span{frame.head}.subspan(frame_head_salts_at)) == salts_ &&
+               cipher_.open({Piece::frame_page, number, salts_}, sealed.subspan(sealed_frame_head_bytes), frame.page);
+    }
+
+    const BlockFile& file_;
+    const PageCipher& cipher_;
+    const std::uint64_t salts_;
+    const Checksum start_;
+    const bool big_endian_;
+};
+
+// A torn header is blank or the old one, as it lies within one sector of the disk.
+Result<void> check_preamble(PreambleLook look) {
+    switch (look) {
+    case PreambleLook::blank:
+    case PreambleLook::whole: return {};
+    case PreambleLook::newer:
+        return Error{Errc::newer, "the WAL has a newer format than this program knows", "update the program"};
+    case PreambleLook::foreign:
+        return Error{Errc::conflict, "the WAL belongs to another store",
+                     "put the store's own WAL back, or restore both"};
+    case PreambleLook::damaged: break;
+    }
+    return Error{Errc::tampered, "the WAL header does not open", "restore the store from a backup"};
+}
+
+} // namespace
+
+Result<bool> check_wal(const std::filesystem::path& wal, const PageCipher& cipher) {
+    const auto file = BlockFile::open(wal);
+    if (!file && file.error().code == Errc::not_found) return true;
+    if (!file) return file.error();
+    const auto size = file->size();
+    if (!size) return size.error();
+    if (*size < preamble_bytes) return true;
+
+    auto preamble = std::make_unique<Preamble>();
+    if (const auto read = file->read(0, *preamble); !read) return read.error();
+    WalHead head;
+    const auto look = open_preamble(cipher, *preamble, head);
+    CLINIC_TRY(check_preamble(look));
+    if (look == PreambleLook::blank || frames_in(*size) == 0) return true;
+
+    const auto damaged = Walk{*file, cipher, head}.breaks_before_a_synced_commit(frames_in(*size));
+    if (!damaged) return damaged.error();
+    if (*damaged) return Error{Errc::tampered, "the WAL is damaged before its end", "restore the store from a backup"};
+    return false;
+}
+
+} // namespace clinic::crypto

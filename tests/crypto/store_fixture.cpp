@@ -1,0 +1,104 @@
+#include "tests/crypto/store_fixture.h"
+
+#include <algorithm>
+#include <fstream>
+
+#include "crypto/connection.h"
+
+namespace clinic::crypto::tests {
+
+namespace fs = std::filesystem;
+
+KeySlot key_slot(unsigned char fill) {
+    SecureBytes key = SecureBytes::zeroed(key_bytes);
+    std::ranges::fill(key.bytes(), std::byte{fill});
+    return KeySlot::from_key(std::move(key));
+}
+
+Connection::Connection(const SealedVfs& vfs, const fs::path& database) {
+    sqlite3* raw = nullptr;
+    code_ = sqlite3_open_v2(database.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs.name());
+    db_.reset(raw);
+    if (code_ != SQLITE_OK) return;
+    sqlite3_extended_result_codes(raw, 1);
+    sqlite3_busy_timeout(raw, 10'000);
+    EXPECT_TRUE(set_page_reserve(raw));
+    EXPECT_EQ(run("PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=0"), SQLITE_OK);
+}
+
+int Connection::run(const std::string& sql) {
+    return sqlite3_exec(db_.get(), sql.c_str(), nullptr, nullptr, nullptr);
+}
+
+std::string Connection::text(const std::string& sql) {
+    sqlite3_stmt* raw = nullptr;
+    int rc = sqlite3_prepare_v2(db_.get(), sql.c_str(), -1, &raw, nullptr);
+    const std::unique_ptr<sqlite3_stmt, base::FreedBy<sqlite3_finalize>> statement{raw};
+    if (rc == SQLITE_OK) rc = sqlite3_step(raw);
+    if (rc == SQLITE_DONE) return "";
+    if (rc != SQLITE_ROW) return "error " + std::to_string(rc);
+    const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(raw, 0));
+    return text == nullptr ? "NULL" : text;
+}
+
+Errc StoreTest::open_error(const KeySlot& slot, IfAbsent if_absent) {
+    const auto opened = open(slot, if_absent);
+    EXPECT_FALSE(opened.has_value());
+    return opened ? Errc::unknown : opened.error().code;
+}
+
+void StoreTest::make_store(int rows) {
+    auto vfs = open();
+    ASSERT_TRUE(vfs);
+    Connection db{**vfs, database_};
+    ASSERT_EQ(db.run("CREATE TABLE t(id INTEGER PRIMARY KEY, body BLOB, word TEXT); CREATE INDEX i ON t(word)"),
+              SQLITE_OK);
+    ASSERT_EQ(db.run(insert(rows)), SQLITE_OK);
+}
+
+std::string insert(int rows) {
+    return "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM n WHERE x<" + std::to_string(rows) +
+           ") INSERT INTO t(body,word) SELECT randomblob(500), 'word-'||x FROM n";
+}
+
+std::vector<std::byte> contents(const fs::path& path) {
+    auto read = base::read_bytes(path, 100'000'000);
+    return read ? std::move(*read) : std::vector<std::byte>{};
+}
+
+void put_contents(const fs::path& path, std::span<const std::byte> bytes) {
+    std::ofstream file{path, std::ios::binary | std::ios::trunc};
+    file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+}
+
+void flip(const fs::path& path, std::uint64_t at) {
+    auto bytes = contents(path);
+    ASSERT_LT(at, bytes.size());
+    bytes[at] ^= std::byte{0x01};
+    put_contents(path, bytes);
+}
+
+void copy_piece(const fs::path& from, std::uint64_t from_at, const fs::path& to, std::uint64_t to_at,
+                std::size_t size) {
+    const auto source = contents(from);
+    auto target = contents(to);
+    ASSERT_LE(from_at + size, source.size());
+    ASSERT_LE(to_at + size, target.size());
+    std::copy_n(source.begin() + static_cast<std::ptrdiff_t>(from_at), size,
+                target.begin() + static_cast<std::ptrdiff_t>(to_at));
+    put_contents(to, target);
+}
+
+bool holds(std::span<const std::byte> bytes, std::string_view marker) {
+    const auto wanted = base::as_bytes(marker);
+    return !std::ranges::search(bytes, wanted).empty();
+}
+
+void copy_folder(const fs::path& from, const fs::path& to) {
+    fs::create_directories(to);
+    for (const auto& entry : fs::directory_iterator{from})
+        if (entry.is_regular_file())
+            fs::copy_file(entry.path(), to / entry.path().filename(), fs::copy_options::overwrite_existing);
+}
+
+} // namespace clinic::crypto::tests
