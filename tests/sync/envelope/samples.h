@@ -1,0 +1,122 @@
+// One valid envelope of each kind, and one valid frame of each type.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sync/envelope/frame.h"
+
+namespace clinic::envelope::samples {
+
+inline Pseudonym pseudonym(char letter, char digit) {
+    return *Pseudonym::parse(std::string{letter} + "_" + std::string(26, digit), letter);
+}
+
+inline MetadataEnvelope begun(Kind kind) {
+    MetadataEnvelope envelope{kind};
+    envelope.put(Field::mid, pseudonym('m', '1')).put_site("s_0123456789").put(Field::pid, pseudonym('p', '2'));
+    envelope.put_sequence(7);
+    return envelope;
+}
+
+inline MetadataEnvelope contact_state() {
+    return begun(Kind::contact_state)
+        .put(Field::stage, Stage::active)
+        .put(Field::tags, std::vector<Word>{*Word::parse("recall_due"), *Word::parse("new_patient")})
+        .put(Field::channel, Channel::sms)
+        .put(Field::last, Bucket::past)
+        .put(Field::next, Bucket::d3_7);
+}
+
+inline MetadataEnvelope appt_state() {
+    return begun(Kind::appt_state)
+        .put(Field::aid, pseudonym('a', '3'))
+        .put(Field::status, ApptStatus::booked)
+        .put(Field::visit, Visit::first)
+        .put(Field::when, Bucket::d8_30);
+}
+
+inline MetadataEnvelope appt_year() {
+    return begun(Kind::appt_state)
+        .put(Field::aid, pseudonym('a', '3'))
+        .put(Field::status, ApptStatus::completed)
+        .put(Field::when, *TimeBucket::year(2026));
+}
+
+inline MetadataEnvelope consent_state() {
+    return begun(Kind::consent_state)
+        .put(Field::scope, Scope::reminders)
+        .put(Field::state, Grant::granted)
+        .put_revision(2);
+}
+
+inline MetadataEnvelope contact_suppress() {
+    return begun(Kind::contact_suppress).put(Field::reason, Reason::revoked);
+}
+
+inline MetadataEnvelope contact_merge() {
+    return begun(Kind::contact_merge).put(Field::old, pseudonym('p', '4'));
+}
+
+inline std::vector<MetadataEnvelope> all() {
+    return {contact_state(), appt_state(), appt_year(), consent_state(), contact_suppress(), contact_merge()};
+}
+
+inline std::vector<Request> requests() {
+    Settle settle{.lease = 9,
+                  .outcome = Outcome::retry,
+                  .code = "http_422",
+                  .retry_after_ms = 1'500,
+                  .counts_against = true,
+                  .contact = "abcDEF123",
+                  .steps = {}};
+    settle.steps = {{.attempt = 4, .result = StepOutcome::Result::answered, .status = 422},
+                    {.attempt = 5, .result = StepOutcome::Result::unknown, .status = 0}};
+    TimeState time;
+    time.kernel_synchronised = true;
+    time.https_offset_s = -3;
+    time.crm = LaneState::paused;
+    time.crm_code = "throttled";
+    return {LeaseRequest{Destination::crm, 20'000},
+            Attempt{9, Route::contact_fields, "/contacts/abcDEF123", R"({"customFields":[]})"},
+            Attempt{0, Route::location_read, "/locations/loc", ""},
+            settle,
+            Settle{},
+            time,
+            TimeState{},
+            DeviceRequest{},
+            DeviceAck{12}};
+}
+
+inline Lease lease() {
+    Lease lease;
+    lease.lease = 9;
+    lease.envelope = contact_state();
+    lease.contact = "abcDEF123";
+    lease.look_up_first = true;
+    lease.not_before_look_up_ms = 59'000;
+    lease.prior_tags = std::vector<Word>{*Word::parse("returning")};
+    lease.tries = 2;
+    return lease;
+}
+
+inline Device device() {
+    Device device;
+    device.mode = "clock-untrusted";
+    device.uptime_s = 86'400;
+    device.version = "0.1.0";
+    device.queue = 3;
+    device.disk_free_percent = 85;
+    device.basis = "baa";
+    device.feeds = {{.feed = "mllp", .received = 5, .stored = 4, .quarantined = 1, .silent_s = 2}, {.feed = "csv"}};
+    device.events = {{.number = 1, .code = "E1001", .severity = "critical", .at_ms = 1'795'255'200'000},
+                     {.number = 2, .code = "E2001", .severity = "info", .at_ms = 1'795'255'200'001}};
+    return device;
+}
+
+inline std::vector<Reply> replies() {
+    return {lease(),  Lease{},        Verdict{4, Answer::go, ""}, Verdict{0, Answer::no, "write_set"}, Settled{false},
+            device(), Refused{"busy"}};
+}
+
+} // namespace clinic::envelope::samples
