@@ -209,12 +209,12 @@ struct Emulator::Inside {
     Poco::ThreadPool pool{"emulator", 2, connections_max + 2, 60, 1 << 20};
     std::unique_ptr<Poco::Net::HTTPServer> server;
 
-    void listen(int fd, const Options& options) {
+    void listen(base::UniqueFd fd, const Options& options) {
         Poco::Net::initializeSSL();
         Context::Ptr tls = new Context{Context::TLS_SERVER_USE, options.key.string(), options.certificate.string(), "",
                                        Context::VERIFY_NONE};
         tls->requireMinimumProtocol(Context::PROTO_TLSV1_2);
-        const ListeningSocket socket{fd, tls, connections};
+        const ListeningSocket socket{fd.release(), tls, connections};
         server = std::make_unique<Poco::Net::HTTPServer>(new Factory{*service}, pool, socket, server_params());
         server->start();
     }
@@ -254,7 +254,7 @@ Result<std::unique_ptr<Emulator>> Emulator::start(const Options& options, const 
     inside->port = *port;
     inside->bind = options.bind;
     try {
-        inside->listen(fd.release(), options);
+        inside->listen(std::move(fd), options);
     } catch (const Poco::Exception&) {
         return Error{Errc::malformed, "emulator: certificate or key not accepted", "PEM files that belong together"};
     }

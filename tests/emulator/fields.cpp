@@ -101,7 +101,7 @@ std::vector<CustomField> default_fields() {
         {field_ce_stage,
          "ce_stage",
          "SINGLE_OPTIONS",
-         {"lead", "new", "active", "recall_due", "lapsed", "inactive", "archived"}},
+         {"none", "lead", "new", "active", "recall_due", "lapsed", "inactive", "archived"}},
         {field_ce_last, "ce_last", "SINGLE_OPTIONS", time_buckets()},
         {field_ce_next, "ce_next", "SINGLE_OPTIONS", time_buckets()},
         {field_ce_appt_status,

@@ -209,7 +209,7 @@ Answer Service::control_faults(const Json& body) {
     static constexpr int count_max = 1'000'000;
     if (body.contains("fault") && body["fault"].is_string()) {
         const auto fault = fault_named(body["fault"].get_ref<const std::string&>());
-        const Json count = body.value("count", Json{1});
+        const Json count = body.value("count", Json(1));
         if (!fault) return refusal(400, "unknown fault");
         if (!count.is_number_integer() || count < 1 || count > count_max) return refusal(400, "count: 1 to 1000000");
         faults_.queue(*fault, count);

@@ -1,0 +1,644 @@
+// Every rule and every fault, over TLS.
+#include "tests/emulator/emulator.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "tests/emulator/certificate.h"
+#include "tests/emulator/handlers.h"
+#include "tests/emulator/https_client.h"
+#include "tests/fakes/manual_clock.h"
+#include "tests/fakes/temp_folder.h"
+
+namespace clinic::emulator {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+constexpr const char* token = "pit-0b1c2d3e-0000-4000-8000-000000000001";
+constexpr const char* location = "CEdemoLocation000001";
+
+const Certificate& certificate() {
+    static const fakes::TempFolder folder;
+    static const Certificate made = *make_certificate(folder.path());
+    return made;
+}
+
+class GhlEmulator : public testing::Test {
+protected:
+    GhlEmulator() { start(); }
+
+    void start() {
+        Options options;
+        options.certificate = certificate().certificate;
+        options.key = certificate().key;
+        options.service.token = token;
+        options.service.requests = folder / "requests.jsonl";
+        options.service.state = folder / "state.log";
+        auto started = Emulator::start(options, clock);
+        ASSERT_TRUE(started) << started.error().what.c_str();
+        emulator = std::move(*started);
+        client = std::make_unique<HttpsClient>(emulator->port(), certificate().authority);
+    }
+    void stop() {
+        client.reset();
+        emulator.reset();
+    }
+
+    static Headers usual() {
+        return {{"Authorization", std::string{"Bearer "} + token},
+                {"Version", "2021-07-28"},
+                {"Content-Type", "application/json"}};
+    }
+    static Headers calendars() {
+        Headers headers = usual();
+        headers["Version"] = "2021-04-15";
+        return headers;
+    }
+    Reply send(const std::string& method, const std::string& target, const Json& body = nullptr) {
+        const Headers headers = target.starts_with("/calendars") ? calendars() : usual();
+        return client->send(method, target, headers, body.is_null() ? "" : body.dump());
+    }
+    static Json json(const Reply& reply) { return Json::parse(reply.body, nullptr, false); }
+
+    static Json shell(const std::string& pid) {
+        return {{"locationId", location},     {"firstName", pid},
+                {"source", "clinic-edge"},    {"dnd", true},
+                {"tags", {"ce-new-patient"}}, {"customFields", {{{"id", field_ce_pid}, {"field_value", pid}}}}};
+    }
+    std::string create(const std::string& pid = "p_1") {
+        const Reply reply = send("POST", "/contacts/", shell(pid));
+        EXPECT_EQ(reply.status, 201);
+        return json(reply)["contact"]["id"];
+    }
+    std::string seed(const Json& contact) {
+        const Reply reply = client->post("/_seed", Json{{"contacts", {contact}}}.dump());
+        EXPECT_EQ(reply.status, 201) << reply.body;
+        return json(reply)["contacts"][0];
+    }
+    static Json search_for(const Json& filter) {
+        return {{"locationId", location}, {"pageLimit", 10}, {"filters", {filter}}};
+    }
+    std::size_t found(const Json& filter) {
+        const Reply reply = send("POST", "/contacts/search", search_for(filter));
+        EXPECT_EQ(reply.status, 200) << reply.body;
+        return json(reply)["total"];
+    }
+    void fault(const std::string& name, int count = 1) {
+        ASSERT_EQ(client->post("/_faults", Json{{"fault", name}, {"count", count}}.dump()).status, 200);
+    }
+    void knob(const std::string& name, int value) {
+        ASSERT_EQ(client->post("/_faults", Json{{"knob", name}, {"value", value}}.dump()).status, 200);
+    }
+    Json state() { return json(client->get("/_state")); }
+    std::vector<Json> recorded() const {
+        std::vector<Json> lines;
+        std::ifstream file{folder / "requests.jsonl"};
+        for (std::string line; std::getline(file, line);) lines.push_back(Json::parse(line));
+        return lines;
+    }
+
+    fakes::TempFolder folder;
+    fakes::ManualClock clock;
+    std::unique_ptr<Emulator> emulator;
+    std::unique_ptr<HttpsClient> client;
+};
+
+// ---- token, version, routes -------------------------------------------------------------------------------------
+
+TEST_F(GhlEmulator, RefusesAMissingToken) {
+    const Reply reply = client->send("GET", "/locations/CEdemoLocation000001", {{"Version", "2021-07-28"}}, "");
+    EXPECT_EQ(reply.status, 401);
+    EXPECT_EQ(json(reply)["message"], "Invalid JWT");
+}
+
+TEST_F(GhlEmulator, RefusesAnotherToken) {
+    Headers headers = usual();
+    headers["Authorization"] = "Bearer pit-another";
+    const Reply reply = client->send("GET", "/locations/CEdemoLocation000001", headers, "");
+    EXPECT_EQ(reply.status, 401);
+    EXPECT_EQ(json(reply)["message"], "Invalid Private Integration token");
+}
+
+TEST_F(GhlEmulator, WantsTheVersionOfEachModule) {
+    Headers headers = usual();
+    headers.erase("Version");
+    const Reply none = client->send("GET", "/locations/CEdemoLocation000001", headers, "");
+    EXPECT_EQ(none.status, 401);
+    EXPECT_EQ(json(none)["message"], "version header was not found.");
+    const Reply wrong = client->send("GET", "/locations/CEdemoLocation000001", calendars(), "");
+    EXPECT_EQ(wrong.status, 401);
+    EXPECT_EQ(json(wrong)["message"], "version header is invalid");
+    EXPECT_EQ(client->send("GET", "/calendars/events/appointments/x", usual(), "").status, 401);
+}
+
+TEST_F(GhlEmulator, SaysWhichRouteItDoesNotHave) {
+    const Reply reply = send("GET", "/contacts/x/notes");
+    EXPECT_EQ(reply.status, 404);
+    EXPECT_EQ(json(reply)["message"], "Cannot GET /contacts/x/notes");
+}
+
+TEST_F(GhlEmulator, RefusesABodyThatIsNotJson) {
+    EXPECT_EQ(client->send("POST", "/contacts/", usual(), "{\"locationId\":").status, 400);
+    EXPECT_EQ(client->send("POST", "/contacts/", usual(), "[]").status, 400);
+    Headers headers = usual();
+    headers["Content-Type"] = "text/plain";
+    EXPECT_EQ(client->send("POST", "/contacts/", headers, shell("p_1").dump()).status, 400);
+}
+
+TEST_F(GhlEmulator, KeepsALocationToItsToken) {
+    EXPECT_EQ(send("GET", "/locations/another").status, 403);
+    Json body = shell("p_1");
+    body["locationId"] = "another";
+    const Reply reply = send("POST", "/contacts/", body);
+    EXPECT_EQ(reply.status, 403);
+    EXPECT_EQ(json(reply)["message"], "The token does not have access to this location.");
+}
+
+// ---- location ---------------------------------------------------------------------------------------------------
+
+TEST_F(GhlEmulator, ShowsTheLocationAndItsSettings) {
+    const Json body = json(send("GET", "/locations/CEdemoLocation000001"));
+    EXPECT_EQ(body["location"]["id"], location);
+    EXPECT_EQ(body["location"]["settings"]["allowDuplicateContact"], false);
+}
+
+TEST_F(GhlEmulator, ShowsTheCustomFieldsWithTheirStableIds) {
+    const Json body = json(send("GET", "/locations/CEdemoLocation000001/customFields?model=contact"));
+    ASSERT_EQ(body["customFields"].size(), 6U);
+    EXPECT_EQ(body["customFields"][0]["id"], field_ce_pid);
+    EXPECT_EQ(body["customFields"][0]["fieldKey"], "contact.ce_pid");
+    EXPECT_EQ(Json::parse(fields_as_json(default_fields()))["ce_appt_when"], field_ce_appt_when);
+    for (const CustomField& field : default_fields()) EXPECT_EQ(field.id.size(), 20U) << field.name;
+}
+
+TEST_F(GhlEmulator, ListsTheTagsThatContactsBrought) {
+    create();
+    EXPECT_EQ(send("POST", "/locations/CEdemoLocation000001/tags", {{"name", "VIP"}}).status, 201);
+    EXPECT_EQ(send("POST", "/locations/CEdemoLocation000001/tags", {{"name", "vip"}}).status, 400);
+    const Json tags = json(send("GET", "/locations/CEdemoLocation000001/tags"))["tags"];
+    ASSERT_EQ(tags.size(), 2U);
+    EXPECT_EQ(tags[0]["name"], "ce-new-patient");
+    EXPECT_EQ(tags[1]["name"], "vip");
+}
+
+// ---- contacts ---------------------------------------------------------------------------------------------------
+
+TEST_F(GhlEmulator, CreatesAContactAndShowsIt) {
+    const std::string id = create();
+    EXPECT_EQ(id.size(), 20U);
+    const Json contact = json(send("GET", "/contacts/" + id))["contact"];
+    EXPECT_EQ(contact["firstName"], "p_1");
+    EXPECT_EQ(contact["dnd"], true);
+    EXPECT_EQ(contact["customFields"], Json::parse(R"([{"id":"CEpid00000000000000A","value":"p_1"}])"));
+    EXPECT_EQ(contact["dateAdded"], "2026-11-21T10:00:00.000Z");
+}
+
+TEST_F(GhlEmulator, RefusesAnUnknownPropertyAndDoesNothing) {
+    Json body = shell("p_1");
+    body["patientId"] = 7;
+    body["dnd"] = "yes";
+    const Reply reply = send("POST", "/contacts/", body);
+    EXPECT_EQ(reply.status, 422);
+    EXPECT_EQ(json(reply)["message"],
+              Json::parse(R"(["property patientId should not exist","dnd must be a boolean value"])"));
+    EXPECT_EQ(json(reply)["error"], "Unprocessable Entity");
+    EXPECT_TRUE(state()["contacts"].empty());
+}
+
+TEST_F(GhlEmulator, RefusesTheLocationInAnUpdate) {
+    const Reply reply = send("PUT", "/contacts/" + create(), {{"locationId", location}});
+    EXPECT_EQ(reply.status, 422);
+    EXPECT_EQ(json(reply)["message"][0], "property locationId should not exist");
+}
+
+TEST_F(GhlEmulator, SaysAnAbsentContactIsABadRequest) {
+    for (const Reply& reply : {send("GET", "/contacts/nobody"), send("PUT", "/contacts/nobody", {{"dnd", true}}),
+                               send("POST", "/contacts/nobody/tags", {{"tags", {"a"}}})}) {
+        EXPECT_EQ(reply.status, 400);
+        EXPECT_EQ(json(reply)["message"], "Contact with id nobody not found");
+    }
+}
+
+TEST_F(GhlEmulator, RefusesADuplicateAndTellsItsName) {
+    const std::string known =
+        seed({{"firstName", "Ada"}, {"lastName", "Example"}, {"email", "ada@example.test"}, {"phone", "+1 555 0100"}});
+    Json body{{"locationId", location}, {"email", "ADA@example.test"}};
+    const Reply by_email = send("POST", "/contacts/", body);
+    EXPECT_EQ(by_email.status, 400);
+    EXPECT_EQ(json(by_email)["message"], "This location does not allow duplicated contacts.");
+    EXPECT_EQ(json(by_email)["meta"],
+              Json({{"contactId", known}, {"contactName", "Ada Example"}, {"matchingField", "email"}}));
+    body = {{"locationId", location}, {"phone", "15550100"}};
+    EXPECT_EQ(json(send("POST", "/contacts/", body))["meta"]["matchingField"], "phone");
+    EXPECT_EQ(send("PUT", "/contacts/" + create(), {{"email", "ada@example.test"}}).status, 400);
+    EXPECT_EQ(state()["contacts"].size(), 2U);
+}
+
+TEST_F(GhlEmulator, MisspellsItsSuccess) {
+    const Json body = json(send("PUT", "/contacts/" + create(), {{"dnd", false}}));
+    EXPECT_EQ(body["succeded"], true);
+    EXPECT_EQ(body["contact"]["dnd"], false);
+}
+
+TEST_F(GhlEmulator, KeepsFieldsThatAnUpdateDoesNotMention) {
+    const std::string id = create();
+    const Json stage{{"id", field_ce_stage}, {"field_value", "active"}};
+    const Json next{{"key", "ce_next"}, {"field_value", "d8_30"}};
+    EXPECT_EQ(send("PUT", "/contacts/" + id, {{"customFields", {stage, next}}}).status, 200);
+    EXPECT_EQ(state()["contacts"][0]["fields"],
+              Json({{"ce_pid", "p_1"}, {"ce_stage", "active"}, {"ce_next", "d8_30"}}));
+    const Json cleared{{"id", field_ce_stage}, {"field_value", ""}};
+    EXPECT_EQ(send("PUT", "/contacts/" + id, {{"customFields", {cleared}}}).status, 200);
+    EXPECT_EQ(state()["contacts"][0]["fields"], Json({{"ce_pid", "p_1"}, {"ce_next", "d8_30"}}));
+}
+
+struct FieldCase {
+    const char* entry;
+    int status;
+};
+
+TEST_F(GhlEmulator, ChecksTheShapeAndTheIdOfCustomFields) {
+    const std::string id = create();
+    for (const auto& [entry, status] : {
+             FieldCase{R"({"id":"CEstage000000000000B","value":"active"})", 422},
+             FieldCase{R"({"fieldId":"CEstage000000000000B","field_value":"active"})", 422},
+             FieldCase{R"({"field_value":"active"})", 422},
+             FieldCase{R"({"id":"CEstage000000000000B"})", 422},
+             FieldCase{R"({"id":"CEstage000000000000B","field_value":1})", 422},
+             FieldCase{R"("CEstage000000000000B")", 422},
+             FieldCase{R"({"id":"CEnobody000000000000","field_value":"active"})", 400},
+             FieldCase{R"({"key":"contact.ce_stage","field_value":"active"})", 400},
+             FieldCase{R"({"id":"CEstage000000000000B","field_value":"thriving"})", 400},
+             FieldCase{R"({"id":"CEstage000000000000B","fieldValue":"active"})", 200},
+         }) {
+        const Json body{{"customFields", Json::array({Json::parse(entry)})}};
+        EXPECT_EQ(send("PUT", "/contacts/" + id, body).status, status) << entry;
+    }
+}
+
+TEST_F(GhlEmulator, ChecksDoNotDisturbSettings) {
+    const std::string path = "/contacts/" + create();
+    EXPECT_EQ(send("PUT", path, Json::parse(R"({"dndSettings":{"SMS":{"status":"active"}}})")).status, 200);
+    EXPECT_EQ(send("PUT", path, Json::parse(R"({"dndSettings":{"SMS":{"status":"loud"}}})")).status, 422);
+    EXPECT_EQ(send("PUT", path, Json::parse(R"({"dndSettings":{"Fax":{"status":"active"}}})")).status, 422);
+}
+
+TEST_F(GhlEmulator, DeletesAContact) {
+    const std::string id = create();
+    EXPECT_EQ(send("DELETE", "/contacts/" + id).status, 200);
+    EXPECT_EQ(send("GET", "/contacts/" + id).status, 400);
+}
+
+// ---- tags -------------------------------------------------------------------------------------------------------
+
+TEST_F(GhlEmulator, AddsTagsInLowerCaseOnce) {
+    const std::string path = "/contacts/" + create() + "/tags";
+    const Reply reply = send("POST", path, {{"tags", {"CE-Recall-Due", "ce-new-patient", "ce-recall-due"}}});
+    EXPECT_EQ(reply.status, 201);
+    EXPECT_EQ(json(reply)["tags"], Json({"ce-new-patient", "ce-recall-due"}));
+    EXPECT_EQ(json(reply)["tagsAdded"], Json::array({"ce-recall-due"}));
+}
+
+TEST_F(GhlEmulator, RemovesTagsByADeleteWithABody) {
+    const std::string path = "/contacts/" + create() + "/tags";
+    const Reply reply = send("DELETE", path, {{"tags", {"CE-NEW-PATIENT", "never-there"}}});
+    EXPECT_EQ(reply.status, 200);
+    EXPECT_EQ(json(reply)["tags"], Json::array());
+    EXPECT_EQ(send("DELETE", path).status, 422);
+    EXPECT_EQ(send("DELETE", path, {{"tags", "one"}}).status, 422);
+}
+
+TEST_F(GhlEmulator, ReplacesAllTagsInAnUpdate) {
+    const std::string id = create();
+    EXPECT_EQ(send("PUT", "/contacts/" + id, {{"tags", {"Only"}}}).status, 200);
+    EXPECT_EQ(state()["contacts"][0]["tags"], Json::array({"only"}));
+}
+
+// ---- search -----------------------------------------------------------------------------------------------------
+
+TEST_F(GhlEmulator, FindsAContactOnlyAfterTheIndexLag) {
+    create();
+    const Json filter{{"field", std::string{"customFields."} + field_ce_pid}, {"operator", "eq"}, {"value", "p_1"}};
+    EXPECT_EQ(found(filter), 0U);
+    EXPECT_EQ(state()["contacts"].size(), 1U);
+    clock.advance(299ms);
+    EXPECT_EQ(found(filter), 0U);
+    clock.advance(1ms);
+    EXPECT_EQ(found(filter), 1U);
+}
+
+TEST_F(GhlEmulator, SearchesWhatTheIndexHasAndNotWhatIsThere) {
+    knob("index_lag_ms", 60'000);
+    const std::string id = seed({{"firstName", "Ada"}});
+    send("POST", "/contacts/" + id + "/tags", {{"tags", {"late"}}});
+    const Json filter{{"field", "tags"}, {"operator", "eq"}, {"value", "late"}};
+    EXPECT_EQ(found(filter), 0U);
+    clock.advance(60s);
+    EXPECT_EQ(found(filter), 1U);
+}
+
+TEST_F(GhlEmulator, UnderstandsFiltersAndGroups) {
+    seed({{"firstName", "Ada"}, {"tags", {"a", "b"}}});
+    seed({{"firstName", "Bob"}, {"tags", {"b"}}, {"country", "US"}});
+    const auto filter = [](const char* field, const char* operation, const Json& value) {
+        return Json{{"field", field}, {"operator", operation}, {"value", value}};
+    };
+    EXPECT_EQ(found(filter("tags", "eq", "b")), 2U);
+    EXPECT_EQ(found(filter("tags", "eq", {"a", "z"})), 1U);
+    EXPECT_EQ(found(filter("tags", "not_eq", "a")), 1U);
+    EXPECT_EQ(found(filter("firstNameLowerCase", "contains", "o")), 1U);
+    EXPECT_EQ(found(filter("firstName", "not_contains", "o")), 1U);
+    EXPECT_EQ(found(filter("dateAdded", "range", {{"gte", "2026-11-21"}, {"lt", "2026-11-22"}})), 2U);
+    EXPECT_EQ(found({{"field", "country"}, {"operator", "exists"}}), 1U);
+    EXPECT_EQ(found({{"field", "country"}, {"operator", "not_exists"}}), 1U);
+    const Json both{filter("tags", "eq", "a"), filter("firstName", "eq", "Bob")};
+    EXPECT_EQ(found({{"group", "OR"}, {"filters", both}}), 2U);
+    EXPECT_EQ(found({{"group", "AND"}, {"filters", both}}), 0U);
+}
+
+TEST_F(GhlEmulator, RefusesASearchThatItDoesNotUnderstand) {
+    const Reply empty = send("POST", "/contacts/search", Json::object());
+    EXPECT_EQ(empty.status, 422);
+    EXPECT_EQ(json(empty)["message"], Json({"locationId should not be empty", "pageLimit should not be empty"}));
+    const auto status_of = [&](const char* filter) {
+        return send("POST", "/contacts/search", search_for(Json::parse(filter))).status;
+    };
+    EXPECT_EQ(status_of(R"({"field":"contact_name","operator":"eq","value":"x"})"), 400);
+    EXPECT_EQ(status_of(R"({"field":"customFields.nobody","operator":"eq","value":"x"})"), 400);
+    EXPECT_EQ(status_of(R"({"field":"tags","operator":"is","value":"x"})"), 422);
+    EXPECT_EQ(status_of(R"({"field":"tags","operator":"eq"})"), 422);
+    EXPECT_EQ(status_of(R"({"group":"XOR","filters":[]})"), 422);
+    EXPECT_EQ(status_of(R"("tags")"), 422);
+    EXPECT_EQ(send("POST", "/contacts/search", {{"locationId", location}, {"pageLimit", 101}}).status, 422);
+    EXPECT_EQ(send("POST", "/contacts/search", {{"locationId", location}, {"pageLimit", 1}, {"limit", 1}}).status, 422);
+}
+
+TEST_F(GhlEmulator, PagesNewestFirst) {
+    for (const char* name : {"one", "two", "three"}) seed({{"firstName", name}});
+    Json body{{"locationId", location}, {"pageLimit", 2}};
+    const Json first = json(send("POST", "/contacts/search", body));
+    EXPECT_EQ(first["total"], 3);
+    ASSERT_EQ(first["contacts"].size(), 2U);
+    EXPECT_EQ(first["contacts"][0]["firstName"], "three");
+    body["page"] = 2;
+    EXPECT_EQ(json(send("POST", "/contacts/search", body))["contacts"][0]["firstName"], "one");
+    body.erase("page");
+    body["searchAfter"] = first["contacts"][1]["searchAfter"];
+    EXPECT_EQ(json(send("POST", "/contacts/search", body))["contacts"][0]["firstName"], "one");
+    EXPECT_EQ(
+        json(send("POST", "/contacts/search", {{"locationId", location}, {"pageLimit", 5}, {"query", "TW"}}))["total"],
+        1);
+}
+
+// ---- opportunities and appointments -----------------------------------------------------------------------------
+
+TEST_F(GhlEmulator, MovesAnOpportunityThroughItsPipeline) {
+    const Json pipelines = json(send("GET", "/opportunities/pipelines?locationId=CEdemoLocation000001"))["pipelines"];
+    ASSERT_EQ(pipelines.size(), 1U);
+    const Json stage = pipelines[0]["stages"][2]["id"];
+    const Json body{{"pipelineId", pipelines[0]["id"]},
+                    {"locationId", location},
+                    {"name", "p_1"},
+                    {"status", "open"},
+                    {"contactId", create()}};
+    const Reply created = send("POST", "/opportunities/", body);
+    ASSERT_EQ(created.status, 201) << created.body;
+    const std::string path = "/opportunities/" + json(created)["opportunity"]["id"].get<std::string>();
+    EXPECT_EQ(send("POST", "/opportunities/", body).status, 400);
+    EXPECT_EQ(json(send("PUT", path, {{"pipelineStageId", stage}}))["opportunity"]["pipelineStageId"], stage);
+    EXPECT_EQ(send("PUT", path, {{"pipelineStageId", "nowhere"}}).status, 400);
+    EXPECT_EQ(send("PUT", path, {{"locationId", location}}).status, 422);
+    EXPECT_EQ(json(send("PUT", path + "/status", {{"status", "won"}}))["succeded"], true);
+    EXPECT_EQ(send("PUT", path + "/status", {{"status", "all"}}).status, 422);
+    EXPECT_EQ(json(send("GET", path))["opportunity"]["status"], "won");
+    EXPECT_EQ(state()["opportunities"][0]["status"], "won");
+    EXPECT_EQ(send("PUT", "/opportunities/nobody", {{"status", "won"}}).status, 400);
+}
+
+TEST_F(GhlEmulator, BooksAnAppointmentAndTitlesItWithTheName) {
+    const std::string contact = seed({{"firstName", "Ada"}, {"lastName", "Example"}});
+    Json body{{"calendarId", calendar_id},
+              {"locationId", location},
+              {"contactId", contact},
+              {"startTime", "2026-11-22T09:00:00-05:00"}};
+    const Reply created = send("POST", "/calendars/events/appointments", body);
+    ASSERT_EQ(created.status, 200) << created.body;
+    EXPECT_EQ(json(created)["title"], "Ada Example");
+    EXPECT_FALSE(json(created).contains("dateAdded"));
+    EXPECT_EQ(send("POST", "/calendars/events/appointments", body).status, 400);
+    body["ignoreFreeSlotValidation"] = true;
+    EXPECT_EQ(send("POST", "/calendars/events/appointments", body).status, 200);
+    const std::string path = "/calendars/events/appointments/" + json(created)["id"].get<std::string>();
+    EXPECT_EQ(json(send("PUT", path, {{"appointmentStatus", "showed"}, {"toNotify", false}}))["appointmentStatus"],
+              "showed");
+    EXPECT_EQ(send("PUT", path, {{"appointmentStatus", "arrived"}}).status, 422);
+    EXPECT_EQ(send("PUT", path, {{"contactId", contact}}).status, 422);
+    EXPECT_EQ(json(send("GET", path))["event"]["appointmentStatus"], "showed");
+    EXPECT_EQ(json(send("GET", "/contacts/" + contact + "/appointments"))["events"].size(), 2U);
+    EXPECT_EQ(state()["appointments"].size(), 2U);
+}
+
+// ---- limits -----------------------------------------------------------------------------------------------------
+
+TEST_F(GhlEmulator, CountsDownInEveryAnswerAndThenThrottles) {
+    knob("rate_per_10s", 2);
+    const std::string path = "/locations/CEdemoLocation000001";
+    const Reply first = send("GET", path);
+    EXPECT_EQ(first.headers.at("x-ratelimit-max"), "2");
+    EXPECT_EQ(first.headers.at("x-ratelimit-remaining"), "1");
+    EXPECT_EQ(first.headers.at("x-ratelimit-interval-milliseconds"), "10000");
+    EXPECT_EQ(first.headers.at("x-ratelimit-limit-daily"), "200000");
+    EXPECT_EQ(first.headers.at("x-ratelimit-daily-remaining"), "199999");
+    EXPECT_EQ(send("GET", "/contacts/nobody").headers.at("x-ratelimit-remaining"), "0");
+    const Reply refused = send("GET", path);
+    EXPECT_EQ(refused.status, 429);
+    EXPECT_EQ(refused.headers.at("x-ratelimit-remaining"), "0");
+    EXPECT_FALSE(refused.headers.contains("retry-after"));
+    clock.advance(10s);
+    EXPECT_EQ(send("GET", path).status, 200);
+}
+
+// ---- faults -----------------------------------------------------------------------------------------------------
+
+TEST_F(GhlEmulator, HasTheEffectAndNeverAnswers) {
+    fault("timeout-after-effect");
+    EXPECT_EQ(send("GET", "/locations/CEdemoLocation000001").status, 200);
+    HttpsClient impatient{emulator->port(), certificate().authority, 200ms};
+    EXPECT_FALSE(impatient.send("POST", "/contacts/", usual(), shell("p_1").dump()).answered);
+    EXPECT_EQ(state()["contacts"].size(), 1U);
+    EXPECT_EQ(recorded().back()["status"], 0);
+    EXPECT_EQ(send("POST", "/contacts/search", search_for({{"field", "id"}, {"operator", "exists"}})).status, 200);
+}
+
+TEST_F(GhlEmulator, CreatesAndSaysUnprocessable) {
+    fault("422-but-created");
+    const Reply reply = send("POST", "/contacts/", shell("p_1"));
+    EXPECT_EQ(reply.status, 422);
+    EXPECT_EQ(state()["contacts"].size(), 1U);
+    EXPECT_EQ(send("POST", "/contacts/", shell("p_2")).status, 201);
+}
+
+TEST_F(GhlEmulator, FailsInEveryWayAServerCan) {
+    fault("5xx", 4);
+    for (const int status : {500, 502, 503, 504}) EXPECT_EQ(send("POST", "/contacts/", shell("p_1")).status, status);
+    EXPECT_TRUE(state()["contacts"].empty());
+}
+
+TEST_F(GhlEmulator, AnswersSlowly) {
+    knob("slow_ms", 150);
+    fault("slow");
+    const auto before = std::chrono::steady_clock::now();
+    EXPECT_EQ(send("POST", "/contacts/", shell("p_1")).status, 201);
+    EXPECT_GE(std::chrono::steady_clock::now() - before, 150ms);
+}
+
+TEST_F(GhlEmulator, SendsAPageOfHtml) {
+    fault("html-body");
+    const Reply reply = send("POST", "/contacts/", shell("p_1"));
+    EXPECT_EQ(reply.status, 502);
+    EXPECT_THAT(reply.headers.at("content-type"), HasSubstr("text/html"));
+    EXPECT_THAT(reply.body, HasSubstr("<html>"));
+    EXPECT_TRUE(state()["contacts"].empty());
+}
+
+TEST_F(GhlEmulator, LetsTheTokenExpire) {
+    fault("token-expired");
+    const Reply reply = send("GET", "/locations/CEdemoLocation000001");
+    EXPECT_EQ(reply.status, 401);
+    EXPECT_EQ(json(reply)["message"], "Invalid token: access token is invalid");
+    EXPECT_EQ(send("GET", "/locations/CEdemoLocation000001").status, 200);
+}
+
+TEST_F(GhlEmulator, ThrottlesWithAndWithoutSayingWhen) {
+    fault("rate-limited", 2);
+    const Reply says = send("GET", "/locations/CEdemoLocation000001");
+    EXPECT_EQ(says.status, 429);
+    EXPECT_EQ(says.headers.at("retry-after"), "1");
+    const Reply silent = send("GET", "/locations/CEdemoLocation000001");
+    EXPECT_EQ(silent.status, 429);
+    EXPECT_FALSE(silent.headers.contains("retry-after"));
+}
+
+TEST_F(GhlEmulator, TakesFaultsFirstInFirstOutForWhatTheyFit) {
+    fault("422-but-created");
+    fault("token-expired");
+    fault("html-body");
+    EXPECT_EQ(send("GET", "/locations/CEdemoLocation000001").status, 401);
+    EXPECT_EQ(send("POST", "/contacts/", shell("p_1")).status, 422);
+    EXPECT_EQ(send("GET", "/locations/CEdemoLocation000001").status, 502);
+    EXPECT_EQ(send("GET", "/locations/CEdemoLocation000001").status, 200);
+}
+
+TEST_F(GhlEmulator, RefusesAFaultOrKnobItDoesNotKnow) {
+    for (const char* body : {R"({"fault":"meteor"})", R"({"fault":"5xx","count":0})", R"({"knob":"mood","value":1})",
+                             R"({"knob":"slow_ms","value":-1})", R"({})", "not json"})
+        EXPECT_EQ(client->post("/_faults", body).status, 400) << body;
+    EXPECT_EQ(client->get("/_nothing").status, 404);
+}
+
+// ---- the record, the state, the process -------------------------------------------------------------------------
+
+TEST_F(GhlEmulator, RecordsEachRequestAsItCame) {
+    create();
+    client->get("/_state");
+    send("GET", "/opportunities/pipelines?locationId=CEdemoLocation000001");
+    const auto lines = recorded();
+    ASSERT_EQ(lines.size(), 2U);
+    EXPECT_EQ(lines[0]["method"], "POST");
+    EXPECT_EQ(lines[0]["path"], "/contacts/");
+    EXPECT_EQ(lines[0]["body"], shell("p_1").dump());
+    EXPECT_EQ(lines[0]["status"], 201);
+    EXPECT_EQ(lines[0]["headers"]["Version"], "2021-07-28");
+    EXPECT_EQ(lines[1]["path"], "/opportunities/pipelines?locationId=CEdemoLocation000001");
+    EXPECT_EQ(lines[1]["body"], "");
+}
+
+TEST_F(GhlEmulator, RecordsBytesThatAreNoText) {
+    client->send("POST", "/contacts/", usual(), "M\xC3\xBCller");
+    client->send("POST", "/contacts/", usual(), "M\xFCller");
+    const auto lines = recorded();
+    ASSERT_EQ(lines.size(), 2U);
+    EXPECT_EQ(lines[0]["body"], "M\xC3\xBCller");
+    EXPECT_FALSE(lines[0].contains("body_encoding"));
+    EXPECT_EQ(lines[1]["body"], "M\xC3\xBCller");
+    EXPECT_EQ(lines[1]["body_encoding"], "latin-1");
+}
+
+TEST_F(GhlEmulator, GoesOnWhereItWas) {
+    const std::string id = create();
+    send("DELETE", "/contacts/" + create("p_2"));
+    stop();
+    std::ofstream{folder / "state.log", std::ios::app} << R"({"kind":"contact","put":{"id":"torn)";
+    start();
+    EXPECT_EQ(state()["contacts"].size(), 1U);
+    EXPECT_EQ(send("GET", "/contacts/" + id).status, 200);
+    EXPECT_EQ(found({{"field", std::string{"customFields."} + field_ce_pid}, {"operator", "eq"}, {"value", "p_1"}}),
+              1U);
+}
+
+TEST_F(GhlEmulator, DoesNotTakeAForeignFileForItsState) {
+    stop();
+    std::ofstream{folder / "state.log"} << "once upon a time\n{}\n";
+    Options options;
+    options.certificate = certificate().certificate;
+    options.key = certificate().key;
+    options.service.state = folder / "state.log";
+    const auto started = Emulator::start(options, clock);
+    ASSERT_FALSE(started);
+    EXPECT_EQ(started.error().code, Errc::corrupt);
+    EXPECT_EQ(started.error().at.line, 1);
+}
+
+TEST_F(GhlEmulator, SaysThatACertificateIsMissing) {
+    Options options;
+    options.certificate = folder / "nowhere.pem";
+    options.key = certificate().key;
+    EXPECT_FALSE(Emulator::start(options, clock));
+}
+
+TEST_F(GhlEmulator, ServesEightConnectionsAtOnce) {
+    constexpr int connections = 8;
+    constexpr int each = 40;
+    knob("rate_per_10s", 100'000);
+    std::atomic<int> good = 0;
+    {
+        std::vector<std::jthread> threads;
+        for (int n = 0; n < connections; ++n)
+            threads.emplace_back([&, n] {
+                HttpsClient own{emulator->port(), certificate().authority};
+                for (int i = 0; i < each; ++i) {
+                    const std::string pid = "p_" + std::to_string(n) + "_" + std::to_string(i);
+                    good += own.send("POST", "/contacts/", usual(), shell(pid).dump()).status == 201 ? 1 : 0;
+                }
+            });
+    }
+    EXPECT_EQ(good, connections * each);
+    EXPECT_EQ(state()["contacts"].size(), std::size_t{connections * each});
+    EXPECT_EQ(recorded().size(), std::size_t{connections * each});
+}
+
+TEST_F(GhlEmulator, StopsAtOnceThoughAnAnswerIsWithheld) {
+    fault("timeout-after-effect");
+    Reply reply;
+    std::jthread waiting{[&, port = emulator->port()] {
+        HttpsClient patient{port, certificate().authority, 60s};
+        reply = patient.send("POST", "/contacts/", usual(), shell("p_1").dump());
+    }};
+    const auto deadline = std::chrono::steady_clock::now() + 20s;
+    while (recorded().empty() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    const auto before = std::chrono::steady_clock::now();
+    stop();
+    waiting.join();
+    EXPECT_LT(std::chrono::steady_clock::now() - before, 5s);
+    EXPECT_FALSE(reply.answered);
+}
+
+} // namespace
+} // namespace clinic::emulator
