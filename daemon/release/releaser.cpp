@@ -95,14 +95,11 @@ public:
     }
 
     Result<void> tell(const PatientFacts& facts) {
-        if (decision_.contact) CLINIC_TRY(say(contact_state(*decision_.contact)));
-        if (!decision_.appointment) return {};
-        auto wanted = appointment_is_news(facts, *decision_.appointment);
-        if (!wanted) return wanted.error();
-        if (!*wanted) return {};
-        auto aid = Links::aid(txn_, Destination::crm, patient_, decision_.appointment->appointment);
-        if (!aid) return aid.error();
-        return say(appt_state(*decision_.appointment, *aid));
+        CLINIC_TRY(say(contact_state(*decision_.contact)));
+        if (!decision_.appointment) return tell_gone_appointment();
+        auto news = appointment_is_news(facts, *decision_.appointment);
+        if (!news) return news.error();
+        return *news ? tell_appointment(*decision_.appointment) : Result<void>{};
     }
 
     Result<void> tell_consent(const records::ConsentFacts& consent, Timestamp now) {
@@ -172,14 +169,32 @@ private:
         return envelope;
     }
 
-    // An open one always. One that is over, or was never real, only where the destination still holds an appointment,
-    // or when it is this very change that ended it.
+    Result<void> tell_appointment(const ApptState& state) {
+        auto aid = Links::aid(txn_, Destination::crm, patient_, state.appointment);
+        if (!aid) return aid.error();
+        return say(appt_state(state, *aid));
+    }
+
+    // The changed one is theirs no more (entered in error, or another's): cancelled, where it is what was said last.
+    Result<void> tell_gone_appointment() {
+        if (!changed_) return {};
+        auto said = last_said(Kind::appt_state);
+        if (!said) return said.error();
+        if (is_empty(*said)) return {};
+        auto aid = Links::aid(txn_, Destination::crm, patient_, *changed_);
+        if (!aid) return aid.error();
+        if (newest(*said).find(aid->text()) == std::string::npos) return {};
+        return say(appt_state({*changed_, envelope::ApptStatus::cancelled, envelope::Visit::other, {}}, *aid));
+    }
+
+    // An open one always is, and one that this very change ended. Another that is over only while the destination
+    // holds an appointment, which then moves on.
     Result<bool> appointment_is_news(const PatientFacts& facts, const ApptState& state) {
         const auto stored = std::ranges::find(facts.appointments, state.appointment, &records::AppointmentFacts::id);
         if (stored == facts.appointments.end()) return false;
-        if (records::is_open(stored->status) && state.when != envelope::TimeBucket{envelope::Bucket::past}) return true;
-        if (changed_ == state.appointment && stored->status != records::AppointmentStatus::entered_in_error)
-            return true;
+        const bool to_come =
+            records::is_open(stored->status) && state.when != envelope::TimeBucket{envelope::Bucket::past};
+        if (to_come || changed_ == state.appointment) return true;
         auto said = last_said(Kind::appt_state);
         if (!said) return said.error();
         return !is_empty(*said);

@@ -1,0 +1,191 @@
+// A small clinic on the real store, with a lane that delivers everything it may.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/audit/trail.h"
+#include "daemon/outbox/outbox.h"
+#include "daemon/records/appointments.h"
+#include "daemon/records/consents.h"
+#include "daemon/records/patients.h"
+#include "daemon/release/releaser.h"
+#include "tests/fakes/manual_clock.h"
+#include "tests/fakes/temp_folder.h"
+
+namespace clinic::release::testing {
+
+inline constexpr base::Micros one_day{86'400'000'000};
+
+class Clinic {
+public:
+    Clinic() {
+        EXPECT_TRUE(crypto::start());
+        auto opened = records::Store::open({.folder = folder_ / "records"},
+                                           crypto::KeySlot::from_key(crypto::SecureBytes::random(32)), clock);
+        EXPECT_TRUE(opened);
+        store = std::move(*opened);
+        releaser.set_clock_trusted(true);
+    }
+
+    void write(const records::Store::Job& job) {
+        const auto done = store->write(job);
+        ASSERT_TRUE(done) << done.error().what.c_str();
+    }
+
+    // Changes the basis and walks everybody, as `clinicctl basis set` does.
+    void set_basis(Basis basis, std::optional<Timestamp> expires = std::nullopt) {
+        Policy policy;
+        policy.basis = basis;
+        policy.basis_expires = expires;
+        write([&](records::Transaction& txn) { return releaser.set_policy(txn, policy); });
+        walk();
+    }
+
+    void walk() {
+        std::optional<records::PatientId> after;
+        do {
+            write([&](records::Transaction& txn) -> Result<void> {
+                auto next = releaser.re_release(txn, after, 2);
+                if (!next) return next.error();
+                after = *next;
+                return {};
+            });
+        } while (after);
+    }
+
+    records::PatientId add(std::string_view number, std::string_view family, bool test_traffic = false) {
+        records::PatientId id;
+        write([&](records::Transaction& txn) -> Result<void> {
+            auto why = disclose(txn);
+            if (!why) return why.error();
+            records::PatientChange change;
+            change.identifiers.push_back({"CLINIC", "MR", records::PhiText{std::string{number}}});
+            change.family = records::Said<records::PhiText>::given(records::PhiText{std::string{family}});
+            std::vector<records::PhiText> phones;
+            phones.emplace_back("+1 555 010 2030");
+            change.phones = records::Said<std::vector<records::PhiText>>::given(std::move(phones));
+            auto upserted = records::upsert_patient(txn, *why, change, stamp(), test_traffic);
+            if (!upserted) return upserted.error();
+            id = upserted->id;
+            return releaser.changed(txn, id, std::nullopt);
+        });
+        return id;
+    }
+
+    records::AppointmentId book(records::PatientId patient, std::string_view key, Timestamp start,
+                                records::AppointmentStatus status = records::AppointmentStatus::booked) {
+        records::AppointmentId id;
+        clock.advance(base::Micros{1'000'000}); // each message is said later than the one before
+        write([&](records::Transaction& txn) -> Result<void> {
+            auto why = disclose(txn);
+            if (!why) return why.error();
+            records::AppointmentChange change;
+            change.key = records::PhiText{std::string{key}};
+            change.name_space = "CLINIC";
+            change.status = status;
+            change.start = start;
+            auto upserted = records::upsert_appointment(txn, *why, patient, change, stamp(), false);
+            if (!upserted) return upserted.error();
+            id = upserted->id;
+            return releaser.changed(txn, patient, id);
+        });
+        return id;
+    }
+
+    void consent(records::PatientId patient, records::ConsentScope scope, records::ConsentState state,
+                 std::optional<Timestamp> expires = std::nullopt) {
+        clock.advance(base::Micros{1'000'000});
+        write([&](records::Transaction& txn) -> Result<void> {
+            CLINIC_TRY(records::record_consent(txn, patient, {scope, state, clock.now(), expires}, stamp()));
+            return releaser.consent_changed(txn, patient, scope);
+        });
+    }
+
+    void merge(records::PatientId survivor, records::PatientId prior) {
+        write([&](records::Transaction& txn) -> Result<void> {
+            auto why = disclose(txn);
+            if (!why) return why.error();
+            CLINIC_TRY(records::merge_patients(txn, *why, survivor, prior));
+            return releaser.merged(txn, survivor, prior);
+        });
+    }
+
+    // Leases and delivers until nothing is due; what was delivered, in order. Asks at each attempt, as egress does.
+    std::vector<envelope::MetadataEnvelope> deliver(bool may_create = true) {
+        std::vector<envelope::MetadataEnvelope> delivered;
+        while (true) {
+            bool any = false;
+            write([&](records::Transaction& txn) -> Result<void> {
+                auto lease = outbox::Outbox::lease(txn, envelope::Destination::crm, may_create, 0);
+                if (!lease) return lease.error();
+                if (!*lease) return {};
+                any = true;
+                auto because = releaser.still_allowed(txn, (*lease)->lease);
+                if (!because) return because.error();
+                if (*because == Because::clock_untrusted) return outbox::Outbox::park(txn, (*lease)->lease, "clock");
+                if (*because) return outbox::Outbox::withdraw_lease(txn, (*lease)->lease, name(**because));
+                envelope::Settle outcome;
+                outcome.lease = (*lease)->lease;
+                outcome.contact = (*lease)->create ? "contact" + std::to_string(++contacts_) : "";
+                delivered.push_back(*(*lease)->envelope);
+                auto settled = outbox::Outbox::settle(txn, outcome);
+                return settled ? Result<void>{} : settled.error();
+            });
+            if (!any) return delivered;
+        }
+    }
+
+    std::vector<std::string> deliver_kinds() {
+        std::vector<std::string> kinds;
+        for (const auto& envelope : deliver()) kinds.emplace_back(envelope::name(envelope.kind()));
+        return kinds;
+    }
+
+    outbox::Books books() {
+        outbox::Books out;
+        const auto read = store->read([&](records::Snapshot& snapshot) -> Result<void> {
+            auto books = outbox::Outbox::books(snapshot, envelope::Destination::crm);
+            if (!books) return books.error();
+            out = *books;
+            return {};
+        });
+        EXPECT_TRUE(read);
+        EXPECT_TRUE(out.balanced());
+        return out;
+    }
+
+    std::int64_t audit_entries() {
+        std::int64_t entries = 0;
+        EXPECT_TRUE(store->read([&](records::Snapshot& snapshot) -> Result<void> {
+            auto verified = audit::Trail::verify(snapshot);
+            if (!verified) return verified.error();
+            entries = verified->entries;
+            return {};
+        }));
+        return entries;
+    }
+
+    Timestamp in_days(int days) const { return clock.now() + one_day * days; }
+    records::Stamp stamp() const { return {"TEST|CLINIC", clock.now()}; }
+
+    static Result<records::Disclosure> disclose(records::Transaction& txn) {
+        return audit::Trail::append(
+            txn, {.actor = audit::Actor::feed, .action = audit::Action::update, .purpose = audit::Purpose::treatment});
+    }
+
+private:
+    fakes::TempFolder folder_;
+    int contacts_ = 0;
+
+public:
+    fakes::ManualClock clock;
+    std::unique_ptr<records::Store> store;
+    Releaser releaser{clock};
+};
+
+} // namespace clinic::release::testing
