@@ -1,5 +1,7 @@
 // What the box knows of itself: one Status for the page, the API, the terminal, /metrics and central ops.
 //   Threads: any; the store is read through short snapshots. `status` is computed at most every 200 ms.
+//   Errors:  none to the caller: what cannot be read keeps its last value, and the status says what is the matter.
+//   Words:   daemon/web/words; codes and what they mean: docs/events.md.
 //   Source:  design, "The books", "The store" (named modes), "Identity of things" (clock trust); ui.md.
 #pragma once
 
@@ -17,42 +19,64 @@
 namespace clinic::health {
 
 enum class Mode : std::uint8_t { running, locked, damaged, full, clock_untrusted, restoring };
-const char* name(Mode mode);             // "clock-untrusted"
+const char* name(Mode mode); // "clock-untrusted"
+
+// How a line on the page is marked. Information needs a person and does not make the box unwell.
+enum class Tone : std::uint8_t { well, information, look, not_working };
+const char* name(Tone tone); // "not_working"
 
 // A part of "No way out", as the kernel answers.
 struct ContainmentPart {
-    Literal part;                        // "network namespace", "system call filter", "own user", …
+    Literal part; // "network namespace", "system call filter", "own user", …
     bool holds;
     Literal detail;
 };
 
 struct Feed {
-    std::string feed;                    // "mllp", "csv"
+    std::string feed; // "mllp", "csv"
     std::int64_t received = 0, stored = 0, quarantined = 0, refused = 0, duplicate = 0;
-    std::int64_t last_message_s = -1;    // age; -1: never
+    std::int64_t last_message_s = -1; // age; -1: never
 };
 
-struct Need {                            // one line under "What needs me": at most seven
-    std::string code;                    // E####
-    Literal what, meaning, by_itself, action;
+struct Need {                                 // one line under "What needs me": at most seven
+    std::string code;                         // E####
+    Literal what, meaning, by_itself, action; // `what` may have the place {n}: words::fill
     Timestamp since{};
-    std::int64_t number = 0;             // a count in the sentence, where it has one
+    std::int64_t number = 0; // a count in the sentence, where it has one
+    Tone tone = Tone::look;
+    Literal cause = ""; // what the store said, where a mode has a cause
+};
+
+// A sentence of the catalogue and what fills it.
+struct Sentence {
+    Tone tone = Tone::well;
+    std::string key;
+    std::int64_t n = 0;
+    std::int64_t age_s = -1;
+    Timestamp at{};
 };
 
 struct Status {
     enum class Well : std::uint8_t { well, look, not_working } well = Well::well;
-    Timestamp at{}, since{};             // of the state in `well`
+    Timestamp at{}, since{}; // of the state in `well`
     Mode mode = Mode::running;
     std::string box, version, basis;
-    std::int64_t basis_expires_s = -1;   // from now; -1: none
+    std::int64_t basis_expires_s = -1; // from now; -1: none
     std::int64_t uptime_s = 0;
     outbox::Books crm;
     std::vector<Feed> feeds;
     std::vector<Need> needs;
     std::vector<ContainmentPart> containment;
-    envelope::TimeState lanes;           // as clinic-syncd last said
-    std::int64_t lanes_age_s = -1;       // -1: clinic-syncd has not spoken yet
+    envelope::TimeState lanes;     // as clinic-syncd last said
+    std::int64_t lanes_age_s = -1; // -1: clinic-syncd has not spoken yet
     bool clock_trusted = false;
+    bool clock_floor_holds = false; // later than the build and than the last time a trusted clock showed
+    bool store_open = false;        // the numbers below and the books are of an open store
+    bool basis_expired = false;
+    Timestamp basis_expires{}; // 0: none
+    int zone_minutes = 0;      // the clinic's zone east of UTC, for words
+    Sentence ghl;              // is GHL up to date
+    std::uint64_t change = 0;  // how often `changed` had been called when this was computed
     records::StoreNumbers store;
     std::int64_t patients = 0, quarantine_items = 0, audit_entries = 0;
     int disk_free_percent = 0;
@@ -60,7 +84,8 @@ struct Status {
 
 struct Settings {
     std::string box, version;
-    std::filesystem::path records;       // for the free space of its file system
+    std::filesystem::path records;                // for the free space of its file system
+    Timestamp clock_floor{1'793'491'200'000'000}; // 2026-11-01: the month of this release; no clock is right before it
 };
 
 class Health {
@@ -68,16 +93,19 @@ public:
     Health(Settings settings, const Clock& clock);
     ~Health();
 
-    void attach(records::Store& store);                       // from here on the status has books
-    void detach();                                            // before the store goes away
+    void attach(records::Store& store); // running; from here on the status has books
+    void detach();                      // before the store goes away
     void set_mode(Mode mode, const Error& cause);
     void set_containment(std::vector<ContainmentPart> parts);
-    void lanes(const envelope::TimeState& said);              // clinic-syncd's last word; also moves clock trust
-    bool clock_trusted() const;                               // two sources agree: floor and kernel or HTTPS date
-    void changed();                                           // something moved; listeners are woken, at most every 100 ms
-    void on_change(std::function<void()> listener);           // set once, before threads; called from any thread
+    void lanes(const envelope::TimeState& said); // clinic-syncd's last word; also moves clock trust
+    bool clock_trusted() const;                  // two sources agree: floor and kernel or HTTPS date
+    // Something moved: the listener is called, from any thread and once until the next status is computed.
+    void changed();
+    void on_change(std::function<void()> listener); // one; an empty one takes it back, and it is not called any more
+    std::uint64_t change() const;                   // Status::change below this: there is news
 
-    // Events for central ops, kept in the store until acknowledged. Codes: docs/events.md.
+    // Events for central ops, kept in the store until acknowledged (in memory while there is none). Codes:
+    // docs/events.md; severity: info, warn, error, critical. Bounds: 10,000 stored, 256 in memory; the oldest go.
     void raise(Literal code, Literal severity);
     void acknowledge_events(std::int64_t number);
 
@@ -89,7 +117,13 @@ private:
     std::unique_ptr<State> state_;
 };
 
-std::string to_json(const Status& status);                    // GET /api/v1/status; docs/status.md; stable
-std::string to_metrics(const Status& status);                 // Prometheus text format 0.0.4
+inline constexpr int needs_max = 7;
+inline constexpr int events_memory_max = 256;
+inline constexpr int events_stored_max = 10'000;
 
-}  // namespace clinic::health
+bool feed_balanced(const Feed& feed);         // received = stored + quarantined + refused + duplicate
+bool ready(const Status& status);             // messages are taken in
+std::string to_json(const Status& status);    // GET /api/v1/status; docs/status.md; stable
+std::string to_metrics(const Status& status); // Prometheus text format 0.0.4
+
+} // namespace clinic::health

@@ -1,0 +1,297 @@
+#include "daemon/api/api_server.h"
+
+#include <Poco/ErrorHandler.h>
+#include <Poco/Exception.h>
+#include <Poco/Net/HTTPRequestHandler.h>
+#include <Poco/Net/HTTPRequestHandlerFactory.h>
+#include <Poco/Net/HTTPServer.h>
+#include <Poco/Net/HTTPServerRequestImpl.h>
+#include <Poco/Net/HTTPServerResponse.h>
+#include <Poco/Net/NetException.h>
+#include <Poco/Net/SSLManager.h>
+#include <Poco/ThreadPool.h>
+#include <openssl/ssl.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <sstream>
+
+#include "crypto/base/log.h"
+#include "daemon/api/events.h"
+#include "daemon/api/gate.h"
+#include "daemon/api/routes.h"
+#include "daemon/api/tls_listener.h"
+
+namespace clinic::api {
+namespace {
+
+using namespace Poco::Net;
+
+constexpr int stack_bytes = 512 * 1024;
+constexpr int queued_connections_max = 64; // they wait without an answer; beyond them a connection is closed
+constexpr rlim_t other_descriptors = 256;  // the store's, the other sockets'
+
+constexpr std::array<std::pair<const char*, const char*>, 6> security_headers{{
+    {"Content-Security-Policy",
+     "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"},
+    {"X-Content-Type-Options", "nosniff"},
+    {"X-Frame-Options", "DENY"},
+    {"Referrer-Policy", "no-referrer"},
+    {"Cross-Origin-Resource-Policy", "same-origin"},
+    {"Cache-Control", "no-store"},
+}};
+
+// A client that leaves, lies or is slow is an ordinary day and is counted; anything else is logged by kind, and never
+// by its text.
+class Quiet final : public Poco::ErrorHandler {
+public:
+    void exception(const Poco::Exception& thrown) override {
+        if (dynamic_cast<const NetException*>(&thrown) != nullptr ||
+            dynamic_cast<const Poco::TimeoutException*>(&thrown) != nullptr ||
+            dynamic_cast<const Poco::IOException*>(&thrown) != nullptr)
+            return;
+        base::log(base::Level::error, "api", "a worker stopped by an exception of the HTTP library");
+    }
+    void exception(const std::exception&) override {
+        base::log(base::Level::error, "api", "a worker stopped by an exception");
+    }
+    void exception() override {
+        base::log(base::Level::error, "api", "a worker stopped by something that is no exception");
+    }
+};
+
+Head head_of(const HTTPServerRequest& request) {
+    Head head{request.getMethod(), request.getURI(), request.getVersion(), {}};
+    for (const auto& [name, value] : request) head.fields.emplace_back(name, value);
+    return head;
+}
+
+std::string path_of(const std::string& target) {
+    return target.substr(0, target.find('?'));
+}
+
+struct Server {
+    Server(const Options& options, health::Health& watched)
+        : hosts{options.hosts}, health{watched}, connections{options.connections_per_address_max,
+                                                             options.request_time_max},
+          events{watched, connections, static_cast<std::size_t>(options.viewers_max)} {}
+    std::string metrics() const;
+
+    const std::vector<std::string> hosts;
+    health::Health& health;
+    Connections connections;
+    Events events;
+    std::atomic<std::int64_t> requests{0}, refused{0};
+};
+
+std::string Server::metrics() const {
+    std::string text;
+    const auto put = [&](const char* name, const char* type, const char* help, std::int64_t value) {
+        text += std::string{"# HELP "} + name + " " + help + "\n# TYPE " + name + " " + type + "\n" + name + " " +
+                std::to_string(value) + "\n";
+    };
+    put("clinic_http_connections", "gauge", "Connections that hold a worker or wait for one.", connections.open());
+    put("clinic_http_viewers", "gauge", "Viewers of live events.", events.viewers());
+    put("clinic_http_requests_total", "counter", "Requests answered.", requests);
+    put("clinic_http_requests_refused_total", "counter", "Requests refused by the gate or for their route.", refused);
+    put("clinic_http_connections_refused_total", "counter", "Connections beyond the bound of their address.",
+        connections.refused());
+    put("clinic_http_connections_overdue_total", "counter", "Connections ended because no whole request came in time.",
+        connections.overdue());
+    put("clinic_http_viewers_dropped_total", "counter", "Viewers dropped because they took nothing for too long.",
+        events.dropped());
+    return text;
+}
+
+// One request: the gate, then a document or the stream of live events.
+class Handler final : public HTTPRequestHandler {
+public:
+    Handler(Server& server, std::optional<Refusal> refused) : server_{server}, refused_{refused} {}
+
+    void handleRequest(HTTPServerRequest& request, HTTPServerResponse& response) override {
+        auto& mine = static_cast<HTTPServerRequestImpl&>(request);
+        auto* ticket = stream_of(mine.socket()).ticket();
+        ticket->answers();
+        answer(mine, response);
+        // a viewer's stream is another thread's by now
+        if (!is_viewer_) ticket->waits_for_request();
+    }
+
+private:
+    void answer(HTTPServerRequestImpl& request, HTTPServerResponse& response) {
+        const std::string path = path_of(request.getURI());
+        ++server_.requests;
+        if (refused_) {
+            response.setKeepAlive(false); // what it still has on the wire is not read
+            return refuse(request, response, *refused_);
+        }
+        if (path == events_path) return stream(request, response);
+        const auto found = document(server_.health, path, path == "/metrics" ? server_.metrics() : std::string{});
+        if (!found) return refuse(request, response, not_found);
+        send(response, *found);
+    }
+
+    void refuse(HTTPServerRequestImpl& request, HTTPServerResponse& response, const Refusal& why) {
+        ++server_.refused;
+        if (why.status == 405) response.set("Allow", "GET, HEAD");
+        send(response, refusal(why, form_of(request.getURI())));
+    }
+
+    static void head(HTTPServerResponse& response, int status, const std::string& type) {
+        response.setStatusAndReason(static_cast<HTTPResponse::HTTPStatus>(status));
+        response.setContentType(type);
+        for (const auto& [name, value] : security_headers) response.set(name, value);
+    }
+
+    static void send(HTTPServerResponse& response, const Answer& answer) {
+        head(response, answer.status, answer.type);
+        response.sendBuffer(answer.body.data(), answer.body.size());
+    }
+
+    void stream(HTTPServerRequestImpl& request, HTTPServerResponse& response) {
+        if (!server_.events.has_room()) return refuse(request, response, too_many);
+        head(response, 200, "text/event-stream");
+        response.setKeepAlive(false);
+        if (request.getMethod() == HTTPRequest::HTTP_HEAD) {
+            response.send();
+            return;
+        }
+        std::ostringstream text;
+        response.write(text);
+        text << "retry: 2000\n\n";
+        is_viewer_ = true;
+        const StreamSocket socket = request.detachSocket();
+        server_.events.add(socket, text.str()); // no room after all: the socket closes, the viewer comes again
+    }
+
+    Server& server_;
+    const std::optional<Refusal> refused_;
+    bool is_viewer_ = false;
+};
+
+class Factory final : public HTTPRequestHandlerFactory {
+public:
+    explicit Factory(Server& server) : server_{server} {}
+
+    HTTPRequestHandler* createRequestHandler(const HTTPServerRequest& request) override {
+        auto refused = examine(head_of(request), server_.hosts);
+        if (refused && refused->status == 405 && !is_route(path_of(request.getURI()))) refused = not_found;
+        // with any other status than 200 the library does not invite a body with "100 Continue"
+        if (refused) request.response().setStatus(static_cast<HTTPResponse::HTTPStatus>(refused->status));
+        return new Handler{server_, refused}; // the library deletes it
+    }
+
+private:
+    Server& server_;
+};
+
+// One address cannot take every worker.
+class Admission final : public TCPServerConnectionFilter {
+public:
+    bool accept(const StreamSocket& socket) override { return stream_of(socket).ticket() != nullptr; }
+};
+
+Result<Context::Ptr> tls_context(const Options& options) {
+    try {
+        Context::Params params;
+        params.certificateFile = options.certificate;
+        params.privateKeyFile = options.key;
+        params.verificationMode = Context::VERIFY_NONE; // of the client: it has no certificate
+        Context::Ptr tls = new Context{Context::TLSV1_3_SERVER_USE, params};
+        tls->requireMinimumProtocol(Context::PROTO_TLSV1_3);
+        SSL_CTX_set_num_tickets(tls->sslContext(), 0);
+        SSL_CTX_set_mode(tls->sslContext(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                                SSL_MODE_RELEASE_BUFFERS);
+        return tls;
+    } catch (const Poco::Exception&) {
+        return Error{Errc::malformed, "the console's certificate or key cannot be used",
+                     "give a PEM certificate with its chain, and its key"};
+    }
+}
+
+HTTPServerParams::Ptr server_params(const Options& options) {
+    HTTPServerParams::Ptr params = new HTTPServerParams;
+    params->setServerName("");
+    params->setSoftwareVersion("");
+    params->setTimeout(Poco::Timespan{options.read_timeout.count(), 0});
+    params->setKeepAliveTimeout(Poco::Timespan{options.keep_alive.count(), 0});
+    params->setMaxKeepAliveRequests(0);
+    params->setMaxThreads(options.threads_max);
+    params->setMaxQueued(queued_connections_max);
+    return params;
+}
+
+// Each connection is a descriptor; the usual soft limit is 1,024. What the machine does not give is not fatal.
+void ask_for_descriptors(const Options& options) {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    const rlim_t wanted =
+        static_cast<rlim_t>(options.threads_max + options.viewers_max + queued_connections_max) + other_descriptors;
+    if (limit.rlim_cur >= wanted) return;
+    limit.rlim_cur = std::min(wanted, limit.rlim_max);
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        base::log(base::Level::warning, "api", "fewer descriptors than connections are allowed",
+                  {{"wanted", static_cast<std::int64_t>(wanted)}});
+}
+
+} // namespace
+
+struct ApiServer::State {
+    State(const Options& options, health::Health& watched)
+        : health{watched}, server{options, watched}, pool{"http", 2, options.threads_max + 2, 60, stack_bytes} {}
+
+    health::Health& health;
+    Server server;
+    Poco::ThreadPool pool;
+    std::unique_ptr<HTTPServer> http; // last: ends first
+};
+
+ApiServer::ApiServer(std::unique_ptr<State> state) : state_{std::move(state)} {}
+
+Result<std::unique_ptr<ApiServer>> ApiServer::make(Options options, base::UniqueFd listener, health::Health& health) {
+    initializeSSL();
+    static Quiet quiet;
+    Poco::ErrorHandler::set(&quiet);
+    auto tls = tls_context(options);
+    if (!tls) return tls.error();
+    ask_for_descriptors(options);
+    auto state = std::make_unique<State>(options, health);
+    CLINIC_TRY(state->server.events.start());
+    try {
+        auto socket = listen_with_tls(listener.release(), *tls, state->server.connections);
+        state->http =
+            std::make_unique<HTTPServer>(new Factory{state->server}, state->pool, socket, server_params(options));
+        state->http->setConnectionFilter(new Admission);
+        health.on_change([events = &state->server.events] { events->wake(); });
+        state->http->start();
+    } catch (const Poco::Exception&) {
+        health.on_change({});
+        return Error{Errc::system, "the console's listening socket cannot be served"};
+    }
+    return std::unique_ptr<ApiServer>{new ApiServer{std::move(state)}};
+}
+
+ApiServer::~ApiServer() {
+    state_->health.on_change({});
+    state_->http->stop();
+    state_->server.connections.end_all(); // workers see the end of their connection
+    state_->server.events.stop();
+    state_->pool.joinAll();
+}
+
+Numbers ApiServer::numbers() const {
+    const Server& server = state_->server;
+    return {.connections = server.connections.open(),
+            .viewers = server.events.viewers(),
+            .threads = state_->http->currentThreads(),
+            .requests = server.requests,
+            .refused_requests = server.refused,
+            .refused_connections = server.connections.refused(),
+            .overdue_connections = server.connections.overdue(),
+            .dropped_viewers = server.events.dropped()};
+}
+
+} // namespace clinic::api

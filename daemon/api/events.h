@@ -1,0 +1,40 @@
+// Live events: every viewer's connection on one epoll thread; a viewer holds no worker.
+//   Form:    server-sent events; each carries the whole status document, so a newer one replaces one not yet begun.
+//   Bounds:  `viewers_max` viewers; per viewer the event under way and the newest one, together at most 64 KB;
+//            a viewer that takes nothing for 30 s, or says anything, is dropped and comes again by itself.
+//   Threads: `add` and `wake` any; the rest is its own thread.
+//   Source:  facts/poco §3; ui.md.
+#pragma once
+
+#include <Poco/Net/StreamSocket.h>
+
+#include <functional>
+#include <memory>
+
+#include "daemon/api/connections.h"
+#include "daemon/health/health.h"
+
+namespace clinic::api {
+
+inline constexpr std::size_t viewer_bytes_max = 65'536;
+
+class Events {
+public:
+    Events(health::Health& health, Connections& connections, std::size_t viewers_max);
+    ~Events();
+
+    Result<void> start();
+    void stop();
+    bool has_room() const;
+    // `head` is the answer's head, sent first. False: no room.
+    bool add(const Poco::Net::StreamSocket& socket, std::string head);
+    void wake(); // something changed
+    std::int64_t viewers() const;
+    std::int64_t dropped() const; // that took nothing for too long
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+} // namespace clinic::api

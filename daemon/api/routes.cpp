@@ -1,0 +1,54 @@
+#include "daemon/api/routes.h"
+
+#include <nlohmann/json.hpp>
+
+#include "crypto/base/json.h"
+#include "daemon/web/web.h"
+#include "daemon/web/words/words.h"
+
+namespace clinic::api {
+namespace {
+
+constexpr const char* html = "text/html; charset=utf-8";
+constexpr const char* json_type = "application/json";
+constexpr const char* metrics_type = "text/plain; version=0.0.4; charset=utf-8";
+constexpr std::string_view help_folder = "/help/";
+
+// For load balancers and supervisors: 200 when messages are taken in, 503 when the page is all there is.
+Answer health_answer(const health::Status& status) {
+    const bool ready = health::ready(status);
+    const nlohmann::json body = {{"alive", true}, {"ready", ready}, {"mode", health::name(status.mode)}};
+    return {ready ? 200 : 503, json_type, base::dump_json(body)};
+}
+
+} // namespace
+
+std::optional<Answer> document(health::Health& health, std::string_view path, std::string_view server_metrics) {
+    if (path == "/") return Answer{200, html, web::status_page(health::to_json(health.status()))};
+    if (path == "/api/v1/status") return Answer{200, json_type, health::to_json(health.status())};
+    if (path == "/api/health") return health_answer(health.status());
+    if (path == "/metrics")
+        return Answer{200, metrics_type, health::to_metrics(health.status()).append(server_metrics)};
+    if (const auto asset = web::asset(path)) return Answer{200, std::string{asset->type}, std::string{asset->body}};
+    if (!path.starts_with(help_folder)) return std::nullopt;
+    auto help = web::help_page(path.substr(help_folder.size()));
+    return help ? std::optional{Answer{200, html, std::move(*help)}} : std::nullopt;
+}
+
+bool is_route(std::string_view path) {
+    return path == "/" || path == "/api/v1/status" || path == "/api/health" || path == "/metrics" ||
+           path == events_path || web::asset(path).has_value() ||
+           (path.starts_with(help_folder) && web::help_page(path.substr(help_folder.size())).has_value());
+}
+
+Form form_of(std::string_view path) {
+    return path.starts_with("/api/") || path == "/metrics" ? Form::json : Form::page;
+}
+
+Answer refusal(const Refusal& why, Form form) {
+    if (form == Form::page) return {why.status, html, web::refusal_page(why.word)};
+    const nlohmann::json body = {{"error", why.code}, {"message", words::text(why.word).c_str()}};
+    return {why.status, json_type, base::dump_json(body)};
+}
+
+} // namespace clinic::api

@@ -1,0 +1,63 @@
+#include "daemon/api/tls_listener.h"
+
+#include <Poco/AutoPtr.h>
+#include <Poco/Net/ServerSocketImpl.h>
+#include <Poco/Net/StreamSocketImpl.h>
+
+#include <cassert>
+
+namespace clinic::api {
+namespace {
+
+using namespace Poco::Net;
+
+class Listener final : public ServerSocketImpl {
+public:
+    Listener(int fd, Context::Ptr tls, Connections& connections) : tls_{std::move(tls)}, connections_{connections} {
+        reset(fd);
+    }
+
+    SocketImpl* acceptConnection(SocketAddress& peer) override {
+        Poco::AutoPtr<SocketImpl> plain{ServerSocketImpl::acceptConnection(peer)};
+        auto ticket = connections_.admit(plain->sockfd(), peer.host().toString());
+        return new TlsStream{static_cast<StreamSocketImpl*>(plain.get()), tls_,
+                             std::move(ticket)}; // takes its own reference
+    }
+
+private:
+    Context::Ptr tls_;
+    Connections& connections_;
+};
+
+struct Socket final : ServerSocket { // this constructor of the base is protected
+    explicit Socket(SocketImpl* impl) : ServerSocket{impl, true} {}
+};
+
+} // namespace
+
+TlsStream::TlsStream(StreamSocketImpl* plain, Context::Ptr tls, std::unique_ptr<Connections::Ticket> ticket)
+    : SecureStreamSocketImpl{plain, std::move(tls)}, plain_{plain}, ticket_{std::move(ticket)} {
+    if (ticket_) acceptSSL();
+}
+
+void TlsStream::setBlocking(bool on) {
+    SecureStreamSocketImpl::setBlocking(on);
+    plain_->setBlocking(on);
+}
+
+void TlsStream::close() {
+    if (ticket_) ticket_->closes();
+    SecureStreamSocketImpl::close();
+}
+
+TlsStream& stream_of(const Poco::Net::Socket& socket) {
+    auto* stream = dynamic_cast<TlsStream*>(socket.impl());
+    assert(stream != nullptr);
+    return *stream;
+}
+
+ServerSocket listen_with_tls(int fd, Context::Ptr tls, Connections& connections) {
+    return Socket{new Listener{fd, std::move(tls), connections}};
+}
+
+} // namespace clinic::api

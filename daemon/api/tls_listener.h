@@ -1,0 +1,38 @@
+// TLS over a listening socket that was handed to us. Poco's own secure server socket cannot take one (facts/poco §1).
+//   Threads: accept on the server's accept thread; a stream belongs to one thread at a time.
+#pragma once
+
+#include <Poco/Net/Context.h>
+#include <Poco/Net/SecureStreamSocketImpl.h>
+#include <Poco/Net/ServerSocket.h>
+
+#include <memory>
+
+#include "daemon/api/connections.h"
+
+namespace clinic::api {
+
+class TlsStream final : public Poco::Net::SecureStreamSocketImpl {
+public:
+    TlsStream(Poco::Net::StreamSocketImpl* plain, Poco::Net::Context::Ptr tls,
+              std::unique_ptr<Connections::Ticket> ticket);
+    // The base tells the outer socket only; the inner one would go on blocking in a poll of its own.
+    void setBlocking(bool on) override;
+    void close() override;
+    Connections::Ticket* ticket() { return ticket_.get(); } // null: not admitted
+
+protected:
+    ~TlsStream() override = default;
+
+private:
+    Poco::Net::StreamSocketImpl* plain_; // the base owns it
+    std::unique_ptr<Connections::Ticket> ticket_;
+};
+
+// The stream behind a socket of this listener.
+TlsStream& stream_of(const Poco::Net::Socket& socket);
+
+// Takes the fd over. `connections` outlives it.
+Poco::Net::ServerSocket listen_with_tls(int fd, Poco::Net::Context::Ptr tls, Connections& connections);
+
+} // namespace clinic::api

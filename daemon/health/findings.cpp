@@ -1,0 +1,197 @@
+#include "daemon/health/findings.h"
+
+#include <algorithm>
+#include <array>
+
+#include "daemon/web/words/words.h"
+
+namespace clinic::health {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr seconds link_visible_after{15};
+constexpr seconds clock_visible_after{60};
+constexpr std::int64_t silence_s_max = 30; // clinic-syncd says its time state every few seconds
+constexpr std::int64_t waiting_s_max = 3'600;
+constexpr std::int64_t day_s = 86'400;
+constexpr std::int64_t expiry_notice_days = 30, expiry_urgent_days = 7;
+constexpr int disk_free_percent_min = 10;
+
+bool closed(Mode mode) {
+    return mode == Mode::locked || mode == Mode::damaged || mode == Mode::restoring;
+}
+
+bool program_silent(const Status& status) {
+    return status.lanes_age_s < 0 || status.lanes_age_s > silence_s_max;
+}
+
+bool is_one_of(std::string_view code, std::initializer_list<std::string_view> codes) {
+    return std::find(codes.begin(), codes.end(), code) != codes.end();
+}
+
+bool no_network(const envelope::TimeState& lanes) {
+    return crm_trouble(lanes) == LinkTrouble::unreachable && lanes.mqtt != envelope::LaneState::up;
+}
+
+// Root causes of the links: a silent program hides its lanes, no network hides GHL and central operations.
+void find_links(const Status& status, std::vector<Finding>& found) {
+    if (program_silent(status)) return found.push_back({"E2101", Tone::look, 0, link_visible_after});
+    if (no_network(status.lanes)) return found.push_back({"E2102", Tone::look, 0, link_visible_after});
+    switch (crm_trouble(status.lanes)) {
+    case LinkTrouble::unreachable: found.push_back({"E2103", Tone::look, 0, link_visible_after}); break;
+    case LinkTrouble::unauthorized: found.push_back({"E2104", Tone::look, 0, link_visible_after}); break;
+    case LinkTrouble::faulty: found.push_back({"E2105", Tone::look, 0, link_visible_after}); break;
+    case LinkTrouble::none:
+    case LinkTrouble::throttled: break;
+    }
+    if (status.lanes.mqtt != envelope::LaneState::up) found.push_back({"E2106", Tone::look, 0, link_visible_after});
+}
+
+void find_basis(const Status& status, std::vector<Finding>& found) {
+    if (status.basis_expired) return found.push_back({"E2202", Tone::look});
+    if (status.basis == "off") return found.push_back({"E2201", Tone::look});
+    if (status.basis_expires_s < 0) return;
+    const std::int64_t days = status.basis_expires_s / day_s;
+    if (days <= expiry_notice_days)
+        found.push_back({"E2203", days <= expiry_urgent_days ? Tone::look : Tone::information, days});
+}
+
+void find_queue(const Status& status, bool link_trouble, std::vector<Finding>& found) {
+    if (status.crm.dead > 0) found.push_back({"E2301", Tone::look, status.crm.dead});
+    const bool released = status.basis != "off" && !status.basis_expired;
+    if (status.crm.parked > 0 && released && status.clock_trusted)
+        found.push_back({"E2302", Tone::information, status.crm.parked});
+    if (!link_trouble && released && status.crm.oldest_pending_s > waiting_s_max)
+        found.push_back({"E2303", Tone::look, status.crm.pending});
+}
+
+void find_store(const Status& status, std::vector<Finding>& found) {
+    const auto failures = static_cast<std::int64_t>(status.store.authentication_failures);
+    if (failures > 0) found.push_back({"E2007", Tone::not_working, failures});
+    const bool feeds_balanced = std::all_of(status.feeds.begin(), status.feeds.end(), feed_balanced);
+    if (!feeds_balanced || !status.crm.balanced()) found.push_back({"E2009", Tone::look});
+    if (status.quarantine_items > 0) found.push_back({"E2401", Tone::information, status.quarantine_items});
+}
+
+void find_machine(const Status& status, std::vector<Finding>& found) {
+    const auto open_parts = std::count_if(status.containment.begin(), status.containment.end(),
+                                          [](const ContainmentPart& part) { return !part.holds; });
+    if (open_parts > 0) found.push_back({"E2008", Tone::look, open_parts});
+    if (status.disk_free_percent < disk_free_percent_min && status.mode != Mode::full)
+        found.push_back({"E2006", Tone::look, status.disk_free_percent});
+}
+
+void find_mode(Mode mode, std::vector<Finding>& found) {
+    switch (mode) {
+    case Mode::locked: found.push_back({"E2001", Tone::not_working}); break;
+    case Mode::damaged: found.push_back({"E2002", Tone::not_working}); break;
+    case Mode::full: found.push_back({"E2003", Tone::not_working}); break;
+    case Mode::restoring: found.push_back({"E2004", Tone::look}); break;
+    case Mode::running:
+    case Mode::clock_untrusted: break;
+    }
+}
+
+Need need(const Finding& finding, Timestamp since) {
+    const std::string code{finding.code};
+    return {.code = code,
+            .what = words::form(code + ".what", finding.n),
+            .meaning = words::text(code + ".meaning"),
+            .by_itself = words::text(code + ".by_itself"),
+            .action = words::text(code + ".action"),
+            .since = since,
+            .number = finding.n,
+            .tone = finding.tone};
+}
+
+bool visible(const Status& status, std::string_view code) {
+    return std::any_of(status.needs.begin(), status.needs.end(), [&](const Need& line) { return line.code == code; });
+}
+
+bool link_down_visible(const Status& status) {
+    constexpr std::array codes{"E2101", "E2102", "E2103", "E2105"};
+    return std::any_of(codes.begin(), codes.end(), [&](const char* code) { return visible(status, code); });
+}
+
+// What waits behind a gate that a person or the clock has to open.
+std::optional<Sentence> gate_closed(const Status& status) {
+    if (closed(status.mode)) return Sentence{.tone = Tone::not_working, .key = "ghl.closed"};
+    if (status.basis_expired)
+        return Sentence{.tone = Tone::look, .key = "ghl.basis_expired", .at = status.basis_expires};
+    if (status.basis == "off") return Sentence{.tone = Tone::look, .key = "ghl.basis_off"};
+    if (visible(status, "E2005") && status.basis_expires.micros != 0)
+        return Sentence{.tone = Tone::look, .key = "ghl.clock"};
+    if (visible(status, "E2104")) return Sentence{.tone = Tone::look, .key = "ghl.key_refused"};
+    return std::nullopt;
+}
+
+} // namespace
+
+LinkTrouble crm_trouble(const envelope::TimeState& lanes) {
+    if (lanes.crm == envelope::LaneState::up) return LinkTrouble::none;
+    const std::string_view code = lanes.crm_code;
+    if (is_one_of(code, {"throttled", "http_429", "rate_limited"})) return LinkTrouble::throttled;
+    if (is_one_of(code, {"unauthorized", "http_401", "http_403", "scope"})) return LinkTrouble::unauthorized;
+    if (code == "html" || code == "server_error" || code.starts_with("http_5")) return LinkTrouble::faulty;
+    return LinkTrouble::unreachable;
+}
+
+std::vector<Finding> findings(const Status& status) {
+    std::vector<Finding> found;
+    find_mode(status.mode, found);
+    if (!closed(status.mode)) {
+        const std::size_t before = found.size();
+        find_links(status, found);
+        const bool link_trouble = found.size() > before;
+        const bool no_second_source = program_silent(status) || no_network(status.lanes);
+        if (!status.clock_trusted && !no_second_source) found.push_back({"E2005", Tone::look, 0, clock_visible_after});
+        if (status.store_open) {
+            find_basis(status, found);
+            find_queue(status, link_trouble, found);
+            find_store(status, found);
+        }
+    }
+    find_machine(status, found);
+    std::stable_sort(found.begin(), found.end(), [](const Finding& a, const Finding& b) { return a.tone > b.tone; });
+    return found;
+}
+
+Sentence ghl_answer(const Status& status) {
+    if (auto gate = gate_closed(status)) return *gate;
+    const auto& books = status.crm;
+    const std::int64_t waiting = books.pending + books.leased;
+    const std::int64_t oldest_s = books.oldest_pending_s;
+    if (link_down_visible(status)) {
+        if (waiting == 0) return {.tone = Tone::look, .key = "ghl.link_down_idle"};
+        return {.tone = Tone::look, .key = "ghl.link_down", .n = waiting, .age_s = oldest_s};
+    }
+    const bool held_up = oldest_s > link_visible_after.count();
+    if (held_up && crm_trouble(status.lanes) == LinkTrouble::throttled)
+        return {.tone = Tone::information, .key = "ghl.throttled", .n = waiting, .age_s = oldest_s};
+    if (oldest_s > 60) {
+        const Tone tone = visible(status, "E2303") ? Tone::look : Tone::information;
+        return {.tone = tone, .key = "ghl.waiting", .n = waiting, .age_s = oldest_s};
+    }
+    if (waiting > 0) return {.tone = Tone::well, .key = "ghl.on_their_way", .n = waiting};
+    if (books.parked > 0) return {.tone = Tone::information, .key = "ghl.parked", .n = books.parked};
+    if (books.last_delivered_s < 0) return {.tone = Tone::well, .key = "ghl.nothing_yet"};
+    return {.tone = Tone::well, .key = "ghl.up_to_date", .age_s = books.last_delivered_s};
+}
+
+Watch::Seen Watch::look(const std::vector<Finding>& found, Timestamp now, base::Micros monotonic) {
+    std::erase_if(lasting_, [&](const auto& known) {
+        return std::none_of(found.begin(), found.end(), [&](const Finding& one) { return one.code == known.first; });
+    });
+    Seen seen;
+    for (const Finding& one : found) {
+        auto& lasting = lasting_.try_emplace(one.code, Lasting{now, monotonic}).first->second;
+        if (monotonic - lasting.since_monotonic < one.visible_after) continue;
+        if (!lasting.visible) seen.news.push_back(one);
+        lasting.visible = true;
+        if (seen.visible.size() < needs_max) seen.visible.push_back(need(one, lasting.since));
+    }
+    return seen;
+}
+
+} // namespace clinic::health

@@ -1,0 +1,407 @@
+#include "daemon/health/health.h"
+
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <ctime>
+#include <deque>
+#include <mutex>
+
+#include "crypto/base/log.h"
+#include "daemon/health/findings.h"
+#include "daemon/health/store_view.h"
+
+namespace clinic::health {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr base::Micros status_life = 200ms;
+constexpr base::Micros patients_life = 2s;
+constexpr base::Micros trusted_time_kept_each = 60s;
+constexpr base::Micros lanes_life = 10min; // what clinic-syncd said of the clock counts this long
+constexpr base::Micros read_failure_logged_each = 60s;
+constexpr base::Micros clock_step_back_max = 60s; // a time server's small correction is no broken clock
+constexpr std::int64_t https_offset_s_max = 120;
+constexpr base::Micros never{-1};
+
+std::int64_t seconds_of(base::Micros span) {
+    return std::chrono::duration_cast<std::chrono::seconds>(span).count();
+}
+
+int free_percent(const std::filesystem::path& folder) {
+    struct statvfs disk {};
+    if (statvfs(folder.c_str(), &disk) != 0 || disk.f_blocks == 0) return 100; // not known is not full
+    return static_cast<int>(disk.f_bavail * 100 / disk.f_blocks);
+}
+
+int machine_zone_minutes(Timestamp at) {
+    const std::time_t seconds = at.micros / 1'000'000;
+    std::tm local{};
+    if (localtime_r(&seconds, &local) == nullptr) return 0;
+    return static_cast<int>(local.tm_gmtoff / 60);
+}
+
+Status::Well wellness(const std::vector<Need>& needs) {
+    Status::Well worst = Status::Well::well;
+    for (const Need& need : needs) {
+        if (need.tone == Tone::not_working) return Status::Well::not_working;
+        if (need.tone == Tone::look) worst = Status::Well::look;
+    }
+    return worst;
+}
+
+bool is_mode_code(std::string_view code) {
+    return code == "E2001" || code == "E2002" || code == "E2003" || code == "E2004";
+}
+
+} // namespace
+
+// What others tell is under `facts_mutex`, held for moments; the store is read under `look_mutex` alone, so that a
+// writer thread that raises an event never waits for a reader.
+struct Health::State {
+    State(Settings how, const Clock& ticking)
+        : settings{std::move(how)}, clock{ticking}, started{ticking.monotonic()} {}
+
+    const Settings settings;
+    const Clock& clock;
+    const base::Micros started;
+    std::mutex listener_mutex; // held while it is called: once it is taken back, it is not called
+    std::function<void()> listener;
+    std::atomic<std::uint64_t> changes{0};
+    std::atomic<bool> woken{false};
+
+    mutable std::mutex facts_mutex;
+    Mode mode = Mode::locked;
+    Literal cause = "", remedy = "";
+    std::vector<ContainmentPart> containment;
+    envelope::TimeState said;
+    base::Micros said_at = never;
+    Timestamp last_trusted{};
+    std::deque<envelope::Device::Event> events; // while there is no store
+    std::int64_t newest_event = 0, acknowledged = 0;
+    records::Store* store = nullptr; // changed under both mutexes, so either allows a look
+
+    std::mutex look_mutex;
+    StoreView view;
+    std::int64_t patients = 0;
+    records::StoreNumbers numbers;
+    base::Micros computed_at = never, patients_at = never, trusted_time_at = never, failure_logged_at = never;
+    std::uint64_t patients_commits = 0;
+    Status last;
+    Watch watch;
+
+    bool floor_holds(Timestamp now) const;
+    bool trusted() const;
+    void post(records::Store::Job job);
+    void keep(std::string_view code, std::string_view severity);
+    void read_store(base::Micros now);
+    void copy_facts(Status& status, base::Micros now) const;
+    void copy_view(Status& status) const;
+    void judge(Status& status, base::Micros now);
+    void remember_time(base::Micros now);
+    void compute(base::Micros now);
+    std::vector<envelope::Device::Event> open_events() const;
+};
+
+bool Health::State::floor_holds(Timestamp now) const {
+    return now >= settings.clock_floor && now >= last_trusted - clock_step_back_max;
+}
+
+// The floor, and one of: the kernel was set by a time server, GHL's HTTPS date agrees.
+bool Health::State::trusted() const {
+    if (said_at == never || clock.monotonic() - said_at > lanes_life) return false;
+    const bool https = said.https_offset_s && std::llabs(*said.https_offset_s) <= https_offset_s_max;
+    return floor_holds(clock.now()) && (said.kernel_synchronised || https);
+}
+
+// Under facts_mutex. A full queue costs an event or a time stamp, never a caller's wait.
+void Health::State::post(records::Store::Job job) {
+    const bool taken = store->post(std::move(job), [](const Result<void>& done) {
+        if (!done) base::log(base::Level::warning, "health", done.error());
+    });
+    if (!taken) base::log(base::Level::warning, "health", "the store's queue is full: an event is not kept");
+}
+
+// Under facts_mutex.
+void Health::State::keep(std::string_view code, std::string_view severity) {
+    const Timestamp now = clock.now();
+    newest_event = std::max(newest_event + 1, now.micros); // one order for memory and store, and after a restart
+    envelope::Device::Event event{newest_event, std::string{code}, std::string{severity}, now.micros / 1'000};
+    if (store != nullptr) return post([event](records::Transaction& txn) { return keep_event(txn, event); });
+    if (events.size() >= events_memory_max) events.pop_front();
+    events.push_back(std::move(event));
+}
+
+// Under look_mutex.
+void Health::State::read_store(base::Micros now) {
+    if (store == nullptr) return;
+    numbers = store->numbers();
+    const bool count =
+        patients_at == never || (now - patients_at > patients_life && numbers.commits != patients_commits);
+    const auto done = store->read([&](records::Snapshot& snapshot) -> Result<void> {
+        auto fresh = read_view(snapshot);
+        if (!fresh) return fresh.error();
+        view = std::move(*fresh);
+        if (!count) return {};
+        auto counted = count_patients(snapshot);
+        if (!counted) return counted.error();
+        patients = *counted;
+        patients_at = now;
+        patients_commits = numbers.commits;
+        return {};
+    });
+    if (done || (failure_logged_at != never && now - failure_logged_at < read_failure_logged_each)) return;
+    failure_logged_at = now;
+    base::log(base::Level::error, "health", done.error());
+}
+
+void Health::State::copy_facts(Status& status, base::Micros now) const {
+    const std::lock_guard lock{facts_mutex};
+    status.mode = mode;
+    status.containment = containment;
+    status.lanes = said;
+    status.lanes_age_s = said_at == never ? -1 : seconds_of(now - said_at);
+    status.clock_trusted = trusted();
+    if (mode == Mode::running && !status.clock_trusted) status.mode = Mode::clock_untrusted;
+    status.clock_floor_holds = floor_holds(status.at);
+    status.store_open = store != nullptr;
+}
+
+void Health::State::copy_view(Status& status) const {
+    status.crm = view.crm;
+    status.feeds = view.feeds.empty() ? no_messages_yet() : view.feeds;
+    status.basis = view.basis;
+    status.basis_expired = view.basis_expired;
+    status.basis_expires = view.basis_expires;
+    if (view.basis_expires.micros != 0 && !view.basis_expired)
+        status.basis_expires_s = std::max<std::int64_t>(0, seconds_of(view.basis_expires - status.at));
+    status.zone_minutes = view.zone_minutes != 0 ? view.zone_minutes : machine_zone_minutes(status.at);
+    status.store = numbers;
+    status.patients = patients;
+    status.quarantine_items = view.quarantine_items;
+    status.audit_entries = view.audit_entries;
+}
+
+// From the numbers to what a person is told; news is told to central ops as well.
+void Health::State::judge(Status& status, base::Micros now) {
+    auto seen = watch.look(findings(status), status.at, now);
+    status.needs = std::move(seen.visible);
+    status.well = wellness(status.needs);
+    status.since = status.well == last.well && last.at.micros != 0 ? last.since : status.at;
+    status.ghl = ghl_answer(status);
+    const std::lock_guard lock{facts_mutex};
+    for (Need& need : status.needs)
+        if (is_mode_code(need.code)) {
+            need.cause = cause;
+            if (*remedy.c_str() != '\0') need.action = remedy;
+        }
+    for (const Finding& one : seen.news)
+        if (one.tone >= Tone::look) keep(one.code, one.tone == Tone::not_working ? "error" : "warn");
+}
+
+// The newest time that was right: no clock is trusted before it, after a restart either.
+void Health::State::remember_time(base::Micros now) {
+    const std::lock_guard lock{facts_mutex};
+    if (!trusted()) return;
+    const Timestamp at = clock.now();
+    last_trusted = std::max(last_trusted, at);
+    if (store == nullptr || (trusted_time_at != never && now - trusted_time_at < trusted_time_kept_each)) return;
+    trusted_time_at = now;
+    post([at](records::Transaction& txn) { return keep_trusted_time(txn, at); });
+}
+
+void Health::State::compute(base::Micros now) {
+    woken = false; // from here on a change wakes the listener again
+    Status status;
+    status.change = changes;
+    status.at = clock.now();
+    status.box = settings.box;
+    status.version = settings.version;
+    status.uptime_s = seconds_of(now - started);
+    status.disk_free_percent = free_percent(settings.records);
+    read_store(now);
+    copy_facts(status, now);
+    copy_view(status);
+    judge(status, now);
+    remember_time(now);
+    last = std::move(status);
+    computed_at = now;
+}
+
+// Under both mutexes. What was acknowledged is out at once, though the store may still be writing that down.
+std::vector<envelope::Device::Event> Health::State::open_events() const {
+    std::vector<envelope::Device::Event> open;
+    const auto take = [&](const envelope::Device::Event& event) {
+        if (event.number > acknowledged && open.size() < events_frame_max) open.push_back(event);
+    };
+    if (store != nullptr)
+        std::for_each(view.events.begin(), view.events.end(), take);
+    else
+        std::for_each(events.begin(), events.end(), take);
+    return open;
+}
+
+Health::Health(Settings settings, const Clock& clock) : state_{std::make_unique<State>(std::move(settings), clock)} {}
+Health::~Health() = default;
+
+void Health::attach(records::Store& store) {
+    std::int64_t newest = 0;
+    Timestamp trusted{};
+    const auto done = store.read([&](records::Snapshot& snapshot) -> Result<void> {
+        auto number = newest_event(snapshot);
+        if (!number) return number.error();
+        newest = *number;
+        auto at = last_trusted_time(snapshot);
+        if (!at) return at.error();
+        trusted = *at;
+        return {};
+    });
+    if (!done) base::log(base::Level::error, "health", done.error());
+    {
+        const std::scoped_lock lock{state_->look_mutex, state_->facts_mutex};
+        state_->store = &store;
+        state_->mode = Mode::running;
+        state_->newest_event = std::max(state_->newest_event, newest);
+        state_->last_trusted = std::max(state_->last_trusted, trusted);
+        for (auto& event : std::exchange(state_->events, {}))
+            state_->post([event](records::Transaction& txn) { return keep_event(txn, event); });
+        state_->computed_at = state_->patients_at = never;
+    }
+    changed();
+}
+
+void Health::detach() {
+    const std::scoped_lock lock{state_->look_mutex, state_->facts_mutex};
+    state_->store = nullptr;
+    state_->computed_at = never;
+}
+
+void Health::set_mode(Mode mode, const Error& cause) {
+    {
+        const std::lock_guard lock{state_->facts_mutex};
+        state_->mode = mode;
+        state_->cause = cause.what;
+        state_->remedy = cause.remedy;
+    }
+    changed();
+}
+
+void Health::set_containment(std::vector<ContainmentPart> parts) {
+    {
+        const std::lock_guard lock{state_->facts_mutex};
+        state_->containment = std::move(parts);
+    }
+    changed();
+}
+
+void Health::lanes(const envelope::TimeState& said) {
+    {
+        const std::lock_guard lock{state_->facts_mutex};
+        state_->said = said;
+        state_->said_at = state_->clock.monotonic();
+    }
+    changed();
+}
+
+bool Health::clock_trusted() const {
+    const std::lock_guard lock{state_->facts_mutex};
+    return state_->trusted();
+}
+
+void Health::changed() {
+    ++state_->changes;
+    if (state_->woken.exchange(true)) return;
+    const std::lock_guard lock{state_->listener_mutex};
+    if (state_->listener) state_->listener();
+}
+
+void Health::on_change(std::function<void()> listener) {
+    const std::lock_guard lock{state_->listener_mutex};
+    state_->listener = std::move(listener);
+}
+
+std::uint64_t Health::change() const {
+    return state_->changes;
+}
+
+void Health::raise(Literal code, Literal severity) {
+    {
+        const std::lock_guard lock{state_->facts_mutex};
+        state_->keep(code.c_str(), severity.c_str());
+    }
+    changed();
+}
+
+void Health::acknowledge_events(std::int64_t number) {
+    const std::lock_guard lock{state_->facts_mutex};
+    state_->acknowledged = std::max(state_->acknowledged, number);
+    std::erase_if(state_->events, [&](const auto& event) { return event.number <= number; });
+    if (state_->store != nullptr)
+        state_->post([number](records::Transaction& txn) { return close_events(txn, number); });
+}
+
+Status Health::status() {
+    const std::lock_guard lock{state_->look_mutex};
+    const base::Micros now = state_->clock.monotonic();
+    if (state_->computed_at == never || now - state_->computed_at >= status_life) state_->compute(now);
+    return state_->last;
+}
+
+envelope::Device Health::device() {
+    const Status status = this->status();
+    const std::scoped_lock lock{state_->look_mutex, state_->facts_mutex};
+    envelope::Device device{
+        .mode = name(status.mode),
+        .uptime_s = status.uptime_s,
+        .version = status.version,
+        .queue =
+            static_cast<int>(std::min(status.crm.pending + status.crm.leased + status.crm.parked, outbox::rows_max)),
+        .oldest_s = status.crm.oldest_pending_s,
+        .dead = static_cast<int>(std::min(status.crm.dead, outbox::rows_max)),
+        .disk_free_percent = status.disk_free_percent / 5 * 5,
+        .clock_trusted = status.clock_trusted,
+        .chain_ok = status.store.authentication_failures == 0,
+        .contained = !status.containment.empty() && std::all_of(status.containment.begin(), status.containment.end(),
+                                                                [](const ContainmentPart& part) { return part.holds; }),
+        .basis = status.basis_expired ? "off" : status.basis};
+    for (const Feed& feed : status.feeds)
+        device.feeds.push_back({feed.feed, feed.received, feed.stored, feed.quarantined, feed.refused, feed.duplicate,
+                                feed.last_message_s});
+    device.events = state_->open_events();
+    return device;
+}
+
+const char* name(Mode mode) {
+    switch (mode) {
+    case Mode::running: return "running";
+    case Mode::locked: return "locked";
+    case Mode::damaged: return "damaged";
+    case Mode::full: return "full";
+    case Mode::clock_untrusted: return "clock-untrusted";
+    case Mode::restoring: return "restoring";
+    }
+    return "running";
+}
+
+const char* name(Tone tone) {
+    switch (tone) {
+    case Tone::well: return "well";
+    case Tone::information: return "information";
+    case Tone::look: return "look";
+    case Tone::not_working: return "not_working";
+    }
+    return "well";
+}
+
+bool feed_balanced(const Feed& feed) {
+    return feed.received == feed.stored + feed.quarantined + feed.refused + feed.duplicate;
+}
+
+bool ready(const Status& status) {
+    return status.store_open && (status.mode == Mode::running || status.mode == Mode::clock_untrusted);
+}
+
+} // namespace clinic::health

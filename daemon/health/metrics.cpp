@@ -1,0 +1,135 @@
+#include <string_view>
+
+#include "daemon/health/health.h"
+
+namespace clinic::health {
+namespace {
+
+// Text format 0.0.4: HELP and TYPE once, before the first sample of a family. Label values are our own words, but
+// the box's name and version come from configuration and are escaped.
+class Writer {
+public:
+    void family(std::string_view name, std::string_view type, std::string_view help) {
+        name_ = name;
+        ((text_ += "# HELP ").append(name) += ' ').append(help) += '\n';
+        ((text_ += "# TYPE ").append(name) += ' ').append(type) += '\n';
+    }
+    void sample(std::string_view labels, std::int64_t value) {
+        text_ += name_;
+        if (!labels.empty()) (text_ += '{').append(labels) += '}';
+        (text_ += ' ') += std::to_string(value);
+        text_ += '\n';
+    }
+    void single(std::string_view name, std::string_view type, std::string_view help, std::int64_t value) {
+        family(name, type, help);
+        sample("", value);
+    }
+    std::string take() { return std::move(text_); }
+
+private:
+    std::string text_;
+    std::string name_;
+};
+
+std::string label(std::string_view name, std::string_view value) {
+    std::string text{name};
+    text += "=\"";
+    for (const char c : value) {
+        if (c == '\\' || c == '"') text += '\\';
+        if (c == '\n')
+            text += "\\n";
+        else
+            text += c;
+    }
+    return text += '"';
+}
+
+void put_books(Writer& out, const outbox::Books& books) {
+    const std::string crm = label("destination", "crm");
+    out.family("clinic_egress_released_total", "counter", "Envelopes released for a destination.");
+    out.sample(crm, books.released);
+    out.family("clinic_egress_envelopes", "gauge",
+               "Released envelopes by where they are now; their sum is the released total.");
+    const std::pair<const char*, std::int64_t> states[] = {
+        {"pending", books.pending},     {"leased", books.leased},
+        {"delivered", books.delivered}, {"superseded", books.superseded},
+        {"withdrawn", books.withdrawn}, {"parked", books.parked},
+        {"dead", books.dead},           {"discarded", books.discarded}};
+    for (const auto& [state, count] : states) out.sample(crm + "," + label("state", state), count);
+    out.family("clinic_egress_oldest_pending_seconds", "gauge", "Age of the oldest pending envelope.");
+    out.sample(crm, books.oldest_pending_s);
+}
+
+void put_feeds(Writer& out, const std::vector<Feed>& feeds) {
+    out.family("clinic_intake_received_total", "counter", "Messages received.");
+    for (const Feed& feed : feeds) out.sample(label("feed", feed.feed), feed.received);
+    out.family("clinic_intake_messages_total", "counter",
+               "Messages by what became of them; their sum is the received total.");
+    for (const Feed& feed : feeds) {
+        const std::string name = label("feed", feed.feed) + ",";
+        out.sample(name + label("result", "stored"), feed.stored);
+        out.sample(name + label("result", "quarantined"), feed.quarantined);
+        out.sample(name + label("result", "refused"), feed.refused);
+        out.sample(name + label("result", "duplicate"), feed.duplicate);
+    }
+    out.family("clinic_intake_last_message_age_seconds", "gauge", "Age of the newest message; -1 when there was none.");
+    for (const Feed& feed : feeds) out.sample(label("feed", feed.feed), feed.last_message_s);
+}
+
+void put_links(Writer& out, const Status& status) {
+    out.family("clinic_lane_up", "gauge", "1 when the lane is up, as clinic-syncd last said.");
+    out.sample(label("lane", "crm"), status.lanes_age_s >= 0 && status.lanes.crm == envelope::LaneState::up);
+    out.sample(label("lane", "mqtt"), status.lanes_age_s >= 0 && status.lanes.mqtt == envelope::LaneState::up);
+    out.single("clinic_lanes_said_age_seconds", "gauge", "Age of clinic-syncd's last word; -1 when it has not spoken.",
+               status.lanes_age_s);
+    out.single("clinic_clock_trusted", "gauge", "1 when two sources agree on the time.", status.clock_trusted);
+    out.family("clinic_containment_holds", "gauge", "1 when the part of the containment holds, as the kernel answers.");
+    for (const auto& part : status.containment) out.sample(label("part", part.part.c_str()), part.holds);
+}
+
+void put_store(Writer& out, const Status& status) {
+    const auto signed_of = [](std::uint64_t value) { return static_cast<std::int64_t>(value); };
+    out.single("clinic_store_open", "gauge", "1 when the records are open.", status.store_open);
+    out.single("clinic_store_commits_total", "counter", "Group commits since start.", signed_of(status.store.commits));
+    out.single("clinic_store_jobs_total", "counter", "Jobs of the writer since start.", signed_of(status.store.jobs));
+    out.single("clinic_store_jobs_failed_total", "counter", "Jobs that were undone since start.",
+               signed_of(status.store.jobs_failed));
+    out.single("clinic_store_authentication_failures_total", "counter",
+               "Pages and frames that failed their seal since start.", signed_of(status.store.authentication_failures));
+    out.single("clinic_store_database_bytes", "gauge", "Size of the database file.", status.store.database_bytes);
+    out.single("clinic_store_wal_bytes", "gauge", "Size of the write-ahead log.", status.store.wal_bytes);
+    out.single("clinic_store_free_key_slots", "gauge", "Patient keys in reserve.", status.store.free_key_slots);
+    out.single("clinic_patients", "gauge", "Patients kept; merged ones count once.", status.patients);
+    out.single("clinic_quarantine_items", "gauge", "Messages in quarantine.", status.quarantine_items);
+    out.single("clinic_audit_entries", "gauge", "Links of the audit chain.", status.audit_entries);
+    out.single("clinic_disk_free_percent", "gauge", "Free space of the records' file system.",
+               status.disk_free_percent);
+}
+
+void put_state(Writer& out, const Status& status) {
+    out.family("clinic_build_info", "gauge", "The box and its version.");
+    out.sample(label("box", status.box) + "," + label("version", status.version), 1);
+    out.single("clinic_uptime_seconds", "gauge", "Since the start of clinicd.", status.uptime_s);
+    out.family("clinic_mode", "gauge", "1 for the mode that holds.");
+    for (const Mode mode :
+         {Mode::running, Mode::locked, Mode::damaged, Mode::full, Mode::clock_untrusted, Mode::restoring})
+        out.sample(label("mode", name(mode)), status.mode == mode);
+    out.single("clinic_well", "gauge", "0 well, 1 needs a look, 2 not working.",
+               static_cast<std::int64_t>(status.well));
+    out.family("clinic_need", "gauge", "What needs a person, by code (docs/events.md).");
+    for (const Need& need : status.needs) out.sample(label("code", need.code), 1);
+}
+
+} // namespace
+
+std::string to_metrics(const Status& status) {
+    Writer out;
+    put_state(out, status);
+    put_books(out, status.crm);
+    put_feeds(out, status.feeds);
+    put_links(out, status);
+    put_store(out, status);
+    return out.take();
+}
+
+} // namespace clinic::health

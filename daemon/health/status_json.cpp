@@ -1,0 +1,180 @@
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "crypto/base/json.h"
+#include "daemon/health/health.h"
+#include "daemon/web/words/words.h"
+
+namespace clinic::health {
+namespace {
+
+using nlohmann::json;
+
+constexpr int format_version = 1;
+
+const char* name(Status::Well well) {
+    switch (well) {
+    case Status::Well::well: return "well";
+    case Status::Well::look: return "look";
+    case Status::Well::not_working: return "not_working";
+    }
+    return "not_working";
+}
+
+const char* name(envelope::LaneState state) {
+    switch (state) {
+    case envelope::LaneState::up: return "up";
+    case envelope::LaneState::paused: return "paused";
+    case envelope::LaneState::down: return "down";
+    }
+    return "down";
+}
+
+json time_or_null(Timestamp at) {
+    return at.micros == 0 ? json{} : json(base::rfc3339(at));
+}
+json age_or_null(std::int64_t seconds) {
+    return seconds < 0 ? json{} : json(seconds);
+}
+
+words::Moment moment(const Status& status) {
+    return {status.at, status.zone_minutes};
+}
+
+json sentence(const Sentence& said, const words::Moment& moment) {
+    return {{"state", name(said.tone)},
+            {"key", said.key},
+            {"n", said.n},
+            {"age_s", age_or_null(said.age_s)},
+            {"at", time_or_null(said.at)},
+            {"text", words::say(said.key, {said.n, said.age_s, said.at}, moment)}};
+}
+
+// The three answers of the page, in words.
+json answers(const Status& status) {
+    const auto now = moment(status);
+    const auto count = static_cast<std::int64_t>(status.needs.size());
+    json box = sentence({.key = std::string{"box."} + name(status.well)}, now);
+    box["state"] = name(status.well);
+    box["since"] = base::rfc3339(status.since);
+    const Tone first = count == 0 ? Tone::well : status.needs.front().tone;
+    return {{"box", std::move(box)},
+            {"ghl", sentence(status.ghl, now)},
+            {"needs", sentence({first, count == 0 ? "needs.none" : "needs.some", count}, now)}};
+}
+
+json needs(const Status& status) {
+    json lines = json::array();
+    for (const Need& need : status.needs)
+        lines.push_back({{"code", need.code},
+                         {"state", name(need.tone)},
+                         {"since", base::rfc3339(need.since)},
+                         {"number", need.number},
+                         {"what", words::fill(need.what.c_str(), {.n = need.number}, moment(status))},
+                         {"meaning", need.meaning.c_str()},
+                         {"by_itself", need.by_itself.c_str()},
+                         {"action", need.action.c_str()},
+                         {"cause", need.cause.c_str()}});
+    return lines;
+}
+
+json egress(const outbox::Books& books) {
+    return {{"released", books.released},     {"pending", books.pending},
+            {"leased", books.leased},         {"delivered", books.delivered},
+            {"superseded", books.superseded}, {"withdrawn", books.withdrawn},
+            {"parked", books.parked},         {"dead", books.dead},
+            {"discarded", books.discarded}};
+}
+
+json intake(const std::vector<Feed>& feeds) {
+    json all = json::object();
+    for (const Feed& feed : feeds)
+        all[feed.feed] = {{"received", feed.received},
+                          {"stored", feed.stored},
+                          {"quarantined", feed.quarantined},
+                          {"refused", feed.refused},
+                          {"duplicate", feed.duplicate}};
+    return all;
+}
+
+json feeds(const Status& status) {
+    json all = json::object();
+    for (const Feed& feed : status.feeds)
+        all[feed.feed] = {{"last_message_s", age_or_null(feed.last_message_s)}, {"balanced", feed_balanced(feed)}};
+    return all;
+}
+
+json lanes(const Status& status) {
+    const bool heard = status.lanes_age_s >= 0;
+    return {{"heard_s", age_or_null(status.lanes_age_s)},
+            {"crm", {{"state", heard ? name(status.lanes.crm) : "unknown"}, {"code", status.lanes.crm_code}}},
+            {"mqtt", {{"state", heard ? name(status.lanes.mqtt) : "unknown"}, {"code", status.lanes.mqtt_code}}}};
+}
+
+json clock(const Status& status) {
+    const auto& offset = status.lanes.https_offset_s;
+    return {{"trusted", status.clock_trusted},
+            {"floor_holds", status.clock_floor_holds},
+            {"kernel_synchronised", status.lanes.kernel_synchronised},
+            {"https_offset_s", offset ? json(*offset) : json{}},
+            {"zone_minutes", status.zone_minutes}};
+}
+
+json containment(const std::vector<ContainmentPart>& parts) {
+    json list = json::array();
+    for (const auto& part : parts)
+        list.push_back({{"part", part.part.c_str()}, {"holds", part.holds}, {"detail", part.detail.c_str()}});
+    const auto held = std::count_if(parts.begin(), parts.end(), [](const auto& part) { return part.holds; });
+    return {{"parts", std::move(list)}, {"held", held}, {"all", parts.size()}};
+}
+
+json store(const Status& status) {
+    return {{"open", status.store_open},
+            {"schema_version", status.store.schema_version},
+            {"database_bytes", status.store.database_bytes},
+            {"wal_bytes", status.store.wal_bytes},
+            {"commits", status.store.commits},
+            {"jobs", status.store.jobs},
+            {"jobs_failed", status.store.jobs_failed},
+            {"authentication_failures", status.store.authentication_failures},
+            {"free_key_slots", status.store.free_key_slots},
+            {"patients", status.patients},
+            {"quarantine_items", status.quarantine_items},
+            {"audit_entries", status.audit_entries},
+            {"disk_free_percent", status.disk_free_percent}};
+}
+
+} // namespace
+
+std::string to_json(const Status& status) {
+    return base::dump_json({
+        {"format", format_version},
+        {"box", status.box},
+        {"version", status.version},
+        {"at", base::rfc3339(status.at)},
+        {"uptime_s", status.uptime_s},
+        {"mode", name(status.mode)},
+        {"ready", ready(status)},
+        {"well", name(status.well)},
+        {"since", base::rfc3339(status.since)},
+        {"answers", answers(status)},
+        {"needs", needs(status)},
+        {"egress", {{"crm", egress(status.crm)}}},
+        {"queue",
+         {{"crm",
+           {{"oldest_s", status.crm.oldest_pending_s},
+            {"last_delivered_s", age_or_null(status.crm.last_delivered_s)},
+            {"last_code", status.crm.last_code},
+            {"balanced", status.crm.balanced()}}}}},
+        {"intake", intake(status.feeds)},
+        {"feeds", feeds(status)},
+        {"lanes", lanes(status)},
+        {"basis",
+         {{"name", status.basis}, {"expired", status.basis_expired}, {"expires", time_or_null(status.basis_expires)}}},
+        {"clock", clock(status)},
+        {"containment", containment(status.containment)},
+        {"store", store(status)},
+    });
+}
+
+} // namespace clinic::health

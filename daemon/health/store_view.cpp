@@ -1,0 +1,132 @@
+#include "daemon/health/store_view.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "daemon/release/policy.h"
+
+namespace clinic::health {
+namespace {
+
+constexpr std::int64_t micros_per_second = 1'000'000;
+
+Result<std::int64_t> one_number(records::Session& session, Literal sql) {
+    auto statement = session.prepare(sql);
+    if (!statement) return statement.error();
+    auto row = statement->step();
+    if (!row) return row.error();
+    return *row && !statement->is_null(0) ? statement->integer(0) : std::int64_t{0};
+}
+
+Result<void> read_feeds(records::Session& session, std::vector<Feed>& feeds) {
+    auto rows =
+        session.prepare("SELECT feed, received, stored, quarantined, refused, duplicate, last_at FROM feed_counter");
+    if (!rows) return rows.error();
+    for (;;) {
+        auto row = rows->step();
+        if (!row) return row.error();
+        if (!*row) return {};
+        const auto known =
+            std::find_if(feeds.begin(), feeds.end(), [&](const Feed& one) { return one.feed == rows->text(0); });
+        if (known == feeds.end()) continue;
+        known->received = rows->integer(1);
+        known->stored = rows->integer(2);
+        known->quarantined = rows->integer(3);
+        known->refused = rows->integer(4);
+        known->duplicate = rows->integer(5);
+        if (!rows->is_null(6))
+            known->last_message_s =
+                std::max<std::int64_t>(0, (session.now().micros - rows->integer(6)) / micros_per_second);
+    }
+}
+
+Result<void> read_policy(records::Session& session, StoreView& view) {
+    auto text = records::setting(session, "policy");
+    if (!text) return text.error();
+    if (!*text) return {};
+    auto policy = release::decode_policy(**text);
+    if (!policy) return policy.error();
+    view.basis = release::name(policy->basis);
+    view.zone_minutes = policy->utc_offset_minutes;
+    if (!policy->basis_expires) return {};
+    view.basis_expires = *policy->basis_expires;
+    view.basis_expired = policy->effective(session.now()) != policy->basis;
+    return {};
+}
+
+Result<void> read_events(records::Session& session, std::vector<envelope::Device::Event>& events) {
+    auto rows =
+        session.prepare("SELECT number, code, severity, at FROM event WHERE acknowledged = 0 ORDER BY number LIMIT ?");
+    if (!rows) return rows.error();
+    rows->bind(events_frame_max);
+    for (;;) {
+        auto row = rows->step();
+        if (!row) return row.error();
+        if (!*row) return {};
+        events.push_back(
+            {rows->integer(0), std::string{rows->text(1)}, std::string{rows->text(2)}, rows->integer(3) / 1'000});
+    }
+}
+
+} // namespace
+
+std::vector<Feed> no_messages_yet() {
+    return {Feed{.feed = "mllp"}, Feed{.feed = "csv"}};
+}
+
+Result<StoreView> read_view(records::Session& session) {
+    StoreView view;
+    view.feeds = no_messages_yet();
+    auto books = outbox::Outbox::books(session, envelope::Destination::crm);
+    if (!books) return books.error();
+    view.crm = *books;
+    CLINIC_TRY(read_feeds(session, view.feeds));
+    CLINIC_TRY(read_policy(session, view));
+    auto items = one_number(session, "SELECT count(*) FROM quarantine");
+    if (!items) return items.error();
+    view.quarantine_items = *items;
+    auto entries = one_number(session, "SELECT max(number) FROM audit_link"); // the chain has no gaps
+    if (!entries) return entries.error();
+    view.audit_entries = *entries;
+    CLINIC_TRY(read_events(session, view.events));
+    return view;
+}
+
+Result<std::int64_t> count_patients(records::Session& session) {
+    return one_number(session, "SELECT (SELECT count(*) FROM patient) - "
+                               "(SELECT count(*) FROM patient WHERE merged_into IS NOT NULL)");
+}
+
+Result<void> keep_event(records::Transaction& txn, const envelope::Device::Event& event) {
+    auto insert = txn.prepare("INSERT INTO event (number, code, severity, at) VALUES (?, ?, ?, ?)");
+    if (!insert) return insert.error();
+    CLINIC_TRY(insert->bind(event.number, event.code, event.severity, event.at_ms * 1'000).run());
+    auto trim = txn.prepare(
+        "DELETE FROM event WHERE number <= (SELECT number FROM event ORDER BY number DESC LIMIT 1 OFFSET ?)");
+    if (!trim) return trim.error();
+    return trim->bind(events_stored_max).run();
+}
+
+Result<void> close_events(records::Transaction& txn, std::int64_t number) {
+    auto close = txn.prepare("UPDATE event SET acknowledged = 1 WHERE acknowledged = 0 AND number <= ?");
+    if (!close) return close.error();
+    return close->bind(number).run();
+}
+
+Result<std::int64_t> newest_event(records::Session& session) {
+    return one_number(session, "SELECT max(number) FROM event");
+}
+
+Result<Timestamp> last_trusted_time(records::Session& session) {
+    auto text = records::setting(session, "clock_last_trusted");
+    if (!text) return text.error();
+    Timestamp at{};
+    if (*text) std::from_chars((*text)->data(), (*text)->data() + (*text)->size(), at.micros);
+    return at;
+}
+
+Result<void> keep_trusted_time(records::Transaction& txn, Timestamp at) {
+    return records::set_setting(txn, "clock_last_trusted", std::to_string(at.micros));
+}
+
+} // namespace clinic::health

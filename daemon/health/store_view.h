@@ -1,0 +1,33 @@
+// What the status takes from the store, in one short snapshot.
+//   Threads: values; any.
+#pragma once
+
+#include "daemon/health/health.h"
+
+namespace clinic::health {
+
+struct StoreView {
+    outbox::Books crm;
+    std::vector<Feed> feeds;
+    std::string basis = "off";
+    bool basis_expired = false;
+    Timestamp basis_expires{};
+    int zone_minutes = 0; // 0: not set
+    std::int64_t quarantine_items = 0, audit_entries = 0;
+    std::vector<envelope::Device::Event> events; // open ones, oldest first, at most 32
+};
+
+inline constexpr int events_frame_max = 32;
+
+// The two feeds, present from the start.
+std::vector<Feed> no_messages_yet();
+Result<StoreView> read_view(records::Session& session);
+Result<std::int64_t> count_patients(records::Session& session); // walks an index: not at each look
+
+Result<void> keep_event(records::Transaction& txn, const envelope::Device::Event& event);
+Result<void> close_events(records::Transaction& txn, std::int64_t number);
+Result<std::int64_t> newest_event(records::Session& session); // 0: none
+Result<Timestamp> last_trusted_time(records::Session& session);
+Result<void> keep_trusted_time(records::Transaction& txn, Timestamp at);
+
+} // namespace clinic::health

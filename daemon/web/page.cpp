@@ -1,0 +1,152 @@
+#include <cassert>
+#include <nlohmann/json.hpp>
+
+#include "crypto/base/json.h"
+#include "daemon/web/assets.h"
+#include "daemon/web/values.h"
+#include "daemon/web/web.h"
+#include "daemon/web/words/words.h"
+
+namespace clinic::web {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t status_bytes_max = 65'536;
+constexpr int status_depth_max = 8;
+
+// One drawing with a form for each state; the style sheet shows the one that fits.
+constexpr const char* shape =
+    R"(<svg class="shape" viewBox="0 0 24 24" aria-hidden="true" focusable="false">)"
+    R"(<path class="s-well" d="M12 2a10 10 0 1 0 0 20a10 10 0 0 0 0-20zM10.8 16.6 6.4 12.2 8.1 10.5 10.8 13.2 16.7 7.3 18.4 9z"/>)"
+    R"(<path class="s-look" d="M12 2 1 21.5h22zM10.8 9h2.4v6h-2.4zM10.8 16.4h2.4v2.4h-2.4z"/>)"
+    R"(<path class="s-not" d="M8 2h8l6 6v8l-6 6H8l-6-6V8zM8.5 7 7 8.5 10.5 12 7 15.5 8.5 17 12 13.5 15.5 17 17 15.5 13.5 12 17 8.5 15.5 7 12 10.5z"/>)"
+    R"(<path class="s-info" d="M3 3h18v18H3zM10.8 6.6h2.4V9h-2.4zM10.8 10.5h2.4v6.9h-2.4z"/></svg>)";
+
+std::optional<std::string_view> file(std::string_view name) {
+    for (const File& one : files())
+        if (one.name == name) return one.body;
+    return std::nullopt;
+}
+
+std::string element(std::string_view tag, std::string_view attributes, std::string_view html) {
+    return "<" + std::string{tag} + (attributes.empty() ? "" : " ") + std::string{attributes} + ">" +
+           std::string{html} + "</" + std::string{tag} + ">";
+}
+
+std::string word(std::string_view key) {
+    return escaped(words::text(key).c_str());
+}
+
+// The lines under "What needs me"; page/app.ts builds the same ones.
+std::string needs(const json& status) {
+    std::string lines;
+    for (const json& need : status.at("needs")) {
+        const auto of = [&](const char* key) { return escaped(need.at(key).get_ref<const std::string&>()); };
+        const std::string code = of("code"),
+                          since =
+                              show({{"at", status.at("at")}, {"clock", status.at("clock")}, {"t", need.at("since")}},
+                                   "since", "t");
+        lines +=
+            "<li data-state=\"" + of("state") + "\" data-code=\"" + code + "\"><p class=\"what\">" + shape +
+            element("strong", "", of("what")) + element("span", "class=\"when\"", escaped(since)) +
+            element("a",
+                    "class=\"code\" href=\"/help/" + code + "\" aria-label=\"" + word("page.help") + " " + code + "\"",
+                    code) +
+            "</p>" + element("p", "class=\"action\"", of("action")) + "<details><summary>" + word("page.details") +
+            "</summary>" + element("p", "", of("meaning")) + element("p", "", of("by_itself")) +
+            (of("cause").empty() ? "" : element("p", "class=\"quiet\"", of("cause"))) + "</details></li>";
+    }
+    return lines;
+}
+
+std::string containment(const json& status) {
+    std::string lines;
+    for (const json& part : status.at("containment").at("parts")) {
+        const bool holds = part.at("holds").get<bool>();
+        const std::string said = escaped(part.at("part").get_ref<const std::string&>()) + ": " +
+                                 word(holds ? "containment.holds" : "containment.not");
+        lines +=
+            "<li data-state=\"" + std::string{holds ? "well" : "look"} + "\">" + shape + element("span", "", said) +
+            element("span", "class=\"detail\"", escaped(part.at("detail").get_ref<const std::string&>())) + "</li>";
+    }
+    return lines.empty() ? element("li", "", word("containment.none")) : lines;
+}
+
+// "kind:argument" to HTML that page/app.ts finds again by its data attributes.
+std::string directive(const json& status, std::string_view text) {
+    if (text == "shape") return shape;
+    if (text == "needs") return needs(status);
+    if (text == "containment") return containment(status);
+    const auto colon = text.find(':');
+    const auto kind = text.substr(0, colon);
+    const auto argument = text.substr(colon + 1);
+    if (kind == "w") return word(argument);
+    if (is_mark(kind))
+        return "data-mark=\"" + escaped(text) + "\" data-state=\"" + escaped(mark(status, kind, argument)) + "\"";
+    if (kind == "text") return escaped(show(status, kind, argument));
+    const std::string exact = exact_time(status, kind, argument);
+    const std::string title = exact.empty() ? "" : " title=\"" + escaped(exact) + "\"";
+    return element("span", "data-show=\"" + escaped(text) + "\"" + title, escaped(show(status, kind, argument)));
+}
+
+template <class Fill>
+std::string expand(std::string_view source, const Fill& fill) {
+    std::string page;
+    while (!source.empty()) {
+        const auto open = source.find("{{");
+        page += source.substr(0, open);
+        if (open == std::string_view::npos) break;
+        const auto close = source.find("}}", open);
+        assert(close != std::string_view::npos);
+        page += fill(source.substr(open + 2, close - open - 2));
+        source.remove_prefix(close + 2);
+    }
+    return page;
+}
+
+std::string plain_page(std::string_view title, std::string_view body) {
+    return expand(file("plain.html").value(), [&](std::string_view name) -> std::string {
+        if (name == "title") return escaped(title);
+        if (name == "body") return std::string{body};
+        return word(name.substr(name.find(':') + 1));
+    });
+}
+
+} // namespace
+
+std::optional<Asset> asset(std::string_view path) {
+    constexpr std::string_view folder = "/assets/";
+    if (!path.starts_with(folder)) return std::nullopt;
+    const auto name = path.substr(folder.size());
+    const auto body = file(name);
+    if (!body) return std::nullopt;
+    if (name.ends_with(".css")) return Asset{"text/css; charset=utf-8", *body};
+    if (name.ends_with(".js")) return Asset{"text/javascript; charset=utf-8", *body};
+    if (name.ends_with(".svg")) return Asset{"image/svg+xml", *body};
+    return std::nullopt; // the templates are not for the outside
+}
+
+std::string status_page(std::string_view status) {
+    const auto parsed = base::parse_json(status, status_bytes_max, status_depth_max);
+    assert(parsed);
+    return expand(file("index.html").value(), [&](std::string_view name) { return directive(*parsed, name); });
+}
+
+std::optional<std::string> help_page(std::string_view code) {
+    const std::string key{code};
+    if (code.size() != 5 || !words::has(key + ".meaning")) return std::nullopt;
+    const std::string what = words::has(key + ".what") ? key + ".what" : key + ".what.other";
+    std::string title = words::text(what).c_str();
+    if (const auto count = title.find("{n}"); count != std::string::npos) title.replace(count, 3, "…");
+    std::string body = element("p", "class=\"quiet\"", escaped(code));
+    for (const char* part : {"meaning", "by_itself", "action"})
+        body += element("h2", "", word(std::string{"help."} + part)) + element("p", "", word(key + "." + part));
+    return plain_page(title, body);
+}
+
+std::string refusal_page(std::string_view key) {
+    return plain_page(words::text(key).c_str(), "");
+}
+
+} // namespace clinic::web

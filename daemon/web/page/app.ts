@@ -1,0 +1,145 @@
+// Keeps the page alive: each event carries the whole status, and the elements that show a part of it are set again.
+
+import { exactTime, mark, moment, needSince, say, show, word, type Moment } from "./say";
+import type { Need, Part, Status } from "./status";
+
+const lostVisibleAfter = 15_000;     // ms: a reconnect of five seconds is not news
+
+let status: Status | undefined;
+let cameAt = 0;
+let announced = "";
+let needsShown = "";
+let partsShown = "";
+let lostTimer: number | undefined;
+
+function element(tag: string, className: string, text: string): HTMLElement {
+  const made = document.createElement(tag);
+  if (className !== "") made.className = className;
+  made.textContent = text;
+  return made;
+}
+
+function shape(): Node {
+  return document.querySelector(".shape")!.cloneNode(true);
+}
+
+function tint(target: HTMLElement): void {
+  target.classList.remove("changed");
+  void target.offsetWidth;             // starts the animation again
+  target.classList.add("changed");
+}
+
+// Ages tick by themselves; only what the box counted or said is worth a tint.
+function setText(target: HTMLElement, text: string, ticking: boolean): void {
+  if (target.textContent === text) return;
+  target.textContent = text;
+  if (!ticking) tint(target);
+}
+
+function needLine(need: Need, now: Moment, open: boolean): HTMLElement {
+  const line = document.createElement("li");
+  line.dataset.state = need.state;
+  line.dataset.code = need.code;
+  const what = element("p", "what", "");
+  const code = element("a", "code", need.code) as HTMLAnchorElement;
+  code.href = `/help/${need.code}`;
+  code.setAttribute("aria-label", `${word("page.help")} ${need.code}`);
+  what.append(shape(), element("strong", "", need.what), element("span", "when", needSince(need.since, now)), code);
+  const details = document.createElement("details");
+  details.open = open;
+  details.append(element("summary", "", word("page.details")), element("p", "", need.meaning), element("p", "", need.by_itself));
+  if (need.cause !== "") details.append(element("p", "quiet", need.cause));
+  line.append(what, element("p", "action", need.action), details);
+  return line;
+}
+
+// Built again only when they differ, so that what a person has opened or focused stays.
+function showNeeds(needs: Need[], now: Moment): void {
+  const wanted = JSON.stringify(needs);
+  if (wanted === needsShown) return;
+  needsShown = wanted;
+  const list = document.getElementById("needs")!;
+  const open = new Set(Array.from(list.querySelectorAll("details[open]"), (one) => one.closest("li")?.dataset.code));
+  const focused = document.activeElement?.closest<HTMLElement>("#needs li")?.dataset.code;
+  const onSummary = document.activeElement?.tagName === "SUMMARY";
+  list.replaceChildren(...needs.map((need) => needLine(need, now, open.has(need.code))));
+  if (focused === undefined) return;
+  list.querySelector<HTMLElement>(`li[data-code="${focused}"] ${onSummary ? "summary" : "a"}`)?.focus();
+}
+
+function partLine(part: Part): HTMLElement {
+  const line = document.createElement("li");
+  line.dataset.state = part.holds ? "well" : "look";
+  const said = `${part.part}: ${word(part.holds ? "containment.holds" : "containment.not")}`;
+  line.append(shape(), element("span", "", said), element("span", "detail", part.detail));
+  return line;
+}
+
+function showParts(parts: Part[]): void {
+  const wanted = JSON.stringify(parts);
+  if (wanted === partsShown) return;
+  partsShown = wanted;
+  const lines = parts.length > 0 ? parts.map(partLine) : [element("li", "", word("containment.none"))];
+  document.getElementById("parts")!.replaceChildren(...lines);
+}
+
+// Spoken only when a state changed, never for a number or an age.
+function announce(now: Moment): void {
+  const { box, ghl, needs } = status!.answers;
+  const key = [box.state, ghl.state, ghl.key, ...status!.needs.map((need) => need.code)].join(" ");
+  if (announced !== "" && announced !== key) {
+    const sentences = [box, ghl, needs].map((said) => say(said.key, { n: said.n, age: said.age_s ?? -1, at: Date.parse(said.at ?? "") / 1000 || 0 }, now));
+    document.getElementById("announce")!.textContent = `${sentences.join(". ")}.`;
+  }
+  announced = key;
+}
+
+function render(): void {
+  if (status === undefined) return;
+  const now = moment(status, (performance.now() - cameAt) / 1000);
+  for (const target of document.querySelectorAll<HTMLElement>("[data-mark]")) target.dataset.state = mark(status, target.dataset.mark!);
+  for (const target of document.querySelectorAll<HTMLElement>("[data-show]")) {
+    const directive = target.dataset.show!;
+    const title = exactTime(status, directive, now);
+    if (title !== "" && !target.matches(":hover")) target.title = title;
+    setText(target, show(status, directive, now), /^(ago|span|since|exact|sentence|bytes)/.test(directive));
+  }
+  showNeeds(status.needs, now);
+  showParts(status.containment.parts);
+  announce(now);
+}
+
+function live(state: "live" | "lost", words: string): void {
+  const sign = document.getElementById("live")!;
+  if (sign.dataset.live === state) return;
+  sign.dataset.live = state;
+  sign.textContent = words;
+}
+
+function found(): void {
+  window.clearTimeout(lostTimer);
+  lostTimer = undefined;
+  live("live", word("page.live"));
+}
+
+function lost(): void {
+  lostTimer ??= window.setTimeout(() => live("lost", word("page.reconnecting")), lostVisibleAfter);
+}
+
+// EventSource gives up for good on an answer that is no event stream: then a new one is made.
+function listen(): void {
+  const source = new EventSource("/api/v1/events");
+  source.addEventListener("status", (event: MessageEvent<string>) => {
+    status = JSON.parse(event.data) as Status;
+    cameAt = performance.now();
+    found();
+    render();
+  });
+  source.onerror = () => {
+    lost();
+    if (source.readyState === EventSource.CLOSED) window.setTimeout(listen, 5_000);
+  };
+}
+
+listen();
+window.setInterval(render, 1_000);

@@ -1,0 +1,25 @@
+// The status page: what is embedded in the binary, and the page as the box renders it without JavaScript.
+//   Input:   the status document (docs/status.md); page/app.ts renders the very same document in the browser.
+//   Threads: any; constant data.
+//   Source:  ui.md.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "crypto/base/result.h"
+
+namespace clinic::web {
+
+struct Asset {
+    std::string_view type, body;
+};
+
+std::optional<Asset> asset(std::string_view path); // "/assets/style.css"
+
+std::string status_page(std::string_view status);            // a status that is no JSON is a bug
+std::optional<std::string> help_page(std::string_view code); // "E2102"
+std::string refusal_page(std::string_view word);             // a key of the catalogue
+
+} // namespace clinic::web
