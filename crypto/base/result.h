@@ -111,10 +111,14 @@ private:
     std::variant<std::monostate, Error> state_;
 };
 
-// `CLINIC_TRY(statement);` hands an error on to the caller.
-#define CLINIC_TRY(expression)                                                                                         \
+// `CLINIC_TRY(expression);` hands an error on to the caller. The name is new each time, so that a lambda inside the
+// expression may use it as well.
+#define CLINIC_TRY(expression) CLINIC_TRY_COUNTED(expression, __COUNTER__)
+#define CLINIC_TRY_COUNTED(expression, number) CLINIC_TRY_NUMBERED(expression, number)
+#define CLINIC_TRY_NUMBERED(expression, number) CLINIC_TRY_AS(expression, clinic_try_##number)
+#define CLINIC_TRY_AS(expression, result)                                                                              \
     do {                                                                                                               \
-        if (auto clinic_try_result = (expression); !clinic_try_result) return clinic_try_result.error();               \
+        if (auto&& result = (expression); !result) return result.error();                                              \
     } while (false)
 
 } // namespace clinic::base
