@@ -62,7 +62,7 @@ Result<Judged> Gate::judge(records::Transaction& txn, const Attempt& attempt) {
     CLINIC_TRY(audit::Trail::append(txn, {.actor = audit::Actor::egress,
                                           .action = audit::Action::disclose,
                                           .purpose = audit::Purpose::release,
-                                          .detail = envelope::name(attempt.route),
+                                          .detail = "ghl_request",
                                           .subjects = {*subject}}));
     const auto line = Ledger::open_line(txn, *subject, attempt, "open");
     CLINIC_TRY(line);

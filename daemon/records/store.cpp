@@ -92,6 +92,7 @@ struct Store::State {
     Result<void> open(const crypto::KeySlot& slot);
     Result<void> open_database(const crypto::KeySlot& slot);
     Result<void> open_schema(bool had_keys);
+    Result<void> check_pages();
     Result<void> open_keys();
     Result<void> finish_erasures();
     Result<void> open_readers();
@@ -153,12 +154,22 @@ Result<void> Store::State::open_schema(bool had_keys) {
                      "restore records.db from a backup"};
     CLINIC_TRY(migrate(*writing));
     schema = schema_version_known;
-    const auto pages = writing->number("PRAGMA page_count");
-    if (!pages) return pages.error();
-    if (*pages <= checked_at_open_pages_max || vfs->recovery_failures() > 0) CLINIC_TRY(writing->check_pages());
+    CLINIC_TRY(check_pages());
     const auto emptied = writing->checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
     if (!emptied) return emptied.error();
     return {};
+}
+
+Result<void> Store::State::check_pages() {
+    const auto pages = writing->number("PRAGMA page_count");
+    if (!pages) return pages.error();
+    if (*pages > checked_at_open_pages_max && vfs->recovery_failures() == 0) return {};
+    const auto before = vfs->authentication_failures();
+    const auto checked = writing->check_pages();
+    // SQLite's check lists a page that did not open beside those that make no sense.
+    if (!checked && vfs->authentication_failures() > before)
+        return Error{Errc::tampered, "a page of the store does not open", "restore records.db from a backup"};
+    return checked;
 }
 
 // An absent keystore is made only while no patient ever had a key.

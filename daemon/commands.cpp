@@ -1,0 +1,248 @@
+#include "daemon/commands.h"
+
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "crypto/base/files.h"
+#include "crypto/base/json.h"
+#include "crypto/seal.h"
+#include "daemon/audit/trail.h"
+#include "daemon/control/wire/wire.h"
+#include "daemon/outbox/outbox.h"
+#include "daemon/records/quarantine.h"
+
+namespace clinic::daemon {
+namespace {
+
+using control::Answer;
+using control::Command;
+using control::Commands;
+using control::Question;
+using nlohmann::json;
+
+constexpr int rows_shown_max = 500;
+constexpr Literal agreement_setting = "agreement";
+
+Answer say(json data, int exit = 0) {
+    return {.exit = exit, .data = std::make_shared<json>(std::move(data))};
+}
+
+std::string word(const json& args, const char* key) {
+    const auto found = args.find(key);
+    return found != args.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+// The first moment after that local day: what expires on a day is good until its end.
+Result<Timestamp> end_of_day(const std::string& date) {
+    std::tm parts{};
+    const char* end = strptime(date.c_str(), "%Y-%m-%d", &parts);
+    if (end == nullptr || *end != '\0')
+        return Error{Errc::malformed, "--expires is not a date", "write it as YYYY-MM-DD"};
+    parts.tm_mday += 1;
+    parts.tm_isdst = -1;
+    return Timestamp{static_cast<std::int64_t>(mktime(&parts)) * 1'000'000};
+}
+
+json basis_facts(const release::Policy& policy, Timestamp now) {
+    json facts{{"mode", release::name(policy.basis)},
+               {"in_effect", release::name(policy.effective(now))},
+               {"unlinked", policy.unlinked == release::Unlinked::shell ? "shell" : "park"},
+               {"evidence", policy.evidence_digest}};
+    if (policy.basis_expires) facts["expires"] = base::rfc3339(*policy.basis_expires);
+    return facts;
+}
+
+// The agreement stays on file when another basis is set, so that going back needs no paper again.
+Result<void> use_agreement(records::Transaction& txn, release::Policy& policy) {
+    if (!policy.evidence_digest.empty() && policy.basis_expires) {
+        return records::set_setting(
+            txn, agreement_setting,
+            base::dump_json({{"digest", policy.evidence_digest}, {"expires", policy.basis_expires->micros}}));
+    }
+    const auto filed = records::setting(txn, agreement_setting);
+    CLINIC_TRY(filed);
+    if (!*filed || !policy.evidence_digest.empty() || policy.basis_expires)
+        return Error{Errc::refused, "basis baa needs the agreement and its expiry",
+                     "add --evidence FILE --expires YYYY-MM-DD"};
+    const auto agreement = base::parse_json(**filed, 1'024, 2);
+    CLINIC_TRY(agreement);
+    policy.evidence_digest = word(*agreement, "digest");
+    policy.basis_expires = Timestamp{agreement->value("expires", std::int64_t{0})};
+    return {};
+}
+
+Result<void> configured(records::Transaction& txn, uid_t asker, Literal what) {
+    CLINIC_TRY(audit::Trail::append(txn, {.actor = audit::Actor::operator_,
+                                          .actor_id = asker,
+                                          .action = audit::Action::configure,
+                                          .purpose = audit::Purpose::operations,
+                                          .detail = what}));
+    return {};
+}
+
+class Desk {
+public:
+    explicit Desk(const Room& room)
+        : store_{room.store}, releaser_{room.releaser}, housekeeping_{room.housekeeping}, clock_{room.clock} {}
+
+    Result<Answer> basis_set(const Question& question) const {
+        const auto mode = release::basis(word(question.args, "mode"));
+        if (!mode) return Error{Errc::malformed, "no such basis", "off, deid, authorized, baa or consumer_consent"};
+        std::optional<Timestamp> expires;
+        if (question.args.contains("expires")) {
+            const auto end = end_of_day(word(question.args, "expires"));
+            CLINIC_TRY(end);
+            expires = *end;
+        }
+        return change(question.asker, "basis", [&](records::Transaction& txn, release::Policy& policy) -> Result<void> {
+            policy.basis = *mode;
+            policy.basis_expires = expires;
+            policy.evidence_digest =
+                question.body.empty() ? std::string{} : crypto::hex(crypto::digest(base::as_bytes(question.body)));
+            return *mode == release::Basis::baa ? use_agreement(txn, policy) : Result<void>{};
+        });
+    }
+
+    Result<Answer> policy_unlinked(const Question& question) const {
+        const std::string mode = word(question.args, "mode");
+        if (mode != "park" && mode != "shell") return Error{Errc::malformed, "unlinked is park or shell"};
+        return change(question.asker, "unlinked",
+                      [&](records::Transaction& txn, release::Policy& policy) -> Result<void> {
+                          policy.unlinked = mode == "shell" ? release::Unlinked::shell : release::Unlinked::park;
+                          return policy.unlinked == release::Unlinked::shell ? outbox::Outbox::unpark(txn, "no_contact")
+                                                                             : Result<void>{};
+                      });
+    }
+
+    Result<Answer> basis_show(const Question&) const {
+        json facts;
+        CLINIC_TRY(store_.read([&](records::Snapshot& session) -> Result<void> {
+            const auto policy = releaser_.policy(session);
+            CLINIC_TRY(policy);
+            facts = basis_facts(*policy, session.now());
+            return {};
+        }));
+        return say(std::move(facts));
+    }
+
+    Result<Answer> release_daily(const Question&) const {
+        const auto transactions = housekeeping_.re_release();
+        CLINIC_TRY(transactions);
+        return say({{"transactions", *transactions}});
+    }
+
+    Result<Answer> audit_verify(const Question&) const {
+        json facts;
+        CLINIC_TRY(store_.read([&](records::Snapshot& session) -> Result<void> {
+            const auto verified = audit::Trail::verify(session);
+            CLINIC_TRY(verified);
+            facts = {{"entries", verified->entries}, {"head", verified->head}};
+            return {};
+        }));
+        return say(std::move(facts));
+    }
+
+    Result<Answer> ledger(const Question& question) const {
+        const auto after = question.args.value("after", std::int64_t{0});
+        json lines = json::array();
+        CLINIC_TRY(store_.read([&](records::Snapshot& session) -> Result<void> {
+            const auto found = outbox::Ledger::lines(session, after, rows_shown_max);
+            CLINIC_TRY(found);
+            for (const auto& line : *found)
+                lines.push_back({{"attempt", line.attempt},
+                                 {"lease", line.lease},
+                                 {"at", base::rfc3339(line.at)},
+                                 {"route", envelope::name(line.route)},
+                                 {"digest", line.digest},
+                                 {"result", line.result},
+                                 {"status", line.status}});
+            return {};
+        }));
+        return say(std::move(lines));
+    }
+
+    Result<Answer> quarantine_list(const Question&) const {
+        json items = json::array();
+        CLINIC_TRY(store_.read([&](records::Snapshot& session) -> Result<void> {
+            const auto found = records::quarantined(session, rows_shown_max);
+            CLINIC_TRY(found);
+            for (const auto& item : *found)
+                items.push_back({{"id", item.id},
+                                 {"feed", item.feed},
+                                 {"reason", item.reason},
+                                 {"line", item.at.line},
+                                 {"segment", item.at.segment},
+                                 {"field", item.at.field},
+                                 {"received_at", base::rfc3339(item.received_at)}});
+            return {};
+        }));
+        return say(std::move(items));
+    }
+
+    Result<Answer> dead_retry(const Question& question) const {
+        CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
+            CLINIC_TRY(configured(txn, question.asker, "dead_retry"));
+            return outbox::Outbox::retry_dead(txn, std::nullopt);
+        }));
+        return say(json::object());
+    }
+
+private:
+    // One change of the policy: audited, stored, and then everybody is looked at again.
+    template <class Edit>
+    Result<Answer> change(uid_t asker, Literal what, const Edit& edit) const {
+        json facts;
+        CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
+            auto policy = releaser_.policy(txn);
+            CLINIC_TRY(policy);
+            CLINIC_TRY(edit(txn, *policy));
+            CLINIC_TRY(configured(txn, asker, what));
+            CLINIC_TRY(releaser_.set_policy(txn, *policy));
+            facts = basis_facts(*policy, txn.now());
+            return {};
+        }));
+        housekeeping_.request_walk();
+        return say(std::move(facts));
+    }
+
+    records::Store& store_;
+    release::Releaser& releaser_;
+    Housekeeping& housekeeping_;
+    const Clock& clock_;
+};
+
+Command status_command(health::Health& health) {
+    return {.run = [&health](const Question&) -> Result<Answer> {
+        const auto status = health.status();
+        auto data = base::parse_json(health::to_json(status), control::answer_bytes_max, 16);
+        CLINIC_TRY(data);
+        return say(std::move(data).value(), static_cast<int>(status.well));
+    }};
+}
+
+} // namespace
+
+Commands commands(health::Health& health) {
+    return {{"status", status_command(health)}};
+}
+
+Commands commands(const Room& room) {
+    const auto desk = std::make_shared<const Desk>(room);
+    const auto ask = [desk](Result<Answer> (Desk::*what)(const Question&) const, bool takes_body = false) {
+        return Command{.takes_body = takes_body,
+                       .run = [desk, what](const Question& question) { return (*desk.*what)(question); }};
+    };
+    return {
+        {"status", status_command(room.health)},
+        {"basis-set", ask(&Desk::basis_set, true)},
+        {"basis-show", ask(&Desk::basis_show)},
+        {"policy-unlinked", ask(&Desk::policy_unlinked)},
+        {"release-daily", ask(&Desk::release_daily)},
+        {"audit-verify", ask(&Desk::audit_verify)},
+        {"ledger", ask(&Desk::ledger)},
+        {"quarantine-list", ask(&Desk::quarantine_list)},
+        {"dead-retry", ask(&Desk::dead_retry)},
+    };
+}
+
+} // namespace clinic::daemon

@@ -1,0 +1,134 @@
+#include "daemon/housekeeping.h"
+
+#include <chrono>
+#include <ctime>
+#include <optional>
+#include <utility>
+
+#include "crypto/base/log.h"
+#include "daemon/records/consents.h"
+#include "daemon/records/quarantine.h"
+
+namespace clinic::daemon {
+namespace {
+
+constexpr auto between_looks = std::chrono::seconds{60};
+constexpr auto until_trusted = std::chrono::seconds{1};
+constexpr int rows_a_transaction = 200;
+
+std::string local_day(Timestamp at) {
+    const std::time_t seconds = at.micros / 1'000'000;
+    std::tm parts{};
+    localtime_r(&seconds, &parts);
+    char text[16];
+    return {text, std::strftime(text, sizeof text, "%Y-%m-%d", &parts)};
+}
+
+} // namespace
+
+Housekeeping::Housekeeping(records::Store& store, release::Releaser& releaser, health::Health& health,
+                           const Clock& clock)
+    : store_{store}, releaser_{releaser}, health_{health}, clock_{clock} {}
+
+void Housekeeping::start() {
+    thread_ = std::jthread{[this](const std::stop_token& stop) { run(stop); }};
+}
+
+void Housekeeping::request_walk() {
+    {
+        const std::lock_guard lock{waiting_};
+        walk_requested_ = true;
+    }
+    wake_.notify_all();
+}
+
+void Housekeeping::run(const std::stop_token& stop) {
+    bool walk = false;
+    while (!stop.stop_requested()) {
+        const bool trusted = health_.clock_trusted();
+        if (trusted) {
+            const auto looked = look(walk);
+            if (!looked) base::log(base::Level::warning, "housekeeping", looked.error());
+            walk = walk && !looked;
+        }
+        std::unique_lock lock{waiting_};
+        wake_.wait_for(lock, stop, trusted && !walk ? between_looks : until_trusted,
+                       [this] { return walk_requested_; });
+        walk = std::exchange(walk_requested_, false) || walk;
+    }
+}
+
+// The day and the basis as they were at the last walk: a new one of either is a reason for another.
+Result<bool> Housekeeping::day_is_new(const std::string& today) {
+    bool is_new = false;
+    CLINIC_TRY(store_.read([&](records::Snapshot& session) -> Result<void> {
+        const auto policy = releaser_.policy(session);
+        CLINIC_TRY(policy);
+        const auto last = records::setting(session, "last_walk");
+        CLINIC_TRY(last);
+        is_new = *last != today + " " + release::name(policy->effective(session.now()));
+        return {};
+    }));
+    return is_new;
+}
+
+Result<void> Housekeeping::mark(const std::string& today) {
+    return store_.write([&](records::Transaction& txn) -> Result<void> {
+        const auto policy = releaser_.policy(txn);
+        CLINIC_TRY(policy);
+        return records::set_setting(txn, "last_walk", today + " " + release::name(policy->effective(txn.now())));
+    });
+}
+
+Result<void> Housekeeping::look(bool walk) {
+    const Timestamp now = clock_.now();
+    CLINIC_TRY(expire_consents(now));
+    const std::string today = local_day(now);
+    const auto is_new = day_is_new(today);
+    CLINIC_TRY(is_new);
+    if (!*is_new && !walk) return {};
+    CLINIC_TRY(re_release());
+    CLINIC_TRY(store_.write([](records::Transaction& txn) -> Result<void> {
+        CLINIC_TRY(records::purge_quarantine(txn));
+        return {};
+    }));
+    return mark(today);
+}
+
+Result<void> Housekeeping::expire_consents(Timestamp now) {
+    std::vector<records::PatientId> due;
+    CLINIC_TRY(store_.read([&](records::Snapshot& session) -> Result<void> {
+        auto found = records::consents_due(session, now, rows_a_transaction);
+        CLINIC_TRY(found);
+        due = std::move(found).value();
+        return {};
+    }));
+    for (const auto patient : due) {
+        CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
+            CLINIC_TRY(records::expire_consents(txn, patient, now));
+            for (const auto scope :
+                 {records::ConsentScope::crm_sync, records::ConsentScope::reminders, records::ConsentScope::marketing})
+                CLINIC_TRY(releaser_.consent_changed(txn, patient, scope));
+            return {};
+        }));
+    }
+    return {};
+}
+
+Result<std::int64_t> Housekeeping::re_release() {
+    const std::lock_guard one_at_a_time{walking_};
+    std::int64_t transactions = 0;
+    std::optional<records::PatientId> after;
+    do {
+        CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
+            auto next = releaser_.re_release(txn, after, rows_a_transaction);
+            CLINIC_TRY(next);
+            after = std::move(next).value();
+            return {};
+        }));
+        ++transactions;
+    } while (after);
+    return transactions;
+}
+
+} // namespace clinic::daemon

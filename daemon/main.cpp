@@ -1,0 +1,220 @@
+// clinicd: reads as the list of its parts in the order they are made; read backwards, it is the shutdown.
+#include <signal.h>
+#include <systemd/sd-event.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <exception>
+#include <memory>
+#include <string_view>
+#include <typeinfo>
+
+#include "crypto/base/log.h"
+#include "daemon/api/api_server.h"
+#include "daemon/commands.h"
+#include "daemon/containment/containment.h"
+#include "daemon/control/control_server.h"
+#include "daemon/egress/egress_server.h"
+#include "daemon/health/health.h"
+#include "daemon/housekeeping.h"
+#include "daemon/intake/ingest.h"
+#include "daemon/intake/mllp_server.h"
+#include "daemon/options.h"
+#include "daemon/records/store.h"
+#include "daemon/release/releaser.h"
+#include "systemd/listen_fds.h"
+#include "systemd/notify.h"
+
+namespace clinic::daemon {
+namespace {
+
+using base::Level;
+using base::log;
+using Loop = std::unique_ptr<sd_event, base::FreedBy<sd_event_unref>>;
+
+constexpr const char* version = CLINIC_VERSION;
+
+struct Sockets {
+    base::UniqueFd https, mllp, control, egress;
+};
+
+Result<Sockets> take_sockets() {
+    auto handed = systemd::listen_fds();
+    CLINIC_TRY(handed);
+    Sockets sockets;
+    for (auto& one : *handed) {
+        if (one.name == "https")
+            sockets.https = std::move(one.socket);
+        else if (one.name == "mllp")
+            sockets.mllp = std::move(one.socket);
+        else if (one.name == "control")
+            sockets.control = std::move(one.socket);
+        else if (one.name == "egress")
+            sockets.egress = std::move(one.socket);
+    }
+    if (!sockets.https || !sockets.mllp || !sockets.control || !sockets.egress)
+        return Error{Errc::not_found, "the sockets https, mllp, control and egress are not handed over",
+                     "start clinicd by its socket units or by packaging/try"};
+    return sockets;
+}
+
+containment::Options containment_options(const Options& options) {
+    containment::Options how;
+    if (options.user) how.become = containment::User{*options.user, static_cast<gid_t>(*options.user)};
+    how.peer = options.peer;
+    return how;
+}
+
+std::vector<health::ContainmentPart> what_holds(const containment::Options& how, const containment::Probe& probe) {
+    std::vector<health::ContainmentPart> parts;
+    for (const auto& part : containment::inspect(how, probe)) {
+        parts.push_back({part.name, part.holds, part.detail});
+        if (!part.holds) log(Level::warning, "containment", part.name);
+    }
+    return parts;
+}
+
+Result<std::unique_ptr<records::Store>> open_store(const Options& options, const Clock& clock) {
+    const auto slot = crypto::KeySlot::from_credential_file(options.credential);
+    CLINIC_TRY(slot);
+    return records::Store::open({.folder = options.records}, *slot, clock);
+}
+
+health::Mode mode_of(const Error& error) {
+    switch (error.code) {
+    case Errc::locked: return health::Mode::locked;
+    case Errc::full: return health::Mode::full;
+    default: return health::Mode::damaged;
+    }
+}
+
+// Everything that needs the store: absent in the modes without one. Destroyed from the last to the first: senders are
+// answered and sent away, then the store finishes what was posted, and only then goes what its jobs speak to.
+struct Parts {
+    Parts(const Options& options, base::UniqueFd egress_socket, std::unique_ptr<records::Store> opened,
+          health::Health& health, const Clock& clock)
+        : well{health}, releaser{clock}, gate{{options.ghl, options.index_lag_ms}, *opened, releaser},
+          ingest{*opened,
+                 releaser,
+                 clock,
+                 {},
+                 [&health](Literal code, Literal severity) { health.raise(code, severity); }},
+          store{std::move(opened)},
+          egress{std::move(egress_socket), {.peer = options.peer}, gate, *store, releaser, health},
+          housekeeping{*store, releaser, health, clock} {}
+    ~Parts() {
+        mllp.reset();
+        store->on_change({});
+        well.detach();
+    }
+
+    Result<void> start(base::UniqueFd mllp_socket, const Options& options, const Clock& clock) {
+        well.attach(*store);
+        store->on_change([this] {
+            egress.wake();
+            well.changed();
+        });
+        CLINIC_TRY(egress.start());
+        housekeeping.start();
+        auto server =
+            intake::MllpServer::start(std::move(mllp_socket), {.allowed = options.mllp_allow}, clock,
+                                      [this](std::string message, bool damaged, intake::MllpServer::Answer answer) {
+                                          ingest.message(std::move(message), damaged, std::move(answer));
+                                      });
+        CLINIC_TRY(server);
+        mllp = std::move(server).value();
+        return {};
+    }
+
+    health::Health& well;
+    release::Releaser releaser;
+    egress::Gate gate;
+    intake::Ingest ingest;
+    std::unique_ptr<records::Store> store;
+    egress::EgressServer egress;
+    Housekeeping housekeeping;
+    std::unique_ptr<intake::MllpServer> mllp;
+};
+
+void block_signals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int one : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, one);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+Result<void> loop_until_told() {
+    sd_event* made = nullptr;
+    if (const int code = sd_event_default(&made); code < 0)
+        return Error{Errc::system, "the event loop cannot be made", "", {}, -code};
+    const Loop loop{made};
+    for (const int one : {SIGTERM, SIGINT})
+        if (const int code = sd_event_add_signal(loop.get(), nullptr, one, nullptr, nullptr); code < 0)
+            return Error{Errc::system, "signals cannot be watched", "", {}, -code};
+    sd_event_set_watchdog(loop.get(), 1);
+    systemd::notify_ready();
+    log(Level::info, "clinicd", "ready");
+    if (const int code = sd_event_loop(loop.get()); code < 0)
+        return Error{Errc::system, "the event loop ended", "", {}, -code};
+    systemd::notify_stopping();
+    return {};
+}
+
+Result<void> run(const Options& options) {
+    auto sockets = take_sockets();
+    CLINIC_TRY(sockets);
+    const auto probe = containment::Probe::make();
+    CLINIC_TRY(probe);
+    const auto how = containment_options(options);
+    CLINIC_TRY(containment::enter(how));
+    block_signals();
+
+    const base::SystemClock clock;
+    health::Health health{{.box = options.box, .version = version, .records = options.records}, clock};
+    health.set_containment(what_holds(how, *probe));
+    std::unique_ptr<Parts> parts;
+    if (auto store = open_store(options, clock); store) {
+        parts = std::make_unique<Parts>(options, std::move(sockets->egress), std::move(store).value(), health, clock);
+        CLINIC_TRY(parts->start(std::move(sockets->mllp), options, clock));
+    } else {
+        log(Level::error, "clinicd", store.error());
+        health.set_mode(mode_of(store.error()), store.error());
+    }
+    control::ControlServer control{
+        std::move(sockets->control), options.operators,
+        parts ? commands({*parts->store, parts->releaser, parts->housekeeping, health, clock}) : commands(health)};
+    CLINIC_TRY(control.start());
+    auto api = api::ApiServer::make(
+        {.certificate = options.console_certificate, .key = options.console_key, .hosts = options.console_names},
+        std::move(sockets->https), health);
+    CLINIC_TRY(api);
+    return loop_until_told();
+}
+
+} // namespace
+} // namespace clinic::daemon
+
+int main(int count, char** arguments) {
+    using namespace clinic;
+    try {
+        if (count != 3 || std::string_view{arguments[1]} != "--config") {
+            std::fputs("usage: clinicd --config FILE\n", stderr);
+            return 2;
+        }
+        if (!crypto::start()) return 1;
+        const auto options = daemon::read_options(arguments[2]);
+        if (!options) return 2;
+        setenv("TZ", options->zone.c_str(), 1);
+        tzset();
+        const auto ended = daemon::run(*options);
+        if (ended) return 0;
+        base::log(base::Level::error, "clinicd", ended.error());
+        return 1;
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "<3>clinicd: stopped by %s\n", typeid(error).name());
+        return 1;
+    }
+}

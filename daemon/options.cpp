@@ -1,0 +1,136 @@
+#include "daemon/options.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "crypto/base/files.h"
+#include "crypto/base/json.h"
+#include "crypto/base/log.h"
+
+namespace clinic::daemon {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t options_bytes_max = 65'536;
+
+// Reads one object of the file: what is not asked for is unknown, what is asked for and not there is missing.
+class Section {
+public:
+    Section(const json& object, std::string path, int& faults)
+        : object_{object}, path_{std::move(path)}, faults_{faults} {
+        if (!object.is_object()) fault("", "is not an object");
+    }
+    ~Section() {
+        if (!object_.is_object()) return;
+        for (const auto& [key, value] : object_.items())
+            if (!known_.contains(key)) fault(key.c_str(), "is unknown");
+    }
+    template <class T>
+    void read(const char* key, T& into) {
+        known_.insert(key);
+        const auto found = object_.find(key);
+        if (found == object_.end()) return fault(key, "is missing");
+        convert(key, *found, into);
+    }
+    template <class T>
+    void read_optional(const char* key, T& into) {
+        known_.insert(key);
+        if (const auto found = object_.find(key); found != object_.end()) convert(key, *found, into);
+    }
+    const json& section(const char* key) {
+        static const json nothing = json::object();
+        known_.insert(key);
+        const auto found = object_.find(key);
+        if (found != object_.end()) return *found;
+        fault(key, "is missing");
+        return nothing;
+    }
+
+private:
+    template <class T>
+    void convert(const char* key, const json& value, T& into) {
+        try {
+            into = value.get<T>();
+        } catch (const json::exception&) {
+            fault(key, "has the wrong type");
+        }
+    }
+    void convert(const char* key, const json& value, std::optional<uid_t>& into) {
+        if (value.is_number_unsigned())
+            into = value.get<uid_t>();
+        else
+            fault(key, "is not a user number");
+    }
+    void convert(const char* key, const json& value, std::filesystem::path& into) {
+        if (value.is_string() && value.get_ref<const std::string&>().starts_with('/'))
+            into = value.get<std::string>();
+        else
+            fault(key, "is not an absolute path");
+    }
+    void fault(const char* key, const char* what) const {
+        std::fprintf(stderr, "<3>options: %s%s %s\n", path_.c_str(), key, what);
+        ++faults_;
+    }
+
+    const json& object_;
+    std::string path_;
+    std::set<std::string> known_;
+    int& faults_;
+};
+
+void read_ghl(const json& from, Options& options, int& faults) {
+    Section ghl{from, "ghl.", faults};
+    ghl.read("location", options.ghl.location);
+    ghl.read("tag_prefix", options.ghl.tag_prefix);
+    ghl.read_optional("index_lag_ms", options.index_lag_ms);
+    Section fields{ghl.section("fields"), "ghl.fields.", faults};
+    auto& ids = options.ghl.fields;
+    fields.read("pid", ids.pid);
+    fields.read("stage", ids.stage);
+    fields.read("last", ids.last);
+    fields.read("next", ids.next);
+    fields.read("appt_status", ids.appt_status);
+    fields.read("appt_when", ids.appt_when);
+}
+
+void read_all(const json& from, Options& options, int& faults) {
+    Section top{from, "", faults};
+    top.read("box", options.box);
+    top.read("zone", options.zone);
+    top.read("records", options.records);
+    top.read("credential", options.credential);
+    top.read_optional("user", options.user);
+    top.read_optional("peer", options.peer);
+    top.read("operators", options.operators);
+    Section console{top.section("console"), "console.", faults};
+    console.read("certificate", options.console_certificate);
+    console.read("key", options.console_key);
+    console.read_optional("names", options.console_names);
+    Section mllp{top.section("mllp"), "mllp.", faults};
+    mllp.read("allow", options.mllp_allow);
+    read_ghl(top.section("ghl"), options, faults);
+}
+
+} // namespace
+
+std::optional<Options> read_options(const std::filesystem::path& file) {
+    const auto text = base::read_text(file, options_bytes_max);
+    if (!text) {
+        base::log(base::Level::error, "options", text.error());
+        return std::nullopt;
+    }
+    const auto parsed = base::parse_json(*text, options_bytes_max, 4);
+    if (!parsed) {
+        base::log(base::Level::error, "options", parsed.error());
+        return std::nullopt;
+    }
+    Options options;
+    int faults = 0;
+    read_all(*parsed, options, faults);
+    if (faults != 0) return std::nullopt;
+    return options;
+}
+
+} // namespace clinic::daemon

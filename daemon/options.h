@@ -1,0 +1,32 @@
+// clinicd's settings: one JSON file, closed; an unknown or missing key is an error that names it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sync/envelope/frame.h"
+
+namespace clinic::daemon {
+
+struct Options {
+    std::string box;  // the device certificate's name
+    std::string zone; // tz database: times without an offset are the clinic's
+    std::filesystem::path records, credential;
+    std::optional<uid_t> user;    // when started by root: who to be; never 0
+    std::optional<uid_t> peer;    // clinic-syncd's user; absent: ours, and the status says so
+    std::vector<uid_t> operators; // who may ask on control.sock
+    std::filesystem::path console_certificate, console_key;
+    std::vector<std::string> console_names; // Host headers besides numeric addresses
+    std::vector<std::string> mllp_allow;    // addresses or CIDR ranges of senders
+    envelope::WriteRules ghl;
+    int index_lag_ms = 60'000;
+};
+
+// Says on standard error what is wrong and where; nullopt then.
+std::optional<Options> read_options(const std::filesystem::path& file);
+
+} // namespace clinic::daemon

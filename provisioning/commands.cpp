@@ -1,0 +1,160 @@
+#include "provisioning/commands.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "crypto/base/files.h"
+#include "crypto/base/json.h"
+#include "provisioning/status_view.h"
+
+namespace clinic::provisioning {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t file_bytes_max = 64 * 1'048'576;
+constexpr int failed = 2;
+
+int exit_of(const json& answer) {
+    return answer.value("exit", failed);
+}
+
+void print_json(const json& value) {
+    std::printf("%s\n", base::dump_json(value).c_str());
+}
+
+std::optional<std::string> read_file(const std::string& path) {
+    auto text = base::read_text(path, file_bytes_max);
+    if (text) return std::move(text).value();
+    std::fprintf(stderr, "clinicctl: %s: %s\n", path.c_str(), text.error().what.c_str());
+    return std::nullopt;
+}
+
+int status(const Call& call, const Client& client) {
+    for (;;) {
+        const auto answer = client.ask("status", json::object());
+        if (!answer) return failed;
+        if (call.has("--json"))
+            print_json((*answer)["data"]);
+        else
+            std::fputs(view((*answer)["data"], call.has("--watch")).c_str(), stdout);
+        if (!call.has("--watch")) return exit_of(*answer);
+        std::fflush(stdout);
+        const timespec second{1, 0};
+        nanosleep(&second, nullptr);
+    }
+}
+
+int import(const Call& call, const Client& client) {
+    const auto text = read_file(call.words[2]);
+    if (!text) return failed;
+    const auto answer = client.ask("import", {{"kind", call.words[1]}}, text);
+    if (!answer) return failed;
+    const json& report = (*answer)["data"];
+    if (call.has("--json"))
+        print_json(report);
+    else
+        std::fputs(view_import(report).c_str(), stdout);
+    return exit_of(*answer);
+}
+
+int basis_set(const Call& call, const Client& client) {
+    std::optional<std::string> evidence{""};
+    if (call.has("--evidence")) evidence = read_file(call.value("--evidence"));
+    if (!evidence) return failed;
+    json args{{"mode", call.words[2]}};
+    if (call.has("--expires")) args["expires"] = call.value("--expires");
+    const auto answer = client.ask("basis-set", args, evidence);
+    if (!answer) return failed;
+    std::fputs(view_basis((*answer)["data"]).c_str(), stdout);
+    return exit_of(*answer);
+}
+
+int basis_show(const Call& call, const Client& client) {
+    const auto answer = client.ask("basis-show", json::object());
+    if (!answer) return failed;
+    if (call.has("--json"))
+        print_json((*answer)["data"]);
+    else
+        std::fputs(view_basis((*answer)["data"]).c_str(), stdout);
+    return exit_of(*answer);
+}
+
+// Commands whose answer is shown as it is: one line of facts, or JSON.
+int plain(const Client& client, const char* command, const json& args) {
+    const auto answer = client.ask(command, args);
+    if (!answer) return failed;
+    print_json((*answer)["data"]);
+    return exit_of(*answer);
+}
+
+struct Row {
+    std::vector<std::string> words; // "" stands for any word
+    const char* usage;
+    int (*run)(const Call&, const Client&);
+};
+
+const std::array rows{
+    Row{{"status"}, "status [--json] [--watch]             is the box well, is GHL up to date, what needs you", status},
+    Row{{"import", "", ""}, "import patients|appointments|consents FILE [--json]", import},
+    Row{{"basis", "set", ""},
+        "basis set off|deid|authorized|baa|consumer_consent [--evidence FILE] [--expires YYYY-MM-DD]",
+        basis_set},
+    Row{{"basis", "show"}, "basis show [--json]", basis_show},
+    Row{{"policy", "unlinked", ""},
+        "policy unlinked park|shell            patients without a GHL contact: wait, or make one",
+        [](const Call& call, const Client& client) {
+            return plain(client, "policy-unlinked", {{"mode", call.words[2]}});
+        }},
+    Row{{"release", "daily"},
+        "release daily                         run the daily re-release now",
+        [](const Call&, const Client& client) { return plain(client, "release-daily", json::object()); }},
+    Row{{"audit", "verify"},
+        "audit verify                          walk the whole chain",
+        [](const Call&, const Client& client) { return plain(client, "audit-verify", json::object()); }},
+    Row{{"ledger"},
+        "ledger                                what left the building, newest last",
+        [](const Call&, const Client& client) { return plain(client, "ledger", json::object()); }},
+    Row{{"quarantine", "list"},
+        "quarantine list                       what could not be accepted, and why",
+        [](const Call&, const Client& client) { return plain(client, "quarantine-list", json::object()); }},
+    Row{{"dead", "retry"},
+        "dead retry                            send all dead letters again",
+        [](const Call&, const Client& client) { return plain(client, "dead-retry", json::object()); }},
+};
+
+bool fits(const Row& row, const Call& call) {
+    return row.words.size() == call.words.size() && std::equal(row.words.begin(), row.words.end(), call.words.begin(),
+                                                               [](const std::string& wanted, const std::string& word) {
+                                                                   return wanted.empty() || wanted == word;
+                                                               });
+}
+
+} // namespace
+
+bool Call::has(std::string_view option) const {
+    return std::any_of(options.begin(), options.end(), [&](const auto& one) { return one.first == option; });
+}
+
+std::string Call::value(std::string_view option) const {
+    const auto found =
+        std::find_if(options.begin(), options.end(), [&](const auto& one) { return one.first == option; });
+    return found == options.end() ? std::string{} : found->second;
+}
+
+void print_usage() {
+    std::fputs("usage: clinicctl [--control PATH] COMMAND\n", stderr);
+    for (const auto& row : rows) std::fprintf(stderr, "  clinicctl %s\n", row.usage);
+}
+
+int run(const Call& call, const Client& client) {
+    for (const auto& row : rows)
+        if (fits(row, call)) return row.run(call, client);
+    print_usage();
+    return failed;
+}
+
+} // namespace clinic::provisioning

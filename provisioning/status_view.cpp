@@ -1,0 +1,151 @@
+#include "provisioning/status_view.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <cstdarg>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+namespace clinic::provisioning {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t columns = 80;
+
+[[gnu::format(printf, 1, 2)]] std::string format(const char* pattern, ...) {
+    std::array<char, 512> text{};
+    va_list values;
+    va_start(values, pattern);
+    std::vsnprintf(text.data(), text.size(), pattern, values);
+    va_end(values);
+    return text.data();
+}
+
+std::string word(const json& from, const char* key) {
+    const auto found = from.find(key);
+    return found != from.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+long long number(const json& from, const char* key) {
+    const auto found = from.find(key);
+    return found != from.end() && found->is_number_integer() ? found->get<long long>() : 0;
+}
+
+// A state as a word, a shape, and a colour where the terminal has one.
+std::string state(const std::string& name) {
+    struct Look {
+        const char *name, *text, *colour;
+    };
+    static constexpr std::array looks{Look{"well", "[ok]  ", "32"}, Look{"information", "[i]   ", "34"},
+                                      Look{"look", "[look]", "33"}, Look{"not_working", "[DOWN]", "31"}};
+    for (const auto& look : looks)
+        if (name == look.name)
+            return isatty(STDOUT_FILENO) != 0 ? format("\033[%sm%s\033[0m", look.colour, look.text)
+                                              : std::string{look.text};
+    return "[?]   ";
+}
+
+// Breaks at spaces; the lines after the first are set in.
+std::string wrapped(const std::string& text, std::size_t indent) {
+    std::string out;
+    std::size_t used = indent;
+    for (std::size_t from = 0; from < text.size();) {
+        const auto space = std::min(text.find(' ', from), text.size());
+        const auto length = space - from;
+        if (used > indent && used + 1 + length > columns) {
+            out += "\n" + std::string(indent, ' ');
+            used = indent;
+        }
+        if (used > indent) out += " ", ++used;
+        out += text.substr(from, length);
+        used += length;
+        from = space + 1;
+    }
+    return out + "\n";
+}
+
+std::string age(const json& from, const char* key) {
+    const auto found = from.find(key);
+    if (found == from.end() || found->is_null()) return "never";
+    const long long seconds = found->get<long long>();
+    if (seconds < 60) return format("%lld s ago", seconds);
+    if (seconds < 3'600) return format("%lld min ago", seconds / 60);
+    return format("%lld h ago", seconds / 3'600);
+}
+
+std::string answers(const json& status) {
+    std::string out;
+    for (const char* key : {"box", "ghl", "needs"}) {
+        const json& answer = status.at("answers").at(key);
+        out += state(word(answer, "state")) + " " + wrapped(word(answer, "text"), 7);
+    }
+    for (const auto& need : status.at("needs")) {
+        out += "       - " + wrapped(word(need, "what") + " (" + word(need, "code") + ")", 9);
+        if (!word(need, "action").empty()) out += "         " + wrapped(word(need, "action"), 9);
+    }
+    return out;
+}
+
+std::string books(const json& status) {
+    std::string out = "\nMessages      received    stored quarantined   refused duplicate  last\n";
+    for (const auto& [name, feed] : status.at("intake").items())
+        out += format("  %-11s %9lld %9lld %11lld %9lld %9lld  %s\n", name.c_str(), number(feed, "received"),
+                      number(feed, "stored"), number(feed, "quarantined"), number(feed, "refused"),
+                      number(feed, "duplicate"), age(status.at("feeds").at(name), "last_message_s").c_str());
+    const json& crm = status.at("egress").at("crm");
+    out += format("\nTo GHL        released %lld = delivered %lld + pending %lld + leased %lld\n",
+                  number(crm, "released"), number(crm, "delivered"), number(crm, "pending"), number(crm, "leased"));
+    out += format("              + superseded %lld + withdrawn %lld + parked %lld + dead %lld\n",
+                  number(crm, "superseded"), number(crm, "withdrawn"), number(crm, "parked"), number(crm, "dead"));
+    out += format("              + discarded %lld\n", number(crm, "discarded"));
+    return out;
+}
+
+std::string facts(const json& status) {
+    const json& lanes = status.at("lanes");
+    const json& held = status.at("containment");
+    std::string out = format("\nLinks         GHL %s, central ops %s\n", word(lanes.at("crm"), "state").c_str(),
+                             word(lanes.at("mqtt"), "state").c_str());
+    out += format("Basis         %s%s\n", word(status.at("basis"), "name").c_str(),
+                  status.at("basis").value("expired", false) ? " (expired)" : "");
+    out += format("Clock         %s\n", status.at("clock").value("trusted", false) ? "trusted" : "not trusted yet");
+    out += format("No way out    %lld of %lld parts hold\n", number(held, "held"), number(held, "all"));
+    for (const auto& part : held.at("parts"))
+        if (!part.value("holds", false))
+            out += "              does not hold: " + word(part, "part") + ", " + word(part, "detail") + "\n";
+    out += format("Store         %lld patients, mode %s\n", number(status.at("store"), "patients"),
+                  word(status, "mode").c_str());
+    out += format("Box           %s, version %s\n", word(status, "box").c_str(), word(status, "version").c_str());
+    return out;
+}
+
+} // namespace
+
+std::string view(const json& status, bool in_place) {
+    const std::string text = answers(status) + books(status) + facts(status);
+    return in_place && isatty(STDOUT_FILENO) != 0 ? "\033[H\033[2J" + text : text;
+}
+
+std::string view_basis(const json& basis) {
+    std::string out = "Basis     " + word(basis, "mode") + "\n";
+    if (word(basis, "in_effect") != word(basis, "mode"))
+        out += "In effect " + word(basis, "in_effect") + " (it has expired)\n";
+    if (!word(basis, "expires").empty()) out += "Expires   " + word(basis, "expires") + "\n";
+    if (!word(basis, "evidence").empty())
+        out += "Evidence  " + word(basis, "evidence").substr(0, 16) + "... (BLAKE2b-256)\n";
+    return out + "Unlinked  " + word(basis, "unlinked") + "\n";
+}
+
+std::string view_import(const json& report) {
+    std::string out = format("%lld lines: %lld stored, %lld already here, %lld not accepted\n",
+                             number(report, "received"), number(report, "stored"), number(report, "duplicate"),
+                             number(report, "quarantined") + number(report, "refused"));
+    for (const auto& fault : report.value("faults", json::array()))
+        out += format("line %lld, %s: %s; %s\n", number(fault, "line"), word(fault, "column").c_str(),
+                      word(fault, "what").c_str(), word(fault, "remedy").c_str());
+    return out;
+}
+
+} // namespace clinic::provisioning
