@@ -36,6 +36,10 @@ int RawFile::truncate(std::uint64_t size) const {
     return file_->pMethods->xTruncate(file_, static_cast<sqlite3_int64>(size));
 }
 
+int RawFile::sync(int flags) const {
+    return file_->pMethods->xSync(file_, flags);
+}
+
 int RawFile::size(std::uint64_t& out) const {
     sqlite3_int64 found = 0;
     const int rc = file_->pMethods->xFileSize(file_, &found);

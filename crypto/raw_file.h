@@ -25,6 +25,7 @@ public:
     int write(std::span<const std::byte> bytes, std::uint64_t at) const;
     int truncate(std::uint64_t size) const;
     int size(std::uint64_t& out) const;
+    int sync(int flags) const;
     sqlite3_file* get() const { return file_; }
 
 private:

@@ -1,5 +1,5 @@
 // SQLite pages, WAL header, frame headers and frames, sealed on their way to the disk.
-//   Format:  docs/store-format.md (superblocks A/B, 4,096-byte pages with 40 reserved, WAL slots of 4,200).
+//   Format:  docs/store-format.md (superblocks A/B, 4,096-byte pages with 40 reserved, WAL slots of 4,208).
 //   Base:    the `unix-excl` VFS: one process, no -shm file. `flock` on "<database>.lock" besides.
 //   Errors:  see `open`; while running, SQLite reports SQLITE_NOTADB (page 1), SQLITE_IOERR_DATA (any other page).
 //   Threads: as SQLite's VFS: any.

@@ -29,10 +29,11 @@ inline constexpr std::size_t frame_head_bytes = 24;
 inline constexpr std::size_t frame_bytes = frame_head_bytes + page_bytes;
 inline constexpr std::size_t preamble_bytes = 4'096;
 inline constexpr std::size_t sealed_wal_head_bytes = wal_head_bytes + trailer_bytes;
-inline constexpr std::size_t sealed_frame_head_bytes = frame_head_bytes + trailer_bytes;
+inline constexpr std::size_t sync_mark_bytes = 8; // beside SQLite's frame header: see wal_frame.h
+inline constexpr std::size_t sealed_frame_head_bytes = frame_head_bytes + sync_mark_bytes + trailer_bytes;
 inline constexpr std::size_t sealed_frame_page_bytes = page_bytes + trailer_bytes;
 inline constexpr std::size_t slot_bytes = sealed_frame_head_bytes + sealed_frame_page_bytes;
-static_assert(sealed_frame_head_bytes == 64 && sealed_frame_page_bytes == 4'136 && slot_bytes == 4'200);
+static_assert(sealed_frame_head_bytes == 72 && sealed_frame_page_bytes == 4'136 && slot_bytes == 4'208);
 
 constexpr std::uint64_t slot_offset(std::uint64_t frame) {
     return preamble_bytes + (frame - 1) * slot_bytes;
@@ -46,7 +47,6 @@ constexpr std::uint64_t frames_in(std::uint64_t bytes) {
 // Offsets in SQLite's own structures.
 inline constexpr std::size_t wal_head_page_size_at = 8; // 4 bytes
 inline constexpr std::size_t wal_head_salts_at = 16;    // 8 bytes
-inline constexpr std::size_t frame_head_commit_at = 4;  // 4 bytes, not 0 in a frame that ends a transaction
 inline constexpr std::size_t frame_head_salts_at = 8;   // 8 bytes
 inline constexpr std::size_t page1_page_size_at = 16;   // 2 bytes
 inline constexpr std::size_t page1_reserve_at = 20;     // 1 byte

@@ -18,6 +18,7 @@ public:
     virtual int write(std::span<const std::byte> bytes, std::uint64_t at) = 0;
     virtual int truncate(std::uint64_t size) = 0;
     virtual int size(std::uint64_t& out) = 0;
+    virtual int sync(int flags) { return raw().sync(flags); }
     virtual RawFile& raw() = 0;
 };
 

@@ -65,7 +65,7 @@ int file_truncate(sqlite3_file* file, sqlite3_int64 size) {
 }
 
 int file_sync(sqlite3_file* file, int flags) {
-    return inner(file)->pMethods->xSync(inner(file), flags);
+    return self(file).stored->sync(flags);
 }
 
 int file_size(sqlite3_file* file, sqlite3_int64* out) {
@@ -290,8 +290,6 @@ int VfsShim::pragma(char** arguments) const {
         return refuse_pragma(arguments, "this store has pages of 4096 bytes");
     if (same_word(name, "auto_vacuum") && !same_word(value, "none") && !same_word(value, "0"))
         return refuse_pragma(arguments, "this store has no auto_vacuum");
-    if (same_word(name, "synchronous") && !same_word(value, "full") && !same_word(value, "2"))
-        return refuse_pragma(arguments, "this store syncs every commit"); // check_wal builds on it
     return SQLITE_NOTFOUND;
 }
 

@@ -1,10 +1,11 @@
 #include "crypto/wal_check.h"
 
+#include <algorithm>
 #include <memory>
 
 #include "crypto/block_file.h"
 #include "crypto/octets.h"
-#include "crypto/store_layout.h"
+#include "crypto/wal_frame.h"
 #include "crypto/wal_preamble.h"
 
 namespace clinic::crypto {
@@ -36,15 +37,12 @@ constexpr std::size_t frame_checksum_at = 16;
 constexpr std::size_t checksummed_of_frame_head = 8;
 
 struct Frame {
-    FrameHead head{};
+    MarkedHead marked;
     Page page{};
 
-    Checksum checksum() const { return Checksum::stored(std::span{head}.subspan(frame_checksum_at)); }
-    bool ends_transaction() const {
-        return get_number<std::uint32_t>(std::span{head}.subspan(frame_head_commit_at)) != 0;
-    }
+    Checksum checksum() const { return Checksum::stored(std::span{marked.head}.subspan(frame_checksum_at)); }
     bool follows(Checksum before, bool big_endian) const {
-        before.add(std::span{head}.first(checksummed_of_frame_head), big_endian);
+        before.add(std::span{marked.head}.first(checksummed_of_frame_head), big_endian);
         before.add(page, big_endian);
         return before == checksum();
     }
@@ -53,27 +51,28 @@ struct Frame {
 class Walk {
 public:
     Walk(const BlockFile& file, const PageCipher& cipher, const WalHead& head)
-        : file_{file}, cipher_{cipher}, salts_{get_number<std::uint64_t>(std::span{head}.subspan(wal_head_salts_at))},
+        : file_{file}, cipher_{cipher}, salts_{salts_of_wal_head(head)},
           start_{Checksum::stored(std::span{head}.subspan(head_checksum_at))},
           big_endian_{(std::to_integer<unsigned>(head[3]) & 1U) != 0} {}
 
-    // A commit is synced before the next transaction's first frame is written. So a frame that follows on a commit
-    // proves that all before that commit was on the disk: where the log breaks earlier, it was broken afterwards.
-    Result<bool> breaks_before_a_synced_commit(std::uint64_t frames) {
+    // Every authentic frame says how many frames were on the disk when it was written. A log that fits together for
+    // fewer than that was damaged afterwards; one that breaks behind it has a torn tail.
+    Result<bool> breaks_where_it_was_synced(std::uint64_t frames) {
         Checksum before = start_;
-        bool linked = true;        // the log fits together up to here
-        bool after_commit = false; // the frame before opened, and ends a transaction
+        std::uint64_t linked = 0;
+        std::uint64_t synced = 0;
         auto frame = std::make_unique<Frame>();
         for (std::uint64_t number = 1; number <= frames; ++number) {
             const auto opened = open(number, *frame);
             if (!opened) return opened.error();
-            const bool follows = *opened && frame->follows(before, big_endian_);
-            if (!linked && after_commit && follows) return true;
-            linked = linked && follows;
-            after_commit = *opened && frame->ends_transaction();
-            before = frame->checksum();
+            if (!*opened) continue;
+            synced = std::max(synced, frame->marked.synced);
+            if (linked + 1 == number && frame->follows(before, big_endian_)) {
+                linked = number;
+                before = frame->checksum();
+            }
         }
-        return false;
+        return linked < synced;
     }
 
 private:
@@ -82,11 +81,12 @@ private:
         std::array<std::byte, slot_bytes> slot{};
         const auto whole = file_.read(slot_offset(number), slot);
         if (!whole) return whole.error();
+        if (!*whole) return false;
         const std::span<const std::byte> sealed{slot};
-        return *whole &&
-               cipher_.open({Piece::frame_header, number}, sealed.first(sealed_frame_head_bytes), frame.head) &&
-               get_number<std::uint64_t>(std::span{frame.head}.subspan(frame_head_salts_at)) == salts_ &&
-               cipher_.open({Piece::frame_page, number, salts_}, sealed.subspan(sealed_frame_head_bytes), frame.page);
+        const auto head = open_frame_head(cipher_, number, sealed.first(sealed_frame_head_bytes));
+        if (!head || head->salts() != salts_) return false;
+        frame.marked = *head;
+        return open_frame_page(cipher_, number, salts_, sealed.subspan(sealed_frame_head_bytes), frame.page);
     }
 
     const BlockFile& file_;
@@ -128,7 +128,7 @@ Result<bool> check_wal(const std::filesystem::path& wal, const PageCipher& ciphe
     CLINIC_TRY(check_preamble(look));
     if (look == PreambleLook::blank || frames_in(*size) == 0) return true;
 
-    const auto damaged = Walk{*file, cipher, head}.breaks_before_a_synced_commit(frames_in(*size));
+    const auto damaged = Walk{*file, cipher, head}.breaks_where_it_was_synced(frames_in(*size));
     if (!damaged) return damaged.error();
     if (*damaged) return Error{Errc::tampered, "the WAL is damaged before its end", "restore the store from a backup"};
     return false;

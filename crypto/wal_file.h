@@ -5,7 +5,7 @@
 #include "crypto/store_context.h"
 #include "crypto/store_layout.h"
 #include "crypto/stored_file.h"
-#include "crypto/wal_preamble.h"
+#include "crypto/wal_frame.h"
 
 namespace clinic::crypto {
 
@@ -17,29 +17,35 @@ public:
     int write(std::span<const std::byte> bytes, std::uint64_t at) override;
     int truncate(std::uint64_t size) override;
     int size(std::uint64_t& out) override;
+    int sync(int flags) override;
     RawFile& raw() override { return raw_; }
 
 private:
     int read_head(std::span<std::byte> out, std::uint64_t at);
     int read_frame(std::uint64_t frame, std::span<std::byte> out);
-    int read_frame_head(std::uint64_t frame, std::span<std::byte> out, std::size_t within);
+    int read_part_of_frame_head(std::uint64_t frame, std::span<std::byte> out, std::size_t within);
     int read_frame_page(std::uint64_t frame, std::span<std::byte> out, std::size_t within);
+    int read_frame_head(std::uint64_t frame, MarkedHead& out);
     int write_head(std::span<const std::byte> head);
     int write_frame_head(std::uint64_t frame, std::span<const std::byte> head);
     int write_frame_page(std::uint64_t frame, std::span<const std::byte> page);
-    int page_number(std::uint64_t frame, std::uint32_t& out);
-    std::uint64_t generation_of(std::span<const std::byte> head) const;
+    int page_of_frame(std::uint64_t frame, std::uint32_t& out);
     int write_without_hole(std::span<const std::byte> sealed, std::uint64_t at);
+    std::uint64_t generation_of(const MarkedHead& head) const;
+    void follow_generation();
 
-    struct Head {
-        std::uint64_t frame = 0;
-        std::uint32_t page = 0;
+    // Of this connection's writes, in the WAL's present generation.
+    struct Written {
+        std::uint64_t generation = 0;
+        std::uint64_t head_frame = 0; // the last frame header, and its page
+        std::uint32_t head_page = 0;
+        std::uint64_t highest = 0; // frame
+        std::uint64_t synced = 0;  // frames that are on the disk for certain: the sync mark
     };
 
     StoreContext& context_;
     RawFile raw_;
-    Head last_head_;                // the last frame header this connection wrote
-    std::uint64_t written_max_ = 0; // the last frame this connection wrote in this generation
+    Written written_;
 };
 
 } // namespace clinic::crypto

@@ -1,0 +1,198 @@
+#include "crypto/keystore.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "tests/crypto/store_fixture.h"
+
+namespace clinic::crypto::tests {
+namespace {
+
+constexpr std::uint64_t head = 4'096;
+constexpr std::uint64_t slot_size = 72;
+constexpr std::uint64_t offset_of(std::int64_t slot) {
+    return head + static_cast<std::uint64_t>(slot - 1) * slot_size;
+}
+
+class KeystoreTest : public testing::Test {
+protected:
+    Result<std::unique_ptr<Keystore>> open(IfAbsent if_absent = IfAbsent::create) {
+        return Keystore::open(path_, wrapping_, store_, if_absent);
+    }
+    Errc open_error(IfAbsent if_absent = IfAbsent::create) {
+        const auto opened = open(if_absent);
+        EXPECT_FALSE(opened.has_value());
+        return opened ? Errc::unknown : opened.error().code;
+    }
+    static Errc key_error(Keystore& keys, std::int64_t slot) {
+        const auto key = keys.key({slot});
+        EXPECT_FALSE(key.has_value()) << slot;
+        return key ? Errc::unknown : key.error().code;
+    }
+
+    fakes::TempFolder folder_;
+    const std::filesystem::path path_ = folder_ / "keys.db";
+    const SecureBytes wrapping_ = SecureBytes::random(key_bytes);
+    const StoreUuid store_{std::byte{1}, std::byte{2}};
+};
+
+TEST_F(KeystoreTest, GivesEachSlotAKeyOfItsOwnThatLasts) {
+    std::vector<Bytes> before;
+    {
+        auto keys = open();
+        ASSERT_TRUE(keys);
+        for (std::int64_t slot = 1; slot <= Keystore::pool_slots_min; ++slot) {
+            const auto key = (*keys)->key({slot});
+            ASSERT_TRUE(key);
+            before.emplace_back(key->bytes().begin(), key->bytes().end());
+        }
+        std::set<std::string> different;
+        for (const auto& key : before) different.insert(hex(key));
+        EXPECT_EQ(different.size(), before.size());
+    }
+    auto keys = open(IfAbsent::fail);
+    ASSERT_TRUE(keys);
+    for (std::size_t i = 0; i < before.size(); ++i)
+        EXPECT_TRUE((*keys)->key({static_cast<std::int64_t>(i + 1)})->same_as(before[i]));
+}
+
+TEST_F(KeystoreTest, GivesOutTheSlotAboveTheHighestUsedAndTakesItAgainAfterARollback) {
+    auto keys = open();
+    ASSERT_TRUE(keys);
+    EXPECT_EQ((*keys)->next_free({0})->value, 1);
+    EXPECT_EQ((*keys)->next_free({0})->value, 1); // the transaction that took it did not commit
+    EXPECT_EQ((*keys)->next_free({1})->value, 2);
+}
+
+TEST_F(KeystoreTest, RefillsBeforeAPoolRunsDryAndTheNewKeysLast) {
+    auto keys = open();
+    ASSERT_TRUE(keys);
+    for (std::int64_t used = 0; used < 1'000; ++used) {
+        const auto slot = (*keys)->next_free({used});
+        ASSERT_TRUE(slot);
+        ASSERT_EQ(slot->value, used + 1);
+        ASSERT_GE((*keys)->free_slots({used}), Keystore::pool_slots_min / 4);
+    }
+    const auto key = (*keys)->key({1'000});
+    ASSERT_TRUE(key);
+    keys = open(IfAbsent::fail);
+    ASSERT_TRUE(keys);
+    EXPECT_TRUE((*keys)->key({1'000})->same_as(key->bytes()));
+}
+
+TEST_F(KeystoreTest, ErasedKeyIsGoneForGoodAndItsSlotIsNotGivenOutAgain) {
+    auto keys = open();
+    ASSERT_TRUE(keys);
+    const auto before = contents(path_);
+    EXPECT_TRUE((*keys)->erase({5}));
+    EXPECT_TRUE((*keys)->erase({5}));
+    EXPECT_EQ(key_error(**keys, 5), Errc::not_found);
+    EXPECT_EQ((*keys)->next_free({4})->value, 6);
+    EXPECT_TRUE((*keys)->key({4}));
+    EXPECT_TRUE((*keys)->key({6}));
+
+    const auto after = contents(path_);
+    const std::string_view old{reinterpret_cast<const char*>(before.data()) + offset_of(5), slot_size};
+    EXPECT_FALSE(holds(after, old));
+    keys = open(IfAbsent::fail);
+    ASSERT_TRUE(keys);
+    EXPECT_EQ(key_error(**keys, 5), Errc::not_found);
+    EXPECT_EQ((*keys)->next_free({4})->value, 6);
+}
+
+TEST_F(KeystoreTest, FlippedSlotIsTamperedAndAllOthersOpen) {
+    ASSERT_TRUE(open());
+    for (std::uint64_t within = 0; within < slot_size; within += 7)
+        flip(path_, offset_of(10 + static_cast<std::int64_t>(within)) + within);
+    auto keys = open(IfAbsent::fail);
+    ASSERT_TRUE(keys);
+    for (std::int64_t slot = 1; slot <= Keystore::pool_slots_min; ++slot) {
+        if (slot >= 10 && slot < 82 && (slot - 10) % 7 == 0)
+            EXPECT_EQ(key_error(**keys, slot), Errc::tampered);
+        else
+            EXPECT_TRUE((*keys)->key({slot})) << slot;
+    }
+    EXPECT_EQ((*keys)->next_free({9})->value, 11); // a damaged one is not given out
+    EXPECT_TRUE((*keys)->erase({10}));             // and can be erased
+    EXPECT_EQ(key_error(**keys, 10), Errc::not_found);
+}
+
+TEST_F(KeystoreTest, SlotMovedZeroedOrFromAnotherStoreIsTampered) {
+    ASSERT_TRUE(open());
+    const auto other = folder_ / "other";
+    ASSERT_TRUE(Keystore::open(other, wrapping_, StoreUuid{std::byte{9}}, IfAbsent::create));
+    copy_piece(path_, offset_of(1), path_, offset_of(2), slot_size);
+    copy_piece(other, offset_of(3), path_, offset_of(3), slot_size);
+    auto bytes = contents(path_);
+    std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset_of(4)), slot_size, std::byte{0});
+    put_contents(path_, bytes);
+    auto keys = open(IfAbsent::fail);
+    ASSERT_TRUE(keys);
+    EXPECT_TRUE((*keys)->key({1}));
+    for (const std::int64_t slot : {2, 3, 4}) EXPECT_EQ(key_error(**keys, slot), Errc::tampered);
+}
+
+TEST_F(KeystoreTest, HeaderIsCheckedForKeyStoreAndVersion) {
+    EXPECT_EQ(open_error(IfAbsent::fail), Errc::not_found);
+    EXPECT_FALSE(std::filesystem::exists(path_));
+    ASSERT_TRUE(open());
+    const auto whole = contents(path_);
+
+    EXPECT_EQ(Keystore::open(path_, SecureBytes::random(key_bytes), store_, IfAbsent::create).error().code,
+              Errc::tampered);
+    EXPECT_EQ(Keystore::open(path_, wrapping_, StoreUuid{}, IfAbsent::create).error().code, Errc::conflict);
+    for (const std::uint64_t at : {0UL, 21UL, 100UL, 4'070UL}) {
+        flip(path_, at);
+        EXPECT_EQ(open_error(), Errc::tampered) << at;
+        put_contents(path_, whole);
+    }
+    auto newer = whole;
+    newer[19] = std::byte{2};
+    put_contents(path_, newer);
+    EXPECT_EQ(open_error(), Errc::newer);
+    put_contents(path_, {});
+    EXPECT_EQ(open_error(), Errc::tampered);
+    EXPECT_EQ(std::filesystem::file_size(path_), 0U); // nothing was made in its place
+}
+
+TEST_F(KeystoreTest, TornExtensionLosesNoOlderSlot) {
+    {
+        auto keys = open();
+        ASSERT_TRUE(keys);
+        ASSERT_TRUE((*keys)->next_free({200})); // extends
+    }
+    const auto extended = contents(path_);
+    ASSERT_EQ(extended.size(), offset_of(513));
+    // What a power cut can leave of the second part: any length of it, or its room without its content.
+    for (const std::uint64_t more : {0UL, 1UL, 71UL, 72UL, 1'000UL, 18'000UL}) {
+        put_contents(path_, std::span{extended}.first(offset_of(257) + more));
+        auto keys = open(IfAbsent::fail);
+        ASSERT_TRUE(keys) << more;
+        EXPECT_TRUE((*keys)->key({256}));
+        const auto next = (*keys)->next_free({256});
+        ASSERT_TRUE(next);
+        EXPECT_TRUE((*keys)->key(*next));
+    }
+    auto torn = extended;
+    std::fill(torn.begin() + static_cast<std::ptrdiff_t>(offset_of(300)) + 10, torn.end(), std::byte{0});
+    put_contents(path_, torn);
+    auto keys = open(IfAbsent::fail);
+    ASSERT_TRUE(keys);
+    EXPECT_TRUE((*keys)->key({299}));
+    const auto next = (*keys)->next_free({299});
+    ASSERT_TRUE(next);
+    EXPECT_TRUE((*keys)->key(*next));
+}
+
+TEST_F(KeystoreTest, ShorterThanItsStoreIsCorruptAndNotAnErasedPatient) {
+    auto keys = open();
+    ASSERT_TRUE(keys);
+    EXPECT_EQ(key_error(**keys, 257), Errc::corrupt);
+    EXPECT_EQ((*keys)->next_free({300}).error().code, Errc::corrupt);
+    EXPECT_EQ(key_error(**keys, 0), Errc::not_found);
+}
+
+} // namespace
+} // namespace clinic::crypto::tests
