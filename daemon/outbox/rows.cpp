@@ -39,6 +39,17 @@ Result<void> count(records::Transaction& txn, envelope::Destination destination,
                    number(destination), state, change);
 }
 
+envelope::Kind taken_back_by_kind(envelope::Kind kind) {
+    switch (kind) {
+    case envelope::Kind::contact_state:
+    case envelope::Kind::appt_state: return envelope::Kind::contact_suppress;
+    case envelope::Kind::contact_suppress: return envelope::Kind::contact_state;
+    case envelope::Kind::consent_state:
+    case envelope::Kind::contact_merge: return kind;
+    }
+    return kind;
+}
+
 } // namespace
 
 Result<std::optional<Row>> find_row(records::Session& session, std::int64_t id) {
@@ -105,23 +116,21 @@ Result<void> make_pending(records::Transaction& txn, const Row& row, Timestamp d
 }
 
 Result<bool> is_replaced(records::Session& session, const Row& row) {
+    const auto taken_back_by = number(taken_back_by_kind(row.kind));
     if (row.kind == envelope::Kind::contact_merge) return false;
-    const bool state = row.kind == envelope::Kind::contact_state || row.kind == envelope::Kind::appt_state;
-    const std::int64_t taken_back_by = state ? number(envelope::Kind::contact_suppress) : number(row.kind);
     const auto queued = first_row(
         session,
         "SELECT 1 FROM outbox WHERE patient = ? AND destination = ? AND state IN (1, 2, 3) AND id > ? "
-        "AND ((kind = ? AND scope = ?) OR kind = ?) LIMIT 1",
+        "AND ((kind = ? AND scope = ?) OR (kind = ? AND scope = -1)) LIMIT 1",
         [](const records::Statement&) {}, row.patient, number(row.destination), row.id, number(row.kind), row.scope,
-        row.kind == envelope::Kind::consent_state ? std::int64_t{-1} : taken_back_by);
-    CLINIC_TRY(queued);
-    if (*queued) return true;
+        taken_back_by);
+    if (!queued || *queued) return queued;
     return first_row(
         session,
         "SELECT 1 FROM said WHERE patient = ? AND destination = ? AND delivered > ? "
-        "AND ((kind = ? AND scope = ?) OR kind = ?) LIMIT 1",
+        "AND ((kind = ? AND scope = ?) OR (kind = ? AND scope = -1)) LIMIT 1",
         [](const records::Statement&) {}, row.patient, number(row.destination), row.id, number(row.kind), row.scope,
-        row.kind == envelope::Kind::consent_state ? std::int64_t{-1} : taken_back_by);
+        taken_back_by);
 }
 
 Result<envelope::MetadataEnvelope> envelope_in(records::Session& session, const Row& row) {

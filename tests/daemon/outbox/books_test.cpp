@@ -1,0 +1,263 @@
+// Ten thousand random operations beside a model that is too simple to be wrong.
+#include <algorithm>
+#include <map>
+#include <random>
+
+#include "tests/daemon/outbox/outbox_fixture.h"
+
+namespace clinic::outbox {
+namespace {
+
+struct ModelRow {
+    std::size_t who;
+    Kind kind;
+    State state;
+    Timestamp due{};
+    int counted = 0;
+    bool withdrawn = false;
+    int delivered = 0; // the how-manieth delivery
+};
+
+// The rules of the header, over a plain map. All patients are linked.
+class Model {
+public:
+    std::map<std::int64_t, ModelRow> rows;
+
+    std::int64_t in(State state) const {
+        std::int64_t count = 0;
+        for (const auto& [id, row] : rows) count += row.state == state ? 1 : 0;
+        return count;
+    }
+    void push(std::int64_t id, std::size_t who, Kind kind, State state, Timestamp now) {
+        Timestamp due = now;
+        for (auto& [other, row] : rows) {
+            if (row.who != who) continue;
+            if (row.state == State::pending) due = std::max(due, row.due);
+        }
+        for (auto& [other, row] : rows)
+            if (row.who == who && (row.state == State::pending || row.state == State::parked) &&
+                replaces(kind, row.kind))
+                row.state = State::superseded;
+        rows[id] = {.who = who, .kind = kind, .state = state, .due = due};
+    }
+    // Whether this lease is one that may be handed out now.
+    bool may_lease(std::int64_t id, Timestamp now) const {
+        const ModelRow& row = rows.at(id);
+        if (row.state != State::pending || row.due > now) return false;
+        for (const auto& [other, one] : rows) {
+            if (one.who != row.who) continue;
+            if (one.state == State::leased || (one.state == State::pending && other < id)) return false;
+        }
+        return true;
+    }
+    bool any_leasable(Timestamp now) const {
+        return std::ranges::any_of(rows, [&](const auto& one) { return may_lease(one.first, now); });
+    }
+    void give_back(std::int64_t id, State to, Timestamp due) {
+        ModelRow& row = rows.at(id);
+        if (row.withdrawn)
+            row.state = State::withdrawn;
+        else if (to != State::dead && replaced(id))
+            row.state = State::superseded;
+        else
+            row.state = to;
+        row.due = due;
+        if (row.state == State::pending) hold_younger(id);
+    }
+    void deliver(std::int64_t id) {
+        rows.at(id).state = State::delivered;
+        rows.at(id).delivered = ++deliveries_;
+    }
+    bool replaced(std::int64_t id) const {
+        const ModelRow& row = rows.at(id);
+        return std::ranges::any_of(rows, [&](const auto& one) {
+            const ModelRow& other = one.second;
+            const bool waits =
+                other.state == State::pending || other.state == State::leased || other.state == State::parked;
+            const bool counts = waits || (other.state == State::delivered && !unsaid(other));
+            return one.first > id && other.who == row.who && counts &&
+                   (replaces(other.kind, row.kind) ||
+                    (row.kind == Kind::contact_suppress && other.kind == Kind::contact_state));
+        });
+    }
+    void hold_younger(std::int64_t id) {
+        const ModelRow& row = rows.at(id);
+        for (auto& [other, one] : rows)
+            if (other > id && one.who == row.who && one.state == State::pending) one.due = std::max(one.due, row.due);
+    }
+
+private:
+    static bool replaces(Kind kind, Kind older) {
+        return kind == older || (kind == Kind::contact_suppress && older != Kind::consent_state);
+    }
+    // What was delivered and then taken back by its opposite is no longer remembered.
+    bool unsaid(const ModelRow& row) const {
+        const bool suppress = row.kind == Kind::contact_suppress;
+        return std::ranges::any_of(rows, [&](const auto& one) {
+            const ModelRow& other = one.second;
+            return other.who == row.who && other.delivered > row.delivered &&
+                   suppress == (other.kind != Kind::contact_suppress);
+        });
+    }
+    int deliveries_ = 0;
+};
+
+class TheBooks : public OutboxTest {
+protected:
+    static constexpr std::size_t patients = 12;
+    static constexpr int operations = 10'000;
+
+    void prepare() {
+        for (std::size_t i = 0; i < patients; ++i) {
+            who_.push_back(patient(std::to_string(i)));
+            link(who_.back(), "c" + std::to_string(i));
+        }
+    }
+    int below(int bound) { return std::uniform_int_distribution<int>{0, bound - 1}(random_); }
+    std::optional<std::int64_t> any(State state) {
+        std::vector<std::int64_t> ids;
+        for (const auto& [id, row] : model_.rows)
+            if (row.state == state) ids.push_back(id);
+        if (ids.empty()) return std::nullopt;
+        return ids[static_cast<std::size_t>(below(static_cast<int>(ids.size())))];
+    }
+
+    void push_one(Transaction& txn) {
+        const auto index = static_cast<std::size_t>(below(patients));
+        const PatientId id = who_[index];
+        const bool parked = below(8) == 0;
+        const int what = below(5);
+        const auto envelope = what < 2   ? contact_state(txn, id, static_cast<Stage>(below(7)))
+                              : what < 4 ? appt_state(txn, id, static_cast<envelope::ApptStatus>(below(8)))
+                                         : suppress(txn, id);
+        const auto row = Outbox::push(txn, Destination::crm, id, envelope,
+                                      parked ? std::optional<std::string_view>{"clock"} : std::nullopt);
+        ASSERT_TRUE(row);
+        model_.push(*row, index, envelope.kind(), parked ? State::parked : State::pending, txn.now());
+    }
+    void lease_one(Transaction& txn) {
+        const auto lease = Outbox::lease(txn, Destination::crm, true, index_lag_ms);
+        ASSERT_TRUE(lease);
+        ASSERT_EQ(lease->has_value(), model_.any_leasable(txn.now()));
+        if (!*lease) return;
+        ASSERT_TRUE(model_.may_lease((*lease)->lease, txn.now())) << (*lease)->lease;
+        model_.rows.at((*lease)->lease).state = State::leased;
+    }
+    void settle_one(Transaction& txn) {
+        const auto id = any(State::leased);
+        if (!id) return;
+        ModelRow& row = model_.rows.at(*id);
+        envelope::Settle settle{.lease = *id, .code = "code", .contact = "", .steps = {}};
+        const int how = below(10);
+        if (how < 6) {
+            model_.deliver(*id);
+        } else if (how < 9) {
+            settle.outcome = envelope::Outcome::retry;
+            settle.retry_after_ms = below(3) * 1'000;
+            settle.counts_against = below(3) == 0;
+            row.counted += settle.counts_against ? 1 : 0;
+            model_.give_back(*id, row.counted >= 2 ? State::dead : State::pending,
+                             txn.now() + milliseconds{settle.retry_after_ms});
+        } else {
+            settle.outcome = envelope::Outcome::dead;
+            model_.give_back(*id, State::dead, txn.now());
+        }
+        const auto settled = Outbox::settle(txn, settle);
+        ASSERT_TRUE(settled && settled->known);
+    }
+    void park_or_kill_one(Transaction& txn) {
+        const auto id = any(State::leased);
+        if (!id) return;
+        const bool park = below(2) == 0;
+        model_.give_back(*id, park ? State::parked : State::dead, txn.now());
+        ASSERT_TRUE(park ? Outbox::park(txn, *id, "clock") : Outbox::kill(txn, *id, "blocked"));
+    }
+    void withdraw_one(Transaction& txn) {
+        const auto index = static_cast<std::size_t>(below(patients));
+        for (auto& [id, row] : model_.rows) {
+            if (row.who != index) continue;
+            if (row.state == State::leased)
+                row.withdrawn = true;
+            else if (row.state < State::delivered)
+                row.state = State::withdrawn;
+        }
+        ASSERT_TRUE(Outbox::withdraw(txn, who_[index], "consent_revoked"));
+    }
+    void unpark_all(Transaction& txn) {
+        for (auto& [id, row] : model_.rows)
+            if (row.state == State::parked) row.state = State::pending, row.due = txn.now();
+        ASSERT_TRUE(Outbox::unpark(txn, "clock"));
+    }
+    void release_all(Transaction& txn) {
+        for (auto& [id, row] : model_.rows)
+            if (row.state == State::leased) model_.give_back(id, State::pending, txn.now());
+        ASSERT_TRUE(Outbox::release_leases(txn, std::nullopt));
+    }
+    void retry_one(Transaction& txn) {
+        const auto id = any(State::dead);
+        if (!id) return;
+        ModelRow& row = model_.rows.at(*id);
+        row.counted = 0;
+        model_.give_back(*id, State::pending, txn.now());
+        ASSERT_TRUE(Outbox::retry_dead(txn, *id));
+    }
+    void one(Transaction& txn) {
+        const int what = below(100);
+        if (what < 30)
+            push_one(txn);
+        else if (what < 60)
+            lease_one(txn);
+        else if (what < 85)
+            settle_one(txn);
+        else if (what < 89)
+            park_or_kill_one(txn);
+        else if (what < 91)
+            withdraw_one(txn);
+        else if (what < 93)
+            unpark_all(txn);
+        else if (what < 95)
+            release_all(txn);
+        else if (what < 98)
+            retry_one(txn);
+        else
+            clock_.advance(seconds{1});
+    }
+    void compare(Transaction& txn) {
+        const auto books = Outbox::books(txn, Destination::crm);
+        ASSERT_TRUE(books);
+        ASSERT_TRUE(books->balanced());
+        ASSERT_EQ(books->released, static_cast<std::int64_t>(model_.rows.size()));
+        ASSERT_EQ(books->pending, model_.in(State::pending));
+        ASSERT_EQ(books->leased, model_.in(State::leased));
+        ASSERT_EQ(books->parked, model_.in(State::parked));
+        ASSERT_EQ(books->dead, model_.in(State::dead));
+        ASSERT_EQ(books->delivered, model_.in(State::delivered));
+        ASSERT_EQ(books->superseded, model_.in(State::superseded));
+        ASSERT_EQ(books->withdrawn, model_.in(State::withdrawn));
+        ASSERT_EQ(books->discarded, 0);
+    }
+
+    Model model_;
+    std::vector<PatientId> who_;
+    std::mt19937 random_{20261121};
+};
+
+TEST_F(TheBooks, BalanceAfterTenThousandRandomOperations) {
+    prepare();
+    for (int done = 0; done < operations && !HasFatalFailure(); done += 50) {
+        in([&](Transaction& txn) -> Result<void> {
+            for (int i = 0; i < 50 && !HasFatalFailure(); ++i) one(txn);
+            compare(txn);
+            return {};
+        });
+        if (done % 1'000 == 0) expect_books();
+    }
+    expect_books();
+    const Books all = books();
+    EXPECT_GT(all.delivered, 500);
+    EXPECT_GT(all.superseded, 500);
+    EXPECT_GT(all.withdrawn, 50);
+}
+
+} // namespace
+} // namespace clinic::outbox

@@ -1,0 +1,172 @@
+#include <set>
+
+#include "tests/daemon/outbox/outbox_fixture.h"
+
+namespace clinic::outbox {
+namespace {
+
+class TheLinks : public OutboxTest {
+protected:
+    std::string pid(PatientId who, Destination destination = Destination::crm) {
+        return in([&](Transaction& txn) { return Links::pid(txn, destination, who); }).text();
+    }
+    Merged merged(PatientId survivor, PatientId prior) {
+        return in([&](Transaction& txn) { return Links::merge(txn, survivor, prior); });
+    }
+};
+
+TEST_F(TheLinks, PseudonymIsMadeOnceForEachDestination) {
+    const auto who = patient("1"), other = patient("2");
+    const auto crm = pid(who);
+    EXPECT_EQ(pid(who), crm);
+    EXPECT_NE(pid(who, Destination::ops), crm);
+    EXPECT_NE(pid(other), crm);
+    open();
+    EXPECT_EQ(pid(who), crm);
+}
+
+TEST_F(TheLinks, PseudonymLeadsBackToItsPatient) {
+    const auto who = patient("1");
+    const auto name = pid(who);
+    EXPECT_EQ(in([&](Transaction& txn) { return Links::patient_by_pid(txn, name); }), who);
+    EXPECT_EQ(in([&](Transaction& txn) { return Links::patient_by_pid(txn, Pseudonym::random('p').text()); }),
+              std::nullopt);
+}
+
+TEST_F(TheLinks, AppointmentHasItsOwn) {
+    const auto who = patient("1");
+    const auto one = records::AppointmentId::make(clock_.now()), other = records::AppointmentId::make(clock_.now());
+    const auto aid = [&](records::AppointmentId id, Destination destination) {
+        return in([&](Transaction& txn) { return Links::aid(txn, destination, who, id); }).text();
+    };
+    std::set<std::string> seen{aid(one, Destination::crm), aid(other, Destination::crm), aid(one, Destination::ops)};
+    EXPECT_EQ(seen.size(), 3U);
+    EXPECT_TRUE(seen.contains(aid(one, Destination::crm)));
+    EXPECT_TRUE(seen.begin()->starts_with("a_"));
+}
+
+TEST_F(TheLinks, SequenceCountsForEachPatient) {
+    const auto who = patient("1"), other = patient("2");
+    const auto next = [&](PatientId id) {
+        return in([&](Transaction& txn) { return Links::next_sequence(txn, Destination::crm, id); });
+    };
+    EXPECT_EQ(next(who), 1);
+    EXPECT_EQ(next(who), 2);
+    EXPECT_EQ(next(other), 1);
+}
+
+TEST_F(TheLinks, ContactIsKeptSealed) {
+    const auto who = patient("1");
+    EXPECT_EQ(contact(who), "");
+    link(who, "CanaryContact9");
+    EXPECT_EQ(contact(who), "CanaryContact9");
+    const auto stored = in([&](Transaction& txn) -> Result<std::string> {
+        auto row = txn.prepare("SELECT contact FROM link");
+        if (!row) return row.error();
+        CLINIC_TRY(row->step());
+        return std::string{reinterpret_cast<const char*>(row->blob(0).data()), row->blob(0).size()};
+    });
+    EXPECT_EQ(stored.find("CanaryContact9"), std::string::npos);
+    EXPECT_FALSE(tried([&](Transaction& txn) { return Links::set_contact(txn, who, "Anna Muster"); }));
+    EXPECT_FALSE(tried([&](Transaction& txn) { return Links::set_contact(txn, who, ""); }));
+}
+
+TEST_F(TheLinks, AnotherContactHoldsNothingFromUs) {
+    const auto who = patient("1");
+    link(who, "c1");
+    push_contact(who);
+    deliver(leased());
+    EXPECT_NE(last_said(who, Kind::contact_state).content, "");
+    link(who, "c1");
+    EXPECT_NE(last_said(who, Kind::contact_state).content, "");
+    link(who, "c2");
+    EXPECT_EQ(last_said(who, Kind::contact_state).content, "");
+    push_contact(who);
+    EXPECT_FALSE(lease()->prior_tags);
+}
+
+TEST_F(TheLinks, SurvivorTakesOverTheContactItLacks) {
+    const auto survivor = patient("1"), prior = patient("2");
+    push_contact(survivor);
+    EXPECT_FALSE(lease(false)) << "parked for want of a contact";
+    link(prior, "c2");
+    EXPECT_EQ(merged(survivor, prior), Merged::moved);
+    EXPECT_EQ(contact(survivor), "c2");
+    EXPECT_EQ(contact(prior), "");
+    EXPECT_EQ(lease(false)->contact, "c2");
+}
+
+TEST_F(TheLinks, MergeSaysWhatBecameOfTheContacts) {
+    const auto one = patient("1"), other = patient("2");
+    EXPECT_EQ(merged(one, other), Merged::none);
+    link(one, "c1");
+    EXPECT_EQ(merged(one, other), Merged::only_survivor);
+    link(other, "c2");
+    EXPECT_EQ(merged(one, other), Merged::both);
+    EXPECT_EQ(contact(one), "c1");
+    EXPECT_EQ(contact(other), "c2");
+}
+
+class TheLedger : public OutboxTest {
+protected:
+    std::vector<LedgerLine> lines() {
+        return in([&](Transaction& txn) { return Ledger::lines(txn, 0, 100); });
+    }
+};
+
+TEST_F(TheLedger, HoldsALineForEachAttempt) {
+    const auto who = patient("1");
+    const auto row = push_contact(who);
+    leased();
+    const auto line = attempt(row, who, envelope::Route::contact_create);
+    auto all = lines();
+    ASSERT_EQ(all.size(), 1U);
+    EXPECT_EQ(all[0].attempt, line);
+    EXPECT_EQ(all[0].lease, row);
+    EXPECT_EQ(all[0].at, clock_.now());
+    EXPECT_EQ(all[0].route, envelope::Route::contact_create);
+    EXPECT_EQ(all[0].result, "open");
+    const std::string_view sent = "POST /contacts/\n{}";
+    EXPECT_EQ(all[0].digest, crypto::hex(crypto::digest(std::as_bytes(std::span{sent}))));
+    settle({.lease = row, .contact = "c1", .steps = {{line, envelope::StepOutcome::Result::answered, 201}}});
+    all = lines();
+    EXPECT_EQ(all[0].result, "answered");
+    EXPECT_EQ(all[0].status, 201);
+}
+
+TEST_F(TheLedger, LineIsClosedByItsOwnLeaseAlone) {
+    const auto one = patient("1"), other = patient("2");
+    const auto row = push_contact(one);
+    push_contact(other);
+    leased();
+    const auto second = leased();
+    const auto line = attempt(row, one, envelope::Route::contact_create);
+    settle({.lease = second, .contact = "c2", .steps = {{line, envelope::StepOutcome::Result::not_sent, 0}}});
+    EXPECT_EQ(lines()[0].result, "open");
+}
+
+TEST_F(TheLedger, SettlesAReadThatServesNoEnvelope) {
+    const auto line = in([&](Transaction& txn) {
+        return Ledger::open_line(txn, std::nullopt, {0, envelope::Route::location_read, "/locations/x", ""}, "open");
+    });
+    EXPECT_TRUE(settle({.lease = 0, .contact = "", .steps = {{line, envelope::StepOutcome::Result::answered, 200}}}));
+    EXPECT_EQ(lines()[0].result, "answered");
+}
+
+TEST_F(TheLedger, IsFoundByPatientUntilTheKeyIsErased) {
+    const auto who = patient("1"), other = patient("2");
+    const auto row = push_contact(who);
+    leased();
+    attempt(row, who, envelope::Route::contact_create);
+    const auto about = [&](PatientId id) {
+        return tried([&](Transaction& txn) { return Ledger::lines_about(txn, id, 0, 10); });
+    };
+    EXPECT_EQ(about(who)->size(), 1U);
+    EXPECT_EQ(about(other)->size(), 0U);
+    erase(who);
+    EXPECT_FALSE(about(who));
+    EXPECT_EQ(lines().size(), 1U) << "the line itself stays";
+}
+
+} // namespace
+} // namespace clinic::outbox
