@@ -126,7 +126,13 @@ Result<std::vector<base::Uuid>> read_subjects(records::Session& session, std::in
     }
 }
 
+bool is_byte(std::int64_t value) {
+    return value >= 0 && value <= 255;
+}
+
+// Values that the canonical bytes would cut off are not ours.
 bool fits(const Link& link) {
+    if (!is_byte(link.actor) || !is_byte(link.action) || !is_byte(link.purpose)) return false;
     if (link.detail.size() > detail_bytes_max || link.subjects.size() > subjects_max) return false;
     if (link.kind == Kind::entry) return link.refers == 0;
     return link.kind == Kind::subjects && link.refers > 0 && link.refers < link.number && !link.subjects.empty();
@@ -152,7 +158,9 @@ Result<void> check_edges(records::Session& session, std::int64_t links, std::int
 }
 
 Link to_link(const records::Statement& row) {
-    Link link{row.integer(0), Timestamp{row.integer(1)}, static_cast<Kind>(row.integer(2)), row.integer(3)};
+    // A kind that is no byte becomes 0, which is none.
+    const auto kind = is_byte(row.integer(2)) ? static_cast<Kind>(row.integer(2)) : Kind{};
+    Link link{row.integer(0), Timestamp{row.integer(1)}, kind, row.integer(3)};
     link.actor = row.integer(4);
     link.actor_id = row.integer(5);
     link.action = row.integer(6);

@@ -31,7 +31,7 @@ Errc code_of(int extended, int native) {
     case SQLITE_SCHEMA:
     case SQLITE_RANGE:
     case SQLITE_MISMATCH: return Errc::corrupt;
-    case SQLITE_IOERR: return native == ENOSPC || native == EDQUOT ? Errc::full : Errc::system;
+    case SQLITE_IOERR: return native == ENOSPC || native == EDQUOT || native == EFBIG ? Errc::full : Errc::system;
     default: return Errc::system;
     }
 }
@@ -43,7 +43,8 @@ int refuse_the_door(void*, int action, const char*, const char*, const char*, co
 } // namespace
 
 Error sqlite_error(sqlite3* db, int code, Literal what) {
-    const int native = db == nullptr ? 0 : sqlite3_system_errno(db);
+    int native = errno; // SQLite notes it itself, but not when it is COMMIT that fails
+    if (db != nullptr && sqlite3_system_errno(db) != 0) native = sqlite3_system_errno(db);
     return Error{code_of(code, native), what, "", {}, code};
 }
 
@@ -74,6 +75,7 @@ void Statement::rewind() {
 
 Result<bool> Statement::step() {
     if (failed_ != 0) return sqlite_error(sqlite3_db_handle(handle()), failed_, "a value cannot be bound");
+    errno = 0;
     const int code = sqlite3_step(handle());
     if (code == SQLITE_ROW) return true;
     if (code == SQLITE_DONE) return false;

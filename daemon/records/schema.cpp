@@ -154,6 +154,14 @@ CREATE TABLE audit_subject (
     PRIMARY KEY (link, position)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX audit_subject_subject ON audit_subject (subject, link);
+-- REPLACE deletes without the triggers below, so a link may only follow the newest, and a subject only the newest link.
+CREATE TRIGGER audit_link_follows BEFORE INSERT ON audit_link
+    WHEN new.number IS NOT (SELECT coalesce(max(number), 0) + 1 FROM audit_link)
+    BEGIN SELECT raise(ABORT, 'the audit chain only grows'); END;
+CREATE TRIGGER audit_subject_follows BEFORE INSERT ON audit_subject
+    WHEN new.link IS NOT (SELECT max(number) FROM audit_link)
+      OR EXISTS (SELECT 1 FROM audit_subject WHERE link = new.link AND position = new.position)
+    BEGIN SELECT raise(ABORT, 'the audit chain only grows'); END;
 CREATE TRIGGER audit_link_stays BEFORE UPDATE ON audit_link
     BEGIN SELECT raise(ABORT, 'the audit chain only grows'); END;
 CREATE TRIGGER audit_link_is_kept BEFORE DELETE ON audit_link

@@ -1,0 +1,169 @@
+// Wrong key, flipped bit, swapped page, missing and foreign files: a clear error each, and never a new store in place
+// of an old one.
+#include <fstream>
+#include <random>
+
+#include "tests/daemon/records/raw_database.h"
+#include "tests/daemon/records/records_fixture.h"
+
+namespace clinic::records {
+namespace {
+
+constexpr std::uintmax_t page = 4'096;
+constexpr std::uintmax_t first_page = 2 * page; // behind the superblocks
+
+class Damage : public Records {
+protected:
+    void SetUp() override {
+        Records::SetUp();
+        for (int i = 0; i < 40; ++i) upsert(person(std::to_string(i).c_str()));
+        store_.reset();
+    }
+
+    std::filesystem::path database() const { return options_.folder / "records.db"; }
+    std::filesystem::path keys() const { return options_.folder / "keys.db"; }
+    std::uintmax_t size() const { return std::filesystem::file_size(database()); }
+
+    static std::string content(const std::filesystem::path& path) {
+        std::ifstream in{path, std::ios::binary};
+        return {std::istreambuf_iterator<char>{in}, {}};
+    }
+    static void put(const std::filesystem::path& path, const std::string& bytes) {
+        std::ofstream{path, std::ios::binary | std::ios::trunc} << bytes;
+    }
+    void flip(const std::filesystem::path& path, std::uintmax_t byte, int bit) {
+        std::string bytes = content(path);
+        bytes[byte] = static_cast<char>(static_cast<unsigned char>(bytes[byte]) ^ (1U << bit));
+        put(path, bytes);
+    }
+    Errc failure(char key = 'k') {
+        const auto opened = open(key);
+        EXPECT_FALSE(opened);
+        return opened ? Errc::unknown : opened.error().code;
+    }
+};
+
+TEST_F(Damage, AWrongKeyIsLockedAndChangesNothing) {
+    const auto data = content(database()), wrapped = content(keys());
+    EXPECT_EQ(failure('x'), Errc::locked);
+    EXPECT_EQ(content(database()), data);
+    EXPECT_EQ(content(keys()), wrapped);
+    reopen();
+}
+
+TEST_F(Damage, AFlippedBitIsTamperedWhereverItIs) {
+    std::mt19937 random{20'261'121};
+    const auto whole = content(database());
+    for (int i = 0; i < 40; ++i) {
+        const auto byte = first_page + random() % (whole.size() - first_page);
+        flip(database(), byte, static_cast<int>(random() % 8));
+        EXPECT_EQ(failure(), Errc::tampered) << "byte " << byte;
+        put(database(), whole);
+    }
+    reopen();
+    EXPECT_EQ(find("number", "HOSP|7").size(), 1U);
+}
+
+TEST_F(Damage, SwappedPagesAreTampered) {
+    std::string bytes = content(database());
+    const std::string second = bytes.substr(first_page + page, page);
+    bytes.replace(first_page + page, page, bytes, first_page + 3 * page, page);
+    bytes.replace(first_page + 3 * page, page, second);
+    put(database(), bytes);
+    EXPECT_EQ(failure(), Errc::tampered);
+}
+
+TEST_F(Damage, ABlankedPageIsTampered) {
+    std::string bytes = content(database());
+    bytes.replace(first_page + 4 * page, page, page, '\0');
+    put(database(), bytes);
+    EXPECT_EQ(failure(), Errc::tampered);
+}
+
+TEST_F(Damage, ATruncatedFileIsAnErrorAtEveryLength) {
+    const auto whole = content(database());
+    const std::vector<std::uintmax_t> lengths = {1,
+                                                 page,
+                                                 first_page - 1,
+                                                 first_page,
+                                                 first_page + 100,
+                                                 first_page + page,
+                                                 first_page + 2 * page,
+                                                 whole.size() / 2,
+                                                 whole.size() - page,
+                                                 whole.size() - 1};
+    for (const auto length : lengths) {
+        put(database(), whole.substr(0, length));
+        const auto code = failure();
+        EXPECT_TRUE(code == Errc::tampered || code == Errc::corrupt || code == Errc::conflict)
+            << length << ' ' << base::name(code);
+        EXPECT_LE(size(), std::max(length, first_page));
+    }
+    put(database(), whole);
+    reopen();
+}
+
+TEST_F(Damage, AnEmptyFileIsNotFilledWithANewStore) {
+    put(database(), "");
+    EXPECT_EQ(failure(), Errc::conflict);
+    EXPECT_EQ(size(), 0U);
+}
+
+TEST_F(Damage, AMissingDatabaseIsNotMadeAnew) {
+    std::filesystem::remove(database());
+    EXPECT_EQ(failure(), Errc::conflict);
+    EXPECT_FALSE(std::filesystem::exists(database()));
+}
+
+TEST_F(Damage, AWalWithoutItsDatabaseIsNotMadeAnew) {
+    std::filesystem::remove(database());
+    std::filesystem::remove(keys());
+    put(options_.folder / "records.db-wal", std::string(5'000, 'w'));
+    EXPECT_EQ(failure(), Errc::conflict);
+    EXPECT_FALSE(std::filesystem::exists(database()));
+    EXPECT_FALSE(std::filesystem::exists(keys()));
+}
+
+TEST_F(Damage, AMissingKeystoreIsNotMadeAnew) {
+    std::filesystem::remove(keys());
+    EXPECT_EQ(failure(), Errc::conflict);
+    EXPECT_FALSE(std::filesystem::exists(keys()));
+}
+
+TEST_F(Damage, AFreshStoreBesideAnOldKeystoreIsRefused) {
+    const auto old_keys = content(keys());
+    std::filesystem::remove_all(options_.folder);
+    ASSERT_TRUE(open());
+    put(keys(), old_keys);
+    EXPECT_EQ(failure(), Errc::conflict);
+}
+
+TEST_F(Damage, ADamagedKeystoreHeaderIsTampered) {
+    flip(keys(), 100, 0);
+    EXPECT_EQ(failure(), Errc::tampered);
+}
+
+TEST_F(Damage, ALaterVersionsStoreIsNewer) {
+    RawDatabase{options_.folder, slot_of('k')}.run("PRAGMA user_version = 99");
+    EXPECT_EQ(failure(), Errc::newer);
+}
+
+TEST_F(Damage, ASecondProcessIsRefused) {
+    reopen();
+    EXPECT_EQ(failure(), Errc::refused);
+}
+
+TEST_F(Damage, NoNameOrNumberStandsInAnyFile) {
+    reopen();
+    auto canary = person("MRN-CANARY-4711", "Quetzalcoatlus", "Philippa");
+    canary.emails = said_all({"philippa@quetzal.example"});
+    upsert(canary);
+    for (const auto& entry : std::filesystem::recursive_directory_iterator{options_.folder}) {
+        const auto bytes = content(entry.path());
+        for (const char* marker : {"CANARY", "Quetzal", "quetzal", "Philippa", "SQLite format", "CREATE TABLE"})
+            EXPECT_EQ(bytes.find(marker), std::string::npos) << entry.path().filename() << ' ' << marker;
+    }
+}
+
+} // namespace
+} // namespace clinic::records

@@ -1,0 +1,210 @@
+#include "daemon/records/identifier_index.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <thread>
+
+#include "tests/daemon/release/disguises.h"
+#include "tests/daemon/release/people.h"
+#include "tests/fakes/manual_clock.h"
+#include "tests/fakes/temp_folder.h"
+
+namespace clinic::records {
+namespace {
+
+using release::testing::Disguise;
+using release::testing::disguises;
+using release::testing::groupings;
+using release::testing::People;
+using release::testing::Person;
+
+bool long_run() {
+    const char* counts = std::getenv("CLINIC_LONG");
+    return counts != nullptr && std::string_view{counts} == "1";
+}
+
+class IdentifierIndexTest : public ::testing::Test {
+protected:
+    IdentifierIndexTest() {
+        EXPECT_TRUE(crypto::start());
+        auto opened = Store::open({.folder = folder_ / "records"},
+                                  crypto::KeySlot::from_key(crypto::SecureBytes::random(32)), clock_);
+        EXPECT_TRUE(opened);
+        store_ = std::move(*opened);
+        index_ = std::make_unique<IdentifierIndex>(key_);
+    }
+
+    PatientId keep(const std::vector<IdentifierValue>& values, std::optional<PatientId> as = std::nullopt) {
+        const PatientId id = as ? *as : PatientId::make(clock_.now());
+        EXPECT_TRUE(store_->write([&](Transaction& txn) { return index_->replace(txn, id, values); }));
+        return id;
+    }
+
+    // As the last check asks: the text, and the text as a whole value.
+    bool found(std::string_view text) const { return index_->found_in(text, {text}); }
+
+    fakes::TempFolder folder_;
+    fakes::ManualClock clock_;
+    crypto::SecureBytes key_ = crypto::SecureBytes::random(32);
+    std::unique_ptr<Store> store_;
+    std::unique_ptr<IdentifierIndex> index_;
+};
+
+TEST_F(IdentifierIndexTest, FindsEveryIdentifierInEveryForm) {
+    const int people_count = long_run() ? 2'000 : 60;
+    People people{1};
+    std::vector<Person> all;
+    for (int i = 0; i < people_count; ++i) {
+        all.push_back(people.next());
+        keep(all.back().values());
+    }
+    std::size_t tried = 0, missed = 0;
+    const auto try_all = [&](const std::string& value, const std::vector<Disguise>& forms) {
+        for (const Disguise& form : forms) {
+            ++tried;
+            if (found(form.put_on(value))) continue;
+            ++missed;
+            ADD_FAILURE() << value << " " << form.name;
+        }
+    };
+    for (const Person& person : all) {
+        const std::string date = person.birth_date, year = date.substr(0, 4), month = date.substr(4, 2),
+                          day = date.substr(6);
+        for (const std::string& value :
+             {person.family, person.given, person.phone, person.email, person.number, date,
+              month + "/" + day + "/" + year, day + "." + month + "." + year, person.given + " " + person.family}) {
+            try_all(value, disguises());
+        }
+        for (const std::string& number : {person.phone, person.number, date}) try_all(number, groupings());
+    }
+    EXPECT_EQ(missed, 0U) << "of " << tried;
+}
+
+TEST_F(IdentifierIndexTest, FindsAccentedNamesHoweverTheyAreSpelled) {
+    keep({{IdentifierKind::name, "M\u00FCller-L\u00FCdensch\u00EFed"},
+          {IdentifierKind::name, "\u0141ukasz"},
+          {IdentifierKind::name, "Gro\u00DFmann"}});
+    for (const char* text : {"M\u00FCller", "Muller", "MUELLER", "m\u0075\u0308ller", "M%FCller",
+                             "L\u00DCDENSCH\u00CFED", "Lukasz", "Grossmann", "M&uuml;ller", "Gro&szlig;mann"}) {
+        EXPECT_TRUE(found(text)) << text;
+    }
+}
+
+TEST_F(IdentifierIndexTest, FindsNamesOfOtherScripts) {
+    keep({{IdentifierKind::name, "\u0418\u0432\u0430\u043D\u043E\u0432\u0430"},
+          {IdentifierKind::name, "\u03A0\u03B1\u03C0\u03B1\u03B4\u03CC\u03C2"}});
+    EXPECT_TRUE(found("\u0438\u0432\u0430\u043D\u043E\u0432\u0430"));
+    EXPECT_TRUE(found("\u0418\u0412\u0410\u041D\u041E\u0412\u0410"));
+    EXPECT_TRUE(found("\\u0418\\u0432\\u0430\\u043d\\u043e\\u0432\\u0430"));
+    EXPECT_TRUE(found("\u03C0\u03B1\u03C0\u03B1\u03B4\u03CC\u03C2"));
+}
+
+TEST_F(IdentifierIndexTest, ShortOnesCountOnlyAsAWholeValueOrToken) {
+    keep({{IdentifierKind::name, "Li"},
+          {IdentifierKind::name, "Wu"},
+          {IdentifierKind::number, "A-17"},
+          {IdentifierKind::number, "4711"}});
+    for (const char* text :
+         {"Li", "LI", " li ", "iL", "%4c%69", "TGk=", "4c69", "call Li now", "A-17", "a17", "4711", "{\"x\":\"Li\"}"}) {
+        EXPECT_TRUE(found(text)) << text;
+    }
+    for (const char* text : {"alive", "link", "ce-lionheart", "x4711x", "14711", "A-170"})
+        EXPECT_FALSE(found(text)) << text;
+    EXPECT_TRUE(found("say LiWu5")) << "together they are of four letters and one token";
+}
+
+TEST_F(IdentifierIndexTest, ShortNamesTogetherAreLong) {
+    keep({{IdentifierKind::name, "Ngo"}, {IdentifierKind::name, "Ana"}});
+    EXPECT_TRUE(found("xxngoanaxx"));
+    EXPECT_TRUE(found("xxana.ngoxx"));
+    EXPECT_FALSE(found("xxanaxx"));
+}
+
+TEST_F(IdentifierIndexTest, FindsPhonesWithAndWithoutTheirCountryCode) {
+    keep({{IdentifierKind::phone, "+1 (555) 010-2030"}, {IdentifierKind::phone, "+49 30 12345678"}});
+    for (const char* text : {"5550102030", "15550102030", "001 555 010 2030", "555.010.2030", "030 12345678",
+                             "004930 12345678", "49-30-123-456-78"}) {
+        EXPECT_TRUE(found(text)) << text;
+    }
+    EXPECT_FALSE(found("555010203"));
+}
+
+TEST_F(IdentifierIndexTest, FindsDatesInTheUsualOrders) {
+    keep({{IdentifierKind::date, "19800503"}});
+    for (const char* text : {"1980-05-03", "05/03/1980", "03.05.1980", "5/3/1980", "3.5.1980", "19800503T000000Z"})
+        EXPECT_TRUE(found(text)) << text;
+    EXPECT_FALSE(found("1980"));
+    EXPECT_FALSE(found("y2026"));
+}
+
+TEST_F(IdentifierIndexTest, DoesNotFindWhatIsNotThere) {
+    People people{2};
+    for (int i = 0; i < 200; ++i) keep(people.next().values());
+    for (const char* text : {"", "-", "contact.state", "d8_30", "ce-recall-due", "p_0123456789ABCDEFGHJKMNPQRS",
+                             "customFields", "y2026", "12345"}) {
+        EXPECT_FALSE(found(text)) << text;
+    }
+}
+
+TEST_F(IdentifierIndexTest, WhatIsReplacedOrRemovedIsForgotten) {
+    const auto one = keep({{IdentifierKind::name, "Quillfeather"}});
+    const auto two = keep({{IdentifierKind::name, "Quillfeather"}});
+    keep({{IdentifierKind::name, "Marrowby"}}, one);
+    EXPECT_TRUE(found("Marrowby"));
+    EXPECT_TRUE(found("Quillfeather")) << "another has that name";
+    ASSERT_TRUE(store_->write([&](Transaction& txn) { return index_->remove(txn, two); }));
+    EXPECT_FALSE(found("Quillfeather"));
+    ASSERT_TRUE(store_->write([&](Transaction& txn) { return index_->remove(txn, one); }));
+    EXPECT_EQ(index_->size(), 0U);
+}
+
+TEST_F(IdentifierIndexTest, WhatIsRolledBackIsNotThere) {
+    const auto failed = store_->write([&](Transaction& txn) -> Result<void> {
+        CLINIC_TRY(index_->replace(txn, PatientId::make(clock_.now()), {{IdentifierKind::name, "Quillfeather"}}));
+        return Error{Errc::refused, "on purpose"};
+    });
+    EXPECT_FALSE(failed);
+    EXPECT_FALSE(found("Quillfeather"));
+    EXPECT_EQ(index_->size(), 0U);
+}
+
+TEST_F(IdentifierIndexTest, LoadsWhatIsStored) {
+    keep({{IdentifierKind::name, "Quillfeather"}, {IdentifierKind::phone, "+1 555 010 2030"}});
+    IdentifierIndex again{key_};
+    ASSERT_TRUE(store_->read([&](Snapshot& snapshot) { return again.load(snapshot); }));
+    EXPECT_EQ(again.size(), index_->size());
+    EXPECT_TRUE(again.found_in("quillfeather", {}));
+    IdentifierIndex stranger{crypto::SecureBytes::random(32)};
+    ASSERT_TRUE(store_->read([&](Snapshot& snapshot) { return stranger.load(snapshot); }));
+    EXPECT_FALSE(stranger.found_in("quillfeather", {})) << "the tokens mean nothing without the key";
+}
+
+TEST_F(IdentifierIndexTest, BlocksATextTooTangledToTell) {
+    keep({{IdentifierKind::name, "Quillfeather"}});
+    std::string tangle;
+    People people{3};
+    for (int i = 0; i < 4'000; ++i) tangle += people.from("ABCDEFGHabcdefgh0123456789", 12) + "!";
+    EXPECT_TRUE(found(tangle));
+}
+
+TEST_F(IdentifierIndexTest, IsAskedWhileItChanges) {
+    keep({{IdentifierKind::name, "Quillfeather"}});
+    std::atomic<bool> stop{false};
+    std::atomic<int> missed{0}, asked{0};
+    std::thread reader{[&] {
+        while (!stop) {
+            if (!found("Quillfeather")) ++missed;
+            ++asked;
+        }
+    }};
+    People people{4};
+    for (int i = 0; i < 50 || asked < 50; ++i) keep(people.next().values());
+    stop = true;
+    reader.join();
+    EXPECT_EQ(missed, 0);
+}
+
+} // namespace
+} // namespace clinic::records

@@ -1,0 +1,134 @@
+#include "daemon/records/quarantine.h"
+
+#include "crypto/base/files.h"
+#include "daemon/records/seen.h"
+#include "tests/daemon/records/records_fixture.h"
+
+namespace clinic::records {
+namespace {
+
+class Quarantine : public Records {
+protected:
+    std::int64_t put(std::string_view raw) {
+        auto out = with([&](Transaction& txn, const Disclosure&) {
+            return quarantine(txn, "mllp", Error{Errc::malformed, "PID-7: not a date", "", {.segment = 3, .field = 7}},
+                              raw);
+        });
+        EXPECT_TRUE(out);
+        return out ? *out : 0;
+    }
+};
+
+TEST_F(Quarantine, GivesBackTheBytesAndTheReason) {
+    const std::string raw{"MSH|^~\\&|\0\xff", 11};
+    const auto id = put(raw);
+    const auto items = read([](Snapshot& snapshot) { return quarantined(snapshot, 10); });
+    ASSERT_EQ(items->size(), 1U);
+    EXPECT_EQ(items->front().id, id);
+    EXPECT_EQ(items->front().feed, "mllp");
+    EXPECT_EQ(items->front().reason, "PID-7: not a date");
+    EXPECT_EQ(items->front().at.field, 7);
+    EXPECT_EQ(items->front().received_at, clock_.now());
+    const auto opened = with([&](Transaction& txn, const Disclosure& why) { return open_quarantined(txn, why, id); });
+    EXPECT_EQ(opened.value(), raw);
+}
+
+TEST_F(Quarantine, ListsTheNewestFirstWithinTheBound) {
+    put("one");
+    put("two");
+    const auto last = put("three");
+    const auto items = read([](Snapshot& snapshot) { return quarantined(snapshot, 2); });
+    ASSERT_EQ(items->size(), 2U);
+    EXPECT_EQ(items->front().id, last);
+}
+
+TEST_F(Quarantine, ForgetsAfterThirtyDays) {
+    const auto old = put("old");
+    clock_.advance(std::chrono::hours{24 * 29});
+    const auto young = put("young");
+    clock_.advance(std::chrono::hours{25});
+    const auto gone = with([](Transaction& txn, const Disclosure&) { return purge_quarantine(txn); });
+    EXPECT_EQ(gone.value(), 1);
+    const auto open = [&](std::int64_t id) {
+        return with([&](Transaction& txn, const Disclosure& why) { return open_quarantined(txn, why, id); });
+    };
+    EXPECT_FALSE(open(old));
+    EXPECT_EQ(open(young).value(), "young");
+}
+
+TEST_F(Quarantine, RefusesBeyondItsBound) {
+    ASSERT_TRUE(store_->write([](Transaction& txn) -> Result<void> {
+        auto fill = txn.prepare("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+                                " INSERT INTO quarantine (feed, reason, line, segment, field, offset, received_at,"
+                                " wrapped_key, sealed) SELECT 'mllp', '', 0, 0, 0, 0, 0, x'', x'' FROM n");
+        if (!fill) return fill.error();
+        return fill->bind(quarantine_items_max).run();
+    }));
+    const auto out = with([](Transaction& txn, const Disclosure&) {
+        return quarantine(txn, "mllp", Error{Errc::malformed, "x"}, "raw");
+    });
+    ASSERT_FALSE(out);
+    EXPECT_EQ(out.error().code, Errc::full);
+}
+
+class Seen : public Records {
+protected:
+    void remember(const MessageKey& key, std::string_view body) {
+        ASSERT_TRUE(store_->write(
+            [&](Transaction& txn) { return remember_seen(txn, key, crypto::digest(base::as_bytes(body)), "AA"); }));
+    }
+    std::optional<SeenMessage> look(const MessageKey& key) {
+        return read([&](Snapshot& snapshot) { return find_seen(snapshot, key); }).value();
+    }
+};
+
+TEST_F(Seen, KnowsAMessageBySenderControlIdAndTime) {
+    const MessageKey key{"APP|FAC", "42", "20261121100000"};
+    EXPECT_FALSE(look(key));
+    remember(key, "body");
+    ASSERT_TRUE(look(key));
+    EXPECT_EQ(look(key)->body, crypto::digest(base::as_bytes("body")));
+    EXPECT_EQ(look(key)->ack, "AA");
+    EXPECT_FALSE(look({"APP|OTHER", "42", "20261121100000"}));
+    EXPECT_FALSE(look({"APP|FAC", "43", "20261121100000"}));
+    EXPECT_FALSE(look({"APP|FAC", "42", "20261121100001"}));
+    EXPECT_FALSE(look({"APP|FAC4", "2", "20261121100000"}));
+}
+
+TEST_F(Seen, RemembersTheNewestBodyOfAReusedId) {
+    const MessageKey key{"APP|FAC", "42", "1"};
+    remember(key, "first");
+    remember(key, "second");
+    EXPECT_EQ(look(key)->body, crypto::digest(base::as_bytes("second")));
+}
+
+TEST_F(Seen, ForgetsAfterThirtyDays) {
+    remember({"A|B", "old", "1"}, "x");
+    clock_.advance(std::chrono::hours{24 * 20});
+    remember({"A|B", "young", "1"}, "x");
+    clock_.advance(std::chrono::hours{24 * 11});
+    const auto purge = [&] {
+        return with([](Transaction& txn, const Disclosure&) { return purge_seen(txn); }).value();
+    };
+    EXPECT_EQ(purge(), 1);
+    EXPECT_FALSE(look({"A|B", "old", "1"}));
+    EXPECT_TRUE(look({"A|B", "young", "1"}));
+    clock_.advance(std::chrono::hours{24 * 30});
+    EXPECT_EQ(purge(), 1);
+    EXPECT_EQ(purge(), 0);
+}
+
+TEST_F(Seen, KeepsNoMoreThanItsBound) {
+    remember({"A|B", "first", "1"}, "x");
+    ASSERT_TRUE(store_->write([](Transaction& txn) -> Result<void> {
+        auto skip = txn.prepare("UPDATE sqlite_sequence SET seq = ? WHERE name = 'seen_message'");
+        if (!skip) return skip.error();
+        return skip->bind(seen_messages_max).run(); // as if a million had come in between
+    }));
+    remember({"A|B", "last", "1"}, "x");
+    EXPECT_FALSE(look({"A|B", "first", "1"}));
+    EXPECT_TRUE(look({"A|B", "last", "1"}));
+}
+
+} // namespace
+} // namespace clinic::records

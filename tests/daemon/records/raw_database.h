@@ -1,0 +1,41 @@
+// A second way into a closed store, as somebody has it who holds the key and a SQL shell.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "crypto/base/owned.h"
+#include "crypto/connection.h"
+#include "crypto/sealed_vfs.h"
+
+namespace clinic::records {
+
+class RawDatabase {
+public:
+    RawDatabase(const std::filesystem::path& folder, const crypto::KeySlot& slot) {
+        auto vfs = crypto::SealedVfs::open(folder / "records.db", slot, crypto::IfAbsent::fail);
+        EXPECT_TRUE(vfs);
+        if (!vfs) return;
+        vfs_ = std::move(*vfs);
+        sqlite3* raw = nullptr;
+        EXPECT_EQ(sqlite3_open_v2((folder / "records.db").c_str(), &raw, SQLITE_OPEN_READWRITE, vfs_->name()),
+                  SQLITE_OK);
+        db_.reset(raw);
+        EXPECT_TRUE(crypto::set_page_reserve(raw));
+        run("PRAGMA journal_mode=WAL");
+    }
+    void run(const char* sql) {
+        ASSERT_TRUE(db_);
+        EXPECT_EQ(sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(db_.get());
+    }
+    bool refuses(const char* sql) { return sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK; }
+
+private:
+    std::unique_ptr<crypto::SealedVfs> vfs_;
+    std::unique_ptr<sqlite3, base::FreedBy<sqlite3_close_v2>> db_;
+};
+
+} // namespace clinic::records
