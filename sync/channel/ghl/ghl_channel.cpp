@@ -50,8 +50,9 @@ private:
             if (!found) return talk_.delivery();
             if (!found->answer.marked.empty()) return adopt(found->answer.marked.front());
         }
-        if (!may_create(lease_.envelope->kind()) || nothing_to_say()) return talk_.delivered();
-        return lease_.create ? create() : talk_.retry("no_contact", talk_.backoff());
+        // With this code clinicd knows that no create of unknown outcome has happened, and parks the row.
+        return lease_.create && may_create(lease_.envelope->kind()) ? create()
+                                                                    : talk_.retry("no_contact", talk_.backoff());
     }
 
     Delivery create() {
@@ -85,10 +86,6 @@ private:
         return talk_.delivered();
     }
 
-    bool nothing_to_say() const {
-        const auto say = wanted(rules_, lease_);
-        return say.fields.empty() && say.add.empty();
-    }
     std::string_view pid() const { return lease_.envelope->text(envelope::Field::pid); }
 
     Conversation& talk_;

@@ -57,8 +57,8 @@ Wanted contact_state(const WriteRules& rules, const envelope::Lease& lease) {
     out.fields =
         present(*lease.envelope, {{Field::stage, &ids.stage}, {Field::last, &ids.last}, {Field::next, &ids.next}});
     out.add = lease.envelope->tags();
-    // What GHL holds from us is not known: all other words go, but an opt-out is only ever lifted by name.
-    const Tags held = lease.prior_tags ? *lease.prior_tags : without(whole_vocabulary(), {word("do_not_contact")});
+    // The envelope names every word that holds. What GHL has from us is not always known: then all others go.
+    const Tags held = lease.prior_tags ? *lease.prior_tags : whole_vocabulary();
     out.remove = without(held, out.add);
     return out;
 }

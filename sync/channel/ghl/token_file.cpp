@@ -33,7 +33,7 @@ Result<std::string> TokenFile::token() {
     const std::lock_guard lock{mutex_};
     std::error_code failed;
     const auto written = std::filesystem::last_write_time(path_, failed);
-    if (!token_.empty() && !failed && written == written_) return token_;
+    if (!token_.empty() && (failed || written == written_)) return token_; // absent: it is being replaced
     auto text = read();
     if (!text) return text;
     token_ = *text;

@@ -14,7 +14,7 @@ namespace clinic::ghl {
 class TokenFile {
 public:
     explicit TokenFile(std::filesystem::path path) : path_{std::move(path)} {}
-    Result<std::string> token(); // as last read, or read now when the file is another one
+    Result<std::string> token(); // as last read, or read now when the file is a newer one
     Result<void> reread();       // whatever its time says
 
 private:

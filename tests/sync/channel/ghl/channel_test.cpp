@@ -1,0 +1,323 @@
+#include "sync/channel/ghl/ghl_channel.h"
+
+#include <algorithm>
+#include <deque>
+
+#include "tests/fakes/manual_clock.h"
+#include "tests/sync/channel/ghl/https_fixture.h"
+
+namespace clinic::ghl {
+namespace {
+
+using namespace std::chrono_literals;
+using envelope::Outcome;
+using support::answer;
+using support::Received;
+using support::Sent;
+using Step = envelope::StepOutcome::Result;
+
+// clinicd's verdicts: go, unless the test says otherwise.
+class FakeGate final : public lane::Gate {
+public:
+    Result<envelope::Verdict> ask(const envelope::Attempt& attempt) override {
+        CLINIC_TRY(envelope::check_request(rules(), attempt.route, attempt.path, attempt.body));
+        if (gone) return Error{Errc::offline, "gone"};
+        asked.push_back(attempt);
+        return envelope::Verdict{static_cast<std::int64_t>(asked.size()), answer, code};
+    }
+    std::vector<envelope::Attempt> asked;
+    envelope::Answer answer = envelope::Answer::go;
+    std::string code;
+    bool gone = false;
+};
+
+struct GhlChannels : HttpsFixture {
+    // Answers in this order; after them, 200 with an empty object.
+    void script(std::deque<Sent> answers) {
+        serve([rest = std::move(answers)](const Received&) mutable {
+            if (rest.empty()) return answer(200, "{}");
+            auto next = rest.front();
+            rest.pop_front();
+            return next;
+        });
+        ghl = client();
+    }
+    lane::Delivery deliver(const envelope::Lease& lease) {
+        return GhlChannel{*ghl, rules(), budget}.deliver(lease, gate, stop.get_token());
+    }
+    std::string pid(const envelope::Lease& lease) { return std::string{lease.envelope->text(envelope::Field::pid)}; }
+    static std::string found(const std::string& id, const std::string& marker) {
+        return R"({"contacts":[{"id":")" + id + R"(","customFields":[{"id":"fPid","value":")" + marker + R"("}]}]})";
+    }
+    std::vector<std::string> paths() const {
+        std::vector<std::string> out;
+        for (const auto& one : server->received()) out.push_back(one.method + " " + one.path);
+        return out;
+    }
+
+    std::unique_ptr<GhlClient> ghl;
+    fakes::ManualClock time;
+    lane::RateBudget budget{time};
+    FakeGate gate;
+    std::stop_source stop;
+};
+
+using Paths = std::vector<std::string>;
+
+TEST_F(GhlChannels, WritesFieldsThenTagsAndSettlesDelivered) {
+    script({});
+    const auto out = deliver(contact_state({"recall_due"}));
+    EXPECT_EQ(out.settle.outcome, Outcome::delivered);
+    EXPECT_EQ(out.settle.lease, 11);
+    EXPECT_FALSE(out.fault);
+    EXPECT_EQ(paths(), (Paths{"PUT /contacts/c1", "POST /contacts/c1/tags", "DELETE /contacts/c1/tags"}));
+    ASSERT_EQ(out.settle.steps.size(), 3U);
+    EXPECT_EQ(out.settle.steps[2].attempt, 3);
+    EXPECT_EQ(out.settle.steps[2].result, Step::answered);
+    EXPECT_EQ(out.settle.steps[2].status, 200);
+}
+
+TEST_F(GhlChannels, WhatIsSentIsWhatWasAskedFor) {
+    script({});
+    deliver(contact_state({"recall_due"}));
+    const auto seen = server->received();
+    ASSERT_EQ(gate.asked.size(), seen.size());
+    for (std::size_t i = 0; i < seen.size(); ++i) {
+        EXPECT_EQ(gate.asked[i].path, seen[i].path);
+        EXPECT_EQ(gate.asked[i].body, seen[i].body);
+        EXPECT_EQ(gate.asked[i].lease, 11);
+    }
+}
+
+TEST_F(GhlChannels, AShellIsCreatedInOneRequestAndItsIdReported) {
+    script({answer(201, R"({"contact":{"id":"new1"}})")});
+    const auto out = deliver(to_create(contact_state({"new_patient"})));
+    EXPECT_EQ(out.settle.outcome, Outcome::delivered);
+    EXPECT_EQ(out.settle.contact, "new1");
+    EXPECT_EQ(paths(), (Paths{"POST /contacts/"}));
+}
+
+TEST_F(GhlChannels, ALookUpComesBeforeASecondCreateAndAdoptsWhatItFinds) {
+    auto lease = to_create(contact_state({"new_patient"}));
+    lease.look_up_first = true;
+    script({answer(200, found("mine", pid(lease)))});
+    const auto out = deliver(lease);
+    EXPECT_EQ(out.settle.outcome, Outcome::delivered);
+    EXPECT_EQ(out.settle.contact, "mine");
+    EXPECT_EQ(paths(), (Paths{"POST /contacts/search", "PUT /contacts/mine", "POST /contacts/mine/tags",
+                              "DELETE /contacts/mine/tags"}));
+}
+
+TEST_F(GhlChannels, ALookUpThatFindsNothingIsFollowedByACreate) {
+    auto lease = to_create(contact_state({}));
+    lease.look_up_first = true;
+    script({answer(200, R"({"contacts":[],"total":0})"), answer(201, R"({"contact":{"id":"new1"}})")});
+    EXPECT_EQ(deliver(lease).settle.contact, "new1");
+    EXPECT_EQ(paths(), (Paths{"POST /contacts/search", "POST /contacts/"}));
+}
+
+TEST_F(GhlChannels, TheIndexLagIsWaitedOutByGivingTheLeaseBack) {
+    auto lease = to_create(contact_state({}));
+    lease.look_up_first = true;
+    lease.not_before_look_up_ms = 45'000;
+    script({});
+    const auto out = deliver(lease);
+    EXPECT_EQ(out.settle.outcome, Outcome::retry);
+    EXPECT_EQ(out.settle.code, "look_up_wait");
+    EXPECT_EQ(out.settle.retry_after_ms, 45'000);
+    EXPECT_FALSE(out.settle.counts_against);
+    EXPECT_TRUE(server->received().empty());
+}
+
+TEST_F(GhlChannels, ACreateWithoutAnAnswerIsUnknownAndTriedAgain) {
+    script({Sent{"", {}, true}});
+    const auto out = deliver(to_create(contact_state({})));
+    EXPECT_EQ(out.settle.outcome, Outcome::retry);
+    EXPECT_FALSE(out.settle.counts_against);
+    ASSERT_EQ(out.settle.steps.size(), 1U);
+    EXPECT_EQ(out.settle.steps[0].result, Step::unknown);
+    ASSERT_TRUE(out.fault);
+    EXPECT_EQ(out.fault->state, envelope::LaneState::paused);
+    EXPECT_EQ(server->received().size(), 1U) << "never a blind second create";
+}
+
+TEST_F(GhlChannels, ADuplicateIsTakenOnlyWhenItCarriesOurMarker) {
+    const auto lease = to_create(contact_state({}));
+    script({answer(400, R"({"statusCode":400,"meta":{"contactId":"dup1","contactName":"Jane Doe"}})"),
+            answer(200, found("dup1", pid(lease)))});
+    const auto ours = deliver(lease);
+    EXPECT_EQ(ours.settle.outcome, Outcome::delivered);
+    EXPECT_EQ(ours.settle.contact, "dup1");
+
+    script({answer(400, R"({"statusCode":400,"meta":{"contactId":"dup1"}})"),
+            answer(200, found("dup1", "p_somebody_else"))});
+    const auto foreign = deliver(lease);
+    EXPECT_EQ(foreign.settle.outcome, Outcome::retry);
+    EXPECT_EQ(foreign.settle.code, "duplicate");
+    EXPECT_TRUE(foreign.settle.counts_against);
+    EXPECT_EQ(foreign.settle.contact, "");
+    EXPECT_EQ(paths(), (Paths{"POST /contacts/", "POST /contacts/search"})) << "a stranger's contact is not touched";
+}
+
+TEST_F(GhlChannels, WithoutAContactAndWithoutLeaveToMakeOneNothingIsSent) {
+    auto lease = suppress();
+    lease.contact.clear();
+    script({});
+    const auto out = deliver(lease);
+    EXPECT_EQ(out.settle.outcome, Outcome::retry);
+    EXPECT_EQ(out.settle.code, "no_contact");
+    EXPECT_TRUE(server->received().empty());
+}
+
+TEST_F(GhlChannels, AWithdrawalFindsTheShellOfAnUnansweredCreate) {
+    auto lease = suppress();
+    lease.contact.clear();
+    lease.look_up_first = true;
+    script({answer(200, found("mine", pid(lease)))});
+    const auto out = deliver(lease);
+    EXPECT_EQ(out.settle.outcome, Outcome::delivered);
+    EXPECT_EQ(out.settle.contact, "mine");
+    EXPECT_EQ(paths().at(1), "PUT /contacts/mine");
+}
+
+struct Fault {
+    const char* name;
+    Sent sent;
+    envelope::LaneState state;
+    const char* code;
+};
+
+TEST_F(GhlChannels, FaultsOfTheLanePauseItAndNeverCountAgainstAnEnvelope) {
+    const Fault table[] = {
+        {"token", answer(401, R"({"message":"Invalid JWT"})"), envelope::LaneState::down, "unauthorized"},
+        {"scope", answer(401, R"({"message":"The token is not authorized for this scope."})"),
+         envelope::LaneState::down, "scope"},
+        {"location", answer(403, R"({"message":"The token does not have access to this location."})"),
+         envelope::LaneState::down, "forbidden"},
+        {"rate", answer(429, ""), envelope::LaneState::paused, "throttled"},
+        {"broken", answer(500, R"({"message":"x"})"), envelope::LaneState::paused, "http_500"},
+        {"gateway", answer(502, "<html>bad gateway</html>"), envelope::LaneState::paused, "http_502"},
+        {"portal", answer(200, "<html>please sign in</html>"), envelope::LaneState::paused, "not_json"},
+        {"portal 404", answer(404, "<html>not found</html>"), envelope::LaneState::paused, "not_json"},
+        {"half", Sent{"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", {}, true}, envelope::LaneState::paused,
+         "cut_off"},
+    };
+    for (const auto& row : table) {
+        script({row.sent});
+        const auto out = deliver(contact_state({}));
+        EXPECT_EQ(out.settle.outcome, Outcome::retry) << row.name;
+        EXPECT_FALSE(out.settle.counts_against) << row.name;
+        EXPECT_EQ(out.settle.code, row.code) << row.name;
+        ASSERT_TRUE(out.fault) << row.name;
+        EXPECT_EQ(out.fault->state, row.state) << row.name;
+        EXPECT_EQ(out.fault->code, row.code) << row.name;
+        EXPECT_EQ(server->received().size(), 1U) << row.name;
+    }
+}
+
+TEST_F(GhlChannels, RetryAfterIsKept) {
+    script({answer(429, "", "Retry-After: 17\r\n")});
+    const auto out = deliver(contact_state({}));
+    EXPECT_GE(out.settle.retry_after_ms, 17'000);
+    EXPECT_EQ(out.fault->not_before, 17s);
+}
+
+TEST_F(GhlChannels, ARefusedBodyCountsAgainstTheEnvelopeAndLeavesTheLaneOpen) {
+    for (const int status : {400, 404, 422}) {
+        script({answer(status, R"({"message":["property x should not exist"]})")});
+        const auto out = deliver(contact_state({}));
+        EXPECT_EQ(out.settle.outcome, Outcome::retry);
+        EXPECT_TRUE(out.settle.counts_against);
+        EXPECT_EQ(out.settle.code, "http_" + std::to_string(status));
+        EXPECT_GE(out.settle.retry_after_ms, 1'000);
+        EXPECT_FALSE(out.fault);
+    }
+}
+
+TEST_F(GhlChannels, ALookUpStandsBetweenTwoRefusalsOfAWrite) {
+    auto lease = contact_state({});
+    lease.look_up_first = true;
+    script({answer(200, R"({"contacts":[]})"), answer(422, R"({"message":"no"})")});
+    EXPECT_TRUE(deliver(lease).settle.counts_against);
+    EXPECT_EQ(paths(), (Paths{"POST /contacts/search", "PUT /contacts/c1"}));
+}
+
+TEST_F(GhlChannels, AHoldAndANoSendNothing) {
+    script({});
+    gate.answer = envelope::Answer::hold;
+    gate.code = "clock";
+    auto out = deliver(contact_state({}));
+    EXPECT_EQ(out.settle.outcome, Outcome::retry);
+    EXPECT_EQ(out.settle.code, "clock");
+    gate.answer = envelope::Answer::no;
+    gate.code = "blocked";
+    out = deliver(contact_state({}));
+    EXPECT_EQ(out.settle.outcome, Outcome::dead);
+    EXPECT_EQ(out.settle.code, "blocked");
+    EXPECT_TRUE(server->received().empty());
+    EXPECT_FALSE(out.fault);
+}
+
+TEST_F(GhlChannels, ANoHalfWayKeepsWhatWasAlreadyAnswered) {
+    script({});
+    const auto lease = contact_state({"recall_due"});
+    struct SecondNo final : lane::Gate {
+        Result<envelope::Verdict> ask(const envelope::Attempt&) override {
+            return envelope::Verdict{++count, count == 1 ? envelope::Answer::go : envelope::Answer::no,
+                                     count == 1 ? "" : "consent"};
+        }
+        int count = 0;
+    } second_no;
+    const auto out = GhlChannel{*ghl, rules(), budget}.deliver(lease, second_no, {});
+    EXPECT_EQ(server->received().size(), 1U);
+    ASSERT_EQ(out.settle.steps.size(), 1U);
+    EXPECT_EQ(out.settle.steps[0].result, Step::answered);
+}
+
+TEST_F(GhlChannels, WithoutClinicdTheLeaseIsAbandoned) {
+    script({});
+    gate.gone = true;
+    EXPECT_TRUE(deliver(contact_state({})).abandoned);
+    EXPECT_TRUE(server->received().empty());
+}
+
+TEST_F(GhlChannels, ASpentBudgetGivesTheLeaseBack) {
+    script({});
+    budget.learn({.max = 100, .remaining = 0, .interval_ms = 10'000});
+    const auto out = deliver(contact_state({}));
+    EXPECT_EQ(out.settle.code, "rate_budget");
+    EXPECT_EQ(out.settle.retry_after_ms, 10'000);
+    EXPECT_TRUE(server->received().empty());
+    EXPECT_TRUE(gate.asked.empty()) << "no attempt is recorded for what is not sent";
+}
+
+TEST_F(GhlChannels, AStopRequestSendsNothingMore) {
+    script({});
+    stop.request_stop();
+    const auto out = deliver(contact_state({}));
+    EXPECT_EQ(out.settle.outcome, Outcome::retry);
+    EXPECT_EQ(out.settle.code, "stopping");
+    EXPECT_FALSE(out.fault);
+    EXPECT_TRUE(server->received().empty());
+}
+
+TEST_F(GhlChannels, AProbeReadsTheLocationAndSaysWhyNot) {
+    script({answer(200, R"({"location":{"id":"loc1"}})"), answer(401, R"({"message":"Invalid JWT"})"),
+            answer(404, R"({"message":"no"})")});
+    GhlChannel channel{*ghl, rules(), budget};
+    auto out = channel.probe(gate, {});
+    EXPECT_FALSE(out.fault);
+    EXPECT_EQ(out.settle.lease, 0);
+    EXPECT_EQ(out.settle.steps.size(), 1U);
+    EXPECT_EQ(channel.probe(gate, {}).fault->code, "unauthorized");
+    out = channel.probe(gate, {});
+    EXPECT_EQ(out.fault->code, "http_404");
+    EXPECT_EQ(out.fault->state, envelope::LaneState::down) << "the location is not there: somebody has to look";
+    gate.answer = envelope::Answer::no;
+    gate.code = "off";
+    EXPECT_EQ(channel.probe(gate, {}).fault->code, "off");
+    EXPECT_EQ(paths(), (Paths(3, "GET /locations/loc1")));
+}
+
+} // namespace
+} // namespace clinic::ghl

@@ -1,0 +1,89 @@
+#include "sync/lane/lane.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "tests/fakes/manual_clock.h"
+
+namespace clinic::lane {
+namespace {
+
+using namespace std::chrono_literals;
+using envelope::LaneState;
+
+struct Lanes : testing::Test {
+    fakes::ManualClock clock;
+    Board board{clock};
+    Lane lane{clock, board};
+};
+
+TEST_F(Lanes, StartsDownAndOpensWithTheFirstGoodProbe) {
+    EXPECT_FALSE(lane.up());
+    EXPECT_LE(lane.probe_in(), 0s);
+    EXPECT_EQ(board.said().crm_code, "starting");
+    lane.probed({});
+    EXPECT_TRUE(lane.up());
+    EXPECT_EQ(board.said().crm, LaneState::up);
+    EXPECT_EQ(board.said().crm_code, "");
+    EXPECT_EQ(lane.probe_in(), 5min);
+}
+
+TEST_F(Lanes, AFaultClosesItUntilAProbeSaysOtherwise) {
+    lane.probed({});
+    lane.fault({LaneState::paused, "throttled", 10s});
+    EXPECT_FALSE(lane.up());
+    EXPECT_EQ(board.said().crm, LaneState::paused);
+    EXPECT_EQ(board.said().crm_code, "throttled");
+    EXPECT_GE(lane.probe_in(), 10s) << "Retry-After stands";
+    EXPECT_LE(lane.probe_in(), 10s + 500ms);
+    lane.delivered();
+    EXPECT_FALSE(lane.up()) << "a delivery that was under way opens nothing";
+    lane.probed({});
+    EXPECT_TRUE(lane.up());
+}
+
+TEST_F(Lanes, WorkersThatFailTogetherAreOneFault) {
+    lane.probed({});
+    for (int i = 0; i < 20; ++i) lane.fault({LaneState::paused, "http_500", {}});
+    EXPECT_LE(lane.probe_in(), 500ms);
+    lane.fault({LaneState::paused, "throttled", 60s});
+    EXPECT_GE(lane.probe_in(), 60s) << "the latest moment that any of them was told";
+}
+
+TEST_F(Lanes, ProbesThatFailMoveApart) {
+    base::Micros longest{0};
+    for (int i = 0; i < 40; ++i) {
+        lane.probed(Fault{LaneState::down, "unauthorized", {}});
+        EXPECT_LE(lane.probe_in(), 5min);
+        longest = std::max(longest, lane.probe_in());
+    }
+    EXPECT_GT(longest, 30s);
+    EXPECT_EQ(board.said().crm, LaneState::down);
+}
+
+TEST_F(Lanes, WaitingEndsWithTheProbeAndWithStop) {
+    std::jthread waiting{[&](std::stop_token stop) { EXPECT_TRUE(lane.wait_up(std::move(stop))); }};
+    lane.probed({});
+    waiting.join();
+    lane.fault({LaneState::paused, "offline", 1h});
+    std::jthread stopped{[&](std::stop_token stop) { EXPECT_FALSE(lane.wait_up(std::move(stop))); }};
+    std::jthread prober{[&](std::stop_token stop) { EXPECT_FALSE(lane.wait_probe(std::move(stop))); }};
+    stopped.request_stop();
+    prober.request_stop();
+}
+
+TEST_F(Lanes, TheClockOffsetFollowsAStepOfOurOwnClock) {
+    EXPECT_FALSE(board.said().https_offset_s.has_value());
+    board.https_date(clock.now() + 3s);
+    EXPECT_EQ(board.said().https_offset_s, 3);
+    clock.advance(60s);
+    EXPECT_EQ(board.said().https_offset_s, 3);
+    clock.set(clock.now() - 1h);
+    EXPECT_EQ(board.said().https_offset_s, 3'603);
+    clock.advance(15min);
+    EXPECT_FALSE(board.said().https_offset_s.has_value()) << "too old to be a witness";
+}
+
+} // namespace
+} // namespace clinic::lane

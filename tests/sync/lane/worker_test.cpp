@@ -1,0 +1,255 @@
+#include "sync/lane/worker.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <latch>
+#include <thread>
+
+#include "sync/lane/keeper.h"
+#include "tests/fakes/temp_folder.h"
+#include "tests/sync/support/scripted_egress.h"
+
+namespace clinic::lane {
+namespace {
+
+using namespace std::chrono_literals;
+using envelope::Answer;
+using envelope::Outcome;
+using envelope::Route;
+using support::eventually;
+
+envelope::MetadataEnvelope an_envelope() {
+    envelope::MetadataEnvelope out{envelope::Kind::consent_state};
+    out.put(envelope::Field::mid, envelope::Pseudonym::random('m')).put_site("s_0123456789");
+    out.put(envelope::Field::pid, envelope::Pseudonym::random('p')).put_sequence(1);
+    out.put(envelope::Field::scope, envelope::Scope::reminders)
+        .put(envelope::Field::state, envelope::Grant::revoked)
+        .put_revision(1);
+    return out;
+}
+
+// Asks once for a fixed request and delivers by the verdict.
+class OneStep final : public Channel {
+public:
+    Delivery deliver(const envelope::Lease& lease, Gate& gate, std::stop_token) override {
+        ++deliveries;
+        Delivery out;
+        out.settle.lease = lease.lease;
+        const auto verdict = gate.ask({lease.lease, route, path, body});
+        if (!verdict) {
+            last_error = verdict.error().code;
+            out.abandoned = verdict.error().code == Errc::offline;
+            out.settle.outcome = Outcome::retry;
+            out.settle.code = "refused";
+            return out;
+        }
+        if (verdict->answer == Answer::go) ++sent;
+        out.settle.outcome = verdict->answer == Answer::go ? Outcome::delivered : Outcome::retry;
+        out.settle.code = verdict->code;
+        out.fault = fault;
+        return out;
+    }
+    Delivery probe(Gate& gate, std::stop_token) override {
+        Delivery out;
+        const auto verdict = gate.ask({0, Route::location_read, "/locations/loc1", ""});
+        out.abandoned = !verdict;
+        if (verdict) out.settle.steps.push_back({verdict->attempt, envelope::StepOutcome::Result::answered, 200});
+        return out;
+    }
+
+    Route route = Route::tags_add;
+    std::string path = "/contacts/c1/tags", body = R"({"tags":["ce-do-not-contact"]})";
+    std::optional<Fault> fault;
+    std::atomic<int> deliveries{0}, sent{0};
+    std::atomic<Errc> last_error{Errc::system};
+};
+
+struct Workers : testing::Test {
+    fakes::TempFolder folder;
+    base::SystemClock clock;
+    Board board{clock};
+    Lane lane{clock, board};
+    OneStep channel;
+    envelope::WriteRules rules{.location = "loc1", .fields = {"f1", "f2", "f3", "f4", "f5", "f6"}};
+    std::atomic<int> leases_left{1};
+    std::atomic<Answer> verdict{Answer::go};
+    std::filesystem::path socket = folder / "egress.sock";
+
+    std::optional<envelope::Reply> answer(const envelope::Request& request) {
+        if (std::holds_alternative<envelope::LeaseRequest>(request)) {
+            if (leases_left-- <= 0) return envelope::Lease{};
+            return envelope::Lease{.lease = 7, .envelope = an_envelope(), .contact = "c1"};
+        }
+        if (std::holds_alternative<envelope::Attempt>(request)) {
+            const auto said = verdict.load();
+            return envelope::Verdict{said == Answer::go ? 41 : 42, said, said == Answer::go ? "" : "consent"};
+        }
+        return envelope::Settled{};
+    }
+    support::ScriptedEgress::Answer script() {
+        return [this](const envelope::Request& request) { return answer(request); };
+    }
+    std::jthread start() {
+        return std::jthread{[this](std::stop_token stop) {
+            Worker{{.egress = socket, .lease_wait = 50ms, .reply_wait = 2s}, rules, lane, channel}.run(std::move(stop));
+        }};
+    }
+};
+
+TEST_F(Workers, LeaseAskSendAndSettleInThatOrder) {
+    support::ScriptedEgress egress{socket, script()};
+    lane.probed({});
+    const auto worker = start();
+    ASSERT_TRUE(eventually([&] { return egress.seen<envelope::Settle>().size() == 1; }));
+    const auto settle = egress.seen<envelope::Settle>().front();
+    EXPECT_EQ(settle.lease, 7);
+    EXPECT_EQ(settle.outcome, Outcome::delivered);
+    EXPECT_EQ(egress.seen<envelope::Attempt>().size(), 1U);
+    EXPECT_EQ(channel.sent, 1);
+}
+
+TEST_F(Workers, NothingIsLeasedWhileTheLaneIsClosed) {
+    support::ScriptedEgress egress{socket, script()};
+    auto worker = start();
+    worker.request_stop();
+    worker.join();
+    EXPECT_TRUE(egress.seen<envelope::LeaseRequest>().empty());
+}
+
+TEST_F(Workers, AHoldAndANoSendNothing) {
+    support::ScriptedEgress egress{socket, script()};
+    lane.probed({});
+    for (const auto said : {Answer::hold, Answer::no}) {
+        const auto before = egress.seen<envelope::Settle>().size();
+        verdict = said;
+        leases_left = 1;
+        const auto worker = start();
+        ASSERT_TRUE(eventually([&] { return egress.seen<envelope::Settle>().size() == before + 1; }));
+    }
+    EXPECT_EQ(channel.sent, 0);
+    EXPECT_EQ(egress.seen<envelope::Settle>().back().code, "consent");
+}
+
+TEST_F(Workers, WhatTheWriteRulesForbidIsNeverAskedFor) {
+    support::ScriptedEgress egress{socket, script()};
+    channel.body = R"({"tags":["ce-john-smith"]})";
+    lane.probed({});
+    const auto worker = start();
+    ASSERT_TRUE(eventually([&] { return egress.seen<envelope::Settle>().size() == 1; }));
+    EXPECT_TRUE(egress.seen<envelope::Attempt>().empty());
+    EXPECT_EQ(channel.last_error, Errc::refused);
+    EXPECT_EQ(channel.sent, 0);
+}
+
+TEST_F(Workers, AFaultOfTheLaneStopsTheNextLease) {
+    support::ScriptedEgress egress{socket, script()};
+    leases_left = 100;
+    channel.fault = Fault{envelope::LaneState::paused, "throttled", 1h};
+    lane.probed({});
+    const auto worker = start();
+    ASSERT_TRUE(eventually([&] { return egress.seen<envelope::Settle>().size() == 1; }));
+    EXPECT_FALSE(lane.up());
+    EXPECT_EQ(board.said().crm_code, "throttled");
+    EXPECT_EQ(channel.deliveries, 1);
+}
+
+TEST_F(Workers, ALeaseWhoseVerdictNeverComesIsNotSettledByUs) {
+    std::atomic<bool> cut{true};
+    support::ScriptedEgress egress{socket, [&](const envelope::Request& request) -> std::optional<envelope::Reply> {
+                                       if (std::holds_alternative<envelope::Attempt>(request) && cut.exchange(false))
+                                           return std::nullopt;
+                                       return answer(request);
+                                   }};
+    leases_left = 2;
+    lane.probed({});
+    const auto worker = start();
+    ASSERT_TRUE(eventually([&] { return egress.seen<envelope::Settle>().size() == 1; }));
+    EXPECT_EQ(egress.seen<envelope::Attempt>().size(), 2U) << "the second lease, over a new connection";
+    EXPECT_EQ(egress.connections(), 2);
+    EXPECT_EQ(channel.sent, 1);
+}
+
+TEST_F(Workers, ComesBackWhenClinicdDoes) {
+    lane.probed({});
+    const auto worker = start();
+    support::ScriptedEgress egress{socket, script()};
+    EXPECT_TRUE(eventually([&] { return egress.seen<envelope::Settle>().size() == 1; }));
+}
+
+TEST_F(Workers, StopEndsALongWaitForALease) {
+    std::latch asked{1}, over{1};
+    support::ScriptedEgress egress{socket, [&](const envelope::Request&) -> std::optional<envelope::Reply> {
+                                       asked.count_down();
+                                       over.wait(); // clinicd has nothing to say for as long as it takes
+                                       return std::nullopt;
+                                   }};
+    lane.probed({});
+    std::jthread worker{[this](std::stop_token stop) {
+        Worker{{.egress = socket, .lease_wait = 20s}, rules, lane, channel}.run(std::move(stop));
+    }};
+    asked.wait();
+    const auto before = std::chrono::steady_clock::now();
+    worker.request_stop();
+    worker.join();
+    over.count_down();
+    EXPECT_LT(std::chrono::steady_clock::now() - before, 5s);
+}
+
+TEST_F(Workers, TheProberOpensTheLaneAndClosesItsLedgerLine) {
+    support::ScriptedEgress egress{socket, script()};
+    std::jthread prober{[this](std::stop_token stop) { Prober{socket, rules, lane, channel}.run(std::move(stop)); }};
+    ASSERT_TRUE(eventually([&] { return egress.seen<envelope::Settle>().size() == 1; }));
+    EXPECT_TRUE(lane.up());
+    const auto settle = egress.seen<envelope::Settle>().front();
+    EXPECT_EQ(settle.lease, 0);
+    ASSERT_EQ(settle.steps.size(), 1U);
+    EXPECT_EQ(settle.steps[0].attempt, 41);
+}
+
+TEST_F(Workers, TheReporterTellsAChangeAtOnce) {
+    support::ScriptedEgress egress{socket, script()};
+    std::jthread reporter{[this](std::stop_token stop) {
+        Reporter{socket, board, {.spacing = 1ms}}.run(std::move(stop));
+    }};
+    ASSERT_TRUE(eventually([&] { return !egress.seen<envelope::TimeState>().empty(); }));
+    lane.probed({});
+    ASSERT_TRUE(eventually([&] { return egress.seen<envelope::TimeState>().back().crm == envelope::LaneState::up; }));
+    board.mqtt(envelope::LaneState::paused, "offline");
+    ASSERT_TRUE(eventually([&] { return egress.seen<envelope::TimeState>().back().mqtt_code == "offline"; }));
+}
+
+TEST(EgressClient, AReplyOfAnotherKindClosesTheConnection) {
+    const fakes::TempFolder folder;
+    support::ScriptedEgress egress{folder / "e.sock", [](const envelope::Request&) { return envelope::Settled{}; }};
+    EgressClient client{folder / "e.sock"};
+    ASSERT_TRUE(client.connect());
+    const auto lease = client.ask_for<envelope::Lease>(envelope::LeaseRequest{}, 2s);
+    ASSERT_FALSE(lease);
+    EXPECT_EQ(lease.error().code, Errc::malformed);
+    EXPECT_FALSE(client.connected());
+}
+
+TEST(EgressClient, ARefusedFrameLeavesTheConnection) {
+    const fakes::TempFolder folder;
+    support::ScriptedEgress egress{folder / "e.sock",
+                                   [](const envelope::Request&) { return envelope::Refused{"busy"}; }};
+    EgressClient client{folder / "e.sock"};
+    ASSERT_TRUE(client.connect());
+    const auto settled = client.ask_for<envelope::Settled>(envelope::DeviceAck{1}, 2s);
+    ASSERT_FALSE(settled);
+    EXPECT_EQ(settled.error().code, Errc::refused);
+    EXPECT_TRUE(client.connected());
+}
+
+TEST(EgressClient, NobodyThereIsOffline) {
+    const fakes::TempFolder folder;
+    EgressClient client{folder / "e.sock"};
+    const auto connected = client.connect();
+    ASSERT_FALSE(connected);
+    EXPECT_EQ(connected.error().code, Errc::offline);
+    EXPECT_FALSE(client.ask(envelope::DeviceRequest{}, 1s));
+}
+
+} // namespace
+} // namespace clinic::lane
