@@ -144,9 +144,10 @@ Result<PatientFacts> patient_facts(Session& session, PatientId patient) {
 }
 
 Result<std::vector<PatientId>> active_patients(Session& session, std::optional<PatientId> after, int rows_max) {
-    auto find = session.prepare("SELECT id FROM patient WHERE status = ? AND id > ? ORDER BY id LIMIT ?");
+    auto find = session.prepare("SELECT id FROM patient WHERE status IN (?, ?) AND id > ? ORDER BY id LIMIT ?");
     if (!find) return find.error();
-    return ids(find->bind(static_cast<int>(PatientStatus::active), after.value_or(PatientId{}), rows_max));
+    return ids(find->bind(static_cast<int>(PatientStatus::active), static_cast<int>(PatientStatus::inactive),
+                          after.value_or(PatientId{}), rows_max));
 }
 
 Result<std::int64_t> patient_count(Session& session) {

@@ -35,7 +35,8 @@ Result<void> merge_patients(Transaction& txn, const Disclosure& why, PatientId s
 Result<void> erase_patient(Transaction& txn, const Disclosure& why, PatientId patient);
 
 Result<PatientFacts> patient_facts(Session& session, PatientId patient);
-// Active patients by id, `rows_max` at a time: the daily job walks them.
+// Patients by id, `rows_max` at a time, inactive ones too (what was said of them can still have to be taken back), but
+// none that is merged or erased: the daily job walks them.
 Result<std::vector<PatientId>> active_patients(Session& session, std::optional<PatientId> after, int rows_max);
 Result<std::int64_t> patient_count(Session& session);
 
