@@ -58,13 +58,16 @@ public:
         } while (after);
     }
 
-    records::PatientId add(std::string_view number, std::string_view family, bool test_traffic = false) {
+    records::PatientId add(std::string_view number, std::string_view family, bool test_traffic = false,
+                           std::optional<bool> active = std::nullopt) {
         records::PatientId id;
+        clock.advance(base::Micros{1'000'000}); // each message is said later than the one before
         write([&](records::Transaction& txn) -> Result<void> {
             auto why = disclose(txn);
             if (!why) return why.error();
             records::PatientChange change;
             change.identifiers.push_back({"CLINIC", "MR", records::PhiText{std::string{number}}});
+            change.active = active;
             change.family = records::Said<records::PhiText>::given(records::PhiText{std::string{family}});
             std::vector<records::PhiText> phones;
             phones.emplace_back("+1 555 010 2030");
@@ -80,7 +83,7 @@ public:
     records::AppointmentId book(records::PatientId patient, std::string_view key, Timestamp start,
                                 records::AppointmentStatus status = records::AppointmentStatus::booked) {
         records::AppointmentId id;
-        clock.advance(base::Micros{1'000'000}); // each message is said later than the one before
+        clock.advance(base::Micros{1'000'000});
         write([&](records::Transaction& txn) -> Result<void> {
             auto why = disclose(txn);
             if (!why) return why.error();

@@ -187,6 +187,24 @@ TEST(Releaser, AnExpiredBasisIsNoticedByTheDailyJobAlone) {
     EXPECT_THAT(clinic.deliver_kinds(), IsEmpty());
 }
 
+TEST(Releaser, AnInactivePatientIsToldOnlyWhereTheyAreKnown) {
+    Clinic clinic;
+    clinic.set_basis(Basis::baa, clinic.in_days(10));
+    clinic.add("1001", "Quillfeather");
+    clinic.deliver();
+    clinic.add("1001", "Quillfeather", false, false);
+    const auto sent = clinic.deliver();
+    ASSERT_EQ(sent.size(), 1U);
+    EXPECT_EQ(sent[0].text(Field::stage), "inactive");
+    EXPECT_EQ(sent[0].text(Field::channel), "none");
+    clinic.add("1002", "Marrowby", false, false);
+    EXPECT_THAT(clinic.deliver_kinds(), IsEmpty());
+
+    clinic.clock.advance(11 * one_day); // and what was said of them ends with the basis too
+    clinic.walk();
+    EXPECT_THAT(clinic.deliver_kinds(), ElementsAre("contact.suppress"));
+}
+
 TEST(Releaser, AnExpiredConsentClosesByItself) {
     Clinic clinic;
     clinic.set_basis(Basis::authorized);
