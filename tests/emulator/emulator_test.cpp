@@ -180,7 +180,7 @@ TEST_F(GhlEmulator, ShowsTheCustomFieldsWithTheirStableIds) {
 
 TEST_F(GhlEmulator, ListsTheTagsThatContactsBrought) {
     create();
-    EXPECT_EQ(send("POST", "/locations/CEdemoLocation000001/tags", {{"name", "VIP"}}).status, 201);
+    EXPECT_EQ(send("POST", "/locations/CEdemoLocation000001/tags", {{"name", "VIP"}}).status, 200);
     EXPECT_EQ(send("POST", "/locations/CEdemoLocation000001/tags", {{"name", "vip"}}).status, 400);
     const Json tags = json(send("GET", "/locations/CEdemoLocation000001/tags"))["tags"];
     ASSERT_EQ(tags.size(), 2U);

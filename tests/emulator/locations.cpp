@@ -66,7 +66,7 @@ Answer create_location_tag(World& world, const Call& call) {
         if ((*tag)["name"] == name) return refusal(400, "The tag name is already exist.");
     const Json tag{{"id", random_id()}, {"name", name}, {"locationId", world.location()}};
     world.put(Kind::tag, tag, 0);
-    return json_answer(201, {{"tag", tag}, {"traceId", random_id(24)}});
+    return json_answer(200, {{"tag", tag}, {"traceId", random_id(24)}});
 }
 
 } // namespace clinic::emulator
