@@ -1,0 +1,104 @@
+#include "sync/options.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "tests/fakes/temp_folder.h"
+
+namespace clinic::sync {
+namespace {
+
+using nlohmann::json;
+
+json whole() {
+    return json::parse(R"({"box":"demo-1","egress":"/e","state":"/s","credential":"/c","records":"/r","workers":3,
+        "ghl":{"base":"https://ghl.example:8443","location":"loc1","token_file":"/t","ca":"/ca","tag_prefix":"ce-","call_timeout_s":7,
+               "fields":{"pid":"f1","stage":"f2","last":"f3","next":"f4","appt_status":"f5","appt_when":"f6"}},
+        "mqtt":{"host":"ops.example","port":8884,"ca":"/ca","cert":"/cert","key":"/key","will_delay_s":15}})");
+}
+
+Result<Options> read(const std::string& text) {
+    const fakes::TempFolder folder;
+    std::ofstream{folder / "c.json"} << text;
+    return read_options(folder / "c.json");
+}
+
+TEST(Options, AreReadWhole) {
+    const auto options = read(whole().dump());
+    ASSERT_TRUE(options) << options.error().what.c_str();
+    EXPECT_EQ(options->box, "demo-1");
+    EXPECT_EQ(options->workers, 3);
+    EXPECT_EQ(options->ghl->client.host, "ghl.example");
+    EXPECT_EQ(options->ghl->client.port, 8443);
+    EXPECT_EQ(options->ghl->client.call_max, std::chrono::seconds{7});
+    EXPECT_EQ(options->ghl->rules.fields.appt_when, "f6");
+    EXPECT_EQ(options->mqtt->client, "demo-1");
+    EXPECT_EQ(options->mqtt->will_delay, std::chrono::seconds{15});
+}
+
+TEST(Options, LanesAreOptional) {
+    auto some = whole();
+    some.erase("ghl");
+    some.erase("mqtt");
+    const auto options = read(some.dump());
+    ASSERT_TRUE(options);
+    EXPECT_FALSE(options->ghl);
+    EXPECT_FALSE(options->mqtt);
+}
+
+TEST(Options, EveryBrokenRuleIsAnError) {
+    const std::function<void(json&)> breaks[] = {
+        [](json& c) { c["unknown"] = 1; },
+        [](json& c) { c["ghl"]["unknown"] = 1; },
+        [](json& c) { c["ghl"]["fields"]["unknown"] = "x"; },
+        [](json& c) { c["mqtt"]["unknown"] = 1; },
+        [](json& c) { c.erase("box"); },
+        [](json& c) { c["box"] = "Demo/#"; },
+        [](json& c) { c["egress"] = ""; },
+        [](json& c) { c["state"] = 7; },
+        [](json& c) { c.erase("credential"); },
+        [](json& c) { c["workers"] = 0; },
+        [](json& c) { c["workers"] = 9; },
+        [](json& c) { c["workers"] = 2.5; },
+        [](json& c) { c["ghl"] = "https://x"; },
+        [](json& c) { c["ghl"]["base"] = "http://ghl.example"; },
+        [](json& c) { c["ghl"]["base"] = "https://ghl.example/path"; },
+        [](json& c) { c["ghl"]["base"] = "https://ghl.example:0"; },
+        [](json& c) { c["ghl"]["base"] = "https://ghl.example:99999"; },
+        [](json& c) { c["ghl"]["base"] = "https://"; },
+        [](json& c) { c["ghl"]["location"] = "a/b"; },
+        [](json& c) { c["ghl"].erase("fields"); },
+        [](json& c) { c["ghl"]["fields"].erase("last"); },
+        [](json& c) { c["ghl"]["fields"]["last"] = "f1"; },
+        [](json& c) { c["ghl"]["call_timeout_s"] = -1; },
+        [](json& c) { c["mqtt"]["port"] = 70'000; },
+        [](json& c) { c["mqtt"].erase("key"); },
+    };
+    int number = 0;
+    for (const auto& broken : breaks) {
+        auto one = whole();
+        broken(one);
+        EXPECT_FALSE(read(one.dump())) << number;
+        ++number;
+    }
+    EXPECT_FALSE(read("{"));
+    EXPECT_FALSE(read(R"({"box":"a","box":"b"})"));
+    EXPECT_FALSE(read("[]"));
+}
+
+TEST(Options, AnAddressMayStandInTheBase) {
+    auto some = whole();
+    some["ghl"]["base"] = "https://[::1]:9/";
+    const auto options = read(some.dump());
+    ASSERT_TRUE(options);
+    EXPECT_EQ(options->ghl->client.host, "::1");
+    EXPECT_EQ(options->ghl->client.port, 9);
+    some["ghl"]["base"] = "https://services.leadconnectorhq.com";
+    EXPECT_EQ(read(some.dump())->ghl->client.port, 443);
+}
+
+} // namespace
+} // namespace clinic::sync

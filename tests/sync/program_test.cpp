@@ -1,0 +1,134 @@
+// clinic-syncd as a program: a scripted clinicd on one side, a scripted GHL on the other.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "tests/fakes/temp_folder.h"
+#include "tests/sync/channel/ghl/leases.h"
+#include "tests/sync/support/scripted_egress.h"
+#include "tests/sync/support/scripted_https.h"
+
+namespace clinic::sync {
+namespace {
+
+using support::eventually;
+
+struct Syncd : testing::Test {
+    fakes::TempFolder folder;
+    support::Authority authority{folder.path(), "authority"};
+    std::atomic<int> leases{1};
+    std::atomic<std::int64_t> attempts{0};
+    pid_t pid = -1;
+
+    std::optional<envelope::Reply> answer(const envelope::Request& request) {
+        if (std::holds_alternative<envelope::LeaseRequest>(request)) {
+            if (leases-- <= 0) return envelope::Lease{};
+            return ghl::to_create(ghl::contact_state({"new_patient"}));
+        }
+        if (std::holds_alternative<envelope::Attempt>(request))
+            return envelope::Verdict{++attempts, envelope::Answer::go, ""};
+        return envelope::Settled{};
+    }
+    void write_configuration(std::uint16_t port) const {
+        std::ofstream{folder / "token"} << "pit-test\n";
+        std::ofstream{folder / "credential"} << std::string(64, 'a') << "\n";
+        const auto& fields = ghl::rules().fields;
+        const nlohmann::json configuration{{"box", "demo-1"},
+                                           {"egress", (folder / "egress.sock").string()},
+                                           {"state", folder.path().string()},
+                                           {"credential", (folder / "credential").string()},
+                                           {"workers", 2},
+                                           {"ghl",
+                                            {{"base", "https://127.0.0.1:" + std::to_string(port)},
+                                             {"location", "loc1"},
+                                             {"token_file", (folder / "token").string()},
+                                             {"ca", authority.pem().string()},
+                                             {"fields",
+                                              {{"pid", fields.pid},
+                                               {"stage", fields.stage},
+                                               {"last", fields.last},
+                                               {"next", fields.next},
+                                               {"appt_status", fields.appt_status},
+                                               {"appt_when", fields.appt_when}}}}}};
+        std::ofstream{folder / "syncd.json"} << configuration;
+    }
+    void start() {
+        std::string program = CLINIC_SYNCD, option = "--config", file = (folder / "syncd.json").string();
+        char* arguments[] = {program.data(), option.data(), file.data(), nullptr};
+        ASSERT_EQ(posix_spawn(&pid, program.c_str(), nullptr, nullptr, arguments, environ), 0);
+    }
+    void TearDown() override {
+        if (pid < 0) return;
+        kill(pid, SIGKILL);
+        waitpid(pid, nullptr, 0);
+    }
+};
+
+TEST_F(Syncd, DeliversWhatItLeasesAndStopsCleanly) {
+    support::ScriptedHttps server{authority.issue("ghl", "IP:127.0.0.1"), [](const support::Received& request) {
+                                      return request.path == "/contacts/"
+                                                 ? support::answer(201, R"({"contact":{"id":"new1"}})")
+                                                 : support::answer(200, R"({"location":{"id":"loc1"}})");
+                                  }};
+    write_configuration(server.port());
+    support::ScriptedEgress egress{folder / "egress.sock",
+                                   [this](const envelope::Request& request) { return answer(request); }};
+    start();
+    const auto delivered = [&] {
+        const auto settled = egress.seen<envelope::Settle>();
+        return std::any_of(settled.begin(), settled.end(), [](const envelope::Settle& one) {
+            return one.lease == 11 && one.outcome == envelope::Outcome::delivered && one.contact == "new1";
+        });
+    };
+    ASSERT_TRUE(eventually(delivered));
+    ASSERT_TRUE(eventually([&] {
+        const auto told = egress.seen<envelope::TimeState>();
+        return !told.empty() && told.back().crm == envelope::LaneState::up && told.back().https_offset_s.has_value();
+    }));
+    const auto before = std::chrono::steady_clock::now();
+    kill(pid, SIGTERM);
+    int status = 0;
+    ASSERT_EQ(waitpid(pid, &status, 0), pid);
+    pid = -1;
+    EXPECT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), 0);
+    EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds{5});
+}
+
+TEST_F(Syncd, StopsInTimeWhileACallHangs) {
+    std::atomic<bool> hangs{false};
+    support::ScriptedHttps server{authority.issue("ghl", "IP:127.0.0.1"), [&](const support::Received& request) {
+                                      if (request.path != "/contacts/")
+                                          return support::answer(200, R"({"location":{"id":"loc1"}})");
+                                      hangs = true;
+                                      return support::Sent{"", std::chrono::seconds{60}, true};
+                                  }};
+    write_configuration(server.port());
+    support::ScriptedEgress egress{folder / "egress.sock",
+                                   [this](const envelope::Request& request) { return answer(request); }};
+    start();
+    ASSERT_TRUE(eventually([&] { return hangs.load(); }));
+    const auto before = std::chrono::steady_clock::now();
+    kill(pid, SIGTERM);
+    ASSERT_EQ(waitpid(pid, nullptr, 0), pid);
+    pid = -1;
+    EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds{5});
+    const auto settled = egress.seen<envelope::Settle>();
+    ASSERT_TRUE(
+        std::any_of(settled.begin(), settled.end(), [](const envelope::Settle& one) { return one.lease == 11; }));
+    EXPECT_EQ(settled.back().outcome, envelope::Outcome::retry);
+    ASSERT_EQ(settled.back().steps.size(), 1U);
+    EXPECT_EQ(settled.back().steps[0].result, envelope::StepOutcome::Result::unknown)
+        << "what the create did is to be looked up";
+}
+
+} // namespace
+} // namespace clinic::sync
