@@ -8,6 +8,7 @@
 #include "crypto/seal.h"
 #include "daemon/audit/trail.h"
 #include "daemon/control/wire/wire.h"
+#include "daemon/intake/csv_import.h"
 #include "daemon/outbox/outbox.h"
 #include "daemon/records/quarantine.h"
 
@@ -125,6 +126,16 @@ public:
         return say(std::move(facts));
     }
 
+    Result<Answer> import(const Question& question) const {
+        const auto kind = intake::import_kind(word(question.args, "kind"));
+        if (!kind) return Error{Errc::malformed, "no such kind of file", "patients, appointments or consents"};
+        const auto report = intake::import_csv(store_, releaser_, *kind, question.body, question.asker);
+        CLINIC_TRY(report);
+        auto data = base::parse_json(intake::to_json(*report), control::answer_bytes_max, 4);
+        CLINIC_TRY(data);
+        return say(std::move(data).value(), report->is_clean() ? 0 : 2);
+    }
+
     Result<Answer> release_daily(const Question&) const {
         const auto transactions = housekeeping_.re_release();
         CLINIC_TRY(transactions);
@@ -237,6 +248,7 @@ Commands commands(const Room& room) {
         {"basis-set", ask(&Desk::basis_set, true)},
         {"basis-show", ask(&Desk::basis_show)},
         {"policy-unlinked", ask(&Desk::policy_unlinked)},
+        {"import", ask(&Desk::import, true)},
         {"release-daily", ask(&Desk::release_daily)},
         {"audit-verify", ask(&Desk::audit_verify)},
         {"ledger", ask(&Desk::ledger)},
