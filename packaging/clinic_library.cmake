@@ -58,7 +58,7 @@ function(clinic_program name)
     target_link_libraries(${name} PRIVATE clinic::flags ${arg_USES})
     set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
     target_link_options(${name} PRIVATE -pie)
-    clinic_note_graph(${name} USES ${arg_USES})
+    clinic_note_graph(${name} LINKS ${arg_USES})   # nobody reads a program's headers but itself
 endfunction()
 
 # clinic_test(folder_name SOURCES … USES …): GoogleTest, found by CTest case by case.

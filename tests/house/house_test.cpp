@@ -78,7 +78,9 @@ TEST(House, PointsOneWay) {
         for (const auto& reached : reach(graph, name, true)) {
             const auto& folder = graph.at(reached).folder;
             EXPECT_NE(folder.rfind("daemon", 0), 0u) << name << " reaches " << reached;
-            if (leaf) EXPECT_EQ(folder.rfind("crypto", 0), 0u) << name << " reaches " << reached;
+            if (leaf) {
+                EXPECT_EQ(folder.rfind("crypto", 0), 0u) << name << " reaches " << reached;
+            }
         }
     }
 }
