@@ -87,6 +87,7 @@ struct Health::State {
     std::mutex look_mutex;
     StoreView view;
     std::int64_t patients = 0;
+    bool readable = true;
     records::StoreNumbers numbers;
     base::Micros computed_at = never, patients_at = never, trusted_time_at = never, failure_logged_at = never;
     std::uint64_t patients_commits = 0;
@@ -153,6 +154,7 @@ void Health::State::read_store(base::Micros now) {
         patients_commits = numbers.commits;
         return {};
     });
+    readable = done.has_value();
     if (done || (failure_logged_at != never && now - failure_logged_at < read_failure_logged_each)) return;
     failure_logged_at = now;
     base::log(base::Level::error, "health", done.error());
@@ -178,7 +180,9 @@ void Health::State::copy_view(Status& status) const {
     status.basis_expires = view.basis_expires;
     if (view.basis_expires.micros != 0 && !view.basis_expired)
         status.basis_expires_s = std::max<std::int64_t>(0, seconds_of(view.basis_expires - status.at));
-    status.zone_minutes = view.zone_minutes != 0 ? view.zone_minutes : machine_zone_minutes(status.at);
+    const int machine_zone = machine_zone_minutes(status.at);
+    status.zone_minutes = machine_zone != 0 ? machine_zone : view.zone_minutes;
+    status.store_readable = readable;
     status.store = numbers;
     status.patients = patients;
     status.quarantine_items = view.quarantine_items;

@@ -72,6 +72,7 @@ struct Status {
     bool clock_trusted = false;
     bool clock_floor_holds = false; // later than the build and than the last time a trusted clock showed
     bool store_open = false;        // the numbers below and the books are of an open store
+    bool store_readable = true;     // false: the last look failed, and the numbers are older
     bool basis_expired = false;
     Timestamp basis_expires{}; // 0: none
     int zone_minutes = 0;      // the clinic's zone east of UTC, for words

@@ -130,6 +130,7 @@ json containment(const std::vector<ContainmentPart>& parts) {
 
 json store(const Status& status) {
     return {{"open", status.store_open},
+            {"readable", status.store_readable},
             {"schema_version", status.store.schema_version},
             {"database_bytes", status.store.database_bytes},
             {"wal_bytes", status.store.wal_bytes},

@@ -45,7 +45,7 @@ Result<void> read_policy(records::Session& session, StoreView& view) {
     if (!text) return text.error();
     if (!*text) return {};
     auto policy = release::decode_policy(**text);
-    if (!policy) return policy.error();
+    if (!policy) return {}; // release takes it for `off` as well, and says so in the log
     view.basis = release::name(policy->basis);
     view.zone_minutes = policy->utc_offset_minutes;
     if (!policy->basis_expires) return {};

@@ -1,0 +1,332 @@
+#include "daemon/health/health.h"
+
+#include <gmock/gmock.h>
+
+#include "daemon/health/findings.h"
+#include "tests/daemon/health/health_fixture.h"
+
+namespace clinic::health {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+class HealthOf : public WithStore {
+protected:
+    void well_box() {
+        attach();
+        set_basis(release::Basis::baa);
+        everything_up();
+    }
+    void network_down() { health_.lanes({.kernel_synchronised = true, .crm_code = "offline", .mqtt_code = "offline"}); }
+};
+
+TEST_F(HealthOf, ABoxWithABasisAndItsLinksIsWell) {
+    well_box();
+    const Status status = look();
+    EXPECT_EQ(status.well, Status::Well::well);
+    EXPECT_THAT(codes(status), IsEmpty());
+    EXPECT_EQ(status.mode, Mode::running);
+    EXPECT_EQ(status.ghl.key, "ghl.nothing_yet");
+    EXPECT_TRUE(ready(status));
+}
+
+TEST_F(HealthOf, BooksAndFeedsComeFromTheStore) {
+    well_box();
+    set_counter(0, 12);
+    set_counter(static_cast<int>(outbox::State::delivered), 9);
+    set_counter(static_cast<int>(outbox::State::parked), 3);
+    set_feed("mllp", 5, 4, 1);
+    clock_.advance(3s);
+    const Status status = look();
+    EXPECT_EQ(status.crm.released, 12);
+    EXPECT_EQ(status.crm.delivered, 9);
+    EXPECT_EQ(status.crm.parked, 3);
+    ASSERT_EQ(status.feeds.size(), 2U);
+    EXPECT_EQ(status.feeds[0].received, 5);
+    EXPECT_EQ(status.feeds[0].last_message_s, 3);
+    EXPECT_EQ(status.feeds[1].last_message_s, -1);
+    EXPECT_EQ(status.ghl.key, "ghl.parked");
+    EXPECT_THAT(codes(status), ElementsAre("E2302"));
+    EXPECT_EQ(status.well, Status::Well::well) << "what is parked needs a person, and the box is well";
+}
+
+TEST_F(HealthOf, BooksThatDoNotAddUpAreSaid) {
+    well_box();
+    set_counter(0, 12);
+    EXPECT_THAT(codes(look()), Contains("E2009"));
+}
+
+TEST_F(HealthOf, AReconnectOfAFewSecondsIsNoNews) {
+    well_box();
+    look();
+    network_down();
+    look();
+    clock_.advance(10s);
+    EXPECT_THAT(codes(look()), IsEmpty());
+    everything_up();
+    clock_.advance(10s);
+    EXPECT_THAT(codes(look()), IsEmpty());
+}
+
+TEST_F(HealthOf, NoNetworkIsOneLineAndGoesByItself) {
+    well_box();
+    network_down();
+    const Timestamp since = look().at;
+    clock_.advance(16s);
+    network_down();
+    const Status down = look();
+    EXPECT_THAT(codes(down), ElementsAre("E2102"));
+    EXPECT_EQ(down.needs.front().since, since);
+    EXPECT_EQ(down.well, Status::Well::look);
+    EXPECT_EQ(down.ghl.key, "ghl.link_down_idle");
+    everything_up();
+    EXPECT_THAT(codes(look()), IsEmpty());
+}
+
+TEST_F(HealthOf, ASilentDeliveryProgramHidesItsLanes) {
+    attach();
+    set_basis(release::Basis::baa);
+    look();
+    clock_.advance(16s);
+    EXPECT_THAT(codes(look()), ElementsAre("E2101"));
+}
+
+TEST_F(HealthOf, ARefusedKeyIsNotTakenForAFaultOfTheNetwork) {
+    well_box();
+    const envelope::TimeState refused{.kernel_synchronised = true,
+                                      .crm = envelope::LaneState::paused,
+                                      .mqtt = envelope::LaneState::up,
+                                      .crm_code = "unauthorized"};
+    health_.lanes(refused);
+    look();
+    clock_.advance(16s);
+    health_.lanes(refused);
+    const Status status = look();
+    EXPECT_THAT(codes(status), ElementsAre("E2104"));
+    EXPECT_EQ(status.ghl.key, "ghl.key_refused");
+}
+
+TEST_F(HealthOf, ThrottlingNeedsNobody) {
+    well_box();
+    const envelope::TimeState throttled{.kernel_synchronised = true,
+                                        .crm = envelope::LaneState::paused,
+                                        .mqtt = envelope::LaneState::up,
+                                        .crm_code = "throttled"};
+    health_.lanes(throttled);
+    look();
+    clock_.advance(20s);
+    health_.lanes(throttled);
+    EXPECT_THAT(codes(look()), IsEmpty());
+}
+
+TEST_F(HealthOf, WithoutABasisNothingLeavesAndThePageSaysSo) {
+    attach();
+    everything_up();
+    const Status status = look();
+    EXPECT_THAT(codes(status), ElementsAre("E2201"));
+    EXPECT_EQ(status.ghl.key, "ghl.basis_off");
+}
+
+TEST_F(HealthOf, AnExpiredBasisClosesByItself) {
+    attach();
+    everything_up();
+    set_basis(release::Basis::baa, clock_.now() + std::chrono::hours{24 * 5});
+    Status status = look();
+    EXPECT_THAT(codes(status), ElementsAre("E2203"));
+    EXPECT_EQ(status.needs.front().number, 4);
+    clock_.advance(std::chrono::hours{24 * 6});
+    everything_up();
+    status = look();
+    EXPECT_THAT(codes(status), Contains("E2202"));
+    EXPECT_EQ(status.ghl.key, "ghl.basis_expired");
+    EXPECT_EQ(health_.device().basis, "off");
+}
+
+TEST_F(HealthOf, AStoredPolicyThatIsNotOursCountsAsNoBasis) {
+    attach();
+    everything_up();
+    write([](records::Transaction& txn) { return records::set_setting(txn, "policy", "{\"basis\":\"baa\"}"); });
+    set_feed("mllp", 1, 1, 0);
+    const Status status = look();
+    EXPECT_EQ(status.basis, "off");
+    EXPECT_EQ(status.feeds[0].received, 1) << "the books are still read";
+}
+
+TEST_F(HealthOf, ALockedStoreIsNotWorkingAndSaysTheNextStep) {
+    health_.set_mode(Mode::locked, Error{Errc::locked, "the key is wrong", "put the credential back"});
+    const Status status = look();
+    EXPECT_EQ(status.well, Status::Well::not_working);
+    ASSERT_THAT(codes(status), ElementsAre("E2001"));
+    EXPECT_STREQ(status.needs.front().cause.c_str(), "the key is wrong");
+    EXPECT_STREQ(status.needs.front().action.c_str(), "put the credential back");
+    EXPECT_EQ(status.ghl.key, "ghl.closed");
+    EXPECT_FALSE(ready(status));
+    EXPECT_EQ(status.feeds.size(), 2U);
+}
+
+TEST_F(HealthOf, APartOfTheContainmentThatDoesNotHoldIsSaid) {
+    well_box();
+    health_.set_containment({{"network namespace", false, "the machine refuses it"}, {"own user", true, ""}});
+    EXPECT_THAT(codes(look()), ElementsAre("E2008"));
+    EXPECT_FALSE(health_.device().contained);
+}
+
+TEST_F(HealthOf, TheClockIsTrustedByTheFloorAndOneSource) {
+    attach();
+    EXPECT_FALSE(health_.clock_trusted()) << "nobody has spoken";
+    health_.lanes({.kernel_synchronised = true});
+    EXPECT_TRUE(health_.clock_trusted());
+    health_.lanes({.https_offset_s = -120});
+    EXPECT_TRUE(health_.clock_trusted());
+    health_.lanes({.https_offset_s = 121});
+    EXPECT_FALSE(health_.clock_trusted());
+    EXPECT_EQ(look().mode, Mode::clock_untrusted);
+}
+
+TEST_F(HealthOf, AClockBeforeTheReleaseIsNeverTrusted) {
+    attach();
+    clock_.set(settings_.clock_floor - 1s);
+    everything_up();
+    EXPECT_FALSE(health_.clock_trusted());
+}
+
+TEST_F(HealthOf, WhatWasSaidOfTheClockGoesStale) {
+    attach();
+    everything_up();
+    clock_.advance(11min);
+    EXPECT_FALSE(health_.clock_trusted());
+}
+
+TEST_F(HealthOf, ATimeThatWasTrustedIsTheFloorAfterARestart) {
+    attach();
+    everything_up();
+    look();
+    health_.detach();
+    store_.reset(); // finishes what was posted
+    open();
+    Health restarted{settings_, clock_};
+    restarted.attach(*store_);
+    clock_.set(clock_.now() - std::chrono::hours{2});
+    restarted.lanes({.kernel_synchronised = true, .https_offset_s = 0});
+    EXPECT_FALSE(restarted.clock_trusted());
+    clock_.set(clock_.now() + std::chrono::hours{3});
+    EXPECT_TRUE(restarted.clock_trusted());
+    restarted.detach();
+}
+
+TEST_F(HealthOf, EventsRaisedWithoutAStoreAreKeptAndReachIt) {
+    health_.raise("E1001", "critical");
+    ASSERT_FALSE(health_.device().events.empty());
+    const auto number = health_.device().events.front().number;
+    everything_up();
+    attach();
+    write([](records::Transaction&) -> Result<void> { return {}; }); // behind the posted events
+    look();
+    const auto events = health_.device().events;
+    ASSERT_FALSE(events.empty());
+    EXPECT_EQ(events.front().number, number);
+    EXPECT_EQ(events.front().code, "E1001");
+    EXPECT_EQ(events.front().severity, "critical");
+}
+
+TEST_F(HealthOf, AcknowledgedEventsAreNotReportedAgainAfterARestartEither) {
+    well_box();
+    health_.raise("E1001", "critical");
+    health_.raise("E1001", "warn");
+    write([](records::Transaction&) -> Result<void> { return {}; });
+    look();
+    auto events = health_.device().events;
+    ASSERT_EQ(events.size(), 2U);
+    EXPECT_LT(events[0].number, events[1].number);
+    health_.acknowledge_events(events[0].number);
+    EXPECT_EQ(health_.device().events.size(), 1U);
+    write([](records::Transaction&) -> Result<void> { return {}; });
+    health_.detach();
+    Health restarted{settings_, clock_};
+    restarted.attach(*store_);
+    ASSERT_EQ(restarted.device().events.size(), 1U);
+    EXPECT_EQ(restarted.device().events.front().number, events[1].number);
+    restarted.detach();
+}
+
+TEST_F(HealthOf, MemoryKeepsTheNewestEventsAlone) {
+    look(); // a box without its records is news of its own
+    for (int i = 0; i < events_memory_max + 10; ++i) health_.raise("E1001", "info");
+    health_.raise("E2009", "warn");
+    std::vector<envelope::Device::Event> all;
+    for (;;) {
+        const auto part = health_.device().events;
+        if (part.empty()) break;
+        all.insert(all.end(), part.begin(), part.end());
+        health_.acknowledge_events(part.back().number);
+    }
+    EXPECT_EQ(all.size(), static_cast<std::size_t>(events_memory_max));
+    EXPECT_EQ(all.back().code, "E2009");
+}
+
+TEST_F(HealthOf, WhatBecomesVisibleIsAnEventOnce) {
+    health_.set_containment({{"own user", false, ""}});
+    attach();
+    set_basis(release::Basis::baa);
+    everything_up();
+    look();
+    look();
+    write([](records::Transaction&) -> Result<void> { return {}; });
+    look();
+    const auto events = health_.device().events;
+    EXPECT_EQ(std::count_if(events.begin(), events.end(), [](const auto& event) { return event.code == "E2008"; }), 1);
+}
+
+TEST_F(HealthOf, TheDeviceFramePassesItsOwnChecker) {
+    well_box();
+    health_.raise("E1001", "critical");
+    write([](records::Transaction&) -> Result<void> { return {}; });
+    look();
+    const auto decoded = envelope::decode_reply(envelope::encode(envelope::Reply{health_.device()}));
+    ASSERT_TRUE(decoded) << decoded.error().what.c_str();
+    const auto& device = std::get<envelope::Device>(*decoded);
+    EXPECT_EQ(device.mode, "running");
+    EXPECT_EQ(device.feeds.size(), 2U);
+    EXPECT_EQ(device.disk_free_percent % 5, 0);
+}
+
+TEST_F(HealthOf, AListenerIsWokenOnceUntilTheNextLook) {
+    int wakes = 0;
+    health_.on_change([&] { ++wakes; });
+    for (int i = 0; i < 100; ++i) health_.changed();
+    EXPECT_EQ(wakes, 1);
+    const Status first = look();
+    EXPECT_EQ(first.change, health_.change());
+    health_.changed();
+    EXPECT_EQ(wakes, 2);
+    EXPECT_LT(health_.status().change, health_.change())
+        << "a look within 200 ms is the same look, and says that it is older";
+    health_.on_change({});
+}
+
+TEST(Findings, AtMostSevenLinesAndTheWorstFirst) {
+    Status status;
+    status.store_open = true;
+    status.basis = "baa";
+    status.basis_expires_s = 1;
+    status.lanes_age_s = 0;
+    status.lanes = {.crm = envelope::LaneState::up, .mqtt = envelope::LaneState::down};
+    status.crm = {.released = 8, .parked = 1, .dead = 6};
+    status.quarantine_items = 1;
+    status.clock_trusted = true;
+    status.disk_free_percent = 1;
+    status.containment = {{"own user", false, ""}};
+    status.store.authentication_failures = 1;
+    Watch watch;
+    watch.look(findings(status), {}, base::Micros{0});
+    const auto seen = watch.look(findings(status), {}, base::Micros{120'000'000});
+    ASSERT_EQ(seen.visible.size(), static_cast<std::size_t>(needs_max));
+    EXPECT_EQ(seen.visible.front().code, "E2007");
+    EXPECT_EQ(seen.visible.front().tone, Tone::not_working);
+}
+
+} // namespace
+} // namespace clinic::health

@@ -1,0 +1,75 @@
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "crypto/base/json.h"
+#include "tests/daemon/health/health_fixture.h"
+
+namespace clinic::health {
+namespace {
+
+std::set<std::string> keys(const nlohmann::json& object) {
+    std::set<std::string> names;
+    for (const auto& [name, value] : object.items()) names.insert(name);
+    return names;
+}
+
+using Names = std::set<std::string>;
+
+class StatusDocument : public WithStore {
+protected:
+    nlohmann::json document() {
+        auto parsed = base::parse_json(to_json(look()), 65'536, 8);
+        EXPECT_TRUE(parsed);
+        return *parsed;
+    }
+};
+
+TEST_F(StatusDocument, TheBooksHaveExactlyTheirKeys) {
+    for (const bool open : {false, true}) {
+        if (open) attach();
+        const auto status = document();
+        EXPECT_EQ(keys(status.at("egress")), Names{"crm"});
+        EXPECT_EQ(keys(status.at("egress").at("crm")),
+                  (Names{"released", "pending", "leased", "delivered", "superseded", "withdrawn", "parked", "dead",
+                         "discarded"}));
+        EXPECT_EQ(keys(status.at("intake")), (Names{"mllp", "csv"}));
+        for (const char* feed : {"mllp", "csv"})
+            EXPECT_EQ(keys(status.at("intake").at(feed)),
+                      (Names{"received", "stored", "quarantined", "refused", "duplicate"}));
+    }
+}
+
+TEST_F(StatusDocument, HasTheDocumentedParts) {
+    attach();
+    EXPECT_EQ(keys(document()), (Names{"format", "box",   "version", "at",    "uptime_s",    "mode",  "ready",
+                                       "well",   "since", "answers", "needs", "egress",      "queue", "intake",
+                                       "feeds",  "lanes", "basis",   "clock", "containment", "store"}));
+}
+
+TEST_F(StatusDocument, SaysItsSentencesInWords) {
+    attach();
+    set_basis(release::Basis::baa);
+    everything_up();
+    const auto answers = document().at("answers");
+    EXPECT_EQ(answers.at("box").at("text"), "All well");
+    EXPECT_EQ(answers.at("ghl").at("text"), "Up to date, there was nothing to send yet");
+    EXPECT_EQ(answers.at("needs").at("text"), "Nothing needs you");
+}
+
+TEST_F(StatusDocument, ANeedIsWholeInWords) {
+    attach();
+    set_counter(0, 2);
+    set_counter(static_cast<int>(outbox::State::dead), 2);
+    set_basis(release::Basis::baa);
+    everything_up();
+    const auto need = document().at("needs").at(0);
+    EXPECT_EQ(need.at("code"), "E2301");
+    EXPECT_EQ(need.at("what"), "2 changes were refused by GHL and set aside");
+    EXPECT_EQ(keys(need),
+              (Names{"code", "state", "since", "number", "what", "meaning", "by_itself", "action", "cause"}));
+}
+
+} // namespace
+} // namespace clinic::health
