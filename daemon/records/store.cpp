@@ -112,6 +112,7 @@ struct Store::State {
 };
 
 Result<void> Store::State::open(const crypto::KeySlot& slot) {
+    assert(options.readers_max > 0 && options.batch_jobs_max > 0 && options.queue_jobs_max > 0);
     if (!crypto::start()) return Error{Errc::system, "the cryptographic library does not start"};
     CLINIC_TRY(make_folder(options.folder));
     std::error_code none;

@@ -17,6 +17,14 @@ int note_wal_pages(void* pages, sqlite3*, const char*, int in_wal) {
     return SQLITE_OK;
 }
 
+Result<void> call(const Store::Job& job, Transaction& transaction) {
+    try {
+        return job(transaction);
+    } catch (const std::exception&) {
+        return Error{Errc::system, "a job of the store threw an exception"};
+    }
+}
+
 } // namespace
 
 Writer::Writer(Connection& connection, Shared& shared, const StoreOptions& options, const Clock& clock)
@@ -107,12 +115,10 @@ Result<void> Writer::run_group(const std::vector<Posted>& group, std::vector<Out
     CLINIC_TRY(connection_.run("BEGIN IMMEDIATE"));
     bool any = false;
     for (const auto& posted : group) {
-        outcomes.push_back(run_job(posted));
-        const auto& result = outcomes.back().result;
-        // SQLite undoes the whole transaction by itself after some failures of the disk or of memory.
-        if (!connection_.in_transaction())
-            return result ? Error{Errc::system, "the transaction ended within a job"} : result.error();
-        any = any || result.has_value();
+        auto outcome = run_job(posted);
+        if (!outcome) return outcome.error();
+        any = any || outcome->result.has_value();
+        outcomes.push_back(std::move(*outcome));
     }
     if (!any) return connection_.run("ROLLBACK");
     CLINIC_TRY(connection_.run("COMMIT"));
@@ -120,27 +126,20 @@ Result<void> Writer::run_group(const std::vector<Posted>& group, std::vector<Out
     return {};
 }
 
-Writer::Outcome Writer::run_job(const Posted& posted) {
-    SessionCore core{connection_, shared_};
-    const auto result = run_in_savepoint(posted, core);
-    if (!result) return {result};
-    if (core.slot_taken > highest_slot_) highest_slot_ = core.slot_taken;
-    return {result, std::move(core.hooks), std::move(core.keys_to_erase)};
-}
-
-Result<void> Writer::run_in_savepoint(const Posted& posted, SessionCore& core) {
+// An error here is one of the savepoint or of the whole transaction: what the job wrote could not be kept apart.
+Result<Writer::Outcome> Writer::run_job(const Posted& posted) {
     CLINIC_TRY(connection_.run("SAVEPOINT job"));
+    SessionCore core{connection_, shared_};
     Transaction transaction{core, clock_.now()};
-    Result<void> result;
-    try {
-        result = posted.job(transaction);
-    } catch (const std::exception&) {
-        result = Error{Errc::system, "a job of the store threw an exception"};
-    }
-    if (!connection_.in_transaction()) return result;
+    const auto result = call(posted.job, transaction);
+    // SQLite undoes the whole transaction by itself after some failures of the disk or of memory.
+    if (!connection_.in_transaction())
+        return result ? Error{Errc::system, "the transaction ended within a job"} : result.error();
     if (!result) CLINIC_TRY(connection_.run("ROLLBACK TO job"));
     CLINIC_TRY(connection_.run("RELEASE job"));
-    return result;
+    if (!result) return Outcome{result};
+    if (core.slot_taken > highest_slot_) highest_slot_ = core.slot_taken;
+    return Outcome{result, std::move(core.hooks), std::move(core.keys_to_erase)};
 }
 
 void Writer::after_commit(std::vector<Outcome>& outcomes) {

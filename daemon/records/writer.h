@@ -46,8 +46,7 @@ private:
     std::vector<Posted> next_group(const std::stop_token& stop);
     void commit_group(const std::vector<Posted>& group);
     Result<void> run_group(const std::vector<Posted>& group, std::vector<Outcome>& outcomes);
-    Outcome run_job(const Posted& posted);
-    Result<void> run_in_savepoint(const Posted& posted, SessionCore& core);
+    Result<Outcome> run_job(const Posted& posted);
     void after_commit(std::vector<Outcome>& outcomes);
     void tell_listener();
     void checkpoint(int mode);

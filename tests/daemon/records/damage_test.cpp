@@ -148,6 +148,17 @@ TEST_F(Damage, ALaterVersionsStoreIsNewer) {
     EXPECT_EQ(failure(), Errc::newer);
 }
 
+TEST_F(Damage, AnErasureWhoseKeyOutlivedACrashIsFinishedAtOpen) {
+    reopen();
+    const auto id = find("number", "HOSP|7").at(0);
+    ASSERT_TRUE(read([&](Snapshot& snapshot) { return snapshot.patient_key(id); }));
+    store_.reset();
+    static_assert(static_cast<int>(PatientStatus::erased) == 3);
+    RawDatabase{options_.folder, slot_of('k')}.run("UPDATE patient SET status = 3"); // committed, and no more
+    reopen();
+    EXPECT_FALSE(read([&](Snapshot& snapshot) { return snapshot.patient_key(id); }));
+}
+
 TEST_F(Damage, ASecondProcessIsRefused) {
     reopen();
     EXPECT_EQ(failure(), Errc::refused);
