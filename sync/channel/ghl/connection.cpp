@@ -1,6 +1,9 @@
 #include "sync/channel/ghl/connection.h"
 
 #include <Poco/Exception.h>
+#include <Poco/Net/Context.h>
+#include <Poco/Net/HTTPRequest.h>
+#include <Poco/Net/HTTPResponse.h>
 #include <Poco/Net/HTTPSClientSession.h>
 #include <Poco/Net/SSLException.h>
 #include <Poco/Net/SecureStreamSocket.h>
@@ -9,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <istream>
 #include <ostream>
 
@@ -56,11 +60,62 @@ std::optional<net::StreamSocket> dial(const Connection::Means& means, const std:
     return std::nullopt;
 }
 
+net::HTTPRequest request(const Head& head, std::size_t body_bytes) {
+    net::HTTPRequest out{head.method, head.path, net::HTTPMessage::HTTP_1_1};
+    out.setHost(head.host, head.port);
+    out.setKeepAlive(true);
+    out.set("Authorization", "Bearer " + head.token);
+    out.set("Version", head.version);
+    out.set("Accept", "application/json");
+    if (body_bytes > 0) {
+        out.setContentType("application/json");
+        out.setContentLength(static_cast<std::streamsize>(body_bytes));
+    }
+    return out;
+}
+
+std::optional<int> number(const net::HTTPResponse& response, const std::string& header) {
+    const auto& text = response.get(header, "");
+    int value = 0;
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (text.empty() || failed != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+lane::RateHints rate_hints(const net::HTTPResponse& response) {
+    return {number(response, "X-RateLimit-Max"), number(response, "X-RateLimit-Remaining"),
+            number(response, "X-RateLimit-Interval-Milliseconds"), number(response, "X-RateLimit-Limit-Daily"),
+            number(response, "X-RateLimit-Daily-Remaining")};
+}
+
+Reply kept(const net::HTTPResponse& response) {
+    return {static_cast<int>(response.getStatus()),
+            response.get("Content-Encoding", "identity") != "identity",
+            "",
+            response.get("Date", ""),
+            response.get("Retry-After", ""),
+            rate_hints(response)};
+}
+
+// At most one part more than the bound.
+std::string read_body(std::istream& in) {
+    std::string out;
+    std::array<char, 8'192> part{};
+    while (out.size() <= body_bytes_max && (in.read(part.data(), part.size()) || in.gcount() > 0))
+        out.append(part.data(), static_cast<std::size_t>(in.gcount()));
+    return out;
+}
+
 } // namespace
+
+struct TlsRules {
+    net::Context::Ptr context;
+};
 
 struct Connection::Parts {
     Session session;
     std::chrono::steady_clock::time_point used = std::chrono::steady_clock::now();
+    bool reusable = false;
     explicit Parts(const net::Context::Ptr& tls) : session{tls} { session.setKeepAlive(true); }
 };
 
@@ -77,8 +132,8 @@ std::unique_ptr<Connection> Connection::open(const Means& means, Watchdog::Insta
     const Watchdog::Guard guard{means.watchdog, plain->impl()->sockfd(), deadline, stop, means.options.stop_grace};
     certificate_refused = false;
     try {
-        auto parts = std::make_unique<Parts>(means.tls);
-        parts->session.attachSocket(net::SecureStreamSocket::attach(*plain, means.options.host, means.tls));
+        auto parts = std::make_unique<Parts>(means.tls.context);
+        parts->session.attachSocket(net::SecureStreamSocket::attach(*plain, means.options.host, means.tls.context));
         return std::unique_ptr<Connection>{new Connection{std::move(parts)}};
     } catch (const net::CertificateValidationException&) {
         failure = {"certificate", true};
@@ -103,41 +158,39 @@ bool Connection::fresh(std::chrono::milliseconds idle_max) const {
     }
 }
 
-Connection::Step Connection::write(net::HTTPRequest& request, std::string_view body) {
+std::optional<Reply> Connection::exchange(const Head& head, std::string_view body, Failure& failure) {
+    failure = {"cut_off", false};
+    parts_->reusable = false;
     try {
-        std::ostream& out = parts_->session.sendRequest(request);
+        auto& session = parts_->session;
+        auto asked = request(head, body.size());
+        std::ostream& out = session.sendRequest(asked);
         out.write(body.data(), static_cast<std::streamsize>(body.size()));
         out.flush();
-        return out.good() && parts_->session.networkException() == nullptr ? Step::sent : Step::failed;
-    } catch (const Poco::Exception&) {
-        return Step::failed;
-    }
-}
-
-Connection::Step Connection::read(net::HTTPResponse& response, std::string& body, bool& whole, bool& too_long) {
-    try {
-        std::istream& in = parts_->session.receiveResponse(response);
-        std::array<char, 8'192> part{};
-        while (in.read(part.data(), part.size()) || in.gcount() > 0) {
-            body.append(part.data(), static_cast<std::size_t>(in.gcount()));
-            too_long = body.size() > body_bytes_max;
-            if (too_long) break;
-        }
-        const bool short_of_length =
-            response.hasContentLength() && static_cast<std::streamsize>(body.size()) < response.getContentLength();
-        whole = !too_long && !in.bad() && parts_->session.networkException() == nullptr && !short_of_length;
+        if (!out.good() || session.networkException() != nullptr) return std::nullopt;
+        net::HTTPResponse response;
+        std::istream& in = session.receiveResponse(response);
+        auto reply = kept(response);
+        reply.body = read_body(in);
+        // A status without its whole body is no answer: what it did is to be looked up.
+        if (reply.body.size() > body_bytes_max) return failure = {"too_long", false}, std::nullopt;
+        const auto size = static_cast<std::streamsize>(reply.body.size());
+        const bool short_of_length = response.hasContentLength() && size < response.getContentLength();
+        if (in.bad() || session.networkException() != nullptr || short_of_length) return std::nullopt;
         parts_->used = std::chrono::steady_clock::now();
-        return Step::sent;
+        parts_->reusable =
+            response.getKeepAlive() && (response.hasContentLength() || response.getChunkedTransferEncoding());
+        return reply;
     } catch (const Poco::Exception&) {
-        return Step::failed;
+        return std::nullopt;
     }
 }
 
-bool Connection::reusable(const net::HTTPResponse& response) const {
-    return response.getKeepAlive() && (response.hasContentLength() || response.getChunkedTransferEncoding());
+bool Connection::reusable() const {
+    return parts_->reusable;
 }
 
-net::Context::Ptr verifying_context(const ClientOptions& options) {
+std::shared_ptr<const TlsRules> verifying_tls(const ClientOptions& options) {
     try {
         net::Context::Ptr tls{new net::Context{net::Context::TLS_CLIENT_USE, "", "", options.ca.string(),
                                                net::Context::VERIFY_STRICT, 9, options.ca.empty(),
@@ -151,7 +204,7 @@ net::Context::Ptr verifying_context(const ClientOptions& options) {
         if (X509_VERIFY_PARAM_set1_ip_asc(rules, options.host.c_str()) != 1 &&
             X509_VERIFY_PARAM_set1_host(rules, options.host.c_str(), options.host.size()) != 1)
             return {};
-        return tls;
+        return std::make_shared<TlsRules>(TlsRules{tls});
     } catch (const Poco::Exception&) {
         return {};
     }

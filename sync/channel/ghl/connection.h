@@ -1,10 +1,6 @@
 // Private to clinic::ghl: one verified TLS connection that carries one HTTP exchange after another.
 #pragma once
 
-#include <Poco/Net/Context.h>
-#include <Poco/Net/HTTPRequest.h>
-#include <Poco/Net/HTTPResponse.h>
-
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +12,26 @@
 
 namespace clinic::ghl {
 
+// Verifies in any mode, by name or address, from TLS 1.2 on.
+struct TlsRules;
+// Null: the authorities' file does not load.
+std::shared_ptr<const TlsRules> verifying_tls(const ClientOptions& options);
+
+// What a request says besides its body.
+struct Head {
+    const char* method;
+    std::string path, host, token, version;
+    std::uint16_t port;
+};
+
+// A whole answer; of its headers, only these.
+struct Reply {
+    int status = 0;
+    bool encoded = false; // Content-Encoding: nobody asked for that
+    std::string body, date, retry_after;
+    lane::RateHints rate;
+};
+
 class Connection {
 public:
     // Null, and `failure` says why: nothing was sent.
@@ -25,7 +41,7 @@ public:
     };
     struct Means {
         const ClientOptions& options;
-        Poco::Net::Context::Ptr tls;
+        const TlsRules& tls;
         Resolver& resolver;
         Watchdog& watchdog;
     };
@@ -33,22 +49,18 @@ public:
                                             Failure& failure);
     ~Connection();
 
-    bool fresh(std::chrono::milliseconds idle_max) const; // still usable as far as can be known
     int socket() const;
+    // Still usable, as far as can be known without sending.
+    bool fresh(std::chrono::milliseconds idle_max) const;
 
-    enum class Step { sent, failed };
-    // Everything after the first byte may have had its effect.
-    Step write(Poco::Net::HTTPRequest& request, std::string_view body);
-    Step read(Poco::Net::HTTPResponse& response, std::string& body, bool& whole, bool& too_long);
-    bool reusable(const Poco::Net::HTTPResponse& response) const;
+    // Nothing: the request may have had its effect, and `failure` says how the answer was lost.
+    std::optional<Reply> exchange(const Head& head, std::string_view body, Failure& failure);
+    bool reusable() const; // after an exchange
 
 private:
     struct Parts;
     explicit Connection(std::unique_ptr<Parts> parts);
     std::unique_ptr<Parts> parts_;
 };
-
-// Verifies in any mode, by name or address, from TLS 1.2 on. Null: the authorities' file does not load.
-Poco::Net::Context::Ptr verifying_context(const ClientOptions& options);
 
 } // namespace clinic::ghl

@@ -4,7 +4,6 @@
 #include <Poco/DateTimeFormat.h>
 #include <Poco/DateTimeParser.h>
 
-#include <charconv>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -15,26 +14,9 @@
 namespace clinic::ghl {
 namespace {
 
-namespace net = Poco::Net;
-
 constexpr std::size_t idle_connections_max = 8;
 
-std::optional<int> number(const net::HTTPResponse& response, const std::string& header) {
-    const auto& text = response.get(header, "");
-    int value = 0;
-    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || failed != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-
-lane::RateHints rate_hints(const net::HTTPResponse& response) {
-    return {number(response, "X-RateLimit-Max"), number(response, "X-RateLimit-Remaining"),
-            number(response, "X-RateLimit-Interval-Milliseconds"), number(response, "X-RateLimit-Limit-Daily"),
-            number(response, "X-RateLimit-Daily-Remaining")};
-}
-
-std::optional<Timestamp> date_of(const net::HTTPResponse& response) {
-    const auto& text = response.get("Date", "");
+std::optional<Timestamp> date_of(const std::string& text) {
     Poco::DateTime at;
     int zone = 0;
     if (text.empty() || text.size() > 64 ||
@@ -59,7 +41,7 @@ struct GhlClient::State {
 
     ClientOptions options;
     const Clock& clock;
-    net::Context::Ptr tls;
+    std::shared_ptr<const TlsRules> tls;
     Resolver resolver;
     TokenFile tokens;
     std::function<void(Timestamp)> date_listener;
@@ -69,15 +51,14 @@ struct GhlClient::State {
 
     std::unique_ptr<Connection> take_idle();
     void give_back(std::unique_ptr<Connection> connection);
-    net::HTTPRequest request(const Call& call, const std::string& token) const;
     Exchange once(const Call& call, const Marker& marker, const std::string& token, const std::stop_token& stop);
     struct Limit {
         Watchdog::Instant deadline;
         const std::stop_token& stop;
     };
     Exchange exchange(Connection& connection, const Call& call, const Marker& marker, const std::string& token,
-                      const Limit& limit, bool& reusable);
-    Exchange answered(const net::HTTPResponse& response, std::string_view body, const Marker& marker) const;
+                      const Limit& limit);
+    Exchange answered(const Reply& reply, const Marker& marker) const;
 };
 
 GhlClient::GhlClient(std::unique_ptr<State> state) : state_{std::move(state)} {}
@@ -85,7 +66,7 @@ GhlClient::~GhlClient() = default;
 
 Result<std::unique_ptr<GhlClient>> GhlClient::make(ClientOptions options, const Clock& clock) {
     auto state = std::make_unique<State>(std::move(options), clock);
-    state->tls = verifying_context(state->options);
+    state->tls = verifying_tls(state->options);
     if (!state->tls)
         return Error{Errc::malformed, "the certificate authorities for GHL do not load",
                      "see ghl.ca in the configuration"};
@@ -111,31 +92,14 @@ void GhlClient::State::give_back(std::unique_ptr<Connection> connection) {
     if (idle.size() < idle_connections_max) idle.push_back(std::move(connection));
 }
 
-net::HTTPRequest GhlClient::State::request(const Call& call, const std::string& token) const {
-    net::HTTPRequest out{envelope::method(call.route), call.path, net::HTTPMessage::HTTP_1_1};
-    out.setHost(options.host, options.port);
-    out.setKeepAlive(true);
-    out.set("Authorization", "Bearer " + token);
-    out.set("Version", options.version);
-    out.set("Accept", "application/json");
-    if (!call.body.empty()) {
-        out.setContentType("application/json");
-        out.setContentLength(static_cast<std::streamsize>(call.body.size()));
-    }
-    return out;
-}
-
-Exchange GhlClient::State::answered(const net::HTTPResponse& response, std::string_view body,
-                                    const Marker& marker) const {
+Exchange GhlClient::State::answered(const Reply& reply, const Marker& marker) const {
     Exchange out;
     out.result = Exchange::Result::answered;
-    out.status = static_cast<int>(response.getStatus());
-    out.rate = rate_hints(response);
-    const auto date = date_of(response);
-    const auto now = date.value_or(clock.now()).micros / 1'000'000;
-    out.retry_after = retry_after(response.get("Retry-After", ""), now);
-    if (response.get("Content-Encoding", "identity") == "identity")
-        out.answer = read_answer(body, marker.field, marker.value);
+    out.status = reply.status;
+    out.rate = reply.rate;
+    const auto date = date_of(reply.date);
+    out.retry_after = retry_after(reply.retry_after, date.value_or(clock.now()).micros / 1'000'000);
+    if (!reply.encoded) out.answer = read_answer(reply.body, marker.field, marker.value);
     if (date && date_listener) date_listener(*date);
     return out;
 }
@@ -146,30 +110,21 @@ Exchange GhlClient::State::once(const Call& call, const Marker& marker, const st
     auto connection = take_idle();
     if (!connection) {
         Connection::Failure why;
-        connection = Connection::open({options, tls, resolver, watchdog}, deadline, stop, why);
+        connection = Connection::open({options, *tls, resolver, watchdog}, deadline, stop, why);
         if (!connection) return failed(Exchange::Result::not_sent, why.code, why.needs_someone);
     }
-    bool reusable = false;
-    auto out = exchange(*connection, call, marker, token, {deadline, stop}, reusable);
-    if (reusable) give_back(std::move(connection));
+    auto out = exchange(*connection, call, marker, token, {deadline, stop});
+    if (connection->reusable()) give_back(std::move(connection));
     return out;
 }
 
 Exchange GhlClient::State::exchange(Connection& connection, const Call& call, const Marker& marker,
-                                    const std::string& token, const Limit& limit, bool& reusable) {
+                                    const std::string& token, const Limit& limit) {
     const Watchdog::Guard guard{watchdog, connection.socket(), limit.deadline, limit.stop, options.stop_grace};
-    auto ask = request(call, token);
-    net::HTTPResponse response;
-    std::string body;
-    bool whole = false, too_long = false;
-    if (connection.write(ask, call.body) == Connection::Step::failed ||
-        connection.read(response, body, whole, too_long) == Connection::Step::failed)
-        return failed(Exchange::Result::unknown, guard.cut() ? "timeout" : "cut_off");
-    // A status without its whole body is no answer: what it did is to be looked up.
-    if (too_long) return failed(Exchange::Result::unknown, "too_long");
-    if (!whole) return failed(Exchange::Result::unknown, guard.cut() ? "timeout" : "cut_off");
-    reusable = connection.reusable(response);
-    return answered(response, body, marker);
+    const Head head{envelope::method(call.route), call.path, options.host, token, options.version, options.port};
+    Connection::Failure why;
+    const auto reply = connection.exchange(head, call.body, why);
+    return reply ? answered(*reply, marker) : failed(Exchange::Result::unknown, guard.cut() ? "timeout" : why.code);
 }
 
 Exchange GhlClient::send(const Call& call, const Marker& marker, std::stop_token stop) {
