@@ -265,6 +265,16 @@ bool says_too_much(const MetadataEnvelope& waiting, const ContactState& now) {
     return has(now.tags, "do_not_contact") && !has(then, "do_not_contact");
 }
 
+// A "granted" that has ended since.
+bool grants_too_much(const MetadataEnvelope& waiting, const PatientFacts& facts, Timestamp now) {
+    if (waiting.kind() != Kind::consent_state || waiting.text(Field::state) != "granted") return false;
+    for (const auto scope : {ConsentScope::crm_sync, ConsentScope::reminders, ConsentScope::marketing}) {
+        if (waiting.text(Field::scope) == name(scope))
+            return consent_at(facts, scope, now) != records::ConsentState::granted;
+    }
+    return true;
+}
+
 } // namespace
 
 Releaser::Releaser(const Clock& clock) : clock_{clock} {}
@@ -379,9 +389,9 @@ Result<std::optional<Because>> Releaser::still_allowed(Transaction& txn, std::in
         return decision.clock_holds ? std::optional{Because::clock_untrusted} : std::nullopt;
     }
     if (!decision.may_leave) return std::optional{decision.because};
-    if (waiting->kind() == Kind::contact_state && says_too_much(*waiting, *decision.contact)) {
-        return std::optional{Because::consent_expired};
-    }
+    const bool too_much = waiting->kind() == Kind::contact_state ? says_too_much(*waiting, *decision.contact)
+                                                                 : grants_too_much(*waiting, *facts, moment().now);
+    if (too_much) return std::optional{Because::consent_expired};
     return std::optional<Because>{};
 }
 
