@@ -117,7 +117,7 @@ public:
 
     ContactState contact() const {
         const Stage stage = this->stage();
-        const AppointmentFacts* next = soonest_open(now_);   // what has begun is not the next one
+        const AppointmentFacts* next = soonest_open();
         return {stage, tags(stage), channel(stage), bucket_ago(facts_.last_visit),
                 next == nullptr ? TimeBucket{} : bucket_ahead(next->start)};
     }
@@ -188,12 +188,11 @@ private:
     }
 
     // Open and not over: by start, those without one last, and by id so that the answer is one.
-    const AppointmentFacts* soonest_open() const { return soonest_open(now_ - face_grace); }
-    const AppointmentFacts* soonest_open(Timestamp from) const {
+    const AppointmentFacts* soonest_open() const {
         const auto rank = [](const AppointmentFacts& facts) { return std::tuple{!facts.start, facts.start, facts.id}; };
         const AppointmentFacts* best = nullptr;
         for (const AppointmentFacts& each : facts_.appointments) {
-            if (!records::is_open(each.status) || (each.start && *each.start < from)) continue;
+            if (!records::is_open(each.status) || (each.start && *each.start < now_ - face_grace)) continue;
             if (best == nullptr || rank(each) < rank(*best)) best = &each;
         }
         return best;
@@ -236,8 +235,9 @@ const char* name(Because because) {
 
 TimeBucket ahead(Timestamp now, std::optional<Timestamp> at, int utc_offset_minutes) {
     if (!at) return Bucket::none;
-    if (*at < now) return Bucket::past;
-    return distance(local_day(now, utc_offset_minutes), local_day(*at, utc_offset_minutes));
+    const auto today = local_day(now, utc_offset_minutes);
+    const auto day = local_day(*at, utc_offset_minutes);
+    return day < today ? Bucket::past : distance(today, day);
 }
 
 TimeBucket ago(Timestamp now, std::optional<Timestamp> at, int utc_offset_minutes) {
