@@ -19,6 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr base::Micros status_life = 200ms;
+constexpr base::Micros status_gap = 20ms; // after a change: who asks just after an acknowledgement sees it in the books
 constexpr base::Micros patients_life = 2s;
 constexpr base::Micros trusted_time_kept_each = 60s;
 constexpr base::Micros lanes_life = 10min; // what clinic-syncd said of the clock counts this long
@@ -350,7 +351,9 @@ void Health::acknowledge_events(std::int64_t number) {
 Status Health::status() {
     const std::lock_guard lock{state_->look_mutex};
     const base::Micros now = state_->clock.monotonic();
-    if (state_->computed_at == never || now - state_->computed_at >= status_life) state_->compute(now);
+    const base::Micros age = now - state_->computed_at;
+    const bool outrun = state_->changes != state_->last.change && age >= status_gap;
+    if (state_->computed_at == never || age >= status_life || outrun) state_->compute(now);
     return state_->last;
 }
 
