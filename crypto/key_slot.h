@@ -24,4 +24,4 @@ private:
     SecureBytes key_;
 };
 
-}  // namespace clinic::crypto
+} // namespace clinic::crypto

@@ -16,7 +16,7 @@
 
 namespace clinic::crypto {
 
-using SlotId = base::Number<struct SlotTag>;   // from 1
+using SlotId = base::Number<struct SlotTag>; // from 1
 
 class Keystore {
 public:
@@ -33,7 +33,7 @@ public:
     Result<SlotId> next_free(SlotId highest_used);
     // Errors: not_found (erased), tampered (this slot; others open), corrupt (the file ends before it).
     Result<SecureBytes> key(SlotId slot);
-    Result<void> erase(SlotId slot);           // durable on return; not_found is success
+    Result<void> erase(SlotId slot); // durable on return; not_found is success
     int free_slots(SlotId highest_used) const;
 
 private:
@@ -42,4 +42,4 @@ private:
     std::unique_ptr<State> state_;
 };
 
-}  // namespace clinic::crypto
+} // namespace clinic::crypto

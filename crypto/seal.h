@@ -22,12 +22,14 @@ inline constexpr std::size_t tag_bytes = 16;
 inline constexpr std::size_t seal_overhead_bytes = nonce_bytes + tag_bytes;
 
 using Bytes = std::vector<std::byte>;
-using Digest = std::array<std::byte, 32>;   // BLAKE2b-256
-using Token = std::array<std::byte, 16>;    // keyed BLAKE2b-128
+using Digest = std::array<std::byte, 32>; // BLAKE2b-256
+using Token = std::array<std::byte, 16>;  // keyed BLAKE2b-128
 
 Bytes seal(const SecureBytes& key, std::span<const std::byte> plain, std::span<const std::byte> associated);
-Result<Bytes> open(const SecureBytes& key, std::span<const std::byte> sealed, std::span<const std::byte> associated);   // tampered
-Result<SecureBytes> open_key(const SecureBytes& key, std::span<const std::byte> sealed, std::span<const std::byte> associated);
+Result<Bytes> open(const SecureBytes& key, std::span<const std::byte> sealed,
+                   std::span<const std::byte> associated); // tampered
+Result<SecureBytes> open_key(const SecureBytes& key, std::span<const std::byte> sealed,
+                             std::span<const std::byte> associated);
 
 bool is_authentic(const SecureBytes& key, std::span<const std::byte> sealed, std::span<const std::byte> associated);
 
@@ -35,8 +37,8 @@ bool is_authentic(const SecureBytes& key, std::span<const std::byte> sealed, std
 SecureBytes derive(const SecureBytes& key, std::uint64_t id, Literal context);
 
 Digest digest(std::span<const std::byte> bytes);
-Digest digest(std::span<const std::byte> first, std::span<const std::byte> second);   // of both, one after the other
+Digest digest(std::span<const std::byte> first, std::span<const std::byte> second); // of both, one after the other
 Token token(const SecureBytes& key, std::string_view normalised);
-std::string hex(std::span<const std::byte> bytes);   // lower case
+std::string hex(std::span<const std::byte> bytes); // lower case
 
-}  // namespace clinic::crypto
+} // namespace clinic::crypto

@@ -31,13 +31,13 @@ public:
     SealedVfs(const SealedVfs&) = delete;
     SealedVfs& operator=(const SealedVfs&) = delete;
 
-    const char* name() const;                 // for sqlite3_open_v2
+    const char* name() const; // for sqlite3_open_v2
     const StoreUuid& store() const;
     // Nothing was ever stored in it: this call made it, or an earlier one that got no further than that.
     bool made() const;
-    SecureBytes subkey(std::uint64_t id) const;   // of the store key, for what is sealed above the pages; ids from 100
-    std::uint64_t authentication_failures() const;   // pages and frames that did not open, since start
-    std::uint64_t recovery_failures() const;         // of those, frames that ended the recovery of the WAL
+    SecureBytes subkey(std::uint64_t id) const;    // of the store key, for what is sealed above the pages; ids from 100
+    std::uint64_t authentication_failures() const; // pages and frames that did not open, since start
+    std::uint64_t recovery_failures() const;       // of those, frames that ended the recovery of the WAL
 
     struct State;
 
@@ -46,4 +46,4 @@ private:
     std::unique_ptr<State> state_;
 };
 
-}  // namespace clinic::crypto
+} // namespace clinic::crypto

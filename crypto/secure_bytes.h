@@ -18,7 +18,7 @@ public:
     std::size_t size() const { return size_; }
     std::span<const std::byte> bytes() const { return {memory_.get(), size_}; }
     std::span<std::byte> bytes() { return {memory_.get(), size_}; }
-    bool same_as(std::span<const std::byte> other) const;   // constant time
+    bool same_as(std::span<const std::byte> other) const; // constant time
 
 private:
     struct Free {
@@ -31,4 +31,4 @@ private:
 // sodium_init, once; before any other call here. False: the library cannot start.
 bool start();
 
-}  // namespace clinic::crypto
+} // namespace clinic::crypto

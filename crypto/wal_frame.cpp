@@ -10,7 +10,9 @@ std::uint64_t MarkedHead::salts() const {
     return get_number<std::uint64_t>(std::span{head}.subspan(frame_head_salts_at));
 }
 
-std::uint32_t MarkedHead::page() const { return get_number<std::uint32_t>(head); }
+std::uint32_t MarkedHead::page() const {
+    return get_number<std::uint32_t>(head);
+}
 
 SealedFrameHead seal_frame_head(const PageCipher& cipher, std::uint64_t frame, const MarkedHead& head) {
     std::array<std::byte, frame_head_bytes + sync_mark_bytes> plain{};

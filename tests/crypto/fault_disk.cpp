@@ -1,7 +1,6 @@
 #include "tests/crypto/fault_disk.h"
 
 #include <algorithm>
-#include <set>
 
 #include "tests/crypto/store_fixture.h"
 
@@ -161,6 +160,10 @@ int FaultDisk::next(Kind kind, const std::string& name, std::int64_t at, std::ve
     const int rc = count();
     if (rc == SQLITE_OK) events_.push_back({kind, name, at, std::move(bytes)});
     return rc;
+}
+
+bool FaultDisk::wrote(std::string_view text) const {
+    return std::ranges::any_of(events_, [&](const Event& event) { return holds(event.bytes, text); });
 }
 
 void FaultDisk::power_cut(std::size_t events, std::mt19937& random, const std::filesystem::path& start,

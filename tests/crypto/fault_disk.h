@@ -10,6 +10,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace clinic::crypto::tests {
@@ -26,6 +27,8 @@ public:
     // The `nth` call from now on fails with `code`: once, or it and all after it. 0: none fails.
     void fail(int nth, int code, bool once);
     bool failed() const { return failed_; }
+
+    bool wrote(std::string_view text) const; // in any write so far, also one that was written over since
 
     // Writes to `folder` what the disk may hold when the power goes after the first `events`: all that was synced,
     // and of the rest any sectors of 512 bytes. `start` is the folder as it was when the disk was put in.

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <thread>
 
+#include "tests/crypto/fault_disk.h"
 #include "tests/crypto/store_fixture.h"
 
 namespace clinic::crypto::tests {
@@ -147,6 +148,7 @@ TEST_F(SealedVfsTest, KeepsLongValuesAcrossManyPages) {
 
 TEST_F(SealedVfsTest, LeavesNoPlaintextInAnyFile) {
     make_store();
+    const FaultDisk disk;
     auto vfs = open();
     ASSERT_TRUE(vfs);
     const std::string marker = "Canary-Zebedee-Quillfeather";
@@ -166,6 +168,9 @@ TEST_F(SealedVfsTest, LeavesNoPlaintextInAnyFile) {
             EXPECT_FALSE(holds(bytes, text)) << entry.path().filename() << " holds " << text;
         ++files;
     }
+    EXPECT_GT(disk.events(), 100U);
+    for (const char* text : {"Canary-Zebedee", "SQLite format 3", "CREATE TABLE", "word-"})
+        EXPECT_FALSE(disk.wrote(text));
     EXPECT_EQ(files, 3); // the database, its WAL and its lock: no journal, no -shm
 }
 
