@@ -138,7 +138,7 @@ int vfs_open(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, int flags, 
     } catch (const std::exception&) {
         return SQLITE_NOMEM;
     }
-    std::construct_at(reinterpret_cast<OpenFile*>(file), sqlite3_file{&methods}, &shim(vfs), std::move(stored));
+    new (file) OpenFile{sqlite3_file{&methods}, &shim(vfs), std::move(stored)};
     return SQLITE_OK;
 }
 
