@@ -1,0 +1,71 @@
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "crypto/base/json.h"
+#include "daemon/health/health.h"
+#include "daemon/web/web.h"
+#include "tests/fakes/manual_clock.h"
+
+namespace clinic::web {
+namespace {
+
+class Page : public ::testing::Test {
+protected:
+    std::string page() { return status_page(health::to_json(health_.status())); }
+
+    fakes::ManualClock clock_;
+    health::Health health_{{.box = "<demo>&\"1\"", .version = "0.1.0", .records = "/"}, clock_};
+};
+
+TEST_F(Page, StandsWithoutJavaScript) {
+    const std::string html = page();
+    EXPECT_NE(html.find("<noscript><meta http-equiv=\"refresh\" content=\"30\"></noscript>"), std::string::npos);
+    for (const char* text : {"Is the box well?", "Is GHL up to date?", "What needs me?", "Released for GHL",
+                             "The records are locked", "Adds up"})
+        EXPECT_NE(html.find(text), std::string::npos) << text;
+    EXPECT_EQ(html.find("{{"), std::string::npos);
+    EXPECT_EQ(html.find("{n}"), std::string::npos);
+}
+
+TEST_F(Page, HasNothingInlineThatItsPolicyForbids) {
+    const std::string html = page();
+    for (const char* text :
+         {" style=", "<style", " onclick", " onload", "javascript:", "<script>", "http://", "https://"})
+        EXPECT_EQ(html.find(text), std::string::npos) << text;
+}
+
+TEST_F(Page, EscapesWhatConfigurationSays) {
+    const std::string html = page();
+    EXPECT_EQ(html.find("<demo>"), std::string::npos);
+    EXPECT_NE(html.find("&lt;demo&gt;&amp;&quot;1&quot;"), std::string::npos);
+}
+
+TEST_F(Page, HeadingsGoDownOneAtATime) {
+    const std::string html = page();
+    int last = 0;
+    for (auto at = html.find("<h"); at != std::string::npos; at = html.find("<h", at + 1)) {
+        const char level = html[at + 2];
+        if (level < '1' || level > '6') continue;
+        EXPECT_LE(level - '0', last + 1);
+        last = level - '0';
+    }
+    EXPECT_EQ(last, 2);
+}
+
+TEST(HelpPage, IsThereForEachCodeAndNothingElse) {
+    for (const char* code : {"E1001", "E2001", "E2102", "E2301"}) EXPECT_TRUE(help_page(code)) << code;
+    for (const char* code : {"", "E9999", "E21020", "ghl.x", "<b>"}) EXPECT_FALSE(help_page(code)) << code;
+    EXPECT_EQ(help_page("E2301")->find("{n}"), std::string::npos);
+}
+
+TEST(Assets, AreTheBuiltFilesAlone) {
+    EXPECT_TRUE(asset("/assets/app.js"));
+    EXPECT_TRUE(asset("/assets/style.css"));
+    EXPECT_TRUE(asset("/assets/icon.svg"));
+    for (const char* path : {"/assets/index.html", "/assets/", "/assets/../app.js", "/app.js", "/assets/app.js/"})
+        EXPECT_FALSE(asset(path)) << path;
+}
+
+} // namespace
+} // namespace clinic::web
