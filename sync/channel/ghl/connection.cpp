@@ -75,7 +75,7 @@ net::HTTPRequest request(const Head& head, std::size_t body_bytes) {
 }
 
 std::optional<int> number(const net::HTTPResponse& response, const std::string& header) {
-    const auto& text = response.get(header, "");
+    const std::string text = response.get(header, ""); // its default does not outlive the line
     int value = 0;
     const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (text.empty() || failed != std::errc{} || end != text.data() + text.size()) return std::nullopt;
