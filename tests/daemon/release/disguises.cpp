@@ -15,12 +15,15 @@ struct Escape {
     std::size_t width = 2;
     bool upper = true;
 
-    std::string of(unsigned value) const {
-        std::string digits;
-        for (; value != 0 || digits.empty(); value /= base)
-            digits += (upper ? "0123456789ABCDEF" : "0123456789abcdef")[value % base];
-        while (digits.size() < width) digits += '0';
-        return before + std::string{digits.rbegin(), digits.rend()} + after;
+    std::string of(std::uint32_t value) const {
+        const char* digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
+        std::string out;
+        std::uint32_t rest = value;
+        do {
+            out += digits[rest % base];
+            rest /= base;
+        } while (rest != 0 || out.size() < width);
+        return before + std::string{out.rbegin(), out.rend()} + after;
     }
 };
 
