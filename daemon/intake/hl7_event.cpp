@@ -156,21 +156,22 @@ const Segment* only_person(Reader& reader) {
     return pids.front();
 }
 
-void read_visit(Reader& reader, Effect effect, Order& order) {
+void read_visit(Reader& reader, Effect effect, Timestamp received, Order& order) {
     const auto admitted = reader.time(reader.message().first("PV1"), 44);
-    if (effect == Effect::visit) order.patient->visited_at = admitted ? admitted->at : order.stamp.said_at;
+    if (effect == Effect::visit)
+        order.patient->visited_at = admitted ? admitted->at : std::min(order.stamp.said_at, received);
     if (effect != Effect::no_visit) return;
     order.patient->visit_cancelled = true;
     if (admitted) order.patient->visited_at = admitted->at;
 }
 
-void read_person(Reader& reader, Effect effect, Order& order) {
+void read_person(Reader& reader, Effect effect, Timestamp received, Order& order) {
     const Segment* pid = only_person(reader);
     if (pid == nullptr) return;
     order.patient = read_patient(reader, *pid, order.stamp.sender);
     if (effect == Effect::active_person) order.patient->active = true;
     if (effect == Effect::inactive_person) order.patient->active = false;
-    if (effect == Effect::visit || effect == Effect::no_visit) read_visit(reader, effect, order);
+    if (effect == Effect::visit || effect == Effect::no_visit) read_visit(reader, effect, received, order);
 }
 
 // PID and MRG come in pairs, one after the other; A40 may have several.
@@ -186,8 +187,8 @@ void read_merges(Reader& reader, Order& order) {
     if (order.merges.empty()) reader.missing_segment("MRG: missing, and it names who is merged", "MRG");
 }
 
-void read_identifiers(Reader& reader, Order& order) {
-    if (reader.message().first("MRG") == nullptr) return read_person(reader, Effect::person, order);
+void read_identifiers(Reader& reader, Timestamp received, Order& order) {
+    if (reader.message().first("MRG") == nullptr) return read_person(reader, Effect::person, received, order);
     read_merges(reader, order);
     order.identifiers_change = true;
 }
@@ -224,24 +225,24 @@ void read_schedule(Reader& reader, const Rule& rule, const SiteRules& site, Orde
     if (rule.effect != Effect::blocked) read_appointment_person(reader, order);
 }
 
-void read_preadmit(Reader& reader, Effect effect, const SiteRules& site, Order& order) {
-    read_person(reader, Effect::person, order);
+void read_preadmit(Reader& reader, Effect effect, const SiteRules& site, Timestamp received, Order& order) {
+    read_person(reader, Effect::person, received, order);
     if (!lists(site.preadmit_is_appointment, order.stamp.sender)) return;
     order.appointment = read_visit_as_appointment(reader, order.stamp.sender);
     if (effect == Effect::preadmit_cancelled) order.appointment->status = AppointmentStatus::cancelled;
 }
 
-void read_effect(Reader& reader, const Rule& rule, const SiteRules& site, Order& order) {
+void read_effect(Reader& reader, const Rule& rule, const SiteRules& site, Timestamp received, Order& order) {
     switch (rule.effect) {
     case Effect::person:
     case Effect::visit:
     case Effect::no_visit:
     case Effect::active_person:
-    case Effect::inactive_person: return read_person(reader, rule.effect, order);
+    case Effect::inactive_person: return read_person(reader, rule.effect, received, order);
     case Effect::preadmit:
-    case Effect::preadmit_cancelled: return read_preadmit(reader, rule.effect, site, order);
+    case Effect::preadmit_cancelled: return read_preadmit(reader, rule.effect, site, received, order);
     case Effect::merge: return read_merges(reader, order);
-    case Effect::identifiers: return read_identifiers(reader, order);
+    case Effect::identifiers: return read_identifiers(reader, received, order);
     case Effect::booked:
     case Effect::moved:
     case Effect::changed:
@@ -274,7 +275,7 @@ std::variant<Order, Rejection> read_order(const Message& message, const SiteRule
     if (rule != nullptr && !reader.rejection()) {
         order.event = rule->name;
         order.stamp = read_stamp(reader, received);
-        read_effect(reader, *rule, site, order);
+        read_effect(reader, *rule, site, received, order);
     }
     if (reader.rejection()) return *reader.rejection();
     return order;

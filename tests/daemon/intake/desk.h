@@ -1,0 +1,145 @@
+// Intake on a real store: messages in, answers out, and a look at what came of them.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <ctime>
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "crypto/key_slot.h"
+#include "daemon/audit/trail.h"
+#include "daemon/intake/feed_books.h"
+#include "daemon/intake/ingest.h"
+#include "daemon/outbox/outbox.h"
+#include "daemon/records/appointments.h"
+#include "daemon/records/patients.h"
+#include "daemon/records/quarantine.h"
+#include "daemon/release/releaser.h"
+#include "tests/fakes/manual_clock.h"
+#include "tests/fakes/temp_folder.h"
+
+namespace clinic::intake::testing {
+
+inline std::string joined(const std::vector<std::string>& lines, std::string_view end = "\r") {
+    std::string out;
+    for (const auto& line : lines) (out += line) += end;
+    return out;
+}
+
+// "MSH|^~\&|APP|FAC|CE|BOX|<time>||<type>|<id>|P|2.5" and what follows.
+inline std::string msh(std::string_view type, std::string_view id, std::string_view at = "20261121100000",
+                       std::string_view rest = "P|2.5") {
+    std::string out = "MSH|^~\\&|APP|FAC|CE|BOX|";
+    ((((((out += at) += "||") += type) += '|') += id) += '|') += rest;
+    return out;
+}
+
+inline std::string field_of(const std::string& answer, std::string_view segment, int number) {
+    for (const auto line : parts(answer, '\r'))
+        if (line.substr(0, 3) == segment) return std::string{part(line, line.size() > 3 ? line[3] : '|', number + 1)};
+    return {};
+}
+
+class Desk {
+public:
+    explicit Desk(SiteRules site = {}, records::StoreOptions options = {}) {
+        setenv("TZ", "UTC", 1); // the clinic's zone, which messages leave out
+        tzset();
+        EXPECT_TRUE(crypto::start());
+        options.folder = folder_ / "records";
+        auto opened = records::Store::open(
+            options, crypto::KeySlot::from_key(crypto::SecureBytes::random(crypto::key_bytes)), clock);
+        EXPECT_TRUE(opened);
+        store = std::move(*opened);
+        releaser.set_clock_trusted(true);
+        ingest = std::make_unique<Ingest>(*store, releaser, clock, std::move(site),
+                                          [this](Literal code, Literal) { alerts.emplace_back(code.c_str()); });
+    }
+    ~Desk() { store.reset(); } // before ingest: it finishes what was posted
+
+    std::string send(const std::string& message, bool damaged = false) {
+        std::promise<std::string> answered;
+        auto answer = answered.get_future();
+        ingest->message(message, damaged, [&answered](std::string text) { answered.set_value(std::move(text)); });
+        return answer.get();
+    }
+    std::string send(const std::vector<std::string>& lines) { return send(joined(lines)); }
+    std::string code(const std::vector<std::string>& lines) { return field_of(send(lines), "MSA", 1); }
+    std::string code(const std::string& message) { return field_of(send(message), "MSA", 1); }
+
+    void open_basis() {
+        release::Policy policy;
+        policy.basis = release::Basis::baa;
+        policy.unlinked = release::Unlinked::shell;
+        const auto set = store->write([&](records::Transaction& txn) { return releaser.set_policy(txn, policy); });
+        EXPECT_TRUE(set);
+    }
+
+    template <class Query>
+    auto read(Query query) {
+        using Value = typename decltype(query(std::declval<records::Snapshot&>()))::value_type;
+        std::optional<Value> out;
+        const auto done = store->read([&](records::Snapshot& snapshot) -> Result<void> {
+            auto value = query(snapshot);
+            if (!value) return value.error();
+            out = std::move(*value);
+            return {};
+        });
+        EXPECT_TRUE(done) << done.error().what.c_str();
+        return std::move(*out);
+    }
+
+    FeedCounts books(Literal feed = feed_mllp) {
+        return read([&](records::Snapshot& snapshot) { return feed_counts(snapshot, feed); });
+    }
+    std::vector<records::PatientId> find(Literal kind, std::string_view value) {
+        return read([&](records::Snapshot& snapshot) { return records::find_by_index(snapshot, kind, value); });
+    }
+    std::optional<records::PatientId> number(std::string_view value) {
+        const auto found = find("number", value);
+        EXPECT_LE(found.size(), 1U);
+        return found.empty() ? std::nullopt : std::optional{found.front()};
+    }
+    records::PatientFacts facts(std::string_view number_of_patient) {
+        const auto patient = number(number_of_patient);
+        EXPECT_TRUE(patient) << number_of_patient;
+        if (!patient) return {};
+        return read([&](records::Snapshot& snapshot) { return records::patient_facts(snapshot, *patient); });
+    }
+    std::int64_t count(Literal sql) {
+        return read([&](records::Snapshot& snapshot) -> Result<std::int64_t> {
+            auto find = snapshot.prepare(sql);
+            if (!find) return find.error();
+            const auto row = find->step();
+            if (!row) return row.error();
+            return find->integer(0);
+        });
+    }
+    std::int64_t released() {
+        return read([](records::Snapshot& snapshot) -> Result<std::int64_t> {
+            const auto books = outbox::Outbox::books(snapshot, envelope::Destination::crm);
+            if (!books) return books.error();
+            return books->released;
+        });
+    }
+    std::vector<records::QuarantineItem> quarantine() {
+        return read([](records::Snapshot& snapshot) { return records::quarantined(snapshot, 100); });
+    }
+
+    fakes::ManualClock clock;
+    std::unique_ptr<records::Store> store;
+    release::Releaser releaser{clock};
+    std::unique_ptr<Ingest> ingest;
+    std::vector<std::string> alerts;
+
+private:
+    fakes::TempFolder folder_;
+};
+
+} // namespace clinic::intake::testing

@@ -1,0 +1,311 @@
+#include "daemon/intake/ingest.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "daemon/records/identifier_index.h"
+#include "tests/daemon/intake/desk.h"
+
+namespace clinic::intake {
+namespace {
+
+using records::AppointmentStatus;
+using records::PatientStatus;
+using testing::Desk;
+using ::testing::ElementsAre;
+using testing::field_of;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::joined;
+using testing::msh;
+using ::testing::Not;
+
+std::string pid(const std::string& number, const std::string& name = "Quillfeather^Jane") {
+    return "PID|1||" + number + "^^^HOSP^MR||" + name + "||19850615|F|||||(617)555-0142";
+}
+
+void expect_balanced(const FeedCounts& books) {
+    EXPECT_TRUE(books.balanced()) << books.received << " = " << books.stored << " + " << books.quarantined << " + "
+                                  << books.refused << " + " << books.duplicate;
+}
+
+TEST(Ingest, AnswersAaOnceTheRecordIsThere) {
+    Desk desk;
+    EXPECT_EQ(desk.code({msh("ADT^A04", "1"), pid("10")}), "AA");
+    EXPECT_EQ(desk.find("name", "quillfeather jane").size(), 1U);
+    EXPECT_EQ(desk.find("phone", "617 555 0142").size(), 1U);
+    EXPECT_EQ(desk.facts("HOSP|10").visits, 1);
+    EXPECT_EQ(desk.count("SELECT count(*) FROM raw_message"), 1);
+    EXPECT_EQ(desk.count("SELECT count(*) FROM audit_link WHERE detail = 'ADT^A04'"), 1);
+    const auto books = desk.books();
+    EXPECT_EQ(books.received, 1);
+    EXPECT_EQ(books.stored, 1);
+}
+
+TEST(Ingest, ReleasesWhatTheBasisAllows) {
+    Desk desk;
+    desk.send({msh("ADT^A04", "1"), pid("10")});
+    EXPECT_EQ(desk.released(), 0);
+    desk.open_basis();
+    desk.send({msh("SIU^S12", "2"), "SCH|P1|F1|||||||||^^^20261201090000", pid("10")});
+    EXPECT_GE(desk.released(), 2);
+}
+
+TEST(Ingest, RecognisesAResendAndAnswersItAgain) {
+    Desk desk;
+    const std::vector<std::string> message = {msh("ADT^A04", "1"), pid("10")};
+    EXPECT_EQ(desk.code(message), "AA");
+    EXPECT_EQ(desk.code(message), "AA");
+    const auto books = desk.books();
+    EXPECT_EQ(books.stored, 1);
+    EXPECT_EQ(books.duplicate, 1);
+    expect_balanced(books);
+    EXPECT_EQ(desk.count("SELECT count(*) FROM raw_message"), 1);
+    EXPECT_THAT(desk.alerts, IsEmpty());
+}
+
+TEST(Ingest, ProcessesAReusedIdAndRaisesAnAlert) {
+    Desk desk;
+    desk.send({msh("ADT^A04", "1"), pid("10")});
+    EXPECT_EQ(desk.code({msh("ADT^A04", "1"), pid("11")}), "AA");
+    EXPECT_TRUE(desk.number("HOSP|11"));
+    EXPECT_THAT(desk.alerts, ElementsAre("E3001"));
+    EXPECT_EQ(desk.books().stored, 2);
+    EXPECT_EQ(desk.code({msh("ADT^A04", "1", "20261121100001"), pid("12")}), "AA") << "another time, another message";
+    EXPECT_EQ(desk.alerts.size(), 1U);
+}
+
+TEST(Ingest, RefusesOtherTypesAndCountsWhichTheyWere) {
+    Desk desk;
+    const std::string oru = desk.send({msh("ORU^R01", "1"), pid("10")});
+    EXPECT_EQ(field_of(oru, "MSA", 1), "AR");
+    EXPECT_EQ(field_of(oru, "ERR", 3), "200^Unsupported message type^HL70357");
+    const std::string a24 = desk.send({msh("ADT^A24", "2"), pid("10")});
+    EXPECT_EQ(field_of(a24, "ERR", 3), "201^Unsupported event code^HL70357");
+    desk.send({msh("ORU^R01", "3"), pid("10")});
+    desk.send({msh("Quill^feather", "4"), pid("10")});
+    EXPECT_THAT(desk.ingest->unsupported(),
+                ElementsAre(std::pair{"?^?", 1}, std::pair{"ADT^A24", 1}, std::pair{"ORU^R01", 2}));
+    const auto books = desk.books();
+    EXPECT_EQ(books.refused, 4);
+    expect_balanced(books);
+    EXPECT_THAT(desk.quarantine(), IsEmpty());
+    EXPECT_EQ(desk.count("SELECT count(*) FROM patient"), 0);
+}
+
+TEST(Ingest, KeepsWhatItCannotTakeInTheQuarantineOnce) {
+    Desk desk;
+    const std::string bad = joined({msh("ADT^A04", "1"), "PID|1||10^^^HOSP^MR||Doe^J||19851331"});
+    const std::string answer = desk.send(bad);
+    EXPECT_EQ(field_of(answer, "MSA", 1), "AE");
+    EXPECT_EQ(field_of(answer, "ERR", 2), "PID^1^7");
+    EXPECT_EQ(field_of(answer, "ERR", 3), "102^Data type error^HL70357");
+    EXPECT_THAT(answer, Not(HasSubstr("19851331")));
+    desk.send(bad);
+    ASSERT_EQ(desk.quarantine().size(), 1U) << "a sender repeats it for ever";
+    EXPECT_EQ(desk.quarantine()[0].at.field, 7);
+    EXPECT_EQ(desk.quarantine()[0].at.segment, 2);
+    EXPECT_EQ(desk.books().quarantined, 2);
+    EXPECT_EQ(desk.code("not HL7 at all"), "AE");
+    EXPECT_EQ(desk.quarantine().size(), 2U);
+    expect_balanced(desk.books());
+}
+
+TEST(Ingest, NeverAcknowledgesWithoutAnIdNorADamagedFrameNorTwoMessages) {
+    Desk desk;
+    EXPECT_EQ(desk.code({msh("ADT^A04", ""), pid("10")}), "AE");
+    const std::string good = joined({msh("ADT^A04", "1"), pid("10")});
+    EXPECT_EQ(field_of(desk.send(good, true), "MSA", 1), "AE");
+    EXPECT_EQ(desk.code(good + joined({msh("ADT^A04", "2"), pid("11")})), "AE");
+    EXPECT_EQ(desk.count("SELECT count(*) FROM patient"), 0);
+    const std::string doubled = desk.send({msh("ADT^A04", "3"), msh("ADT^A04", "4"), pid("10")});
+    EXPECT_EQ(field_of(doubled, "MSA", 1), "AA");
+    EXPECT_EQ(field_of(doubled, "MSA", 2), "3");
+}
+
+TEST(Ingest, AnswersInEnhancedModeAndStaysSilentOnlyWhereASiteAgreed) {
+    Desk desk{{.silent_senders = {"APP|FAC"}}};
+    EXPECT_EQ(desk.code({msh("ADT^A04", "1", "2026", "P|2.5|||AL|NE"), pid("10")}), "CA");
+    EXPECT_EQ(desk.code({msh("ORU^R01", "2", "2026", "P|2.5|||AL|NE"), pid("10")}), "CR");
+    EXPECT_EQ(desk.code({msh("ADT^A04", "3", "2026", "P|2.5|||ER|"), "PID|"}), "CE");
+    EXPECT_EQ(desk.send({msh("ADT^A04", "4", "2026", "P|2.5|||NE|NE"), pid("11")}), "");
+    EXPECT_TRUE(desk.number("HOSP|11"));
+    Desk other;
+    EXPECT_EQ(other.code({msh("ADT^A04", "4", "2026", "P|2.5|||NE|NE"), pid("11")}), "AA");
+}
+
+TEST(Ingest, UpdatesASnapshotAndNeverGoesBackInTime) {
+    Desk desk;
+    desk.send({msh("ADT^A28", "1", "20261121080000"), pid("10")});
+    desk.send({msh("ADT^A31", "2", "20261121090000"), "PID|1||10^^^HOSP^MR||Marrow^||||||||\"\""});
+    EXPECT_EQ(desk.find("name", "marrow jane").size(), 1U) << "an absent given name is kept";
+    EXPECT_THAT(desk.find("phone", "6175550142"), IsEmpty()) << "two quotes clear";
+    EXPECT_EQ(desk.code({msh("ADT^A08", "3", "20261121083000"), pid("10", "Older^Name")}), "AA");
+    EXPECT_EQ(desk.find("name", "marrow jane").size(), 1U);
+    EXPECT_THAT(desk.find("name", "older name"), IsEmpty());
+    expect_balanced(desk.books());
+}
+
+TEST(Ingest, MergesAndKeepsTheOldNumberAsAnAliasForEver) {
+    Desk desk;
+    desk.open_basis();
+    desk.send({msh("ADT^A28", "1"), pid("10")});
+    desk.send({msh("ADT^A28", "2"), pid("11", "Quillfeather^J")});
+    desk.send({msh("SIU^S12", "3"), "SCH|P1|F1|||||||||^^^20261201090000", pid("11", "Quillfeather^J")});
+    EXPECT_EQ(desk.code({msh("ADT^A40", "4"), pid("10"), "MRG|11^^^HOSP^MR"}), "AA");
+    EXPECT_EQ(desk.number("HOSP|10"), desk.number("HOSP|11"));
+    EXPECT_EQ(desk.facts("HOSP|10").appointments.size(), 1U);
+    desk.send({msh("ADT^A04", "5", "20261121110000"), pid("11", "Quillfeather^Janet")});
+    EXPECT_EQ(desk.facts("HOSP|10").visits, 1);
+    EXPECT_EQ(desk.find("name", "quillfeather janet"), std::vector{*desk.number("HOSP|10")});
+}
+
+TEST(Ingest, MergesPeopleItHasNotSeenBefore) {
+    Desk desk;
+    EXPECT_EQ(desk.code({msh("ADT^A34", "1", "2026", "P|2.3"), pid("10"), "MRG|11^^^HOSP^MR"}), "AA");
+    ASSERT_TRUE(desk.number("HOSP|11"));
+    EXPECT_EQ(desk.number("HOSP|10"), desk.number("HOSP|11"));
+    EXPECT_EQ(desk.code({msh("ADT^A40", "2"), pid("10"), "MRG|11^^^HOSP^MR"}), "AA") << "a no-op the second time";
+    EXPECT_EQ(desk.code({msh("ADT^A40", "3"), pid("10"), "MRG|10^^^HOSP^MR"}), "AA") << "into itself";
+}
+
+TEST(Ingest, ChangesANumberWithoutMakingASecondPerson) {
+    Desk desk;
+    desk.send({msh("ADT^A28", "1"), pid("10")});
+    EXPECT_EQ(desk.code({msh("ADT^A47", "2"), pid("20"), "MRG|10^^^HOSP^MR"}), "AA");
+    EXPECT_EQ(desk.number("HOSP|10"), desk.number("HOSP|20"));
+    EXPECT_EQ(desk.count("SELECT count(*) FROM patient"), 1);
+    desk.send({msh("ADT^A28", "3"), pid("30")});
+    EXPECT_EQ(desk.code({msh("ADT^A47", "4"), pid("30"), "MRG|20^^^HOSP^MR"}), "AA") << "both known: a merge";
+    EXPECT_EQ(desk.number("HOSP|10"), desk.number("HOSP|30"));
+}
+
+TEST(Ingest, MarksADeletedPersonInactive) {
+    Desk desk;
+    desk.send({msh("ADT^A28", "1"), pid("10")});
+    EXPECT_EQ(desk.code({msh("ADT^A29", "2", "20261121100100"), pid("10")}), "AA");
+    EXPECT_EQ(desk.facts("HOSP|10").status, PatientStatus::inactive);
+    desk.send({msh("ADT^A28", "3", "20261121100200"), pid("10")});
+    EXPECT_EQ(desk.facts("HOSP|10").status, PatientStatus::active);
+}
+
+TEST(Ingest, CancelsAVisit) {
+    Desk desk;
+    const std::string pv1 = "PV1|1|O" + std::string(42, '|') + "20261110083000";
+    desk.send({msh("ADT^A04", "1"), pid("10"), pv1});
+    EXPECT_EQ(desk.facts("HOSP|10").visits, 1);
+    EXPECT_EQ(desk.code({msh("ADT^A11", "2"), pid("10"), pv1}), "AA");
+    EXPECT_EQ(desk.facts("HOSP|10").visits, 0);
+}
+
+TEST(Ingest, FollowsAnAppointmentThroughItsEvents) {
+    Desk desk;
+    auto said = [&desk, number = 0](const char* event, const std::string& start, const char* word = "") mutable {
+        const std::string id = std::to_string(++number);
+        const std::string sch = "SCH|P1|F1|||||||||^^^" + start + std::string(14, '|') + word;
+        EXPECT_EQ(desk.code({msh(event, id, "202611211000" + std::to_string(10 + number)), sch, pid("10")}), "AA");
+        const auto facts = desk.facts("HOSP|10");
+        return facts.appointments.empty() ? std::nullopt : std::optional{facts.appointments.front().status};
+    };
+    EXPECT_EQ(said("SIU^S13", "20261201090000"), AppointmentStatus::rescheduled) << "unknown: created";
+    EXPECT_EQ(said("SIU^S14", "20261201090000", "Confirmed"), AppointmentStatus::confirmed);
+    EXPECT_EQ(said("SIU^S14", "20261201100000"), AppointmentStatus::confirmed) << "no word: kept";
+    EXPECT_EQ(said("SIU^S26", ""), AppointmentStatus::no_show);
+    EXPECT_EQ(desk.count("SELECT count(*) FROM appointment WHERE start_at IS NOT NULL"), 1);
+    EXPECT_EQ(said("SIU^S17", ""), std::nullopt) << "entered in error: not there";
+}
+
+TEST(Ingest, StoresABlockOutAndSaysNothingOfIt) {
+    Desk desk;
+    desk.open_basis();
+    EXPECT_EQ(desk.code({msh("SIU^S12", "1"), "SCH|P1|F1|||||||||^^^20261201090000"}), "AA");
+    EXPECT_EQ(desk.code({msh("SIU^S23", "2"), "SCH|P2|F2|||||||||^^^20261201090000", pid("10")}), "AA");
+    EXPECT_EQ(desk.count("SELECT count(*) FROM appointment"), 2);
+    EXPECT_EQ(desk.count("SELECT count(*) FROM patient"), 0);
+    EXPECT_EQ(desk.released(), 0);
+}
+
+TEST(Ingest, KeepsTestTrafficApartAndReleasesNoneOfIt) {
+    Desk desk;
+    desk.open_basis();
+    EXPECT_EQ(desk.code({msh("ADT^A04", "1", "2026", "T|2.5"), pid("10")}), "AA");
+    EXPECT_EQ(desk.code({msh("SIU^S12", "2", "2026", "D|2.5"), "SCH|P1|F1|||||||||^^^20261201090000", pid("10")}),
+              "AA");
+    EXPECT_EQ(desk.released(), 0);
+    EXPECT_FALSE(desk.number("HOSP|10")) << "a real person of that number is someone else";
+    EXPECT_EQ(desk.books().stored, 2);
+}
+
+TEST(Ingest, MatchesNobodyBySocialSecurityOrAccountNumber) {
+    Desk desk;
+    const std::string rest = "||Quillfeather^Jane||||||||||||||ACC1|123-45-6789";
+    desk.send({msh("ADT^A28", "1"), "PID|1||10^^^HOSP^MR~123-45-6789^^^USSSA^SS" + rest});
+    desk.send({msh("ADT^A28", "2"), "PID|1||11^^^HOSP^MR~123-45-6789^^^USSSA^SS" + rest});
+    ASSERT_TRUE(desk.number("HOSP|10") && desk.number("HOSP|11"));
+    EXPECT_NE(desk.number("HOSP|10"), desk.number("HOSP|11"));
+    EXPECT_TRUE(desk.store->identifiers().found_in("x 123-45-6789 y", {})) << "but the last check knows it";
+}
+
+TEST(Ingest, GivesEachSenderItsOwnNumbers) {
+    Desk desk;
+    desk.send({msh("ADT^A28", "1"), "PID|1||10||Quillfeather^Jane"});
+    desk.send(std::vector<std::string>{"MSH|^~\\&|OTHER|FAC|CE|BOX|2026||ADT^A28|1|P|2.5", "PID|1||10||Marrow^Tom"});
+    EXPECT_TRUE(desk.number("APP|FAC|10"));
+    EXPECT_NE(desk.number("APP|FAC|10"), desk.number("OTHER|FAC|10"));
+}
+
+TEST(Ingest, ReadsNamesInAnyCharacterSet) {
+    Desk desk;
+    desk.send({msh("ADT^A28", "1", "2026", "P|2.5||||||8859/1"), "PID|1||10^^^HOSP^MR||M\xFCller^J\xF6rg"});
+    desk.send({msh("ADT^A28", "2", "2026", "P|2.5||||||UNICODE UTF-8"), "PID|1||11^^^HOSP^MR||M\xC3\xBCller^Max"});
+    desk.send({msh("ADT^A28", "3", "2026", "P|2.5||||||WHAT IS THIS"), "PID|1||12^^^HOSP^MR||M\xFCller^Eva"});
+    for (const char* name : {"M\xC3\xBCller J\xC3\xB6rg", "M\xC3\xBCller Max", "M\xC3\xBCller Eva"})
+        EXPECT_EQ(desk.find("name", name).size(), 1U) << name;
+}
+
+TEST(Ingest, AnswersAeAndCountsWhenTheStoresQueueIsFull) {
+    Desk desk{{}, {.queue_jobs_max = 1}};
+    std::promise<void> entered, go_on;
+    auto may_go_on = go_on.get_future();
+    ASSERT_TRUE(desk.store->post(
+        [&](records::Transaction&) -> Result<void> {
+            entered.set_value();
+            may_go_on.wait();
+            return {};
+        },
+        {}));
+    entered.get_future().wait(); // the writer is busy; one more fits
+    ASSERT_TRUE(desk.store->post([](records::Transaction&) { return Result<void>{}; }, {}));
+    const std::string message = joined({msh("ADT^A04", "1"), pid("10")});
+    EXPECT_EQ(desk.code(message), "AE");
+    EXPECT_EQ(desk.code(joined({msh("ORU^R01", "2")})), "AR");
+    go_on.set_value();
+    ASSERT_TRUE(desk.store->write([](records::Transaction&) { return Result<void>{}; }));
+    EXPECT_EQ(desk.code(message), "AA") << "the sender may send it again";
+    const auto books = desk.books();
+    EXPECT_EQ(books.received, 3);
+    EXPECT_EQ(books.refused, 2);
+    EXPECT_EQ(books.stored, 1);
+    expect_balanced(books);
+}
+
+TEST(Ingest, StoresFromManyThreadsAtOnce) {
+    Desk desk;
+    constexpr int threads = 8, each = 50;
+    std::vector<std::jthread> senders;
+    for (int sender = 0; sender < threads; ++sender)
+        senders.emplace_back([&desk, sender] {
+            for (int number = 0; number < each; ++number) {
+                const std::string id = std::to_string(sender) + "-" + std::to_string(number);
+                EXPECT_EQ(desk.code({msh("ADT^A04", id), pid(id)}), "AA");
+            }
+        });
+    senders.clear();
+    EXPECT_EQ(desk.count("SELECT count(*) FROM patient"), threads * each);
+    EXPECT_EQ(desk.books().stored, threads * each);
+}
+
+} // namespace
+} // namespace clinic::intake
