@@ -155,12 +155,19 @@ Result<void> link(records::Transaction& txn, PatientId patient, std::string_view
     return linked;
 }
 
-Result<std::vector<std::int64_t>> leases(records::Session& session, std::optional<std::int64_t> lease) {
+Result<std::vector<std::int64_t>> open_leases(records::Session& session) {
     std::vector<std::int64_t> ids;
-    CLINIC_TRY(each_row(
-        session, "SELECT id FROM outbox WHERE state = 2 AND (id = ?1 OR ?1 IS NULL) ORDER BY id",
-        [&](const records::Statement& row) { ids.push_back(row.integer(0)); }, lease));
+    CLINIC_TRY(each_row(session, "SELECT id FROM outbox WHERE destination IN (0, 1) AND state = 2 ORDER BY id",
+                        [&](const records::Statement& row) { ids.push_back(row.integer(0)); }));
     return ids;
+}
+
+Result<void> release_one(records::Transaction& txn, std::int64_t lease) {
+    const auto row = find_row(txn, lease);
+    CLINIC_TRY(row);
+    if (!*row || (*row)->state != State::leased) return {};
+    CLINIC_TRY(end_undelivered(txn, **row));
+    return give_back(txn, **row, txn.now(), (*row)->code);
 }
 
 } // namespace
@@ -190,15 +197,11 @@ Result<envelope::Settled> Outbox::settle(records::Transaction& txn, const Settle
 }
 
 Result<void> Outbox::release_leases(records::Transaction& txn, std::optional<std::int64_t> lease) {
-    const auto open = leases(txn, lease);
+    if (lease) return release_one(txn, *lease);
+    const auto open = open_leases(txn);
     CLINIC_TRY(open);
-    for (const std::int64_t id : *open) {
-        const auto row = leased_row(txn, id);
-        CLINIC_TRY(row);
-        CLINIC_TRY(end_undelivered(txn, *row));
-        CLINIC_TRY(give_back(txn, *row, txn.now(), row->code));
-    }
-    return lease ? Result<void>{} : close_lease(txn, 0);
+    for (const std::int64_t id : *open) CLINIC_TRY(release_one(txn, id));
+    return close_lease(txn, 0);
 }
 
 Result<void> Outbox::park(records::Transaction& txn, std::int64_t lease, std::string_view code) {

@@ -137,13 +137,15 @@ Result<void> Outbox::unpark(records::Transaction& txn, std::string_view code) {
 
 Result<void> Outbox::retry_dead(records::Transaction& txn, std::optional<std::int64_t> row) {
     std::vector<std::int64_t> ids;
-    CLINIC_TRY(each_row(
-        txn, "SELECT id FROM outbox WHERE state = 4 AND (id = ?1 OR ?1 IS NULL) ORDER BY id",
-        [&](const records::Statement& one) { ids.push_back(one.integer(0)); }, row));
-    if (row && ids.empty()) return Error{Errc::not_found, "no such dead letter"};
+    if (row)
+        ids.push_back(*row);
+    else
+        CLINIC_TRY(each_row(txn, "SELECT id FROM outbox WHERE destination IN (0, 1) AND state = 4 ORDER BY id",
+                            [&](const records::Statement& one) { ids.push_back(one.integer(0)); }));
     for (const std::int64_t id : ids) {
         const auto found = find_row(txn, id);
         CLINIC_TRY(found);
+        if (!*found || (*found)->state != State::dead) return Error{Errc::not_found, "no such dead letter"};
         CLINIC_TRY(revive(txn, **found));
     }
     return {};

@@ -57,17 +57,18 @@ protected:
     template <class Step>
     auto tried(Step step) {
         using Value = typename decltype(step(std::declval<Transaction&>()))::value_type;
-        std::optional<Result<Value>> out;
+        std::conditional_t<std::is_void_v<Value>, bool, std::unique_ptr<Value>> made{};
         const auto written = store_->write([&](Transaction& txn) -> Result<void> {
-            out = step(txn);
-            if (!*out) return out->error();
+            auto result = step(txn);
+            if (!result) return result.error();
+            if constexpr (!std::is_void_v<Value>) made = std::make_unique<Value>(std::move(*result));
             return {};
         });
-        if (!out)
-            out = Result<Value>{Error{Errc::unknown, "the step did not run"}};
-        else if (*out && !written)
-            out = Result<Value>{written.error()};
-        return std::move(*out);
+        if (!written) return Result<Value>{written.error()};
+        if constexpr (std::is_void_v<Value>)
+            return Result<void>{};
+        else
+            return Result<Value>{std::move(*made)};
     }
 
     PatientId patient(const std::string& number) {
