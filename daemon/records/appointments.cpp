@@ -48,14 +48,13 @@ Result<std::optional<Row>> find_row(Session& session, const crypto::Token& token
     return std::optional<Row>{std::move(row)};
 }
 
-Result<Row> make_row(Transaction& txn, const crypto::Token& token, bool test_traffic) {
+Result<Row> make_row(Transaction& txn, const crypto::Token& token, AppointmentStatus status, bool test_traffic) {
     auto insert =
         txn.prepare("INSERT INTO appointment (id, token, status, test_traffic, created_at, updated_at, sealed)"
                     " VALUES (?, ?, ?, ?, ?, ?, x'')");
     if (!insert) return insert.error();
     Row row{0, AppointmentId::make(txn.now()), {}, "{}"};
-    const auto status = static_cast<int>(AppointmentStatus::booked);
-    CLINIC_TRY(insert->bind(row.id, token, status, test_traffic, txn.now(), txn.now()).run());
+    CLINIC_TRY(insert->bind(row.id, token, static_cast<int>(status), test_traffic, txn.now(), txn.now()).run());
     row.row = txn.last_row();
     return row;
 }
@@ -86,12 +85,14 @@ Result<void> keep_row(Transaction& txn, const Row& row, std::optional<PatientId>
                       const AppointmentChange& change, const std::string& plain) {
     const auto sealed = seal_row(txn, patient, row.row, plain);
     if (!sealed) return sealed.error();
-    auto update = txn.prepare(
-        "UPDATE appointment SET patient = ?, status = coalesce(?, status), start_at = coalesce(?, start_at),"
-        " end_at = coalesce(?, end_at), updated_at = ?, sealed = ? WHERE row = ?");
+    auto update =
+        txn.prepare("UPDATE appointment SET patient = ?, status = CASE WHEN ? THEN status ELSE ? END,"
+                    " start_at = coalesce(?, start_at), end_at = coalesce(?, end_at), updated_at = ?, sealed = ?"
+                    " WHERE row = ?");
     if (!update) return update.error();
-    const auto status = change.keep_status ? std::nullopt : std::optional{static_cast<int>(change.status)};
-    return update->bind(patient, status, change.start, change.end, txn.now(), *sealed, row.row).run();
+    update->bind(patient, change.keep_status, static_cast<int>(change.status), change.start, change.end);
+    update->bind(txn.now(), *sealed, row.row);
+    return update->run();
 }
 
 Result<std::optional<PatientId>> owner_of(Session& session, std::optional<PatientId> patient) {
@@ -111,7 +112,7 @@ Result<AppointmentUpserted> upsert_appointment(Transaction& txn, const Disclosur
     const auto token = appointment_token(txn, change.name_space, key, test_traffic);
     const auto found = find_row(txn, token);
     if (!found) return found.error();
-    const auto row = *found ? Result<Row>{**found} : make_row(txn, token, test_traffic);
+    const auto row = *found ? Result<Row>{**found} : make_row(txn, token, change.status, test_traffic);
     if (!row) return row.error();
     AppointmentUpserted upserted{row->id, !found->has_value(), false, row->patient, {}};
 

@@ -59,6 +59,10 @@ TEST_F(Appointments, KeepTheirStatusWhenTheMessageSaysNothingOfIt) {
     upsert(id, moved);
     EXPECT_EQ(facts(id).appointments.at(0).status, AppointmentStatus::confirmed);
     EXPECT_EQ(facts(id).appointments.at(0).start, in(2));
+    auto unknown = change("F-2", AppointmentStatus::requested, in(9));
+    unknown.keep_status = true; // there is none to keep
+    upsert(id, unknown);
+    EXPECT_EQ(facts(id).appointments.at(1).status, AppointmentStatus::requested);
 }
 
 TEST_F(Appointments, WithoutAPatientGetOneLater) {
