@@ -188,9 +188,9 @@ Result<envelope::Settled> Outbox::settle(records::Transaction& txn, const Settle
     const auto row = find_row(txn, outcome.lease);
     CLINIC_TRY(row);
     const bool open = *row && (*row)->state == State::leased;
-    if (outcome.lease != 0 && !open) return envelope::Settled{.known = false};
+    // What became of a request is written down even when its lease has ended meanwhile, by a hold or a no.
     for (const auto& step : outcome.steps) CLINIC_TRY(close_step(txn, outcome.lease, step));
-    if (!open) return envelope::Settled{};
+    if (!open) return envelope::Settled{.known = outcome.lease == 0};
     CLINIC_TRY(link(txn, (*row)->patient, outcome.contact));
     CLINIC_TRY(end(txn, **row, outcome));
     return envelope::Settled{};

@@ -67,7 +67,7 @@ Result<std::int64_t> Ledger::open_line(records::Transaction& txn, std::optional<
 }
 
 Result<void> Ledger::close_line(records::Transaction& txn, const StepOutcome& outcome) {
-    CLINIC_TRY(execute(txn, "UPDATE ledger SET result = ?, status = ? WHERE attempt = ? AND result = 'open'",
+    CLINIC_TRY(execute(txn, "UPDATE ledger SET result = ?, status = ? WHERE attempt = ? AND result IN ('open', 'unknown')",
                        written(outcome.result), outcome.status, outcome.attempt));
     if (!proves_nothing_made(outcome)) return {};
     return execute(txn, "UPDATE ledger SET unsettled = 0 WHERE attempt = ?", outcome.attempt);
