@@ -1,6 +1,7 @@
 #include "packaging/demo/day.h"
 
 #include <array>
+#include <cstdarg>
 #include <cstdio>
 
 namespace clinic::demo {
@@ -18,10 +19,12 @@ std::string stamp(std::time_t at) {
     return {text, std::strftime(text, sizeof text, "%Y%m%d%H%M%S", &parts)};
 }
 
-template <class... Values>
-std::string format(const char* pattern, Values... values) {
+[[gnu::format(printf, 1, 2)]] std::string format(const char* pattern, ...) {
     char text[512];
-    const int length = std::snprintf(text, sizeof text, pattern, values...);
+    va_list values;
+    va_start(values, pattern);
+    const int length = std::vsnprintf(text, sizeof text, pattern, values);
+    va_end(values);
     return {text, static_cast<std::size_t>(length)};
 }
 
