@@ -30,22 +30,39 @@ bool is_one_of(std::string_view code, std::initializer_list<std::string_view> co
     return std::find(codes.begin(), codes.end(), code) != codes.end();
 }
 
+bool is_set_up(std::string_view code) {
+    return code != "not_configured";
+}
+
+// Both lanes without a word from anybody. An answer, even a refusal, is a network.
 bool no_network(const envelope::TimeState& lanes) {
-    return crm_trouble(lanes) == LinkTrouble::unreachable && lanes.mqtt != envelope::LaneState::up;
+    return crm_trouble(lanes) == LinkTrouble::unreachable && lanes.mqtt != envelope::LaneState::up &&
+           is_one_of(lanes.mqtt_code, {"offline", "timeout", "starting", "stopped", ""});
+}
+
+// nullptr: nobody needs to know.
+const char* crm_code(LinkTrouble trouble) {
+    switch (trouble) {
+    case LinkTrouble::none:
+    case LinkTrouble::throttled: return nullptr;
+    case LinkTrouble::unreachable: return "E2103";
+    case LinkTrouble::unauthorized: return "E2104";
+    case LinkTrouble::faulty: return "E2105";
+    case LinkTrouble::untrusted: return "E2107";
+    case LinkTrouble::wrong_location: return "E2108";
+    case LinkTrouble::unset: return "E2109";
+    }
+    return nullptr;
 }
 
 // Root causes of the links: a silent program hides its lanes, no network hides GHL and central operations.
 void find_links(const Status& status, std::vector<Finding>& found) {
     if (program_silent(status)) return found.push_back({"E2101", Tone::look, 0, link_visible_after});
     if (no_network(status.lanes)) return found.push_back({"E2102", Tone::look, 0, link_visible_after});
-    switch (crm_trouble(status.lanes)) {
-    case LinkTrouble::unreachable: found.push_back({"E2103", Tone::look, 0, link_visible_after}); break;
-    case LinkTrouble::unauthorized: found.push_back({"E2104", Tone::look, 0, link_visible_after}); break;
-    case LinkTrouble::faulty: found.push_back({"E2105", Tone::look, 0, link_visible_after}); break;
-    case LinkTrouble::none:
-    case LinkTrouble::throttled: break;
-    }
-    if (status.lanes.mqtt != envelope::LaneState::up) found.push_back({"E2106", Tone::look, 0, link_visible_after});
+    if (const char* code = crm_code(crm_trouble(status.lanes)))
+        found.push_back({code, Tone::look, 0, link_visible_after});
+    if (status.lanes.mqtt != envelope::LaneState::up && is_set_up(status.lanes.mqtt_code))
+        found.push_back({"E2106", Tone::look, 0, link_visible_after});
 }
 
 void find_basis(const Status& status, std::vector<Finding>& found) {
@@ -111,7 +128,7 @@ bool visible(const Status& status, std::string_view code) {
 }
 
 bool link_down_visible(const Status& status) {
-    constexpr std::array codes{"E2101", "E2102", "E2103", "E2105"};
+    constexpr std::array codes{"E2101", "E2102", "E2103", "E2105", "E2107"};
     return std::any_of(codes.begin(), codes.end(), [&](const char* code) { return visible(status, code); });
 }
 
@@ -123,6 +140,8 @@ std::optional<Sentence> gate_closed(const Status& status) {
     if (status.basis == "off") return Sentence{.tone = Tone::look, .key = "ghl.basis_off"};
     if (visible(status, "E2005") && status.basis_expires.micros != 0)
         return Sentence{.tone = Tone::look, .key = "ghl.clock"};
+    if (visible(status, "E2108") || visible(status, "E2109"))
+        return Sentence{.tone = Tone::look, .key = "ghl.not_set_up"};
     if (visible(status, "E2104")) return Sentence{.tone = Tone::look, .key = "ghl.key_refused"};
     return std::nullopt;
 }
@@ -132,10 +151,12 @@ std::optional<Sentence> gate_closed(const Status& status) {
 LinkTrouble crm_trouble(const envelope::TimeState& lanes) {
     if (lanes.crm == envelope::LaneState::up) return LinkTrouble::none;
     const std::string_view code = lanes.crm_code;
-    if (is_one_of(code, {"throttled", "http_429", "rate_limited"})) return LinkTrouble::throttled;
-    if (is_one_of(code, {"unauthorized", "http_401", "http_403", "scope"})) return LinkTrouble::unauthorized;
-    if (code == "html" || code == "server_error" || code.starts_with("http_5")) return LinkTrouble::faulty;
-    return LinkTrouble::unreachable;
+    if (is_one_of(code, {"throttled", "rate_budget"})) return LinkTrouble::throttled;
+    if (is_one_of(code, {"unauthorized", "scope", "forbidden", "no_token"})) return LinkTrouble::unauthorized;
+    if (code == "not_json" || code.starts_with("http_5")) return LinkTrouble::faulty;
+    if (code == "certificate") return LinkTrouble::untrusted;
+    if (code.starts_with("http_4")) return LinkTrouble::wrong_location; // of the probe, which reads the location
+    return is_set_up(code) ? LinkTrouble::unreachable : LinkTrouble::unset;
 }
 
 std::vector<Finding> findings(const Status& status) {

@@ -23,7 +23,16 @@ struct Finding {
 std::vector<Finding> findings(const Status& status);
 
 // How GHL's lane is, by the code clinic-syncd gave.
-enum class LinkTrouble : std::uint8_t { none, throttled, unreachable, unauthorized, faulty };
+enum class LinkTrouble : std::uint8_t {
+    none,
+    throttled,
+    unreachable,
+    unauthorized,
+    faulty,
+    untrusted,
+    wrong_location,
+    unset
+};
 LinkTrouble crm_trouble(const envelope::TimeState& lanes);
 
 // Is GHL up to date? From the numbers and from what is visible already (`status.needs`).

@@ -1,8 +1,8 @@
 // What the box knows of itself: one Status for the page, the API, the terminal, /metrics and central ops.
-//   Threads: any; the store is read through short snapshots. `status` is computed anew after a change, at most every 20 ms, else every 200 ms.
-//   Errors:  none to the caller: what cannot be read keeps its last value, and the status says what is the matter.
-//   Words:   daemon/web/words; codes and what they mean: docs/events.md.
-//   Source:  design, "The books", "The store" (named modes), "Identity of things" (clock trust); ui.md.
+//   Threads: any; the store is read through short snapshots. `status` is computed anew after a change, at most every 20
+//   ms, else every 200 ms. Errors:  none to the caller: what cannot be read keeps its last value, and the status says
+//   what is the matter. Words:   daemon/web/words; codes and what they mean: docs/events.md. Source:  design, "The
+//   books", "The store" (named modes), "Identity of things" (clock trust); ui.md.
 #pragma once
 
 #include <cstdint>

@@ -104,11 +104,16 @@ json feeds(const Status& status) {
     return all;
 }
 
+json lane(bool heard, envelope::LaneState state, const std::string& code) {
+    const char* said = !heard ? "unknown" : code == "not_configured" ? "unset" : name(state);
+    return {{"state", said}, {"code", code}};
+}
+
 json lanes(const Status& status) {
     const bool heard = status.lanes_age_s >= 0;
     return {{"heard_s", age_or_null(status.lanes_age_s)},
-            {"crm", {{"state", heard ? name(status.lanes.crm) : "unknown"}, {"code", status.lanes.crm_code}}},
-            {"mqtt", {{"state", heard ? name(status.lanes.mqtt) : "unknown"}, {"code", status.lanes.mqtt_code}}}};
+            {"crm", lane(heard, status.lanes.crm, status.lanes.crm_code)},
+            {"mqtt", lane(heard, status.lanes.mqtt, status.lanes.mqtt_code)}};
 }
 
 json clock(const Status& status) {

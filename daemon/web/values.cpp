@@ -101,7 +101,10 @@ bool is_mark(std::string_view kind) {
 std::string mark(const json& status, std::string_view kind, std::string_view path) {
     const json& value = at(status, path);
     if (kind == "state") return text(value);
-    if (kind == "lane") return text(value) == "up" ? "well" : text(value) == "unknown" ? "information" : "look";
+    if (kind == "lane")
+        return text(value) == "up"                                  ? "well"
+               : text(value) == "unknown" || text(value) == "unset" ? "information"
+                                                                    : "look";
     return truth(value) ? "well" : "look";
 }
 

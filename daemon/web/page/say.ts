@@ -121,7 +121,7 @@ export function mark(status: Status, directive: string): string {
   const [kind = "", path = ""] = directive.split(":");
   const value = at(status, path);
   if (kind === "state") return String(value);
-  if (kind === "lane") return value === "up" ? "well" : value === "unknown" ? "information" : "look";
+  if (kind === "lane") return value === "up" ? "well" : value === "unknown" || value === "unset" ? "information" : "look";
   return value === true ? "well" : "look";
 }
 

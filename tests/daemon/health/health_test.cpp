@@ -109,6 +109,33 @@ TEST_F(HealthOf, ARefusedKeyIsNotTakenForAFaultOfTheNetwork) {
     EXPECT_EQ(status.ghl.key, "ghl.key_refused");
 }
 
+TEST(Findings, EachCodeOfTheLaneHasItsCause) {
+    using envelope::LaneState;
+    const auto trouble = [](const char* code) { return crm_trouble({.crm = LaneState::paused, .crm_code = code}); };
+    EXPECT_EQ(crm_trouble({.crm = LaneState::up}), LinkTrouble::none);
+    for (const char* code : {"offline", "timeout", "tls", "starting"})
+        EXPECT_EQ(trouble(code), LinkTrouble::unreachable) << code;
+    for (const char* code : {"throttled", "rate_budget"}) EXPECT_EQ(trouble(code), LinkTrouble::throttled) << code;
+    for (const char* code : {"unauthorized", "scope", "forbidden", "no_token"})
+        EXPECT_EQ(trouble(code), LinkTrouble::unauthorized) << code;
+    for (const char* code : {"http_500", "http_503", "not_json"}) EXPECT_EQ(trouble(code), LinkTrouble::faulty) << code;
+    EXPECT_EQ(trouble("certificate"), LinkTrouble::untrusted);
+    EXPECT_EQ(trouble("http_404"), LinkTrouble::wrong_location);
+    EXPECT_EQ(trouble("not_configured"), LinkTrouble::unset);
+}
+
+TEST_F(HealthOf, ABoxWithoutCentralOperationsIsWell) {
+    attach();
+    set_basis(release::Basis::baa);
+    const envelope::TimeState alone{
+        .kernel_synchronised = true, .crm = envelope::LaneState::up, .mqtt_code = "not_configured"};
+    health_.lanes(alone);
+    look();
+    clock_.advance(16s);
+    health_.lanes(alone);
+    EXPECT_THAT(codes(look()), IsEmpty());
+}
+
 TEST_F(HealthOf, ThrottlingNeedsNobody) {
     well_box();
     const envelope::TimeState throttled{.kernel_synchronised = true,
