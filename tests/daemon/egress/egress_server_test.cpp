@@ -1,0 +1,219 @@
+// clinicd's side of egress.sock, over real sockets and the real store.
+#include "daemon/egress/egress_server.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "tests/daemon/release/clinic.h"
+
+namespace clinic::egress {
+namespace {
+
+using envelope::Answer;
+using envelope::Destination;
+using envelope::Field;
+
+const envelope::WriteRules rules{
+    .location = "LOC1",
+    .tag_prefix = "ce-",
+    .fields = {"fieldpid", "fieldstage", "fieldlast", "fieldnext", "fieldstatus", "fieldwhen"}};
+
+base::UniqueFd listen_on(const std::filesystem::path& path) {
+    base::UniqueFd fd{socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)};
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strcpy(address.sun_path, path.c_str());
+    EXPECT_EQ(bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(listen(fd.get(), 16), 0);
+    return fd;
+}
+
+// One connection of clinic-syncd.
+class Caller {
+public:
+    explicit Caller(const std::filesystem::path& path) : fd_{socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)} {
+        const timeval patience{20, 0};
+        setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        std::strcpy(address.sun_path, path.c_str());
+        EXPECT_EQ(connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    }
+    void say(const std::string& bytes) const {
+        EXPECT_EQ(::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
+    }
+    std::optional<envelope::Reply> hear() const {
+        std::string frame(envelope::frame_bytes_max, '\0');
+        const ssize_t got = recv(fd_.get(), frame.data(), frame.size(), 0);
+        if (got <= 0) return std::nullopt;
+        auto reply = envelope::decode_reply({frame.data(), static_cast<std::size_t>(got)});
+        EXPECT_TRUE(reply);
+        return reply ? std::optional{std::move(*reply)} : std::nullopt;
+    }
+    template <class Reply>
+    Reply ask(const envelope::Request& request) const {
+        say(envelope::encode(request));
+        auto reply = hear();
+        EXPECT_TRUE(reply && std::holds_alternative<Reply>(*reply));
+        return reply && std::holds_alternative<Reply>(*reply) ? std::get<Reply>(std::move(*reply)) : Reply{};
+    }
+    envelope::Lease lease(int wait_ms = 0) const {
+        return ask<envelope::Lease>(envelope::LeaseRequest{Destination::crm, wait_ms});
+    }
+
+private:
+    base::UniqueFd fd_;
+};
+
+class EgressServerTest : public testing::Test {
+protected:
+    void SetUp() override {
+        health.attach(*clinic.store);
+        release::Policy policy;
+        policy.basis = release::Basis::baa;
+        policy.unlinked = release::Unlinked::shell;
+        clinic.write([&](records::Transaction& txn) { return clinic.releaser.set_policy(txn, policy); });
+        make({});
+    }
+    void TearDown() override {
+        clinic.store->on_change({});
+        server.reset();
+        health.detach();
+    }
+    void make(ServerOptions options) {
+        clinic.store->on_change({});
+        server.reset();
+        std::filesystem::remove(path);
+        server = std::make_unique<EgressServer>(listen_on(path), options, gate, *clinic.store, clinic.releaser, health);
+        ASSERT_TRUE(server->start());
+        clinic.store->on_change([this] { server->wake(); });
+    }
+    static envelope::Attempt create(const envelope::Lease& lease) {
+        const std::string pid{lease.envelope->text(Field::pid)};
+        return {.lease = lease.lease,
+                .route = envelope::Route::contact_create,
+                .path = "/contacts/",
+                .body = R"({"locationId":"LOC1","firstName":")" + pid +
+                        R"(","source":"clinic-edge","dnd":true,"tags":["ce-new-patient"],)" +
+                        R"("customFields":[{"id":"fieldpid","field_value":")" + pid +
+                        R"("},{"id":"fieldstage","field_value":"new"}]})"};
+    }
+
+    fakes::TempFolder folder;
+    std::filesystem::path path = folder / "egress.sock";
+    release::testing::Clinic clinic;
+    health::Health health{{.box = "box-1", .version = "0.1.0", .records = folder.path()}, clinic.clock};
+    Gate gate{{.rules = rules, .index_lag_ms = 1'000}, *clinic.store, clinic.releaser};
+    std::unique_ptr<EgressServer> server;
+};
+
+TEST_F(EgressServerTest, LeasesJudgesAndSettles) {
+    clinic.add("N1", "Quillfeather");
+    const Caller caller{path};
+    const auto lease = caller.lease();
+    ASSERT_TRUE(lease.envelope);
+    EXPECT_TRUE(lease.create);
+    const auto verdict = caller.ask<envelope::Verdict>(create(lease));
+    EXPECT_EQ(verdict.answer, Answer::go) << verdict.code;
+    const auto settled = caller.ask<envelope::Settled>(envelope::Settle{
+        .lease = lease.lease,
+        .contact = "contact1",
+        .steps = {{.attempt = verdict.attempt, .result = envelope::StepOutcome::Result::answered, .status = 201}}});
+    EXPECT_TRUE(settled.known);
+    EXPECT_EQ(clinic.books().delivered, 1);
+    EXPECT_EQ(caller.lease().lease, 0);
+}
+
+TEST_F(EgressServerTest, RefusesWhatIsNotInTheWriteSetAndBuriesIt) {
+    clinic.add("N1", "Quillfeather");
+    const Caller caller{path};
+    const auto lease = caller.lease();
+    auto attempt = create(lease);
+    attempt.body.replace(attempt.body.find("clinic-edge"), 11, "Quillfeather");
+    EXPECT_EQ(caller.ask<envelope::Verdict>(attempt).answer, Answer::no);
+    EXPECT_EQ(clinic.books().dead, 1);
+    // The event is on its way to the store; the status looks again when its clock has moved.
+    envelope::Device device;
+    for (int look = 0; look < 1'000 && device.events.empty(); ++look) {
+        clinic.clock.advance(base::Micros{1'000'000});
+        device = caller.ask<envelope::Device>(envelope::DeviceRequest{});
+    }
+    ASSERT_EQ(device.events.size(), 1u);
+    EXPECT_EQ(device.events[0].code, "E1001");
+}
+
+TEST_F(EgressServerTest, AWithdrawnConsentStopsALeaseAtTheLastMoment) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    const Caller caller{path};
+    const auto lease = caller.lease();
+    clinic.consent(patient, records::ConsentScope::crm_sync, records::ConsentState::revoked);
+    const auto verdict = caller.ask<envelope::Verdict>(create(lease));
+    EXPECT_EQ(verdict.answer, Answer::no);
+    EXPECT_EQ(verdict.code, "consent_revoked");
+    EXPECT_EQ(clinic.books().leased, 0);
+    // What the caller says afterwards changes nothing.
+    EXPECT_FALSE(caller
+                     .ask<envelope::Settled>(envelope::Settle{
+                         .lease = lease.lease, .outcome = envelope::Outcome::dead, .code = "consent_revoked"})
+                     .known);
+}
+
+TEST_F(EgressServerTest, AnotherConnectionsLeaseIsUnknown) {
+    clinic.add("N1", "Quillfeather");
+    const Caller first{path}, second{path};
+    const auto lease = first.lease();
+    EXPECT_EQ(second.ask<envelope::Verdict>(create(lease)).code, "lease_unknown");
+}
+
+TEST_F(EgressServerTest, WhatACallerLeftBehindIsDueAgain) {
+    clinic.add("N1", "Quillfeather");
+    std::int64_t row = 0;
+    {
+        const Caller gone{path};
+        row = gone.lease().lease;
+        EXPECT_NE(row, 0);
+    }
+    EXPECT_EQ(Caller{path}.lease(10'000).lease, row);
+}
+
+TEST_F(EgressServerTest, AWaitingCallerHearsOfANewEnvelope) {
+    const Caller caller{path};
+    caller.say(envelope::encode(envelope::Request{envelope::LeaseRequest{Destination::crm, 15'000}}));
+    clinic.add("N1", "Quillfeather");
+    const auto reply = caller.hear();
+    ASSERT_TRUE(reply && std::holds_alternative<envelope::Lease>(*reply));
+    EXPECT_NE(std::get<envelope::Lease>(*reply).lease, 0);
+}
+
+TEST_F(EgressServerTest, AnswersRubbishAndGoesOn) {
+    const Caller caller{path};
+    for (const std::string bad : {"x", "{}", R"({"v":1,"frame":"command"})",
+                                  R"({"v":1,"frame":"lease_request","destination":"crm","wait_ms":0,"more":1})"}) {
+        caller.say(bad);
+        const auto reply = caller.hear();
+        EXPECT_TRUE(reply && std::holds_alternative<envelope::Refused>(*reply)) << bad;
+    }
+    EXPECT_EQ(caller.lease().lease, 0);
+}
+
+TEST_F(EgressServerTest, OnlyTheLocationIsReadWithoutALease) {
+    const Caller caller{path};
+    EXPECT_EQ(caller.ask<envelope::Verdict>(envelope::Attempt{.path = "/locations/LOC1"}).answer, Answer::go);
+    EXPECT_EQ(caller.ask<envelope::Verdict>(envelope::Attempt{.path = "/locations/LOC2"}).answer, Answer::no);
+    caller.ask<envelope::Refused>(
+        envelope::Attempt{.route = envelope::Route::contact_search, .path = "/contacts/search", .body = "{}"});
+}
+
+TEST_F(EgressServerTest, AStrangerIsTurnedAway) {
+    make({.peer = geteuid() + 1});
+    const Caller stranger{path};
+    EXPECT_FALSE(stranger.hear());
+}
+
+} // namespace
+} // namespace clinic::egress
