@@ -163,8 +163,9 @@ Result<void> Import::keep_apart(records::Transaction& txn, Work& work) {
 void Import::failed(const std::shared_ptr<Work>& work, const Error& error) {
     if (!work->fault) {
         const bool by_number = error.code == Errc::not_found || error.code == Errc::conflict;
-        work->fault =
-            ImportFault{work->line, by_number ? Literal{"record_number"} : Literal{""}, error.what, error.remedy};
+        Literal column = "";
+        if (by_number) column = "record_number"; // clang 14 falls over a choice of Literals in the initializer
+        work->fault = ImportFault{work->line, column, error.what, error.remedy};
         if (try_post(work)) return;
     }
     work->booked = Booked::refused;
