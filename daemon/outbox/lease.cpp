@@ -51,7 +51,7 @@ Result<MaybeLease> offer(records::Transaction& txn, const Row& row, envelope::Me
     lease.lease = row.id;
     lease.envelope = std::move(envelope);
     lease.contact = *contact;
-    lease.old_contact = *old;
+    lease.old_contact = row.kind == Kind::contact_merge && old->empty() ? *contact : *old; // moved: it is the same
     lease.create = contact->empty() && may_create && row.kind == Kind::contact_state;
     const bool create_unknown = contact->empty() && unsettled->has_value();
     lease.look_up_first = create_unknown || row.counted > 0;

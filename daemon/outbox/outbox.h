@@ -57,6 +57,7 @@ public:
     // One due envelope whose subject has no other open lease; nullopt: nothing is due. `lease` = the row's id.
     // Nothing but contact.state makes a contact. Without one, the others are parked ("no_contact") until it is linked,
     // and a suppression is discarded; unless an earlier create may have happened: then the lease says to look it up.
+    // The old contact of a merge is the prior's; where Links::merge has moved it, it is the contact itself.
     static Result<std::optional<envelope::Lease>> lease(records::Transaction& txn, envelope::Destination destination, bool may_create, int index_lag_ms);
     // A contact that is given is linked, whatever the outcome. A retry with the code "no_contact" (looked up, not there, not
     // to be made) parks. A retry whose content a newer row replaces is superseded; after `withdraw`, withdrawn.

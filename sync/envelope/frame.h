@@ -77,7 +77,7 @@ struct Lease {
     std::int64_t lease = 0;               // 0: nothing is due
     std::optional<MetadataEnvelope> envelope;
     std::string contact;                  // the linked GHL contact, or empty
-    std::string old_contact;              // contact_merge: the prior's contact, or empty
+    std::string old_contact;              // contact_merge: the prior's contact; the same as `contact` where it has moved
     bool create = false;                  // no contact and policy `shell`: create one
     bool look_up_first = false;           // an earlier attempt's outcome is unknown
     int not_before_look_up_ms = 0;        // index lag that is left to wait out before the look-up

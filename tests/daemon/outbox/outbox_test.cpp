@@ -148,6 +148,17 @@ TEST_F(TheOutbox, MergeNamesTheOldContact) {
               (std::vector<std::string>{"c1", "c2"}));
 }
 
+TEST_F(TheOutbox, MergeNamesTheSameContactWhereItHasMoved) {
+    const auto who = patient("1"), prior = patient("2");
+    link(prior, "c2");
+    in([&](Transaction& txn) { return Links::merge(txn, who, prior); });
+    push(who, [&](Transaction& txn) { return merge(txn, who, prior); });
+    const auto got = lease();
+    ASSERT_TRUE(got);
+    EXPECT_EQ(got->contact, "c2");
+    EXPECT_EQ(got->old_contact, "c2");
+}
+
 TEST_F(TheOutbox, KeepsTheRowWhenGhlThrottles) {
     const auto who = patient("1");
     link(who, "c1");
