@@ -151,8 +151,4 @@ Result<void> Outbox::retry_dead(records::Transaction& txn, std::optional<std::in
     return {};
 }
 
-void Outbox::on_due(records::Transaction& txn, const std::function<void()>& wake) {
-    txn.on_commit(wake);
-}
-
 } // namespace clinic::outbox

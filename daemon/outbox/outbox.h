@@ -77,9 +77,6 @@ public:
     static Result<records::PatientId> patient_of(records::Session& session, std::int64_t lease);
     static Result<envelope::MetadataEnvelope> envelope_of(records::Session& session, std::int64_t lease);
     static Result<Books> books(records::Session& session, envelope::Destination destination);
-
-    // Called on the writer thread after a commit that made something due.
-    static void on_due(records::Transaction& txn, const std::function<void()>& wake);
 };
 
 // What became of the two contacts of a merge.

@@ -103,6 +103,18 @@ private:
     std::vector<std::string> values_;
 };
 
+// The contact in the path is one that is recorded for this lease: no request reaches somebody else's.
+bool names_its_own_contact(const envelope::Attempt& attempt, const Allowed& allowed) {
+    using envelope::Route;
+    const bool by_contact = attempt.route == Route::contact_fields || attempt.route == Route::tags_add ||
+                            attempt.route == Route::tags_remove;
+    if (!by_contact) return true;
+    constexpr std::string_view before = "/contacts/";
+    const std::string_view path{attempt.path};
+    const std::string_view id = path.substr(before.size(), path.find('/', before.size()) - before.size());
+    return std::ranges::find(allowed.ids, id) != allowed.ids.end();
+}
+
 } // namespace
 
 Result<void> last_check(const records::IdentifierIndex& identifiers, const WriteRules& rules,
@@ -121,6 +133,8 @@ Result<void> last_check(const records::IdentifierIndex& identifiers, const Write
         return Error{Errc::conflict, "the attempt holds an identifier of the store",
                      "see the ledger and the dead letters"};
     }
+    if (!names_its_own_contact(attempt, allowed))
+        return Error{Errc::refused, "the attempt names a contact that is not this lease's"};
     return {};
 }
 

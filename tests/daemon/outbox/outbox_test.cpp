@@ -558,20 +558,12 @@ TEST_F(TheOutbox, RefusesWhatMayNotStandInIt) {
 
 TEST_F(TheOutbox, LivesAndDiesWithItsTransaction) {
     const auto who = patient("1");
-    bool woken = false;
     const auto undone = tried([&](Transaction& txn) -> Result<void> {
         CLINIC_TRY(Outbox::push(txn, Destination::crm, who, contact_state(txn, who, Stage::active), std::nullopt));
-        Outbox::on_due(txn, [&] { woken = true; });
         return Error{Errc::refused, "the message is bad after all"};
     });
     EXPECT_FALSE(undone);
-    EXPECT_FALSE(woken);
     EXPECT_EQ(books().released, 0);
-    in([&](Transaction& txn) -> Result<void> {
-        Outbox::on_due(txn, [&] { woken = true; });
-        return {};
-    });
-    EXPECT_TRUE(woken);
 }
 
 TEST_F(TheOutbox, BooksTellAges) {

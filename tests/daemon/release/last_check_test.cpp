@@ -243,11 +243,19 @@ TEST_F(LastCheck, WhatTheWriteRulesRefuseIsRefused) {
 TEST_F(LastCheck, AShortNameIsBlockedOnlyAsAWholeToken) {
     keep({.family = "Li", .given = "Wu", .phone = "", .email = "", .number = "", .birth_date = ""});
     const auto to = [&](const std::string& contact) {
-        return check({1, Route::tags_add, "/contacts/" + contact + "/tags", R"({"tags":["ce-returning"]})"}, {});
+        return check({1, Route::tags_add, "/contacts/" + contact + "/tags", R"({"tags":["ce-returning"]})"}, {})
+            .error()
+            .code;
     };
-    EXPECT_FALSE(to("Li"));
-    EXPECT_FALSE(to("x-Li-y"));
-    EXPECT_TRUE(to("aLiceQHyuzHvysMo5N5V"));
+    EXPECT_EQ(to("Li"), Errc::conflict);
+    EXPECT_EQ(to("x-Li-y"), Errc::conflict);
+    EXPECT_EQ(to("aLiceQHyuzHvysMo5N5V"), Errc::refused);
+}
+
+TEST_F(LastCheck, ARequestReachesNoOtherContactThanItsOwn) {
+    const Attempt attempt{1, Route::tags_add, "/contacts/aLiceQHyuzHvysMo5N5V/tags", R"({"tags":["ce-returning"]})"};
+    EXPECT_TRUE(check(attempt, {{"aLiceQHyuzHvysMo5N5V"}}));
+    EXPECT_EQ(check(attempt, {{"bLiceQHyuzHvysMo5N5V"}}).error().code, Errc::refused);
 }
 
 } // namespace

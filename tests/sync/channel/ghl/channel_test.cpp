@@ -102,10 +102,11 @@ TEST_F(GhlChannels, ALookUpComesBeforeASecondCreateAndAdoptsWhatItFinds) {
     lease.look_up_first = true;
     script({answer(200, found("mine", pid(lease)))});
     const auto out = deliver(lease);
-    EXPECT_EQ(out.settle.outcome, Outcome::delivered);
+    EXPECT_EQ(out.settle.outcome, Outcome::retry);
+    EXPECT_EQ(out.settle.code, "adopted");
+    EXPECT_EQ(out.settle.retry_after_ms, 0);
     EXPECT_EQ(out.settle.contact, "mine");
-    EXPECT_EQ(paths(), (Paths{"POST /contacts/search", "PUT /contacts/mine", "POST /contacts/mine/tags",
-                              "DELETE /contacts/mine/tags"}));
+    EXPECT_EQ(paths(), (Paths{"POST /contacts/search"}));
 }
 
 TEST_F(GhlChannels, ALookUpThatFindsNothingIsFollowedByACreate) {
@@ -146,7 +147,7 @@ TEST_F(GhlChannels, ADuplicateIsTakenOnlyWhenItCarriesOurMarker) {
     script({answer(400, R"({"statusCode":400,"meta":{"contactId":"dup1","contactName":"Jane Doe"}})"),
             answer(200, found("dup1", pid(lease)))});
     const auto ours = deliver(lease);
-    EXPECT_EQ(ours.settle.outcome, Outcome::delivered);
+    EXPECT_EQ(ours.settle.code, "adopted");
     EXPECT_EQ(ours.settle.contact, "dup1");
 
     script({answer(400, R"({"statusCode":400,"meta":{"contactId":"dup1"}})"),
@@ -175,9 +176,8 @@ TEST_F(GhlChannels, AWithdrawalFindsTheShellOfAnUnansweredCreate) {
     lease.look_up_first = true;
     script({answer(200, found("mine", pid(lease)))});
     const auto out = deliver(lease);
-    EXPECT_EQ(out.settle.outcome, Outcome::delivered);
+    EXPECT_EQ(out.settle.code, "adopted");
     EXPECT_EQ(out.settle.contact, "mine");
-    EXPECT_EQ(paths().at(1), "PUT /contacts/mine");
 }
 
 struct Fault {
