@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "crypto/base/log.h"
-#include "daemon/records/consents.h"
 #include "daemon/records/quarantine.h"
+#include "daemon/records/seen.h"
 
 namespace clinic::daemon {
 namespace {
@@ -81,34 +81,27 @@ Result<void> Housekeeping::mark(const std::string& today) {
 }
 
 Result<void> Housekeeping::look(bool walk) {
-    const Timestamp now = clock_.now();
-    CLINIC_TRY(expire_consents(now));
-    const std::string today = local_day(now);
+    CLINIC_TRY(expire_consents());
+    const std::string today = local_day(clock_.now());
     const auto is_new = day_is_new(today);
     CLINIC_TRY(is_new);
     if (!*is_new && !walk) return {};
     CLINIC_TRY(re_release());
     CLINIC_TRY(store_.write([](records::Transaction& txn) -> Result<void> {
         CLINIC_TRY(records::purge_quarantine(txn));
+        CLINIC_TRY(records::purge_seen(txn));
         return {};
     }));
     return mark(today);
 }
 
-Result<void> Housekeeping::expire_consents(Timestamp now) {
-    std::vector<records::PatientId> due;
-    CLINIC_TRY(store_.read([&](records::Snapshot& session) -> Result<void> {
-        auto found = records::consents_due(session, now, rows_a_transaction);
-        CLINIC_TRY(found);
-        due = std::move(found).value();
-        return {};
-    }));
-    for (const auto patient : due) {
+Result<void> Housekeeping::expire_consents() {
+    int expired = rows_a_transaction;
+    while (expired == rows_a_transaction) {
         CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
-            CLINIC_TRY(records::expire_consents(txn, patient, now));
-            for (const auto scope :
-                 {records::ConsentScope::crm_sync, records::ConsentScope::reminders, records::ConsentScope::marketing})
-                CLINIC_TRY(releaser_.consent_changed(txn, patient, scope));
+            const auto count = releaser_.expire_consents_due(txn, rows_a_transaction);
+            CLINIC_TRY(count);
+            expired = *count;
             return {};
         }));
     }

@@ -1,4 +1,5 @@
-// What comes due without a message: consents and the basis that expire, buckets that age, quarantine past its life.
+// What comes due without a message: consents and the basis that expire, buckets that age, quarantine and
+// remembered message ids past their life.
 //   Units:   a look each minute; the daily walk once a local day and whenever the basis changes by itself.
 //   Bounds:  200 patients a transaction.
 //   Errors:  logged; tried again at the next look.
@@ -28,7 +29,7 @@ public:
 private:
     void run(const std::stop_token& stop);
     Result<void> look(bool walk);
-    Result<void> expire_consents(Timestamp now);
+    Result<void> expire_consents();
     Result<bool> day_is_new(const std::string& today);
     Result<void> mark(const std::string& today);
 

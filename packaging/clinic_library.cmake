@@ -61,12 +61,12 @@ function(clinic_program name)
     clinic_note_graph(${name} LINKS ${arg_USES})   # nobody reads a program's headers but itself
 endfunction()
 
-# clinic_test(folder_name SOURCES … USES …): GoogleTest, found by CTest case by case.
+# clinic_test(folder_name SOURCES … USES …): GoogleTest, found by CTest case by case, labelled with the name.
 function(clinic_test name)
     cmake_parse_arguments(arg "" "" "SOURCES;USES" ${ARGN})
     add_executable(${name}_test ${arg_SOURCES})
     target_link_libraries(${name}_test PRIVATE clinic::flags ${arg_USES} GTest::gtest GTest::gmock GTest::gtest_main)
-    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS ${name})
 endfunction()
 
 function(clinic_write_graph)
