@@ -1,7 +1,6 @@
 #include <gtest/gtest.h>
 
 #include <map>
-#include <regex>
 #include <set>
 #include <sstream>
 
@@ -16,31 +15,88 @@ struct Parsed {
     std::vector<std::string> broken;
 };
 
-Parsed parse(const std::string& text) {
-    static const std::regex help{R"(# HELP ([a-z_][a-z0-9_]*) \S.*\.)"},
-        type{R"(# TYPE ([a-z_][a-z0-9_]*) (counter|gauge))"};
-    static const std::regex sample{
-        R"re(([a-z_][a-z0-9_]*)(\{[a-z_]+="(?:[^"\\\n]|\\[\\"n])*"(?:,[a-z_]+="(?:[^"\\\n]|\\[\\"n])*")*\})? (-?[0-9]+))re"};
-    Parsed parsed;
-    std::set<std::string> helped;
-    std::string family, line;
-    std::istringstream lines{text};
-    while (std::getline(lines, line)) {
-        std::smatch match;
-        if (std::regex_match(line, match, help)) {
-            if (!helped.insert(match[1]).second) parsed.broken.push_back(line);
-        } else if (std::regex_match(line, match, type)) {
-            family = match[1];
-            const bool counts = family.ends_with("_total");
-            if (helped.count(family) == 0 || !parsed.types.emplace(family, match[2]).second ||
-                counts != (match[2] == "counter"))
-                parsed.broken.push_back(line);
-        } else if (!std::regex_match(line, match, sample) || match[1] != family ||
-                   !parsed.samples.emplace(match[1].str() + match[2].str(), match[3]).second) {
-            parsed.broken.push_back(line);
-        }
+// Takes what is accepted off the front.
+class Cursor {
+public:
+    explicit Cursor(std::string_view text) : text_{text} {}
+    bool at_end() const { return text_.empty(); }
+    bool accept(std::string_view word) {
+        if (!text_.starts_with(word)) return false;
+        text_.remove_prefix(word.size());
+        return true;
     }
-    return parsed;
+    std::string name() {
+        const auto end = text_.find_first_not_of("abcdefghijklmnopqrstuvwxyz_0123456789");
+        return take(end == std::string_view::npos ? text_.size() : end);
+    }
+    bool quoted() {
+        if (!accept("\"")) return false;
+        while (!text_.empty() && text_.front() != '"') {
+            if (accept("\\")) {
+                if (!accept("\\") && !accept("\"") && !accept("n")) return false;
+            } else
+                text_.remove_prefix(1);
+        }
+        return accept("\"");
+    }
+    bool labels() {
+        if (!accept("{")) return true;
+        do
+            if (name().empty() || !accept("=") || !quoted()) return false;
+        while (accept(","));
+        return accept("}");
+    }
+    std::string rest() { return take(text_.size()); }
+
+private:
+    std::string take(std::size_t size) {
+        std::string taken{text_.substr(0, size)};
+        text_.remove_prefix(size);
+        return taken;
+    }
+    std::string_view text_;
+};
+
+bool is_integer(std::string_view text) {
+    if (text.starts_with("-")) text.remove_prefix(1);
+    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+class Reader {
+public:
+    Parsed read(const std::string& text) {
+        std::istringstream lines{text};
+        for (std::string line; std::getline(lines, line);)
+            if (!take(line)) parsed_.broken.push_back(line);
+        return std::move(parsed_);
+    }
+
+private:
+    bool take(const std::string& line) {
+        Cursor at{line};
+        if (at.accept("# HELP ")) {
+            family_ = at.name();
+            return at.accept(" ") && !at.at_end() && helped_.insert(family_).second;
+        }
+        if (at.accept("# TYPE ")) {
+            const bool same = at.name() == family_ && at.accept(" ");
+            const std::string type = at.rest();
+            const bool fits = type == (family_.ends_with("_total") ? "counter" : "gauge");
+            return same && fits && parsed_.types.emplace(family_, type).second;
+        }
+        if (at.name() != family_ || !at.labels() || !at.accept(" ")) return false;
+        const std::string value = at.rest();
+        return is_integer(value) && parsed_.types.count(family_) == 1 &&
+               parsed_.samples.emplace(line.substr(0, line.size() - value.size() - 1), value).second;
+    }
+
+    Parsed parsed_;
+    std::set<std::string> helped_;
+    std::string family_;
+};
+
+Parsed parse(const std::string& text) {
+    return Reader{}.read(text);
 }
 
 Status example() {

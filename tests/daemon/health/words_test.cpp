@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <regex>
 #include <set>
 
 namespace clinic::words {
@@ -43,12 +42,11 @@ TEST(Words, SpansAndSizesHaveUnits) {
 }
 
 TEST(Words, EverySentenceHasPlacesThatAreFilled) {
-    static const std::regex place{R"(\{(\w+)\})"};
-    static const std::set<std::string> known{"n", "ago", "span", "since", "date", "clock"};
+    static const std::set<std::string> known{"{n}", "{ago}", "{span}", "{since}", "{date}", "{clock}"};
     for (const auto key : keys()) {
         const std::string sentence = text(key).c_str();
-        for (std::sregex_iterator found{sentence.begin(), sentence.end(), place}, none; found != none; ++found)
-            EXPECT_EQ(known.count((*found)[1]), 1U) << key;
+        for (auto open = sentence.find('{'); open != std::string::npos; open = sentence.find('{', open + 1))
+            EXPECT_EQ(known.count(sentence.substr(open, sentence.find('}', open) - open + 1)), 1U) << key;
         EXPECT_EQ(sentence.find('!'), std::string::npos) << key;
         EXPECT_EQ(sentence.find("(s)"), std::string::npos) << key;
     }
@@ -65,10 +63,9 @@ TEST(Words, EveryPluralHasBothForms) {
 }
 
 TEST(Words, EveryCodeSaysAllFourThings) {
-    static const std::regex code{R"(E[0-9]{4})"};
     for (const auto key : keys()) {
         const std::string name{key.substr(0, key.find('.'))};
-        if (!std::regex_match(name, code)) continue;
+        if (name.size() != 5 || name.front() != 'E') continue;
         EXPECT_TRUE(has(name + ".what") || has(name + ".what.one")) << name;
         for (const char* part : {".meaning", ".by_itself", ".action"}) EXPECT_TRUE(has(name + part)) << name << part;
     }
