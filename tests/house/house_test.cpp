@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 namespace clinic::house {
@@ -83,6 +85,19 @@ TEST(House, PointsOneWay) {
             }
         }
     }
+}
+
+// Hidden entries and what a build leaves behind aside.
+TEST(House, TheTopLevelIsTheDesigns) {
+    const std::set<std::string> designed{
+        "CMakeLists.txt", "CMakePresets.json", "daemon", "sync", "crypto",    "provisioning",
+        "packaging",      "systemd",           "tests",  "docs", "README.md", "LICENSE"};
+    std::set<std::string> found;
+    for (const auto& entry : std::filesystem::directory_iterator{root}) {
+        const std::string name = entry.path().filename().string();
+        if (name[0] != '.' && name.rfind("build", 0) != 0) found.insert(name);
+    }
+    EXPECT_EQ(found, designed);
 }
 
 // CLINIC_DRAW=1 writes the picture anew.
