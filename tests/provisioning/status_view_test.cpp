@@ -1,0 +1,62 @@
+#include "provisioning/status_view.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+namespace clinic::provisioning {
+namespace {
+
+using nlohmann::json;
+
+json status() {
+    return json::parse(R"({
+        "box": "demo-1", "version": "0.1.0", "mode": "running", "well": "look",
+        "answers": {"box": {"state": "look", "text": "Needs a look"},
+                    "ghl": {"state": "well", "text": "23 changes are waiting, the oldest for 6 minutes: GHL is slowing us down, we go on by ourselves"},
+                    "needs": {"state": "look", "text": "1 thing needs you"}},
+        "needs": [{"code": "E2401", "what": "1 message is in quarantine", "action": "Ask your technician to look at it with the practice system's support."}],
+        "intake": {"mllp": {"received": 1234567, "stored": 1234560, "quarantined": 1, "refused": 2, "duplicate": 4},
+                   "csv": {"received": 0, "stored": 0, "quarantined": 0, "refused": 0, "duplicate": 0}},
+        "feeds": {"mllp": {"last_message_s": 125}, "csv": {"last_message_s": null}},
+        "egress": {"crm": {"released": 9, "pending": 1, "leased": 1, "delivered": 2, "superseded": 1, "withdrawn": 1, "parked": 1, "dead": 1, "discarded": 1}},
+        "lanes": {"crm": {"state": "paused"}, "mqtt": {"state": "up"}},
+        "basis": {"name": "baa", "expired": false}, "clock": {"trusted": true},
+        "containment": {"held": 1, "all": 2, "parts": [{"part": "network namespace", "holds": false, "detail": "not here"}, {"part": "own user", "holds": true, "detail": "yes"}]},
+        "store": {"patients": 40}})");
+}
+
+TEST(StatusView, FitsIn80ColumnsAndAnswersInOrder) {
+    const std::string text = view(status(), false);
+    std::istringstream in{text};
+    for (std::string line; std::getline(in, line);) EXPECT_LE(line.size(), 80u) << line;
+    EXPECT_LT(text.find("Needs a look"), text.find("23 changes"));
+    EXPECT_LT(text.find("23 changes"), text.find("1 thing needs you"));
+    EXPECT_NE(text.find("(E2401)"), std::string::npos);
+}
+
+TEST(StatusView, ShowsTheBooksFreshnessAndWhatDoesNotHold) {
+    const std::string text = view(status(), false);
+    EXPECT_NE(text.find("released 9 = delivered 2 + pending 1 + leased 1"), std::string::npos);
+    EXPECT_NE(text.find("2 min ago"), std::string::npos);
+    EXPECT_NE(text.find("never"), std::string::npos);
+    EXPECT_NE(text.find("1 of 2 parts hold"), std::string::npos);
+    EXPECT_NE(text.find("does not hold: network namespace"), std::string::npos);
+}
+
+TEST(ImportView, NamesEachFaultByLine) {
+    const auto text = view_import(json::parse(R"({"received":2,"stored":1,"duplicate":0,"quarantined":1,"refused":0,
+        "faults":[{"line":3,"column":"birth_date","what":"not a date","remedy":"write YYYY-MM-DD"}]})"));
+    EXPECT_EQ(text,
+              "2 lines: 1 stored, 0 already here, 1 not accepted\nline 3, birth_date: not a date; write YYYY-MM-DD\n");
+}
+
+TEST(BasisView, SaysWhenItHasExpired) {
+    const auto text = view_basis(json::parse(
+        R"({"mode":"baa","in_effect":"off","unlinked":"park","evidence":"","expires":"2026-01-01T00:00:00Z"})"));
+    EXPECT_NE(text.find("In effect off"), std::string::npos);
+}
+
+} // namespace
+} // namespace clinic::provisioning
