@@ -19,6 +19,7 @@
 #include "daemon/egress/egress_server.h"
 #include "daemon/health/health.h"
 #include "daemon/housekeeping.h"
+#include "daemon/intake/hl7_ack.h"
 #include "daemon/intake/ingest.h"
 #include "daemon/intake/mllp_server.h"
 #include "daemon/options.h"
@@ -138,6 +139,19 @@ struct Parts {
     std::unique_ptr<intake::MllpServer> mllp;
 };
 
+// In a mode without records: each message is answered AE, so that its sender keeps it.
+Result<std::unique_ptr<intake::MllpServer>> turn_senders_away(base::UniqueFd socket, const Options& options,
+                                                              const Clock& clock) {
+    return intake::MllpServer::start(
+        std::move(socket), {.allowed = options.mllp_allow}, clock,
+        [&clock](const std::string& message, bool, const intake::MllpServer::Answer& answer) {
+            const auto header = intake::read_header(message);
+            answer(intake::answer(header ? std::optional{*header} : std::nullopt, intake::Outcome::failed,
+                                  intake::Complaint{.text = "the records are closed, send it again later"},
+                                  clock.now()));
+        });
+}
+
 void block_signals() {
     sigset_t signals;
     sigemptyset(&signals);
@@ -176,12 +190,16 @@ Result<void> run(const Options& options) {
     health::Health health{{.box = options.box, .version = version, .records = options.records}, clock};
     health.set_containment(what_holds(how, *probe));
     std::unique_ptr<Parts> parts;
+    std::unique_ptr<intake::MllpServer> closed_desk;
     if (auto store = open_store(options, clock); store) {
         parts = std::make_unique<Parts>(options, std::move(sockets->egress), std::move(store).value(), health, clock);
         CLINIC_TRY(parts->start(std::move(sockets->mllp), options, clock));
     } else {
         log(Level::error, "clinicd", store.error());
         health.set_mode(mode_of(store.error()), store.error());
+        auto desk = turn_senders_away(std::move(sockets->mllp), options, clock);
+        CLINIC_TRY(desk);
+        closed_desk = std::move(desk).value();
     }
     control::ControlServer control{
         std::move(sockets->control), options.operators,

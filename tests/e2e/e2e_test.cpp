@@ -282,6 +282,24 @@ TEST_F(EndToEnd, WhatItDoesNotOfferItRefuses) {
     EXPECT_NE(box().page("/api/health").find(" 200 "), std::string::npos);
 }
 
+// A wrong key: the box says so, answers its senders that they must keep their messages, and makes no new store.
+TEST_F(EndToEnd, YAWrongKeyLocksTheBoxAndLosesNothing) {
+    const auto key = box().folder() / "keys" / "store.key";
+    const auto kept = box().folder() / "keys" / "store.key.kept";
+    const auto contacts = known();
+    run("cp -p " + key.string() + " " + kept.string() + " && openssl rand -hex 32 > " + key.string());
+    EXPECT_TRUE(box().kill_program("clinicd"));
+    EXPECT_TRUE(eventually([] { return box().status().value("mode", "") == "locked"; }));
+    EXPECT_NE(box().send(adt("A28", fresh("C"), fresh("N"), "Waitwell", "Una")).find("MSA|AE|"), std::string::npos);
+    EXPECT_EQ(box().ctl("status").exit, 2);
+    EXPECT_NE(box().page("/").find(" 200 "), std::string::npos);
+    run("cp -p " + kept.string() + " " + key.string());
+    EXPECT_TRUE(box().kill_program("clinicd"));
+    EXPECT_TRUE(eventually([] { return box().status().value("mode", "") == "running"; }));
+    EXPECT_TRUE(balanced(box().status()));
+    EXPECT_EQ(known(), contacts);
+}
+
 // Last: it stops the box and starts it again.
 TEST_F(EndToEnd, ZStopLeavesNothingAndASecondTryGoesOn) {
     EXPECT_TRUE(eventually([] { return settled(); }));
