@@ -1,0 +1,24 @@
+// GHL's answers: ids that are kept are plain, and a time to wait is bounded.
+#include <cassert>
+
+#include "sync/channel/ghl/answer.h"
+#include "tests/fuzz/bytes.h"
+
+using namespace clinic;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const auto bytes = fuzz::text_of(data, size);
+    ghl::Exchange exchange;
+    exchange.result = ghl::Exchange::Result::answered;
+    exchange.answer = ghl::read_answer(bytes, "PID", "p_1");
+    const auto is_id = [](const std::string& id) { return id.empty() || envelope::is_contact_id(id); };
+    assert(is_id(exchange.answer.contact) && is_id(exchange.answer.duplicate_of));
+    for (const std::string& id : exchange.answer.marked) assert(!id.empty() && is_id(id));
+    for (const int status : {200, 400, 401, 422, 429, 503}) {
+        exchange.status = status;
+        assert(ghl::judge(exchange).code.size() <= 32);
+    }
+    const auto wait = ghl::retry_after(bytes, 1'795'255'200);
+    assert(wait.count() >= 0 && wait <= std::chrono::hours{1});
+    return 0;
+}

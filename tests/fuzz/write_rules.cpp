@@ -1,0 +1,33 @@
+// What may be sent to GHL: the first byte names the route, then the path up to a line end, then the body.
+// Whatever passes is plain, bounded, and names nothing outside of the write set.
+#include <cassert>
+
+#include "sync/envelope/frame.h"
+#include "tests/fuzz/bytes.h"
+
+using namespace clinic;
+
+namespace {
+
+envelope::WriteRules rules() {
+    envelope::WriteRules out;
+    out.location = "LOCATION";
+    out.fields = {"PID", "STAGE", "LAST", "NEXT", "STATUS", "WHEN"};
+    return out;
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    if (size == 0) return 0;
+    const auto rest = fuzz::text_of(data + 1, size - 1);
+    const auto path = rest.substr(0, rest.find('\n'));
+    const auto body = path.size() < rest.size() ? rest.substr(path.size() + 1) : std::string_view{};
+    static const auto known = rules();
+    if (!envelope::check_request(known, static_cast<envelope::Route>(data[0] % 6), path, body)) return 0;
+    assert(path.starts_with("/contacts/") || path == "/locations/LOCATION");
+    assert(path.find("..") == std::string_view::npos && path.find('?') == std::string_view::npos);
+    assert(body.size() <= envelope::attempt_body_bytes_max);
+    for (const char c : body) assert(c > ' ' && c < 0x7F);
+    return 0;
+}
