@@ -251,7 +251,7 @@ struct ApiServer::State {
 
 ApiServer::ApiServer(std::unique_ptr<State> state) : state_{std::move(state)} {}
 
-Result<std::unique_ptr<ApiServer>> ApiServer::make(Options options, base::UniqueFd listener, health::Health& health) {
+Result<std::unique_ptr<ApiServer>> ApiServer::make(const Options& options, base::UniqueFd listener, health::Health& health) {
     initializeSSL();
     static Quiet quiet;
     Poco::ErrorHandler::set(&quiet);

@@ -40,7 +40,7 @@ struct Numbers {
 class ApiServer {
 public:
     // Serves from here on. Errors: malformed (certificate or key), system.
-    static Result<std::unique_ptr<ApiServer>> make(Options options, base::UniqueFd listener, health::Health& health);
+    static Result<std::unique_ptr<ApiServer>> make(const Options& options, base::UniqueFd listener, health::Health& health);
     ~ApiServer(); // ends every connection
     Numbers numbers() const;
 

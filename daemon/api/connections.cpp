@@ -38,7 +38,7 @@ void Connections::Ticket::closes() {
     phase_ = Phase::closed;
 }
 
-std::unique_ptr<Connections::Ticket> Connections::admit(int socket, std::string address) {
+std::unique_ptr<Connections::Ticket> Connections::admit(int socket, const std::string& address) {
     const std::lock_guard lock{mutex_};
     const auto known = by_address_.find(address);
     if (ended_ || (known != by_address_.end() && known->second >= per_address_max_)) {

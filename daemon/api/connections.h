@@ -43,7 +43,7 @@ public:
     Connections(int per_address_max, std::chrono::seconds request_time_max)
         : per_address_max_{per_address_max}, request_time_max_{request_time_max} {}
 
-    std::unique_ptr<Ticket> admit(int socket, std::string address); // null: this address has enough
+    std::unique_ptr<Ticket> admit(int socket, const std::string& address); // null: this address has enough
     void end_overdue(Time now); // shuts down sockets whose request took too long; their worker sees the end
     void end_all();             // and admits nobody any more
     std::int64_t open() const;  // that hold a worker, or wait for one
