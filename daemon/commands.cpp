@@ -83,8 +83,7 @@ Result<void> configured(records::Transaction& txn, uid_t asker, Literal what) {
 
 class Desk {
 public:
-    explicit Desk(const Room& room)
-        : store_{room.store}, releaser_{room.releaser}, housekeeping_{room.housekeeping}, clock_{room.clock} {}
+    explicit Desk(const Room& room) : store_{room.store}, releaser_{room.releaser}, housekeeping_{room.housekeeping} {}
 
     Result<Answer> basis_set(const Question& question) const {
         const auto mode = release::basis(word(question.args, "mode"));
@@ -219,7 +218,6 @@ private:
     records::Store& store_;
     release::Releaser& releaser_;
     Housekeeping& housekeeping_;
-    const Clock& clock_;
 };
 
 Command status_command(health::Health& health) {

@@ -14,7 +14,6 @@ struct Room {
     release::Releaser& releaser;
     Housekeeping& housekeeping;
     health::Health& health;
-    const Clock& clock;
 };
 
 control::Commands commands(const Room& room);

@@ -201,9 +201,9 @@ Result<void> run(const Options& options) {
         CLINIC_TRY(desk);
         closed_desk = std::move(desk).value();
     }
-    control::ControlServer control{
-        std::move(sockets->control), options.operators,
-        parts ? commands({*parts->store, parts->releaser, parts->housekeeping, health, clock}) : commands(health)};
+    control::ControlServer control{std::move(sockets->control), options.operators,
+                                   parts ? commands({*parts->store, parts->releaser, parts->housekeeping, health})
+                                         : commands(health)};
     CLINIC_TRY(control.start());
     auto api = api::ApiServer::make(
         {.certificate = options.console_certificate, .key = options.console_key, .hosts = options.console_names},

@@ -132,7 +132,7 @@ bool connect_refused(int fd, unsigned short port) {
 bool reconnect_refused(int fd, unsigned short port) {
     sockaddr nowhere{};
     nowhere.sa_family = AF_UNSPEC;
-    connect(fd, &nowhere, sizeof nowhere);
+    [[maybe_unused]] const int let_go = connect(fd, &nowhere, sizeof nowhere); // whether or not: the next one tells
     return connect_refused(fd, port);
 }
 
