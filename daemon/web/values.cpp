@@ -125,7 +125,7 @@ std::string show(const json& status, std::string_view kind, std::string_view arg
     if (kind == "seconds") return seconds(value);
     if (kind == "either") return either(status, argument);
     if (kind == "balance") return words::text(truth(value) ? "page.adds_up" : "page.adds_not").c_str();
-    assert(!"a directive of the page that nobody knows");
+    assert(false && "a directive of the page that nobody knows");
     return {};
 }
 

@@ -65,7 +65,7 @@ std::string place(std::string_view name, const Values& values, const Moment& mom
     if (name == "since") return since(values.at, moment);
     if (name == "date") return date(values.at, moment);
     if (name == "clock") return clock_time(values.at, moment.zone_minutes);
-    assert(!"a place of the catalogue that nobody fills");
+    assert(false && "a place of the catalogue that nobody fills");
     return {};
 }
 
