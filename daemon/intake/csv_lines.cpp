@@ -75,7 +75,8 @@ public:
     // Several are parted by a semicolon.
     Said<std::vector<PhiText>> list(Literal column) {
         std::vector<PhiText> values;
-        for (const auto one : parts(text(column), ';'))
+        const std::string all = text(column);
+        for (const auto one : parts(all, ';'))
             if (std::string value = trimmed(one); !value.empty()) values.emplace_back(std::move(value));
         return values.empty() ? Said<std::vector<PhiText>>{} : Said<std::vector<PhiText>>::given(std::move(values));
     }

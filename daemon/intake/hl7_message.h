@@ -5,6 +5,7 @@
 //   Source:  facts/health-interop §1.2, §1.3; HL7 v2.5 chapter 2.
 #pragma once
 
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,6 +38,8 @@ Result<Header> read_header(std::string_view raw);
 // The n-th part, from 1; empty where there is none.
 std::string_view part(std::string_view text, char separator, int number);
 std::vector<std::string_view> parts(std::string_view text, char separator);
+template <std::same_as<std::string> Gone>
+void parts(Gone&& text, char separator) = delete;                // the views would outlive it
 bool is_null(std::string_view field);                            // "" in the message: clear what is stored
 
 struct Segment {

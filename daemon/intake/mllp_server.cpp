@@ -304,6 +304,7 @@ MllpServer::Loop::Go MllpServer::Loop::read_some(std::uint64_t key, MllpConnecti
         }
         connection.heard_at = clock_.monotonic();
         const std::string_view bytes{buffer_.data(), static_cast<std::size_t>(count)};
+        counters_->change([&](MllpNumbers& numbers) { numbers.bytes += bytes.size(); });
         if (decode(key, connection, bytes) == Go::end) return Go::end;
     }
     return Go::on;

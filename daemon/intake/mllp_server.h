@@ -39,7 +39,7 @@ struct MllpOptions {
 };
 
 struct MllpNumbers {
-    std::uint64_t accepted = 0, open = 0, frames = 0, answers = 0;
+    std::uint64_t accepted = 0, open = 0, bytes = 0, frames = 0, answers = 0;
     std::uint64_t refused_address = 0, refused_full = 0;    // connections
     std::uint64_t junk_bytes = 0, bare_ends = 0, restarts = 0, damaged = 0;
     std::uint64_t oversized = 0, not_mllp = 0, junk = 0, timed_out = 0;   // connections ended by us

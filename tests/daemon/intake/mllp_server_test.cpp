@@ -1,0 +1,400 @@
+#include "daemon/intake/mllp_server.h"
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <cstring>
+#include <mutex>
+#include <thread>
+
+#include "daemon/intake/address_list.h"
+#include "tests/daemon/intake/desk.h"
+
+namespace clinic::intake {
+namespace {
+
+using testing::Desk;
+using ::testing::ElementsAre;
+using testing::field_of;
+using testing::joined;
+using testing::msh;
+
+constexpr int patience_ms = 20'000; // a failure takes so long; nothing else does
+
+std::string framed(const std::string& text) {
+    return '\x0B' + text + "\x1C\r";
+}
+
+struct Port {
+    Port() : listener{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        EXPECT_EQ(bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+        EXPECT_EQ(listen(listener.get(), 256), 0);
+        socklen_t length = sizeof address;
+        EXPECT_EQ(getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
+        number = address.sin_port;
+    }
+    base::UniqueFd listener;
+    in_port_t number = 0;
+};
+
+class Sender {
+public:
+    explicit Sender(in_port_t port) : socket_{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        address.sin_port = port;
+        EXPECT_EQ(connect(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    }
+    void send(std::string_view bytes) {
+        while (!bytes.empty()) {
+            const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+            if (sent <= 0) return; // hung up on
+            bytes.remove_prefix(static_cast<std::size_t>(sent));
+        }
+    }
+    void end() { shutdown(socket_.get(), SHUT_WR); }
+    // The next answer without its frame; empty: the connection ended.
+    std::string answer() {
+        for (;;) {
+            const std::size_t end = received_.find("\x1C\r");
+            if (end != std::string::npos) {
+                std::string text = received_.substr(1, end - 1);
+                received_.erase(0, end + 2);
+                return text;
+            }
+            if (!receive()) return {};
+        }
+    }
+    bool is_closed() {
+        while (receive()) {
+        }
+        return closed_;
+    }
+
+private:
+    bool receive() {
+        pollfd wait{socket_.get(), POLLIN, 0};
+        if (poll(&wait, 1, patience_ms) != 1) return false;
+        char buffer[4'096];
+        const ssize_t count = recv(socket_.get(), buffer, sizeof buffer, 0);
+        closed_ = count <= 0;
+        if (count > 0) received_.append(buffer, static_cast<std::size_t>(count));
+        return count > 0;
+    }
+    base::UniqueFd socket_;
+    std::string received_;
+    bool closed_ = false;
+};
+
+std::unique_ptr<MllpServer> serve(Port& port, const Clock& clock, MllpServer::Handler handler,
+                                  MllpOptions options = {}) {
+    if (options.allowed.empty()) options.allowed = {"127.0.0.0/8"};
+    auto server = MllpServer::start(std::move(port.listener), options, clock, std::move(handler));
+    EXPECT_TRUE(server);
+    return std::move(*server);
+}
+
+void echo(std::string message, bool damaged, const MllpServer::Answer& answer) {
+    answer((damaged ? "!" : "") + message);
+}
+
+template <class Condition>
+bool eventually(const Condition& condition) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds{patience_ms};
+    while (!condition()) {
+        if (std::chrono::steady_clock::now() > until) return false;
+        std::this_thread::yield();
+    }
+    return true;
+}
+
+TEST(MllpServer, AnswersEachFrameWhereverItIsSplit) {
+    Port port;
+    base::SystemClock clock;
+    const auto server = serve(port, clock, echo);
+    Sender sender{port.number};
+    const std::string frame = framed("MSH|one");
+    for (std::size_t at = 0; at <= frame.size(); ++at) {
+        sender.send(frame.substr(0, at));
+        sender.send(frame.substr(at));
+        ASSERT_EQ(sender.answer(), "MSH|one") << at;
+    }
+    EXPECT_EQ(server->numbers().frames, frame.size() + 1);
+}
+
+// The handler answers backwards; the sender reads forwards.
+TEST(MllpServer, AnswersInTheOrderOfTheFrames) {
+    Port port;
+    base::SystemClock clock;
+    std::mutex mutex;
+    std::vector<std::pair<std::string, MllpServer::Answer>> waiting;
+    const auto server = serve(port, clock, [&](std::string message, bool, MllpServer::Answer answer) {
+        const std::scoped_lock lock{mutex};
+        waiting.emplace_back(std::move(message), std::move(answer));
+        if (waiting.size() < 20) return;
+        for (; !waiting.empty(); waiting.pop_back()) waiting.back().second(waiting.back().first);
+    });
+    Sender sender{port.number};
+    std::string all;
+    for (int number = 0; number < 20; ++number) all += framed(std::to_string(number));
+    sender.send(all);
+    for (int number = 0; number < 20; ++number) EXPECT_EQ(sender.answer(), std::to_string(number));
+}
+
+TEST(MllpServer, HoldsBackASenderThatDoesNotWait) {
+    Port port;
+    base::SystemClock clock;
+    std::mutex mutex;
+    std::vector<MllpServer::Answer> waiting;
+    const auto server = serve(port, clock,
+                              [&](std::string, bool, MllpServer::Answer answer) {
+                                  const std::scoped_lock lock{mutex};
+                                  waiting.push_back(std::move(answer));
+                              },
+                              {.pending_frames_max = 4});
+    Sender sender{port.number};
+    std::string all;
+    for (int number = 0; number < 100; ++number) all += framed("x");
+    sender.send(all);
+    int answered = 0;
+    while (answered < 100) {
+        ASSERT_TRUE(eventually([&] {
+            const std::scoped_lock lock{mutex};
+            return !waiting.empty();
+        }));
+        const std::scoped_lock lock{mutex};
+        EXPECT_LE(waiting.size(), 4U);
+        for (const auto& answer : waiting) answer(std::to_string(answered++));
+        waiting.clear();
+    }
+    for (int number = 0; number < 100; ++number) EXPECT_EQ(sender.answer(), std::to_string(number));
+}
+
+TEST(MllpServer, SaysNothingWhereNothingIsToBeSaid) {
+    Port port;
+    base::SystemClock clock;
+    const auto server = serve(port, clock, [](std::string message, bool, const MllpServer::Answer& answer) {
+        answer(message == "quiet" ? "" : message);
+    });
+    Sender sender{port.number};
+    sender.send(framed("quiet") + framed("loud"));
+    EXPECT_EQ(sender.answer(), "loud");
+}
+
+TEST(MllpServer, TakesAnEndWithoutReturnAfterAMomentOrAtTheEnd) {
+    Port port;
+    base::SystemClock clock;
+    const auto server = serve(port, clock, echo);
+    Sender sender{port.number};
+    sender.send("\x0Bone\x1C");
+    EXPECT_EQ(sender.answer(), "one");
+    sender.send("\x0Btwo\x1C");
+    sender.end();
+    EXPECT_EQ(sender.answer(), "two");
+    EXPECT_TRUE(sender.is_closed());
+    EXPECT_EQ(server->numbers().bare_ends, 2U);
+}
+
+TEST(MllpServer, MarksADamagedFrame) {
+    Port port;
+    base::SystemClock clock;
+    const auto server = serve(port, clock, echo);
+    Sender sender{port.number};
+    sender.send("\x0Bhalf\x1Chalf\x1C\r" + framed("whole"));
+    EXPECT_EQ(sender.answer(), "!half half");
+    EXPECT_EQ(sender.answer(), "whole");
+}
+
+TEST(MllpServer, AnswersASenderThatHasClosedItsSide) {
+    Port port;
+    base::SystemClock clock;
+    const auto server = serve(port, clock, echo);
+    Sender sender{port.number};
+    sender.send(framed("last words"));
+    sender.end();
+    EXPECT_EQ(sender.answer(), "last words");
+    EXPECT_TRUE(sender.is_closed());
+}
+
+TEST(MllpServer, HangsUpOnOtherProtocolsAndOnFramesAboveItsBound) {
+    Port port;
+    base::SystemClock clock;
+    const auto server = serve(port, clock, echo, {.frame_bytes_max = 100});
+    for (const std::string& bytes : {std::string{"GET / HTTP/1.1\r\n\r\n"}, std::string{"\x16\x03\x01\x02\x03"},
+                                     framed(std::string(101, 'x')), std::string(junk_bytes_max + 100, 'j')}) {
+        Sender sender{port.number};
+        sender.send(bytes);
+        EXPECT_EQ(sender.answer(), "");
+        EXPECT_TRUE(sender.is_closed());
+    }
+    const auto numbers = server->numbers();
+    EXPECT_EQ(numbers.not_mllp, 2U);
+    EXPECT_EQ(numbers.oversized, 1U);
+    EXPECT_EQ(numbers.junk, 1U);
+    EXPECT_EQ(numbers.frames, 0U);
+}
+
+TEST(MllpServer, LetsInOnlyListedAddressesAndSoMany) {
+    base::SystemClock clock;
+    Port closed;
+    const auto shut = serve(closed, clock, echo, {.allowed = {"10.0.0.0/8", "::1"}});
+    Sender stranger{closed.number};
+    EXPECT_TRUE(stranger.is_closed());
+    EXPECT_EQ(shut->numbers().refused_address, 1U);
+
+    Port port;
+    const auto server = serve(port, clock, echo, {.connections_per_address_max = 2});
+    Sender first{port.number}, second{port.number};
+    first.send(framed("1"));
+    second.send(framed("2"));
+    EXPECT_EQ(first.answer(), "1");
+    EXPECT_EQ(second.answer(), "2");
+    Sender third{port.number};
+    EXPECT_TRUE(third.is_closed());
+    EXPECT_EQ(server->numbers().refused_full, 1U);
+}
+
+TEST(MllpServer, EndsWhatStandsStill) {
+    Port port;
+    fakes::ManualClock clock;
+    const auto server = serve(port, clock, echo);
+    Sender unfinished{port.number}, idle{port.number};
+    idle.send(framed("here"));
+    EXPECT_EQ(idle.answer(), "here");
+    const std::string frames = framed("here"), half = "\x0BMSH|never ends";
+    unfinished.send(half);
+    ASSERT_TRUE(eventually([&] { return server->numbers().bytes == frames.size() + half.size(); }));
+    clock.advance(std::chrono::minutes{2});
+    EXPECT_TRUE(unfinished.is_closed()) << "no byte of its frame for two minutes";
+    idle.send(framed("still here"));
+    EXPECT_EQ(idle.answer(), "still here") << "between messages a sender may be silent for hours";
+    clock.advance(std::chrono::hours{5});
+    EXPECT_TRUE(idle.is_closed());
+    EXPECT_EQ(server->numbers().timed_out, 2U);
+}
+
+TEST(MllpServer, AnswersWhatIsPendingWhenItStops) {
+    Port port;
+    base::SystemClock clock;
+    std::mutex mutex;
+    std::vector<MllpServer::Answer> waiting;
+    const auto server = serve(port, clock, [&](std::string, bool, MllpServer::Answer answer) {
+        const std::scoped_lock lock{mutex};
+        waiting.push_back(std::move(answer));
+    });
+    Sender sender{port.number};
+    sender.send(framed("one"));
+    ASSERT_TRUE(eventually([&] {
+        const std::scoped_lock lock{mutex};
+        return !waiting.empty();
+    }));
+    std::jthread stopping{[&] { server->stop(); }};
+    waiting.front()("AA");
+    EXPECT_EQ(sender.answer(), "AA");
+    EXPECT_TRUE(sender.is_closed());
+    stopping.join();
+    waiting.front()("too late"); // the mailbox outlives the server
+    EXPECT_EQ(server->numbers().open, 0U);
+}
+
+TEST(MllpServer, RefusesOptionsItCannotKeep) {
+    base::SystemClock clock;
+    Port port;
+    EXPECT_FALSE(MllpServer::start(std::move(port.listener), {.allowed = {"10.0.0.0/33"}}, clock, echo));
+    Port other;
+    EXPECT_FALSE(
+        MllpServer::start(std::move(other.listener), {.frame_bytes_max = frame_bytes_highest + 1}, clock, echo));
+}
+
+// Many senders at a real store: each positive answer is a record that is there.
+TEST(MllpServer, StoresTheMessagesOfManySenders) {
+    constexpr int senders = 50, each = 40;
+    Desk desk;
+    Port port;
+    const auto server = serve(port, desk.clock,
+                              [&desk](std::string message, bool damaged, MllpServer::Answer answer) {
+                                  desk.ingest->message(std::move(message), damaged, std::move(answer));
+                              },
+                              {.connections_per_address_max = senders});
+    std::atomic<int> positive{0};
+    {
+        std::vector<std::jthread> threads;
+        for (int number = 0; number < senders; ++number)
+            threads.emplace_back([&, number] {
+                Sender sender{port.number};
+                std::string all;
+                for (int message = 0; message < each; ++message) {
+                    const std::string id = std::to_string(number) + "-" + std::to_string(message);
+                    all += framed(joined({msh("ADT^A04", id), "PID|1||" + id + "^^^HOSP^MR||Doe^Jane"}));
+                }
+                sender.send(all);
+                for (int message = 0; message < each; ++message) {
+                    const std::string answer = sender.answer();
+                    EXPECT_EQ(field_of(answer, "MSA", 2), std::to_string(number) + "-" + std::to_string(message));
+                    if (field_of(answer, "MSA", 1) == "AA") ++positive;
+                }
+            });
+    }
+    EXPECT_EQ(positive, senders * each);
+    EXPECT_EQ(desk.count("SELECT count(*) FROM patient"), senders * each);
+    const auto books = desk.books();
+    EXPECT_EQ(books.stored, senders * each);
+    EXPECT_TRUE(books.balanced());
+}
+
+TEST(MllpServer, ServesFiveHundredConnectionsAtOnce) {
+    constexpr std::size_t connections = 500;
+    Port port;
+    base::SystemClock clock;
+    const auto server = serve(port, clock, echo, {.connections_per_address_max = connections});
+    std::vector<std::unique_ptr<Sender>> senders;
+    for (std::size_t number = 0; number < connections; ++number)
+        senders.push_back(std::make_unique<Sender>(port.number));
+    for (std::size_t number = 0; number < connections; ++number) senders[number]->send(framed(std::to_string(number)));
+    for (std::size_t number = 0; number < connections; ++number)
+        EXPECT_EQ(senders[number]->answer(), std::to_string(number));
+}
+
+Address ip(const char* text) {
+    sockaddr_storage storage{};
+    in_addr ip4;
+    if (inet_pton(AF_INET, text, &ip4) == 1) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr = ip4;
+        std::memcpy(&storage, &address, sizeof address);
+    } else {
+        sockaddr_in6 address{};
+        address.sin6_family = AF_INET6;
+        EXPECT_EQ(inet_pton(AF_INET6, text, &address.sin6_addr), 1);
+        std::memcpy(&storage, &address, sizeof address);
+    }
+    return address_of(storage);
+}
+
+TEST(AddressList, HoldsAddressesAndBlocksOfBothFamilies) {
+    const auto list = AddressList::parse({"192.168.7.0/25", "10.1.2.3", "fd00:1::/32", "::1"});
+    ASSERT_TRUE(list);
+    for (const char* inside : {"192.168.7.0", "192.168.7.127", "10.1.2.3", "fd00:1:ffff::9", "::1", "::ffff:10.1.2.3"})
+        EXPECT_TRUE(list->contains(ip(inside))) << inside;
+    for (const char* outside : {"192.168.7.128", "10.1.2.4", "fd00:2::", "::2", "0.0.0.0", "::"})
+        EXPECT_FALSE(list->contains(ip(outside))) << outside;
+    EXPECT_TRUE(AddressList::parse({"0.0.0.0/0"})->contains(ip("8.8.8.8")));
+    EXPECT_FALSE(AddressList::parse({"0.0.0.0/0"})->contains(ip("fd00::1"))) << "all of IPv4 is not IPv6";
+    EXPECT_FALSE(AddressList::parse({})->contains(ip("127.0.0.1")));
+    for (const char* bad :
+         {"", "localhost", "10.0.0.0/33", "10.0.0/8", "::1/129", "10.0.0.1/", "10.0.0.1/x", "10.0.0.1/-1"})
+        EXPECT_FALSE(AddressList::parse({bad})) << bad;
+}
+
+} // namespace
+} // namespace clinic::intake
