@@ -210,10 +210,6 @@ std::string Events::State::event(const health::Status& status) {
 void Events::State::push(Time now) {
     rung = false;
     pushed_at = computed_at = now;
-    if (viewers.empty()) {
-        const auto unseen = health.status(); // computing it arms the next wake
-        return;
-    }
     const auto status = health.status();
     if (status.change < health.change()) rung = true; // an older look was still good: look again when it is not
     signature_pushed = signature(status);
@@ -234,8 +230,10 @@ void Events::State::tick(Time now) {
         drop(fd);
         ++dropped;
     }
+    const auto status =
+        health.status(); // without a viewer too: how long something lasts is counted from the first look
     if (viewers.empty()) return;
-    if (now - pushed_at >= heartbeat_gap || signature(health.status()) != signature_pushed) push(now);
+    if (now - pushed_at >= heartbeat_gap || signature(status) != signature_pushed) push(now);
 }
 
 Events::Events(health::Health& health, Connections& connections, std::size_t viewers_max)

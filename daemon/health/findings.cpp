@@ -209,8 +209,10 @@ Watch::Seen Watch::look(const std::vector<Finding>& found, Timestamp now, base::
     for (const Finding& one : found) {
         auto& lasting = lasting_.try_emplace(one.code, Lasting{now, monotonic}).first->second;
         if (monotonic - lasting.since_monotonic < one.visible_after) continue;
-        if (!lasting.visible) seen.news.push_back(one);
-        lasting.visible = true;
+        if (!lasting.told && one.tone >= Tone::look) {
+            seen.news.push_back(one);
+            lasting.told = true;
+        }
         if (seen.visible.size() < needs_max) seen.visible.push_back(need(one, lasting.since));
     }
     return seen;

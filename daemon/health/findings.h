@@ -43,7 +43,7 @@ class Watch {
 public:
     struct Seen {
         std::vector<Need> visible; // at most needs_max
-        std::vector<Finding> news; // became visible by this look
+        std::vector<Finding> news; // visible and more than information, for the first time while it lasts
     };
     Seen look(const std::vector<Finding>& found, Timestamp now, base::Micros monotonic);
 
@@ -51,7 +51,7 @@ private:
     struct Lasting {
         Timestamp since;
         base::Micros since_monotonic;
-        bool visible = false;
+        bool told = false;
     };
     std::map<std::string_view, Lasting> lasting_;
 };

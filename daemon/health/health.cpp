@@ -203,8 +203,7 @@ void Health::State::judge(Status& status, base::Micros now) {
             need.cause = cause;
             if (*remedy.c_str() != '\0') need.action = remedy;
         }
-    for (const Finding& one : seen.news)
-        if (one.tone >= Tone::look) keep(one.code, one.tone == Tone::not_working ? "error" : "warn");
+    for (const Finding& one : seen.news) keep(one.code, one.tone == Tone::not_working ? "error" : "warn");
 }
 
 // The newest time that was right: no clock is trusted before it, after a restart either.
@@ -326,6 +325,7 @@ void Health::changed() {
 void Health::on_change(std::function<void()> listener) {
     const std::lock_guard lock{state_->listener_mutex};
     state_->listener = std::move(listener);
+    state_->woken = false; // what changed before it was there woke nobody
 }
 
 std::uint64_t Health::change() const {

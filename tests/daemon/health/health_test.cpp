@@ -334,6 +334,13 @@ TEST_F(HealthOf, AListenerIsWokenOnceUntilTheNextLook) {
     health_.on_change({});
 }
 
+TEST(Findings, InformationIsNoEventUntilItIsMore) {
+    Watch watch;
+    EXPECT_TRUE(watch.look({{"E2203", Tone::information, 8}}, {}, {}).news.empty());
+    EXPECT_EQ(watch.look({{"E2203", Tone::look, 7}}, {}, {}).news.size(), 1U);
+    EXPECT_TRUE(watch.look({{"E2203", Tone::look, 6}}, {}, {}).news.empty());
+}
+
 TEST(Findings, AtMostSevenLinesAndTheWorstFirst) {
     Status status;
     status.store_open = true;
