@@ -40,6 +40,7 @@ struct Connection {
     bool busy = false; // a request is with the store; nothing is read meanwhile
     std::optional<Waiting> waiting;
     std::set<std::int64_t> leases;
+    std::int64_t settling = 0; // its settlement is with the store
 };
 
 struct Answer {
@@ -47,6 +48,7 @@ struct Answer {
     envelope::Reply reply;
     std::optional<Waiting> wait_instead; // an empty lease whose asker is willing to wait
     bool blocked = false;
+    bool unparked = false; // what waited for a trusted clock is pending again
 };
 
 envelope::Refused refused(const Error& error) {
@@ -72,8 +74,9 @@ struct EgressServer::State {
     std::uint64_t next_connection = first_connection;
     bool clock_was_trusted = false;
 
-    std::mutex mutex; // guards `answers`
+    std::mutex mutex; // guards `answers` and `to_release`
     std::vector<Answer> answers;
+    std::set<std::int64_t> to_release; // leases that nobody holds and that the store could not take back yet
     std::atomic<bool> due{false};
     std::atomic<int> jobs{0}; // posted and not yet answered: `this` must outlive them
     std::jthread thread;      // last: joined first
@@ -82,11 +85,10 @@ struct EgressServer::State {
         const std::uint64_t one = 1;
         [[maybe_unused]] const auto put = write(event.get(), &one, sizeof one);
     }
+    // The last touch of this object by another thread is under the mutex: the destructor takes it once more.
     void answer(Answer made) {
-        {
-            const std::lock_guard lock{mutex};
-            answers.push_back(std::move(made));
-        }
+        const std::lock_guard lock{mutex};
+        answers.push_back(std::move(made));
         ring();
         --jobs;
         jobs.notify_all();
@@ -108,6 +110,7 @@ struct EgressServer::State {
     void reply(std::uint64_t id, const envelope::Reply& reply);
     void close(std::uint64_t id);
     void release(std::int64_t lease);
+    void release_again();
 
     void accept_one();
     void read_one(std::uint64_t id);
@@ -152,13 +155,31 @@ void EgressServer::State::reply(std::uint64_t id, const envelope::Reply& reply) 
     listen_to(id, true);
 }
 
+// Until the store has taken it, a disk that is full must not leave a lease with nobody who holds it.
 void EgressServer::State::release(std::int64_t lease) {
+    ++jobs;
+    const auto end = [this, lease](bool released) {
+        const std::lock_guard lock{mutex};
+        if (!released) to_release.insert(lease);
+        --jobs;
+        jobs.notify_all();
+    };
     const bool posted =
         store.post([lease](records::Transaction& txn) { return outbox::Outbox::release_leases(txn, lease); },
-                   [](const Result<void>& outcome) {
+                   [end](const Result<void>& outcome) {
                        if (!outcome) base::log(Level::warning, "egress", outcome.error());
+                       end(outcome.has_value());
                    });
-    if (!posted) base::log(Level::warning, "egress", "a lease waits for the next start: the store is busy");
+    if (!posted) end(false);
+}
+
+void EgressServer::State::release_again() {
+    std::set<std::int64_t> left;
+    {
+        const std::lock_guard lock{mutex};
+        left.swap(to_release);
+    }
+    for (const std::int64_t lease : left) release(lease);
 }
 
 void EgressServer::State::close(std::uint64_t id) {
@@ -225,7 +246,7 @@ void EgressServer::State::handle(std::uint64_t id, const envelope::Attempt& requ
 }
 
 void EgressServer::State::handle(std::uint64_t id, const envelope::Settle& request) {
-    connections.at(id).leases.erase(request.lease);
+    connections.at(id).settling = request.lease;
     ask_store(id, [this, id, request](records::Transaction& txn) -> Result<Answer> {
         const auto settled = gate.settle(txn, request);
         CLINIC_TRY(settled);
@@ -237,13 +258,11 @@ void EgressServer::State::handle(std::uint64_t id, const envelope::TimeState& re
     health.lanes(request);
     const bool trusted = health.clock_trusted();
     releaser.set_clock_trusted(trusted);
-    if (!trusted || std::exchange(clock_was_trusted, trusted)) {
-        clock_was_trusted = trusted;
-        return reply(id, envelope::Settled{});
-    }
+    clock_was_trusted = clock_was_trusted && trusted;
+    if (!trusted || clock_was_trusted) return reply(id, envelope::Settled{});
     ask_store(id, [id](records::Transaction& txn) -> Result<Answer> {
         CLINIC_TRY(outbox::Outbox::unpark(txn, "clock"));
-        return Answer{.connection = id, .reply = envelope::Settled{}};
+        return Answer{.connection = id, .reply = envelope::Settled{}, .unparked = true};
     });
 }
 
@@ -259,12 +278,18 @@ void EgressServer::State::handle(std::uint64_t id, const envelope::DeviceAck& re
 void EgressServer::State::take(Answer made) {
     const auto* lease = std::get_if<envelope::Lease>(&made.reply);
     if (made.blocked) health.raise("E1001", "critical");
+    if (made.unparked) clock_was_trusted = true;
     const auto found = connections.find(made.connection);
     if (found == connections.end()) {
         if (lease != nullptr && lease->lease != 0) release(lease->lease);
         return;
     }
     if (lease != nullptr && lease->lease != 0) found->second.leases.insert(lease->lease);
+    if (const auto settling = std::exchange(found->second.settling, 0); settling != 0) {
+        found->second.leases.erase(settling);
+        // The store could not take the settlement: the envelope is due again, and looks up first.
+        if (std::holds_alternative<envelope::Refused>(made.reply)) release(settling);
+    }
     if (made.wait_instead && steady_clock::now() < made.wait_instead->until) {
         found->second.waiting = made.wait_instead;
         return;
@@ -312,7 +337,10 @@ void EgressServer::State::run(const std::stop_token& stop) {
         }
         take_answers();
         const bool looked = steady_clock::now() >= next_look;
-        if (looked) next_look = steady_clock::now() + idle_look;
+        if (looked) {
+            next_look = steady_clock::now() + idle_look;
+            release_again();
+        }
         serve_waiting(due.exchange(false) || looked);
     }
 }
@@ -328,6 +356,7 @@ EgressServer::~EgressServer() {
         state_->thread.join();
     }
     for (int left = state_->jobs; left != 0; left = state_->jobs) state_->jobs.wait(left);
+    const std::lock_guard lock{state_->mutex};
 }
 
 Result<void> EgressServer::start() {

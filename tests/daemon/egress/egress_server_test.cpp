@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstring>
 
 #include "tests/daemon/release/clinic.h"
@@ -139,7 +140,8 @@ TEST_F(EgressServerTest, RefusesWhatIsNotInTheWriteSetAndBuriesIt) {
     EXPECT_EQ(clinic.books().dead, 1);
     // The event is on its way to the store; the status looks again when its clock has moved.
     envelope::Device device;
-    for (int look = 0; look < 1'000 && device.events.empty(); ++look) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+    while (device.events.empty() && std::chrono::steady_clock::now() < end) {
         clinic.clock.advance(base::Micros{1'000'000});
         device = caller.ask<envelope::Device>(envelope::DeviceRequest{});
     }
@@ -161,6 +163,22 @@ TEST_F(EgressServerTest, AWithdrawnConsentStopsALeaseAtTheLastMoment) {
                      .ask<envelope::Settled>(envelope::Settle{
                          .lease = lease.lease, .outcome = envelope::Outcome::dead, .code = "consent_revoked"})
                      .known);
+}
+
+// The callers' lease is back in the queue when the store could not take what became of it.
+TEST_F(EgressServerTest, ASettlementThatTheStoreRefusesFreesTheLease) {
+    clinic.add("N1", "Quillfeather");
+    const Caller caller{path};
+    const auto lease = caller.lease();
+    clinic.write([](records::Transaction& txn) -> Result<void> {
+        auto planted = txn.prepare(
+            "CREATE TEMP TRIGGER refuse BEFORE INSERT ON main.outbox_lane BEGIN SELECT RAISE(ABORT, 'no'); END");
+        CLINIC_TRY(planted);
+        return planted->run();
+    });
+    caller.ask<envelope::Refused>(
+        envelope::Settle{.lease = lease.lease, .outcome = envelope::Outcome::retry, .code = "throttled"});
+    EXPECT_EQ(caller.lease(10'000).lease, lease.lease);
 }
 
 TEST_F(EgressServerTest, AnotherConnectionsLeaseIsUnknown) {
