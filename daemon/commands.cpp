@@ -153,7 +153,9 @@ public:
     }
 
     Result<Answer> ledger(const Question& question) const {
-        const auto after = question.args.value("after", std::int64_t{0});
+        const auto given = question.args.find("after");
+        const bool numbered = given != question.args.end() && given->is_number_integer();
+        const auto after = numbered ? given->get<std::int64_t>() : std::int64_t{0};
         json lines = json::array();
         CLINIC_TRY(store_.read([&](records::Snapshot& session) -> Result<void> {
             const auto found = outbox::Ledger::lines(session, after, rows_shown_max);

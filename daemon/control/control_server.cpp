@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <exception>
 #include <nlohmann/json.hpp>
 
 #include "crypto/base/json.h"
@@ -33,7 +34,7 @@ std::string success(const Answer& answer) {
 }
 
 bool well_formed(const json& question) {
-    return question.is_object() && question.size() == 3 && question.value("v", 0) == 1 &&
+    return question.is_object() && question.size() == 3 && question.contains("v") && question["v"] == 1 &&
            question.contains("command") && question["command"].is_string() && question.contains("args") &&
            question["args"].is_object();
 }
@@ -45,6 +46,11 @@ ControlServer::ControlServer(base::UniqueFd listener, std::vector<uid_t> operato
 
 ControlServer::~ControlServer() {
     for (auto& thread : threads_) thread.request_stop();
+    {
+        const std::lock_guard lock{talking_mutex_};
+        ending_ = true;
+        for (const int socket : talking_) shutdown(socket, SHUT_RD); // one that is silent is not waited for
+    }
     const std::uint64_t one = 1;
     if (stopping_) {
         [[maybe_unused]] const auto put = write(stopping_.get(), &one, sizeof one);
@@ -73,8 +79,25 @@ void ControlServer::serve(const std::stop_token& stop) {
 
 void ControlServer::converse(int socket) {
     set_patience(socket);
-    if (const auto sent = send_part(socket, answer(socket)); !sent)
+    {
+        const std::lock_guard lock{talking_mutex_};
+        if (ending_) return;
+        talking_.insert(socket);
+    }
+    if (const auto sent = send_part(socket, guarded_answer(socket)); !sent)
         base::log(base::Level::notice, "control", sent.error());
+    const std::lock_guard lock{talking_mutex_};
+    talking_.erase(socket);
+}
+
+// A question of the wrong shape that got past the checks is the asker's trouble, not the daemon's.
+std::string ControlServer::guarded_answer(int socket) {
+    try {
+        return answer(socket);
+    } catch (const std::exception&) {
+        return failure(
+            {Errc::malformed, "the question has a value of the wrong type", "use the clinicctl of this package"});
+    }
 }
 
 std::string ControlServer::answer(int socket) {

@@ -8,7 +8,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <nlohmann/json_fwd.hpp>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -47,11 +49,15 @@ public:
 private:
     void serve(const std::stop_token& stop);
     void converse(int socket);
+    std::string guarded_answer(int socket);
     std::string answer(int socket);
 
     base::UniqueFd listener_, stopping_;
     std::vector<uid_t> operators_;
     Commands commands_;
+    std::mutex talking_mutex_;
+    std::set<int> talking_; // sockets of open conversations
+    bool ending_ = false;
     std::vector<std::jthread> threads_; // last: joined first
 };
 
