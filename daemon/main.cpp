@@ -77,6 +77,15 @@ std::vector<health::ContainmentPart> what_holds(const containment::Options& how,
     return parts;
 }
 
+// The sockets of the self-test are gone when it returns.
+Result<std::vector<health::ContainmentPart>> contain(const Options& options) {
+    const auto probe = containment::Probe::make();
+    CLINIC_TRY(probe);
+    const auto how = containment_options(options);
+    CLINIC_TRY(containment::enter(how));
+    return what_holds(how, *probe);
+}
+
 Result<std::unique_ptr<records::Store>> open_store(const Options& options, const Clock& clock) {
     const auto slot = crypto::KeySlot::from_credential_file(options.credential);
     CLINIC_TRY(slot);
@@ -180,15 +189,13 @@ Result<void> loop_until_told() {
 Result<void> run(const Options& options) {
     auto sockets = take_sockets();
     CLINIC_TRY(sockets);
-    const auto probe = containment::Probe::make();
-    CLINIC_TRY(probe);
-    const auto how = containment_options(options);
-    CLINIC_TRY(containment::enter(how));
+    auto parts_that_hold = contain(options);
+    CLINIC_TRY(parts_that_hold);
     block_signals();
 
     const base::SystemClock clock;
     health::Health health{{.box = options.box, .version = version, .records = options.records}, clock};
-    health.set_containment(what_holds(how, *probe));
+    health.set_containment(std::move(parts_that_hold).value());
     std::unique_ptr<Parts> parts;
     std::unique_ptr<intake::MllpServer> closed_desk;
     if (auto store = open_store(options, clock); store) {

@@ -65,9 +65,12 @@ Result<void> drop_capabilities() {
 Result<void> become(const User& user) {
     if (user.uid == 0 || user.gid == 0)
         return Error{Errc::refused, "patient data is not handled by root", "name an unprivileged user"};
+    int end_with_parent = 0; // a change of user forgets it
+    prctl(PR_GET_PDEATHSIG, &end_with_parent, 0, 0, 0);
     if (setgroups(0, nullptr) != 0 || setresgid(user.gid, user.gid, user.gid) != 0 ||
         setresuid(user.uid, user.uid, user.uid) != 0)
         return failed("the user cannot be changed");
+    prctl(PR_SET_PDEATHSIG, end_with_parent, 0, 0, 0);
     return {};
 }
 

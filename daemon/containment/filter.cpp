@@ -17,10 +17,26 @@ namespace {
 using Context = std::unique_ptr<void, base::FreedBy<seccomp_release>>;
 
 constexpr std::array always_refused{
-    SCMP_SYS(connect), SCMP_SYS(io_uring_setup),  SCMP_SYS(io_uring_enter),   SCMP_SYS(io_uring_register),
-    SCMP_SYS(ptrace),  SCMP_SYS(pidfd_getfd),     SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
-    SCMP_SYS(setns),   SCMP_SYS(unshare),         SCMP_SYS(execve),           SCMP_SYS(execveat),
-    SCMP_SYS(bpf),     SCMP_SYS(perf_event_open), SCMP_SYS(userfaultfd),      SCMP_SYS(kexec_load),
+    SCMP_SYS(connect),
+    SCMP_SYS(io_uring_setup),
+    SCMP_SYS(io_uring_enter),
+    SCMP_SYS(io_uring_register),
+    SCMP_SYS(ptrace),
+    SCMP_SYS(pidfd_getfd),
+    SCMP_SYS(process_vm_readv),
+    SCMP_SYS(process_vm_writev),
+    SCMP_SYS(setns),
+    SCMP_SYS(unshare),
+    SCMP_SYS(execve),
+    SCMP_SYS(execveat),
+    SCMP_SYS(bpf),
+    SCMP_SYS(perf_event_open),
+    SCMP_SYS(userfaultfd),
+    SCMP_SYS(kexec_load),
+    // A key of type dns_resolver has a helper on the host look a name up.
+    SCMP_SYS(add_key),
+    SCMP_SYS(request_key),
+    SCMP_SYS(keyctl),
 };
 
 // A call that is refused only with these bits in this argument.
@@ -53,6 +69,11 @@ Result<void> fill(scmp_filter_ctx context) {
     }
     const scmp_arg_cmp not_unix{0, SCMP_CMP_NE, AF_UNIX, 0};
     if (const int code = seccomp_rule_add_array(context, refuse, SCMP_SYS(socket), 1, &not_unix); code != 0)
+        return failed(code);
+    // A datagram to a path needs no connect: the resolver and syslog listen on some. Ours are answered where they came
+    // from.
+    const scmp_arg_cmp to_somebody{4, SCMP_CMP_NE, 0, 0};
+    if (const int code = seccomp_rule_add_array(context, refuse, SCMP_SYS(sendto), 1, &to_somebody); code != 0)
         return failed(code);
     // clone3 hides its flags behind a pointer; with ENOSYS the C library falls back to clone.
     if (const int code = seccomp_rule_add(context, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0); code != 0)
