@@ -72,6 +72,8 @@ Result<void> withdraw_in(records::Transaction& txn, Destination destination, Pat
     const auto rows = rows_of(txn, "SELECT id FROM outbox WHERE patient = ? AND destination = ?", patient, destination);
     CLINIC_TRY(rows);
     for (const Row& row : *rows) {
+        // A merge takes back what is said under the old name: it goes on, and is judged when it leaves.
+        if (row.kind == Kind::contact_merge) continue;
         if (row.state == State::leased)
             CLINIC_TRY(execute(txn, "UPDATE outbox SET withdrawn = 1, code = ? WHERE id = ?", code.c_str(), row.id));
         else

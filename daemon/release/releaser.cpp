@@ -382,7 +382,8 @@ Result<std::optional<Because>> Releaser::still_allowed(Transaction& txn, std::in
     if (!policy) return policy.error();
     const Decision decision = decide(*facts, *policy, moment(), std::nullopt);
 
-    if (waiting->kind() == Kind::contact_suppress) { // taking back is allowed but where nothing at all may leave
+    // Taking back is allowed but where nothing at all may leave: a merge archives the old contact.
+    if (waiting->kind() == Kind::contact_suppress || waiting->kind() == Kind::contact_merge) {
         const bool closed = policy->basis == Basis::off || policy->basis == Basis::deid || facts->test_traffic;
         if (closed)
             return std::optional{policy->basis == Basis::deid ? Because::deid_needs_contactless : Because::basis_off};
