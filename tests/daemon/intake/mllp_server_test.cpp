@@ -24,7 +24,7 @@ using testing::field_of;
 using testing::joined;
 using testing::msh;
 
-constexpr int patience_ms = 20'000; // a failure takes so long; nothing else does
+constexpr int patience_ms = 100'000; // a failure takes so long; nothing else does
 
 std::string framed(const std::string& text) {
     return '\x0B' + text + "\x1C\r";
