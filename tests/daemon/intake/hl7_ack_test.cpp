@@ -14,7 +14,8 @@ using ::testing::Not;
 
 constexpr Timestamp at{1'795'255'200'000'000};
 
-std::string answer_to(const std::string& message, Outcome outcome, std::optional<Complaint> complaint = std::nullopt) {
+std::string answer_to(const std::string& message, Outcome outcome,
+                      const std::optional<Complaint>& complaint = std::nullopt) {
     const auto header = read_header(message);
     EXPECT_TRUE(header);
     return answer(*header, outcome, complaint, at);

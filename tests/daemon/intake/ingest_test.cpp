@@ -296,6 +296,7 @@ TEST(Ingest, StoresFromManyThreadsAtOnce) {
     Desk desk;
     constexpr int threads = 8, each = 50;
     std::vector<std::jthread> senders;
+    senders.reserve(threads);
     for (int sender = 0; sender < threads; ++sender)
         senders.emplace_back([&desk, sender] {
             for (int number = 0; number < each; ++number) {

@@ -19,7 +19,6 @@ namespace clinic::intake {
 namespace {
 
 using testing::Desk;
-using ::testing::ElementsAre;
 using testing::field_of;
 using testing::joined;
 using testing::msh;
@@ -103,7 +102,7 @@ std::unique_ptr<MllpServer> serve(Port& port, const Clock& clock, MllpServer::Ha
     return std::move(*server);
 }
 
-void echo(std::string message, bool damaged, const MllpServer::Answer& answer) {
+void echo(const std::string& message, bool damaged, const MllpServer::Answer& answer) {
     answer((damaged ? "!" : "") + message);
 }
 
@@ -156,7 +155,7 @@ TEST(MllpServer, HoldsBackASenderThatDoesNotWait) {
     std::mutex mutex;
     std::vector<MllpServer::Answer> waiting;
     const auto server = serve(port, clock,
-                              [&](std::string, bool, MllpServer::Answer answer) {
+                              [&](const std::string&, bool, MllpServer::Answer answer) {
                                   const std::scoped_lock lock{mutex};
                                   waiting.push_back(std::move(answer));
                               },
@@ -182,7 +181,7 @@ TEST(MllpServer, HoldsBackASenderThatDoesNotWait) {
 TEST(MllpServer, SaysNothingWhereNothingIsToBeSaid) {
     Port port;
     base::SystemClock clock;
-    const auto server = serve(port, clock, [](std::string message, bool, const MllpServer::Answer& answer) {
+    const auto server = serve(port, clock, [](const std::string& message, bool, const MllpServer::Answer& answer) {
         answer(message == "quiet" ? "" : message);
     });
     Sender sender{port.number};
@@ -287,7 +286,7 @@ TEST(MllpServer, AnswersWhatIsPendingWhenItStops) {
     base::SystemClock clock;
     std::mutex mutex;
     std::vector<MllpServer::Answer> waiting;
-    const auto server = serve(port, clock, [&](std::string, bool, MllpServer::Answer answer) {
+    const auto server = serve(port, clock, [&](const std::string&, bool, MllpServer::Answer answer) {
         const std::scoped_lock lock{mutex};
         waiting.push_back(std::move(answer));
     });
@@ -328,6 +327,7 @@ TEST(MllpServer, StoresTheMessagesOfManySenders) {
     std::atomic<int> positive{0};
     {
         std::vector<std::jthread> threads;
+        threads.reserve(senders);
         for (int number = 0; number < senders; ++number)
             threads.emplace_back([&, number] {
                 Sender sender{port.number};
