@@ -3,6 +3,7 @@
 #include "daemon/intake/feed_books.h"
 #include "daemon/intake/people_of_feeds.h"
 #include "daemon/records/appointments.h"
+#include "daemon/records/messages.h"
 #include "daemon/records/patients.h"
 
 namespace clinic::intake {
@@ -60,7 +61,8 @@ Result<void> write_appointment(Transaction& txn, const Disclosure& why, release:
         CLINIC_TRY(audit::Trail::add_subject(txn, why, *written->moved_from));
         CLINIC_TRY(releaser.changed(txn, *written->moved_from, std::nullopt));
     }
-    if (!written->patient) return {}; // a block-out: nobody's, nothing is said of it
+    if (!written->patient) // a block-out: nobody's, nothing is said of it
+        return records::keep_unowned_message(txn, feed_mllp.c_str(), raw);
     if (!patient) {                   // the message named nobody; whom the appointment has already, is changed
         CLINIC_TRY(audit::Trail::add_subject(txn, why, *written->patient));
         CLINIC_TRY(records::keep_message(txn, *written->patient, feed_mllp.c_str(), raw));

@@ -95,6 +95,15 @@ Result<void> keep_row(Transaction& txn, const Row& row, std::optional<PatientId>
     return update->run();
 }
 
+// What comes late says when it is, where nobody has said that since.
+Result<void> fill_times(Transaction& txn, const Row& row, const AppointmentChange& change) {
+    if (!change.start) return {};
+    auto fill = txn.prepare("UPDATE appointment SET start_at = ?, end_at = ?, updated_at = ?"
+                            " WHERE row = ? AND start_at IS NULL");
+    if (!fill) return fill.error();
+    return fill->bind(change.start, change.end, txn.now(), row.row).run();
+}
+
 Result<std::optional<PatientId>> owner_of(Session& session, std::optional<PatientId> patient) {
     if (!patient) return std::optional<PatientId>{};
     const auto person = survivor_of(session, *patient);
@@ -120,6 +129,7 @@ Result<AppointmentUpserted> upsert_appointment(Transaction& txn, const Disclosur
     if (!newer) return newer.error();
     if (!*newer) {
         upserted.stale = true;
+        CLINIC_TRY(fill_times(txn, *row, change));
         return upserted;
     }
     const auto said = owner_of(txn, patient);

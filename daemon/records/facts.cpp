@@ -35,6 +35,7 @@ Result<void> read_person(Session& session, PatientFacts& facts) {
 Result<void> read_visits(Session& session, PatientFacts& facts) {
     auto find = session.prepare(
         "SELECT max(at), count(DISTINCT at / ?1) FROM (SELECT at FROM visit WHERE patient = ?2 AND at <= ?3"
+        " AND taken_back IS NULL"
         " UNION ALL SELECT start_at FROM appointment WHERE patient = ?2 AND status = ?4 AND start_at <= ?3)");
     if (!find) return find.error();
     const auto completed = static_cast<int>(AppointmentStatus::completed);

@@ -22,8 +22,9 @@ Result<void> run_for(Transaction& txn, Literal sql, PatientId first, PatientId s
 // ?1 the survivor, ?2 the prior. Revisions go on counting from the survivor's.
 Result<void> move_rows(Transaction& txn, PatientId survivor, PatientId prior) {
     CLINIC_TRY(run_for(txn,
-                       "INSERT INTO visit (patient, at) SELECT ?1, at FROM visit WHERE patient = ?2"
-                       " ON CONFLICT DO NOTHING",
+                       "INSERT INTO visit (patient, at, taken_back) SELECT ?1, at, taken_back FROM visit"
+                       " WHERE patient = ?2 ON CONFLICT DO UPDATE SET taken_back = NULL"
+                       " WHERE excluded.taken_back IS NULL",
                        survivor, prior));
     CLINIC_TRY(run_for(txn, "DELETE FROM visit WHERE patient = ?", prior));
     CLINIC_TRY(run_for(txn,

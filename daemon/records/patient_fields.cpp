@@ -94,6 +94,10 @@ void apply(PatientFields& fields, const PatientChange& change, const Disclosure&
         fields.deceased = false;
     else if (change.deceased.is_given())
         fields.deceased = change.deceased.value();
+    add_numbers(fields, change, why);
+}
+
+void add_numbers(PatientFields& fields, const PatientChange& change, const Disclosure& why) {
     for (const auto& identifier : change.identifiers) add(fields.identifiers, identifier, why);
 }
 

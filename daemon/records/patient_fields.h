@@ -37,6 +37,7 @@ struct IndexEntry {
 
 // Absent keeps, cleared clears, given sets. Identifiers are added, never taken away.
 void apply(PatientFields& fields, const PatientChange& change, const Disclosure& why);
+void add_numbers(PatientFields& fields, const PatientChange& change, const Disclosure& why); // of it alone
 
 // What the blind index holds of a person, without doubles; numbers are apart (table `identifier`).
 std::vector<IndexEntry> index_entries(const PatientFields& fields);

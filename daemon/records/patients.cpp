@@ -90,17 +90,30 @@ Result<int> claim_numbers(Transaction& txn, const Person& person, const PatientC
     return elsewhere;
 }
 
-Result<void> note_visit(Transaction& txn, const Person& person, const PatientChange& change) {
-    if (change.visit_cancelled) {
-        auto remove = txn.prepare("DELETE FROM visit WHERE patient = ?1 AND at = coalesce(?2,"
-                                  " (SELECT max(at) FROM visit WHERE patient = ?1))");
-        if (!remove) return remove.error();
-        return remove->bind(person.id, change.visited_at).run();
+// A cancellation stays in the table, so that the visit it takes back does not count when it is told of later. Without a
+// time it means the latest visit; said late, the latest one of that time.
+Result<void> take_visit_back(Transaction& txn, const Person& person, const PatientChange& change, const Stamp& stamp,
+                             bool stale) {
+    if (change.visited_at) {
+        auto put = txn.prepare("INSERT INTO visit (patient, at, taken_back) VALUES (?, ?, ?)"
+                               " ON CONFLICT DO UPDATE SET taken_back = excluded.taken_back");
+        if (!put) return put.error();
+        return put->bind(person.id, *change.visited_at, stamp.said_at).run();
     }
+    auto mark = txn.prepare("UPDATE visit SET taken_back = ?2 WHERE patient = ?1 AND at = (SELECT max(at) FROM visit"
+                            " WHERE patient = ?1 AND taken_back IS NULL AND (NOT ?3 OR at <= ?2))");
+    if (!mark) return mark.error();
+    return mark->bind(person.id, stamp.said_at, stale).run();
+}
+
+Result<void> note_visit(Transaction& txn, const Person& person, const PatientChange& change, const Stamp& stamp,
+                        bool stale) {
+    if (change.visit_cancelled) return take_visit_back(txn, person, change, stamp, stale);
     if (!change.visited_at) return {};
-    auto insert = txn.prepare("INSERT INTO visit (patient, at) VALUES (?, ?) ON CONFLICT DO NOTHING");
-    if (!insert) return insert.error();
-    return insert->bind(person.id, *change.visited_at).run();
+    auto put = txn.prepare("INSERT INTO visit (patient, at) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET taken_back = NULL"
+                           " WHERE taken_back <= ?3");
+    if (!put) return put.error();
+    return put->bind(person.id, *change.visited_at, stamp.said_at).run();
 }
 
 Result<void> note_active(Transaction& txn, const Person& person, std::optional<bool> active) {
@@ -118,17 +131,21 @@ bool names_nobody(const PatientChange& change, const Disclosure& why) {
     });
 }
 
-// Answers how many of its numbers lead to somebody else.
+// A change that comes late takes nothing back of what was said after it, but a visit happened and a number is the
+// person's whenever it is told. Answers how many of its numbers lead to somebody else.
 Result<int> apply_change(Transaction& txn, const Disclosure& why, const Person& person, const PatientFields& before,
-                         const PatientChange& change) {
+                         const PatientChange& change, const Stamp& stamp, bool stale) {
     PatientFields after = before;
-    apply(after, change, why);
+    if (stale)
+        add_numbers(after, change, why);
+    else
+        apply(after, change, why);
     if (after != before) {
         CLINIC_TRY(keep_fields(txn, person, after));
         CLINIC_TRY(index_fields(txn, person, before, after));
     }
-    CLINIC_TRY(note_visit(txn, person, change));
-    CLINIC_TRY(note_active(txn, person, change.active));
+    CLINIC_TRY(note_visit(txn, person, change, stamp, stale));
+    if (!stale) CLINIC_TRY(note_active(txn, person, change.active));
     return claim_numbers(txn, person, change, why);
 }
 
@@ -157,36 +174,13 @@ Result<Upserted> upsert_patient(Transaction& txn, const Disclosure& why, const P
 
     const auto newer = advance_stamp(txn, person->id.uuid, stamp);
     if (!newer) return newer.error();
-    if (!*newer) {
-        upserted.stale = true;
-        return upserted;
-    }
+    upserted.stale = !*newer;
     const auto before = upserted.created ? Result<PatientFields>{PatientFields{}} : fields_of(txn, *person);
     if (!before) return before.error();
-    const auto elsewhere = apply_change(txn, why, *person, *before, change);
+    const auto elsewhere = apply_change(txn, why, *person, *before, change, stamp, upserted.stale);
     if (!elsewhere) return elsewhere.error();
     upserted.numbers_elsewhere = *elsewhere;
     return upserted;
-}
-
-Result<void> keep_message(Transaction& txn, PatientId patient, std::string_view feed, std::string_view raw) {
-    const auto person = survivor_of(txn, patient);
-    if (!person) return person.error();
-    auto highest = txn.prepare("SELECT coalesce(max(row), 0) + 1 FROM raw_message");
-    if (!highest) return highest.error();
-    const auto any = highest->step();
-    if (!any) return any.error();
-    const std::int64_t row = highest->integer(0);
-    const auto sealed = txn.seal_for(person->id, "raw_message.sealed", row, raw);
-    if (!sealed) return sealed.error();
-    auto insert =
-        txn.prepare("INSERT INTO raw_message (row, patient, feed, received_at, sealed) VALUES (?, ?, ?, ?, ?)");
-    if (!insert) return insert.error();
-    CLINIC_TRY(insert->bind(row, person->id, feed, txn.now(), *sealed).run());
-    auto trim = txn.prepare("DELETE FROM raw_message WHERE patient = ?1 AND row <= (SELECT row FROM raw_message"
-                            " WHERE patient = ?1 ORDER BY row DESC LIMIT 1 OFFSET ?2)");
-    if (!trim) return trim.error();
-    return trim->bind(person->id, messages_kept_max).run();
 }
 
 } // namespace clinic::records

@@ -10,12 +10,10 @@
 
 namespace clinic::records {
 
-inline constexpr int messages_kept_max = 50;     // raw messages per patient; the oldest go first
-
 struct Upserted {
     PatientId id;
     bool created = false;
-    bool stale = false;          // older than what is stored: nothing was changed
+    bool stale = false;          // older than what is stored: it only added a visit, or numbers
     int numbers_elsewhere = 0;   // identifiers of this change that lead to another person: for review, nothing is merged
 };
 
@@ -39,9 +37,6 @@ Result<PatientFacts> patient_facts(Session& session, PatientId patient);
 // none that is merged or erased: the daily job walks them.
 Result<std::vector<PatientId>> active_patients(Session& session, std::optional<PatientId> after, int rows_max);
 Result<std::int64_t> patient_count(Session& session);
-
-// The raw message, sealed with the patient's key.
-Result<void> keep_message(Transaction& txn, PatientId patient, std::string_view feed, std::string_view raw);
 
 // Blind-index look-ups for the desk and for tests: exact, normalised. Kinds: "name" (family ' ' given), "phone", "email",
 // "birth_date", "number" (name space '|' number), "number_any" (in whatever name space). Errors: refused for another kind.

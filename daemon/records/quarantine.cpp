@@ -9,6 +9,7 @@
 namespace clinic::records {
 namespace {
 
+constexpr Error no_such_item{Errc::not_found, "no such quarantine item", "look at: clinicctl quarantine list"};
 constexpr base::Micros life = std::chrono::hours{24 * quarantine_life_days};
 
 // "clinic-quarantine-1" | store uuid | item number, 8 bytes big-endian | 'k' the item's key, 'm' its message
@@ -40,6 +41,21 @@ Result<std::int64_t> insert_item(Transaction& txn, std::string_view feed, const 
     return txn.last_row();
 }
 
+// id, feed, reason, line, segment, field, offset, received_at, length of the sealed bytes, replayed_at, replayed_as
+QuarantineItem read_item(const Statement& found) {
+    const auto integer = [&found](int column) { return static_cast<int>(found.integer(column)); };
+    QuarantineItem item{found.integer(0),
+                        std::string{found.text(1)},
+                        std::string{found.text(2)},
+                        {integer(3), integer(4), integer(5), integer(6)},
+                        Timestamp{found.integer(7)},
+                        found.integer(8) - static_cast<std::int64_t>(crypto::seal_overhead_bytes)};
+    if (found.is_null(9)) return item;
+    item.replayed_at = Timestamp{found.integer(9)};
+    item.replayed_as = std::string{found.text(10)};
+    return item;
+}
+
 } // namespace
 
 Result<std::int64_t> quarantine(Transaction& txn, std::string_view feed, const Error& reason, std::string_view raw) {
@@ -59,22 +75,48 @@ Result<std::int64_t> quarantine(Transaction& txn, std::string_view feed, const E
 }
 
 Result<std::vector<QuarantineItem>> quarantined(Session& session, int rows_max) {
-    auto find = session.prepare("SELECT id, feed, reason, line, segment, field, offset, received_at FROM quarantine"
-                                " ORDER BY id DESC LIMIT ?");
+    auto find = session.prepare("SELECT id, feed, reason, line, segment, field, offset, received_at, length(sealed),"
+                                " replayed_at, replayed_as FROM quarantine ORDER BY id DESC LIMIT ?");
     if (!find) return find.error();
     find->bind(rows_max);
-    const auto integer = [&find](int column) { return static_cast<int>(find->integer(column)); };
     std::vector<QuarantineItem> items;
     for (;;) {
         const auto row = find->step();
         if (!row) return row.error();
         if (!*row) return items;
-        items.push_back({find->integer(0),
-                         std::string{find->text(1)},
-                         std::string{find->text(2)},
-                         {integer(3), integer(4), integer(5), integer(6)},
-                         Timestamp{find->integer(7)}});
+        items.push_back(read_item(*find));
     }
+}
+
+Result<QuarantineItem> quarantine_item(Session& session, std::int64_t id) {
+    auto find = session.prepare("SELECT id, feed, reason, line, segment, field, offset, received_at, length(sealed),"
+                                " replayed_at, replayed_as FROM quarantine WHERE id = ?");
+    if (!find) return find.error();
+    const auto row = find->bind(id).step();
+    if (!row) return row.error();
+    if (!*row) return no_such_item;
+    return read_item(*find);
+}
+
+Result<std::vector<std::int64_t>> waiting_items(Session& session, std::string_view feed, std::int64_t after,
+                                                int rows_max) {
+    auto find = session.prepare("SELECT id FROM quarantine WHERE id > ?1 AND (feed = ?2 OR feed LIKE ?2 || '/%')"
+                                " AND coalesce(replayed_as, '') NOT IN ('stored', 'duplicate') ORDER BY id LIMIT ?3");
+    if (!find) return find.error();
+    find->bind(after, feed, rows_max);
+    std::vector<std::int64_t> items;
+    for (;;) {
+        const auto row = find->step();
+        if (!row) return row.error();
+        if (!*row) return items;
+        items.push_back(find->integer(0));
+    }
+}
+
+Result<void> mark_replayed(Transaction& txn, std::int64_t id, Literal as) {
+    auto mark = txn.prepare("UPDATE quarantine SET replayed_at = ?, replayed_as = ? WHERE id = ?");
+    if (!mark) return mark.error();
+    return mark->bind(txn.now(), as.c_str(), id).run();
 }
 
 Result<std::string> open_quarantined(Session& session, const Disclosure&, std::int64_t id) {
@@ -82,7 +124,7 @@ Result<std::string> open_quarantined(Session& session, const Disclosure&, std::i
     if (!find) return find.error();
     const auto row = find->bind(id).step();
     if (!row) return row.error();
-    if (!*row) return Error{Errc::not_found, "no such quarantine item"};
+    if (!*row) return no_such_item;
     const auto key = crypto::open_key(session.quarantine_key(), find->blob(0), bound_to(session, id, 'k'));
     if (!key) return key.error();
     const auto raw = crypto::open(*key, find->blob(1), bound_to(session, id, 'm'));

@@ -172,6 +172,14 @@ CREATE TRIGGER audit_subject_is_kept BEFORE DELETE ON audit_subject
     BEGIN SELECT raise(ABORT, 'the audit chain only grows'); END;
 )sql";
 
+// taken_back: when it was said that the visit did not happen; it does not count then.
+// replayed_at, replayed_as: the quarantined message was given to intake again, and what became of it (Booked's word).
+constexpr const char* records_v2 = R"sql(
+ALTER TABLE visit ADD COLUMN taken_back INTEGER;
+ALTER TABLE quarantine ADD COLUMN replayed_at INTEGER;
+ALTER TABLE quarantine ADD COLUMN replayed_as TEXT;
+)sql";
+
 struct Migration {
     int to;
     std::array<const char*, 3> scripts;
@@ -180,6 +188,7 @@ struct Migration {
 
 constexpr Migration migrations[] = {
     {1, {records_v1, audit_v1, outbox_schema_v1}, "PRAGMA user_version = 1"},
+    {2, {records_v2, "", ""}, "PRAGMA user_version = 2"},
 };
 static_assert(migrations[std::size(migrations) - 1].to == schema_version_known);
 

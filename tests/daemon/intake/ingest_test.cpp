@@ -200,6 +200,36 @@ TEST(Ingest, CancelsAVisit) {
     EXPECT_EQ(desk.facts("HOSP|10").visits, 0);
 }
 
+TEST(Ingest, CountsAVisitThatIsToldAfterANewerUpdate) {
+    Desk desk;
+    desk.send({msh("ADT^A08", "1", "20261121100500"), pid("10", "Newer^Name")});
+    EXPECT_EQ(desk.code({msh("ADT^A04", "2", "20261121100000"), "PID|1||10^^^HOSP^MR~77^^^LAB^PI||Older^Name"}), "AA");
+    EXPECT_EQ(desk.facts("HOSP|10").visits, 1);
+    EXPECT_EQ(desk.number("LAB|77"), desk.number("HOSP|10")) << "and its numbers are the person's";
+    EXPECT_EQ(desk.find("name", "newer name").size(), 1U) << "but the name is not taken back";
+    EXPECT_THAT(desk.find("name", "older name"), IsEmpty());
+}
+
+TEST(Ingest, DoesNotCountAVisitWhoseCancellationCameFirst) {
+    Desk desk;
+    const std::string pv1 = "PV1|1|O" + std::string(42, '|') + "20261110083000";
+    desk.send({msh("ADT^A11", "1", "20261110084000"), pid("10"), pv1});
+    desk.send({msh("ADT^A04", "2", "20261110083000"), pid("10"), pv1});
+    EXPECT_EQ(desk.facts("HOSP|10").visits, 0);
+    desk.send({msh("ADT^A04", "3", "20261110090000"), pid("10"), pv1});
+    EXPECT_EQ(desk.facts("HOSP|10").visits, 1) << "said again after the cancellation";
+    desk.send({msh("ADT^A08", "4", "20261112090000"), pid("10")});
+    desk.send({msh("ADT^A11", "5", "20261111090000"), pid("10")});
+    EXPECT_EQ(desk.facts("HOSP|10").visits, 0) << "late and without a time: the latest visit of that time";
+}
+
+TEST(Ingest, TakesTheTimeOfAnAppointmentFromAMessageThatComesLate) {
+    Desk desk;
+    desk.send({msh("SIU^S14", "1", "20261121100500"), "SCH|P1|F1", pid("10")});
+    desk.send({msh("SIU^S12", "2", "20261121100000"), "SCH|P1|F1|||||||||^^^20261201090000", pid("10")});
+    EXPECT_EQ(desk.count("SELECT count(*) FROM appointment WHERE start_at IS NOT NULL"), 1);
+}
+
 TEST(Ingest, FollowsAnAppointmentThroughItsEvents) {
     Desk desk;
     auto said = [&desk, number = 0](const char* event, const std::string& start, const char* word = "") mutable {
@@ -223,6 +253,7 @@ TEST(Ingest, StoresABlockOutAndSaysNothingOfIt) {
     EXPECT_EQ(desk.code({msh("SIU^S12", "1"), "SCH|P1|F1|||||||||^^^20261201090000"}), "AA");
     EXPECT_EQ(desk.code({msh("SIU^S23", "2"), "SCH|P2|F2|||||||||^^^20261201090000", pid("10")}), "AA");
     EXPECT_EQ(desk.count("SELECT count(*) FROM appointment"), 2);
+    EXPECT_EQ(desk.count("SELECT count(*) FROM raw_message"), 2) << "kept all the same, sealed";
     EXPECT_EQ(desk.count("SELECT count(*) FROM patient"), 0);
     EXPECT_EQ(desk.released(), 0);
 }

@@ -148,6 +148,20 @@ TEST_F(Damage, ALaterVersionsStoreIsNewer) {
     EXPECT_EQ(failure(), Errc::newer);
 }
 
+TEST_F(Damage, AnEarlierVersionsStoreIsBroughtForward) {
+    RawDatabase{options_.folder, slot_of('k')}.run(
+        "ALTER TABLE visit DROP COLUMN taken_back; ALTER TABLE quarantine DROP COLUMN replayed_at;"
+        "ALTER TABLE quarantine DROP COLUMN replayed_as; PRAGMA user_version = 1");
+    reopen();
+    EXPECT_EQ(store_->numbers().schema_version, 2);
+    EXPECT_EQ(find("number", "HOSP|7").size(), 1U);
+    EXPECT_TRUE(store_->read([](Snapshot& snapshot) -> Result<void> {
+        CLINIC_TRY(snapshot.prepare("SELECT taken_back FROM visit"));
+        CLINIC_TRY(snapshot.prepare("SELECT replayed_as FROM quarantine"));
+        return {};
+    }));
+}
+
 TEST_F(Damage, AnErasureWhoseKeyOutlivedACrashIsFinishedAtOpen) {
     reopen();
     const auto id = find("number", "HOSP|7").at(0);

@@ -1,7 +1,7 @@
 #include "daemon/records/patients.h"
 
 #include "daemon/records/identifier_index.h"
-
+#include "daemon/records/messages.h"
 #include "tests/daemon/records/records_fixture.h"
 
 namespace clinic::records {

@@ -42,6 +42,22 @@ TEST_F(Quarantine, ListsTheNewestFirstWithinTheBound) {
     EXPECT_EQ(items->front().id, last);
 }
 
+TEST_F(Quarantine, RemembersAReplayAndWhatBecameOfIt) {
+    const auto first = put("one"), second = put("two");
+    EXPECT_TRUE(with([&](Transaction& txn, const Disclosure&) { return mark_replayed(txn, first, "quarantined"); }));
+    clock_.advance(std::chrono::minutes{1});
+    EXPECT_TRUE(with([&](Transaction& txn, const Disclosure&) { return mark_replayed(txn, second, "stored"); }));
+    const auto item = read([&](Snapshot& snapshot) { return quarantine_item(snapshot, second); });
+    ASSERT_TRUE(item);
+    EXPECT_EQ(item->replayed_at, clock_.now());
+    EXPECT_TRUE(item->is_settled());
+    EXPECT_EQ(item->bytes, 3);
+    const auto waiting = read([](Snapshot& snapshot) { return waiting_items(snapshot, "mllp", 0, 10); });
+    EXPECT_EQ(waiting.value(), std::vector{first}) << "it failed again, and waits";
+    EXPECT_TRUE(read([](Snapshot& snapshot) { return waiting_items(snapshot, "csv", 0, 10); })->empty());
+    EXPECT_EQ(read([](Snapshot& snapshot) { return quarantine_item(snapshot, 99); }).error().code, Errc::not_found);
+}
+
 TEST_F(Quarantine, ForgetsAfterThirtyDays) {
     const auto old = put("old");
     clock_.advance(std::chrono::hours{24 * 29});
