@@ -2,18 +2,44 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 
 namespace clinic::crypto {
 
+namespace {
+
+Error not_ours() {
+    return Error{Errc::refused, "a file of the store is a link, has a second name or belongs to another user",
+                 "look at the records folder with ls -li, and take away what was put there"};
+}
+
+} // namespace
+
+Result<void> only_ours(const struct stat& about) {
+    if (S_ISREG(about.st_mode) && about.st_nlink == 1 && about.st_uid == geteuid()) return {};
+    return not_ours();
+}
+
+Result<void> only_ours(const std::filesystem::path& path) {
+    struct stat about {};
+    if (lstat(path.c_str(), &about) == 0) return only_ours(about);
+    if (errno == ENOENT) return {};
+    return Error{Errc::system, "a file of the store cannot be looked at", "", {}, errno};
+}
+
 Result<BlockFile> BlockFile::open(const std::filesystem::path& path) {
-    base::UniqueFd file{::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOCTTY)};
+    base::UniqueFd file{::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW)};
     if (!file) {
         const int why = errno;
+        if (why == ELOOP) return not_ours();
         return Error{
             why == ENOENT ? Errc::not_found : Errc::system, "a file of the store cannot be opened", "", {}, why};
     }
+    struct stat about {};
+    if (fstat(file.get(), &about) != 0) return Error{Errc::system, "a file of the store has no state", "", {}, errno};
+    CLINIC_TRY(only_ours(about));
     return BlockFile{std::move(file)};
 }
 

@@ -1,5 +1,5 @@
 // A file read and written in whole pieces at offsets.
-//   Errors:  not_found, full, system.
+//   Errors:  not_found, full, refused (a link, or not ours), system.
 //   Threads: reads from any; writes from one at a time.
 #pragma once
 
@@ -12,7 +12,13 @@
 #include "crypto/base/owned.h"
 #include "crypto/base/result.h"
 
+struct stat;
+
 namespace clinic::crypto {
+
+// A plain file of this user under one name; absent is no error. Errors: refused, system.
+Result<void> only_ours(const std::filesystem::path& path);
+Result<void> only_ours(const struct stat& about);
 
 class BlockFile {
 public:

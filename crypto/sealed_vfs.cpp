@@ -55,12 +55,16 @@ Result<base::UniqueFd> take_lock(const fs::path& database) {
         ::open(beside(database, ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, file_mode)};
     if (!file) {
         const int why = errno;
+        if (const auto ours = only_ours(beside(database, ".lock")); !ours) return ours.error();
         return Error{why == ENOENT ? Errc::not_found : Errc::system,
                      "the store's lock file cannot be opened",
                      "see that its folder is there and ours",
                      {},
                      why};
     }
+    struct stat about {};
+    if (fstat(file.get(), &about) != 0) return Error{Errc::system, "the store's lock file has no state", "", {}, errno};
+    CLINIC_TRY(only_ours(about));
     if (flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
     if (errno == EWOULDBLOCK) return Error{Errc::refused, "another process has the store open"};
     return Error{Errc::system, "the store's lock file cannot be locked", "", {}, errno};
@@ -150,6 +154,8 @@ Result<Unlocked> unlock(const fs::path& database, const KeySlot& slot, IfAbsent 
 
 Result<std::unique_ptr<SealedVfs>> SealedVfs::open(const fs::path& database, const KeySlot& slot, IfAbsent if_absent) {
     if (!start()) return Error{Errc::system, "libsodium does not start"};
+    // A planted link would have SQLite write elsewhere, or another open the store under a second name.
+    for (const char* suffix : {"", "-wal"}) CLINIC_TRY(only_ours(beside(database, suffix)));
     auto full = VfsShim::full_path(database.string()); // so that a store under two names has one lock
     if (!full) return full.error();
     auto lock = take_lock(*full);

@@ -56,7 +56,8 @@ Result<void> write_durable(const std::filesystem::path& path, std::span<const st
     auto beside = path;
     beside += ".new";
     {
-        const UniqueFd file{open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)};
+        unlink(beside.c_str()); // what an interrupted write left, or a link that somebody planted
+        const UniqueFd file{open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)};
         if (!file) return Error{Errc::system, "a file cannot be made", "", {}, errno};
         CLINIC_TRY(write_all(file.get(), bytes));
         if (fsync(file.get()) != 0) return Error{Errc::system, "a file cannot be synced", "", {}, errno};

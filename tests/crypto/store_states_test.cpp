@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "crypto/octets.h"
 #include "crypto/superblock.h"
@@ -165,14 +166,40 @@ TEST_F(StoreStates, OtherProcessIsRefusedAndALockDiesWithItsProcess) {
     for (const int fd : {ready[0], ready[1], release[0], release[1]}) close(fd);
 }
 
-TEST_F(StoreStates, SymbolicLinkLeadsToTheSameLock) {
+TEST_F(StoreStates, ASymbolicLinkToTheStoreIsNotOpened) {
     make_store();
     std::filesystem::create_symlink(database_, folder_ / "linked.db");
-    const auto first = open();
-    ASSERT_TRUE(first);
     const auto second = SealedVfs::open(folder_ / "linked.db", key_slot(), IfAbsent::fail);
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().code, Errc::refused);
+    EXPECT_TRUE(open());
+}
+
+// Somebody who can write to the folder leads the store elsewhere, or keeps a second way to it.
+TEST_F(StoreStates, APlantedLinkIsAClearErrorAndNothingIsWrittenThroughIt) {
+    make_store();
+    const auto elsewhere = folder_ / "elsewhere";
+    for (const char* suffix : {"", "-wal", ".lock"}) {
+        auto file = database_;
+        file += suffix;
+        const auto kept = folder_ / "kept";
+        const bool was_there = std::filesystem::exists(file);
+        if (was_there) std::filesystem::rename(file, kept);
+        std::ofstream{elsewhere} << "another's";
+        std::filesystem::create_symlink(elsewhere, file);
+        EXPECT_EQ(open_error(), Errc::refused) << "symbolic " << suffix;
+        std::filesystem::remove(file);
+        std::filesystem::create_hard_link(elsewhere, file);
+        EXPECT_EQ(open_error(), Errc::refused) << "hard " << suffix;
+        EXPECT_EQ(std::filesystem::file_size(elsewhere), 9U);
+        std::filesystem::remove(file);
+        std::filesystem::remove(elsewhere);
+        if (was_there) std::filesystem::rename(kept, file);
+    }
+    std::filesystem::create_hard_link(database_, elsewhere);
+    EXPECT_EQ(open_error(), Errc::refused);
+    std::filesystem::remove(elsewhere);
+    EXPECT_TRUE(open());
 }
 
 TEST_F(StoreStates, DatabaseThatVanishesUnderTheVfsIsNotMadeAnew) {
