@@ -231,10 +231,14 @@ Command status_command(health::Health& health) {
     }};
 }
 
+Command containment_command(const ContainmentReport& containment) {
+    return {.run = [&containment](const Question&) -> Result<Answer> { return say(containment.to_json()); }};
+}
+
 } // namespace
 
-Commands commands(health::Health& health) {
-    return {{"status", status_command(health)}};
+Commands commands(health::Health& health, const ContainmentReport& containment) {
+    return {{"status", status_command(health)}, {"containment", containment_command(containment)}};
 }
 
 Commands commands(const Room& room) {
@@ -245,6 +249,7 @@ Commands commands(const Room& room) {
     };
     return {
         {"status", status_command(room.health)},
+        {"containment", containment_command(room.containment)},
         {"basis-set", ask(&Desk::basis_set, true)},
         {"basis-show", ask(&Desk::basis_show)},
         {"policy-unlinked", ask(&Desk::policy_unlinked)},

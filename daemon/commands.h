@@ -1,6 +1,7 @@
 // What clinicctl can ask for, each a function over the parts. docs/clinicctl.md.
 #pragma once
 
+#include "daemon/containment_report.h"
 #include "daemon/control/control_server.h"
 #include "daemon/health/health.h"
 #include "daemon/housekeeping.h"
@@ -14,9 +15,11 @@ struct Room {
     release::Releaser& releaser;
     Housekeeping& housekeeping;
     health::Health& health;
+    const ContainmentReport& containment;
 };
 
 control::Commands commands(const Room& room);
-control::Commands commands(health::Health& health); // in a mode without a store: status alone
+// In a mode without a store.
+control::Commands commands(health::Health& health, const ContainmentReport& containment);
 
 } // namespace clinic::daemon

@@ -1,5 +1,8 @@
 // clinicd: reads as the list of its parts in the order they are made; read backwards, it is the shutdown.
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <systemd/sd-event.h>
 
 #include <array>
@@ -12,9 +15,11 @@
 #include <typeinfo>
 
 #include "crypto/base/log.h"
+#include "crypto/base/process.h"
 #include "daemon/api/api_server.h"
 #include "daemon/commands.h"
 #include "daemon/containment/containment.h"
+#include "daemon/containment_report.h"
 #include "daemon/control/control_server.h"
 #include "daemon/egress/egress_server.h"
 #include "daemon/health/health.h"
@@ -37,13 +42,17 @@ using Loop = std::unique_ptr<sd_event, base::FreedBy<sd_event_unref>>;
 
 constexpr const char* version = CLINIC_VERSION;
 
+constexpr unsigned first_handed_fd = 3; // SD_LISTEN_FDS_START
+
 struct Sockets {
     base::UniqueFd https, mllp, control, egress;
 };
 
+// What else a starter left open is closed.
 Result<Sockets> take_sockets() {
     auto handed = systemd::listen_fds();
     CLINIC_TRY(handed);
+    base::close_inherited(first_handed_fd + static_cast<unsigned>(handed->size()));
     Sockets sockets;
     for (auto& one : *handed) {
         if (one.name == "https")
@@ -61,29 +70,31 @@ Result<Sockets> take_sockets() {
     return sockets;
 }
 
-containment::Options containment_options(const Options& options) {
-    containment::Options how;
+// The port that a listening socket has; 0 for a UNIX socket.
+unsigned short port_of(const base::UniqueFd& socket) {
+    sockaddr_storage own{};
+    socklen_t size = sizeof own;
+    if (getsockname(socket.get(), reinterpret_cast<sockaddr*>(&own), &size) != 0) return 0;
+    if (own.ss_family == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in&>(own).sin_port);
+    return own.ss_family == AF_INET6 ? ntohs(reinterpret_cast<const sockaddr_in6&>(own).sin6_port) : 0;
+}
+
+containment::Options containment_options(const Options& options, const Sockets& sockets) {
+    containment::Options how{.become = {},
+                             .peer = options.peer,
+                             .records = options.records,
+                             .credential = options.credential,
+                             .ports = {port_of(sockets.https), port_of(sockets.mllp)}};
     if (options.user) how.become = containment::User{*options.user, static_cast<gid_t>(*options.user)};
-    how.peer = options.peer;
     return how;
 }
 
-std::vector<health::ContainmentPart> what_holds(const containment::Options& how, const containment::Probe& probe) {
-    std::vector<health::ContainmentPart> parts;
-    for (const auto& part : containment::inspect(how, probe)) {
-        parts.push_back({part.name, part.holds, part.detail});
-        if (!part.holds) log(Level::warning, "containment", part.name);
-    }
-    return parts;
-}
-
-// The sockets of the self-test are gone when it returns.
-Result<std::vector<health::ContainmentPart>> contain(const Options& options) {
+// The sockets of the self-test are gone when it returns; what it found of them is kept.
+Result<std::vector<containment::Part>> contain(const containment::Options& how) {
     const auto probe = containment::Probe::make();
     CLINIC_TRY(probe);
-    const auto how = containment_options(options);
     CLINIC_TRY(containment::enter(how));
-    return what_holds(how, *probe);
+    return containment::try_ways(*probe);
 }
 
 Result<std::unique_ptr<records::Store>> open_store(const Options& options, const Clock& clock) {
@@ -169,7 +180,20 @@ void block_signals() {
     signal(SIGPIPE, SIG_IGN);
 }
 
-Result<void> loop_until_told() {
+// Answered for as long as the loop turns.
+struct Watchdog {
+    const systemd::Notifier& notifier;
+    std::uint64_t every_us;
+};
+
+int still_here(sd_event_source* timer, std::uint64_t, void* about) {
+    const auto& watchdog = *static_cast<const Watchdog*>(about);
+    watchdog.notifier.watchdog();
+    if (const int code = sd_event_source_set_time_relative(timer, watchdog.every_us); code < 0) return code;
+    return sd_event_source_set_enabled(timer, SD_EVENT_ON);
+}
+
+Result<void> loop_until_told(const systemd::Notifier& notifier) {
     sd_event* made = nullptr;
     if (const int code = sd_event_default(&made); code < 0)
         return Error{Errc::system, "the event loop cannot be made", "", {}, -code};
@@ -177,25 +201,33 @@ Result<void> loop_until_told() {
     for (const int one : {SIGTERM, SIGINT})
         if (const int code = sd_event_add_signal(loop.get(), nullptr, one, nullptr, nullptr); code < 0)
             return Error{Errc::system, "signals cannot be watched", "", {}, -code};
-    sd_event_set_watchdog(loop.get(), 1);
-    systemd::notify_ready();
+    Watchdog watchdog{notifier, static_cast<std::uint64_t>(notifier.watchdog_patience().count()) / 3};
+    if (watchdog.every_us > 0)
+        if (const int code = sd_event_add_time_relative(loop.get(), nullptr, CLOCK_MONOTONIC, watchdog.every_us, 0,
+                                                        still_here, &watchdog);
+            code < 0)
+            return Error{Errc::system, "the watchdog's timer cannot be made", "", {}, -code};
+    notifier.ready();
     log(Level::info, "clinicd", "ready");
     if (const int code = sd_event_loop(loop.get()); code < 0)
         return Error{Errc::system, "the event loop ended", "", {}, -code};
-    systemd::notify_stopping();
+    notifier.stopping();
     return {};
 }
 
 Result<void> run(const Options& options) {
     auto sockets = take_sockets();
     CLINIC_TRY(sockets);
-    auto parts_that_hold = contain(options);
-    CLINIC_TRY(parts_that_hold);
+    const auto notifier = systemd::Notifier::open();
+    const auto how = containment_options(options, *sockets);
+    auto tried = contain(how);
+    CLINIC_TRY(tried);
     block_signals();
 
     const base::SystemClock clock;
     health::Health health{{.box = options.box, .version = version, .records = options.records}, clock};
-    health.set_containment(std::move(parts_that_hold).value());
+    ContainmentReport containment{how, std::move(tried).value(), health};
+    containment.look();
     std::unique_ptr<Parts> parts;
     std::unique_ptr<intake::MllpServer> closed_desk;
     if (auto store = open_store(options, clock); store) {
@@ -208,15 +240,16 @@ Result<void> run(const Options& options) {
         CLINIC_TRY(desk);
         closed_desk = std::move(desk).value();
     }
-    control::ControlServer control{std::move(sockets->control), options.operators,
-                                   parts ? commands({*parts->store, parts->releaser, parts->housekeeping, health})
-                                         : commands(health)};
+    control::ControlServer control{
+        std::move(sockets->control), options.operators,
+        parts ? commands({*parts->store, parts->releaser, parts->housekeeping, health, containment})
+              : commands(health, containment)};
     CLINIC_TRY(control.start());
     auto api = api::ApiServer::make(
         {.certificate = options.console_certificate, .key = options.console_key, .hosts = options.console_names},
         std::move(sockets->https), health);
     CLINIC_TRY(api);
-    return loop_until_told();
+    return loop_until_told(notifier);
 }
 
 } // namespace

@@ -10,6 +10,7 @@
 
 #include "crypto/base/log.h"
 #include "crypto/base/owned.h"
+#include "crypto/base/process.h"
 #include "crypto/key_slot.h"
 #include "sync/channel/ghl/ghl_channel.h"
 #include "sync/channel/mqtt/mqtt_link.h"
@@ -77,7 +78,17 @@ private:
     std::vector<std::jthread> threads_; // last: joined first
 };
 
+// Its tokens are nobody else's either: no dumps, no privileges, nothing that a starter left open.
+Result<void> harden() {
+    base::close_inherited(STDERR_FILENO + 1);
+    base::bound_capabilities();
+    CLINIC_TRY(base::drop_capabilities());
+    return base::close_dumps();
+}
+
 int run(const sync::Options& options, const sigset_t& signals) {
+    if (const auto hard = harden(); !hard) return base::log(Level::error, "syncd", hard.error()), 1;
+    const auto notifier = systemd::Notifier::open();
     const base::SystemClock clock;
     auto slot = crypto::KeySlot::from_credential_file(options.credential);
     if (!slot) return base::log(Level::error, "syncd", slot.error()), exit_configuration;
@@ -104,12 +115,12 @@ int run(const sync::Options& options, const sigset_t& signals) {
     lane::Reporter reporter{options.egress, board};
     std::jthread reporter_thread{[&reporter](std::stop_token stop) { reporter.run(std::move(stop)); }};
 
-    systemd::notify_ready();
+    notifier.ready();
     base::log(Level::notice, "syncd", "started",
               {{"workers", options.ghl ? options.workers : 0}, {"mqtt", options.mqtt.has_value()}});
     int received = 0;
     sigwait(&signals, &received);
-    systemd::notify_stopping();
+    notifier.stopping();
     if (crm) crm->request_stop(); // all at once; the joins follow in reverse order
     link_thread.request_stop();
     return 0;

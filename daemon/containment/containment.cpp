@@ -1,104 +1,75 @@
 #include "daemon/containment/containment.h"
 
-#include <arpa/inet.h>
+#include <dirent.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/capability.h>
-#include <netinet/in.h>
-#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <charconv>
-#include <cstring>
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "crypto/base/files.h"
-#include "crypto/base/log.h"
+#include "crypto/base/owned.h"
+#include "crypto/base/process.h"
+#include "daemon/containment/descriptors.h"
 #include "daemon/containment/filter.h"
+#include "daemon/containment/folder.h"
+#include "daemon/containment/steps.h"
+#include "daemon/containment/ways.h"
 
 namespace clinic::containment {
 namespace {
 
+using Folder = std::unique_ptr<DIR, base::FreedBy<closedir>>;
+
 constexpr std::size_t proc_bytes_max = 65'536;
+constexpr std::size_t groups_max = 64;
+constexpr unsigned nobody = 65'534; // also how an id shows that the user namespace does not know
 
-Error failed(Literal what) {
-    return Error{Errc::system, what, "", {}, errno};
-}
-
-void write_map(const char* path, unsigned inside, unsigned outside) {
-    const base::UniqueFd file{open(path, O_WRONLY | O_CLOEXEC)};
-    if (!file) return;
-    const std::string line = std::to_string(inside) + " " + std::to_string(outside) + " 1\n";
-    [[maybe_unused]] const auto put = write(file.get(), line.data(), line.size()); // inspect() looks at the outcome
-}
-
-// As root its own namespace; otherwise through a user namespace, in which we stay who we are.
-void leave_network() {
-    if (unshare(CLONE_NEWNET) == 0) return;
-    const uid_t uid = geteuid();
-    const gid_t gid = getegid();
-    if (unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) {
-        base::log(base::Level::warning, "containment", "this machine allows no network namespace", {{"errno", errno}});
-        return;
-    }
-    if (const base::UniqueFd groups{open("/proc/self/setgroups", O_WRONLY | O_CLOEXEC)}) {
-        [[maybe_unused]] const auto put = write(groups.get(), "deny", 4);
-    }
-    write_map("/proc/self/uid_map", uid, uid);
-    write_map("/proc/self/gid_map", gid, gid);
-}
-
-Result<void> drop_capabilities() {
-    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    __user_cap_data_struct none[2]{};
-    if (syscall(SYS_capset, &header, none) != 0) return failed("the capabilities cannot be dropped");
-    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-    return {};
-}
-
-Result<void> become(const User& user) {
-    if (user.uid == 0 || user.gid == 0)
-        return Error{Errc::refused, "patient data is not handled by root", "name an unprivileged user"};
-    int end_with_parent = 0; // a change of user forgets it
-    prctl(PR_GET_PDEATHSIG, &end_with_parent, 0, 0, 0);
-    if (setgroups(0, nullptr) != 0 || setresgid(user.gid, user.gid, user.gid) != 0 ||
-        setresuid(user.uid, user.uid, user.uid) != 0)
-        return failed("the user cannot be changed");
-    prctl(PR_SET_PDEATHSIG, end_with_parent, 0, 0, 0);
-    return {};
-}
-
-Result<void> close_dumps() {
-    const rlimit none{0, 0};
-    if (setrlimit(RLIMIT_CORE, &none) != 0) return failed("core dumps cannot be switched off");
-    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return failed("memory dumps cannot be switched off");
-    return {};
-}
-
-std::string proc(const char* path) {
+std::string proc(const std::string& path) {
     auto text = base::read_text(path, proc_bytes_max);
     return text ? std::move(text).value() : std::string{};
 }
 
-// "Seccomp:\t2" of /proc/self/status.
-long status_value(std::string_view key, int base) {
-    const std::string text = proc("/proc/thread-self/status");
-    const auto at = text.find("\n" + std::string{key} + ":");
-    if (at == std::string::npos) return -1;
-    const auto from = text.find_first_not_of(" \t", at + key.size() + 2);
-    long value = -1;
-    std::from_chars(text.data() + from, text.data() + text.size(), value, base);
-    return value;
+// Every thread of this process by its folder below /proc; false where one does not hold, or none can be seen.
+bool each_thread(const std::function<bool(const std::string&)>& holds) {
+    const Folder threads{opendir("/proc/self/task")};
+    if (!threads) return false;
+    int seen = 0;
+    while (const dirent* one = readdir(threads.get())) {
+        if (one->d_name[0] == '.') continue;
+        const std::string folder = std::string{"/proc/self/task/"} + one->d_name;
+        if (holds(folder))
+            ++seen;
+        else if (access((folder + "/status").c_str(), F_OK) == 0)
+            return false; // and not one that has just ended
+    }
+    return seen > 0;
 }
 
-bool network_is_empty() {
-    const std::string devices = proc("/proc/thread-self/net/dev");
+bool each_thread_has(std::string_view key, long wanted, int base) {
+    return each_thread(
+        [&](const std::string& folder) { return base::status_value(proc(folder + "/status"), key, base) == wanted; });
+}
+
+// Each table has a line of names, and one for each socket or route.
+bool nobody_listens(const std::string& folder) {
+    const std::array tables{"route", "tcp", "tcp6", "udp", "udp6", "raw", "raw6", "udplite"};
+    return std::none_of(tables.begin(), tables.end(), [&](const char* table) {
+        const std::string lines = proc(folder + "/net/" + table);
+        return std::count(lines.begin(), lines.end(), '\n') > 1;
+    });
+}
+
+// A loopback that others use as well would still be a way to them.
+bool network_is_empty(const std::string& folder) {
+    const std::string devices = proc(folder + "/net/dev");
     std::size_t interfaces = 0;
     bool only_loopback = true;
     for (std::size_t from = 0, end; (end = devices.find('\n', from)) != std::string::npos; from = end + 1) {
@@ -106,54 +77,41 @@ bool network_is_empty() {
         const auto colon = line.find(':');
         if (colon == std::string_view::npos) continue;
         ++interfaces;
-        if (line.substr(0, colon).find("lo") == std::string_view::npos) only_loopback = false;
+        const auto name = line.substr(line.find_first_not_of(' '), colon - line.find_first_not_of(' '));
+        if (name != "lo") only_loopback = false;
     }
-    const std::string routes = proc("/proc/thread-self/net/route");
-    const bool no_routes = routes.find('\n') + 1 >= routes.size();
-    return interfaces == 1 && only_loopback && no_routes;
+    return interfaces == 1 && only_loopback && nobody_listens(folder);
 }
 
-sockaddr_in loopback(unsigned short port) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(port);
-    return address;
+bool no_capabilities() {
+    const std::array sets{"CapInh", "CapPrm", "CapEff", "CapAmb"};
+    return std::all_of(sets.begin(), sets.end(), [](const char* set) { return each_thread_has(set, 0, 16); });
 }
 
-template <class Address>
-const sockaddr* generic(const Address& address) {
-    return reinterpret_cast<const sockaddr*>(&address);
+bool own_user(std::optional<uid_t> peer) {
+    uid_t uid[3]{};
+    gid_t gid[3]{};
+    std::array<gid_t, groups_max> groups{};
+    const int count = getgroups(static_cast<int>(groups.size()), groups.data());
+    if (getresuid(&uid[0], &uid[1], &uid[2]) != 0 || getresgid(&gid[0], &gid[1], &gid[2]) != 0 || count < 0)
+        return false;
+    const auto one_id = [](const auto& ids) {
+        return ids[0] != 0 && ids[0] != nobody && ids[0] == ids[1] && ids[0] == ids[2];
+    };
+    const auto ours = [&](gid_t group) { return group == gid[0]; };
+    return one_id(uid) && one_id(gid) && std::all_of(groups.begin(), groups.begin() + count, ours) && peer &&
+           *peer != uid[0];
 }
 
-// True when the kernel refused to let it out.
-bool connect_refused(int fd, unsigned short port) {
-    const auto there = loopback(port);
-    return connect(fd, generic(there), sizeof there) != 0;
+bool no_dumps() {
+    rlimit core{};
+    return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0 && getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_cur == 0 &&
+           core.rlim_max == 0;
 }
 
-bool reconnect_refused(int fd, unsigned short port) {
-    sockaddr nowhere{};
-    nowhere.sa_family = AF_UNSPEC;
-    [[maybe_unused]] const int let_go = connect(fd, &nowhere, sizeof nowhere); // whether or not: the next one tells
-    return connect_refused(fd, port);
-}
-
-bool fast_open_refused(int fd, unsigned short port) {
-    const auto there = loopback(port);
-    const char byte = 'x';
-    const bool by_sendto =
-        sendto(fd, &byte, 1, MSG_FASTOPEN | MSG_DONTWAIT | MSG_NOSIGNAL, generic(there), sizeof there) < 0;
-    const int why_sendto = errno;
-    iovec part{const_cast<char*>(&byte), 1};
-    msghdr message{};
-    message.msg_name = const_cast<sockaddr_in*>(&there);
-    message.msg_namelen = sizeof there;
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    const bool by_sendmsg = sendmsg(fd, &message, MSG_FASTOPEN | MSG_DONTWAIT | MSG_NOSIGNAL) < 0;
-    // EINPROGRESS means that the byte is on its way.
-    return by_sendto && by_sendmsg && why_sendto != EINPROGRESS && errno != EINPROGRESS;
+// Everybody may write to this one: who cannot is bound.
+bool writes_are_bound() {
+    return !base::UniqueFd{open("/dev/null", O_WRONLY | O_CLOEXEC)};
 }
 
 Part part(Literal name, bool holds, Literal yes, Literal no) {
@@ -162,66 +120,46 @@ Part part(Literal name, bool holds, Literal yes, Literal no) {
 
 } // namespace
 
-Result<Probe> Probe::make() {
-    Probe probe;
-    auto listener = [](base::UniqueFd& fd, unsigned short& port) {
-        fd.reset(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        auto address = loopback(0);
-        socklen_t size = sizeof address;
-        if (!fd || bind(fd.get(), generic(address), sizeof address) != 0 || listen(fd.get(), 8) != 0 ||
-            getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0)
-            return false;
-        port = ntohs(address.sin_port);
-        return true;
-    };
-    unsigned short own_port = 0;
-    if (!listener(probe.target_, probe.target_port_) || !listener(probe.listener_, own_port))
-        return failed("no loopback socket for the self-test");
-    probe.client_.reset(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (connect_refused(probe.client_.get(), own_port)) return failed("no loopback connection for the self-test");
-    probe.accepted_.reset(accept4(probe.listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    if (!probe.accepted_) return failed("no loopback connection for the self-test");
-    return probe;
-}
-
-std::vector<Part> Probe::try_every_way() const {
-    std::vector<Part> parts;
-    const base::UniqueFd fresh{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    parts.push_back(part("new connection", !fresh || connect_refused(fresh.get(), target_port_), "refused", "got out"));
-    const base::UniqueFd datagram{socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-    parts.push_back(part("datagram", !datagram || connect_refused(datagram.get(), 53), "refused", "got out"));
-    parts.push_back(
-        part("accepted socket turned outward", reconnect_refused(accepted_.get(), target_port_), "refused", "got out"));
-    shutdown(listener_.get(), SHUT_RDWR);
-    parts.push_back(
-        part("sending that connects", fast_open_refused(listener_.get(), target_port_), "refused", "got out"));
-    parts.push_back(part("listening socket turned outward", reconnect_refused(listener_.get(), target_port_), "refused",
-                         "got out"));
-    return parts;
-}
-
 Result<void> enter(const Options& options) {
+    // A namespace and a bound of writes are each thread's own.
+    int threads = 0;
+    each_thread([&threads](const std::string&) { return ++threads > 0; });
+    if (threads != 1) return Error{Errc::refused, "a thread was started before the containment"};
     leave_network();
+    keep_writes_in(options.records);
+    base::bound_capabilities();
     if (options.become && geteuid() == 0) CLINIC_TRY(become(*options.become));
     if (geteuid() == 0) return Error{Errc::refused, "patient data is not handled by root", "start with --user UID"};
-    CLINIC_TRY(drop_capabilities());
-    CLINIC_TRY(close_dumps());
+    CLINIC_TRY(base::drop_capabilities());
+    CLINIC_TRY(base::close_dumps());
     return load_filter();
 }
 
-std::vector<Part> inspect(const Options& options, const Probe& probe) {
-    std::vector<Part> parts;
-    parts.push_back(
-        part("network namespace", network_is_empty(), "empty", "this machine allows no namespace of our own"));
-    parts.push_back(part("system call filter", status_value("Seccomp", 10) == 2, "loaded", "not loaded"));
-    parts.push_back(part("no new privileges", status_value("NoNewPrivs", 10) == 1, "set", "not set"));
-    parts.push_back(part("no capabilities", status_value("CapEff", 16) == 0 && status_value("CapPrm", 16) == 0, "none",
-                         "some are left"));
-    parts.push_back(part("own user", geteuid() != 0 && options.peer && *options.peer != geteuid(),
-                         "unprivileged, and not the sender's", "the same user as the sender, or root"));
-    parts.push_back(part("no memory dumps", prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0, "off", "on"));
-    for (auto& way : probe.try_every_way()) parts.push_back(way);
+std::vector<Part> inspect(const Options& options) {
+    std::vector<Part> parts{
+        part("network namespace", each_thread(network_is_empty), "empty",
+             "this machine allows no namespace of our own"),
+        part("system call filter", each_thread_has("Seccomp", 2, 10), "loaded", "not loaded"),
+        part("no new privileges", each_thread_has("NoNewPrivs", 1, 10), "set", "not set"),
+        part("no capabilities", no_capabilities(), "none", "some are left"),
+        part("own user", own_user(options.peer), "unprivileged, and not the sender's",
+             "the same user as the sender, or root"),
+        part("no memory dumps", no_dumps(), "off", "on"),
+        part("descriptors", only_declared_descriptors(options.ports), "only those handed over",
+             "one that nobody declared is open"),
+        part("writing elsewhere", writes_are_bound(), "refused", "this kernel has no Landlock"),
+        part("records folder", is_closed_to_others(options.records), "ours alone",
+             "another user may open it, or a link lies in it"),
+        part("key file", key_is_closed(options.credential, options.peer), "closed to others", "others may read it"),
+    };
+    for (const auto& way : ways()) parts.push_back(part(way.name, way.refused(), "refused", "allowed"));
     return parts;
+}
+
+std::vector<Part> try_ways(const Probe& probe) {
+    return {part("accepted socket turned outward", probe.accepted_stays(), "refused", "got out"),
+            part("sending that connects", probe.fast_open_stays(), "refused", "got out"),
+            part("listening socket turned outward", probe.listener_stays(), "refused", "got out")};
 }
 
 } // namespace clinic::containment

@@ -1,16 +1,18 @@
 // No way out: after `enter` this process has no network, no privileges, and no call that would get it one.
-//   Order:   listening sockets and the bus are open already; network namespace; own user; system call filter;
-//            only then threads. (design, "No way out"; facts/poco §2)
+//   Order:   listening sockets and the notify socket are open already; network namespace; writes bound to the records;
+//            own user; system call filter; only then threads. (docs/containment.md; facts/poco §2)
 //   Threads: `enter` before the first thread. The rest: any.
 #pragma once
 
 #include <sys/types.h>
 
+#include <filesystem>
 #include <optional>
+#include <set>
 #include <vector>
 
-#include "crypto/base/owned.h"
 #include "crypto/base/result.h"
+#include "daemon/containment/probe.h"
 
 namespace clinic::containment {
 
@@ -26,29 +28,22 @@ struct User {
     gid_t gid;
 };
 
-// Sockets that were made while there was a network: what code inside would try to get out with.
-class Probe {
-public:
-    // Before `enter`: a listener and an accepted connection on the loopback, and a listener of the other side.
-    static Result<Probe> make();
-    // After `enter`: tries each way out; one part for each. Holds = every try was refused.
-    std::vector<Part> try_every_way() const;
-
-private:
-    base::UniqueFd target_, listener_, client_, accepted_;
-    unsigned short target_port_ = 0;
-};
-
 struct Options {
-    std::optional<User> become; // when started by root; never 0
-    std::optional<uid_t> peer;  // clinic-syncd's user: must not be ours
+    std::optional<User> become;       // when started by root; never 0
+    std::optional<uid_t> peer;        // clinic-syncd's user: must not be ours
+    std::filesystem::path records;    // the one folder that is written
+    std::filesystem::path credential; // the store's key file
+    std::set<unsigned short> ports;   // of the listening sockets that were handed over
 };
 
-// Errors: system, where a step that must not fail does (the drop of the user, the filter); a namespace that the
-// machine refuses is no error: the parts say so.
+// Errors: refused, where there is a thread already, or the user would be root; system, where a step that must not fail
+// does (the drop of the user, the filter). A namespace that the machine refuses is no error: the parts say so.
 Result<void> enter(const Options& options);
 
-// What holds, asked of the kernel now.
-std::vector<Part> inspect(const Options& options, const Probe& probe);
+// What holds, asked of the kernel now, for every thread. Touches no socket that is in use.
+std::vector<Part> inspect(const Options& options);
+
+// The ways that need a socket of their own, which `probe` made before `enter`.
+std::vector<Part> try_ways(const Probe& probe);
 
 } // namespace clinic::containment

@@ -1,4 +1,4 @@
-// The system call filter that closed every way out that was tried (facts/poco §2).
+// The system call filter: what clinicd needs from its first accept on, and nothing else. docs/containment.md.
 #pragma once
 
 #include "crypto/base/result.h"

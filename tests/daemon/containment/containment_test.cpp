@@ -1,130 +1,230 @@
-// Each case runs in a child: what `enter` does cannot be undone.
+// The report: it says that all holds when it does, and names what does not in every state that a test can make.
 #include "daemon/containment/containment.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <linux/io_uring.h>
 #include <sched.h>
-#include <sys/ptrace.h>
+#include <seccomp.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <functional>
-#include <string_view>
+#include <cassert>
+#include <fstream>
+#include <latch>
+#include <thread>
 
-namespace clinic::containment {
+#include "crypto/base/owned.h"
+#include "crypto/base/process.h"
+#include "daemon/containment/filter.h"
+#include "daemon/containment/steps.h"
+#include "tests/daemon/containment/child.h"
+
+namespace clinic::containment::tests {
 namespace {
 
-constexpr User nobody{65'534, 65'534};
+class Report : public testing::Test {
+protected:
+    void SetUp() override {
+        if (geteuid() != 0) GTEST_SKIP() << "weakened states need root to be made";
+    }
 
-// The child's answer: 0 when all held, else the number of the check that did not.
-int in_child(const std::function<int()>& body) {
-    const pid_t child = fork();
-    if (child == 0) _exit(body());
-    int status = 0;
-    waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 1'000 + WTERMSIG(status);
+    // `enter` step by step, with the one that is named done badly or not at all.
+    static Words without(std::string_view out, const Options& options, const std::function<void()>& before = {}) {
+        return in_child([&]() -> Words {
+            if (before) before();
+            constexpr rlimit endless{RLIM_INFINITY, RLIM_INFINITY};
+            if (out == "core limit") setrlimit(RLIMIT_CORE, &endless);
+            if (out != "network") leave_network();
+            if (out != "writes") keep_writes_in(options.records);
+            if (out == "capabilities") prctl(PR_SET_KEEPCAPS, 1);
+            base::bound_capabilities();
+            if (!become(*options.become)) return {"not started"};
+            if (out != "capabilities" && !base::drop_capabilities()) return {"not started"};
+            if (out != "core limit" && !base::close_dumps()) return {"not started"};
+            if (out == "dumps") prctl(PR_SET_DUMPABLE, 1);
+            if (out == "a loose filter" && !allow_everything()) return {"not started"};
+            if (out != "filter" && out != "a loose filter" && !load_filter()) return {"not started"};
+            return open_parts(options);
+        });
+    }
+    static bool allow_everything() {
+        const auto context = seccomp_init(SCMP_ACT_ALLOW);
+        const bool loaded =
+            seccomp_rule_add(context, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(reboot), 0) == 0 && seccomp_load(context) == 0;
+        seccomp_release(context);
+        return loaded;
+    }
+    // Entered wholly, with something that was there before.
+    static Words with(const Options& options, const std::function<void()>& before) {
+        return in_child([&]() -> Words {
+            before();
+            return enter(options) ? open_parts(options) : Words{"not started"};
+        });
+    }
+
+    Place place_;
+};
+
+TEST_F(Report, SaysThatEveryPartHolds) {
+    EXPECT_EQ(with(place_.options(), [] {}), Words{});
+    EXPECT_EQ(without("nothing", place_.options()), Words{});
 }
 
-int contained(const std::function<int(const Options&, const Probe&)>& body) {
-    return in_child([&] {
-        const auto probe = Probe::make();
-        if (!probe) return 101;
-        Options options;
-        if (geteuid() == 0) options.become = nobody;
-        options.peer = 1;
-        if (!enter(options)) return 102;
-        return body(options, *probe);
-    });
+// Also one that has nothing but a loopback, where somebody listens.
+TEST_F(Report, NamesTheNetworkOfTheMachine) {
+    const base::UniqueFd somebody{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    ASSERT_EQ(listen(somebody.get(), 1), 0);
+    EXPECT_EQ(without("network", place_.options(), [&] { close(somebody.get()); }), Words{"network namespace"});
 }
 
-bool refused(long outcome) {
-    return outcome == -1 && errno == EPERM;
+TEST_F(Report, NamesWritesThatAreNotBound) {
+    EXPECT_EQ(without("writes", place_.options()), Words{"writing elsewhere"});
 }
 
-TEST(Containment, WithoutItEveryWayIsOpen) {
-    EXPECT_EQ(in_child([] {
-                  const auto probe = Probe::make();
-                  if (!probe) return 101;
-                  int open_ways = 0;
-                  for (const auto& way : probe->try_every_way()) open_ways += way.holds ? 0 : 1;
-                  return open_ways;
-              }),
-              5);
+TEST_F(Report, NamesCapabilitiesThatWereKept) {
+    EXPECT_EQ(without("capabilities", place_.options()), Words{"no capabilities"});
 }
 
-TEST(Containment, EveryWayOutIsRefused) {
-    EXPECT_EQ(contained([](const Options&, const Probe& probe) {
-                  int number = 0;
-                  for (const auto& way : probe.try_every_way()) {
-                      ++number;
-                      if (!way.holds) return number;
-                  }
-                  return 0;
-              }),
-              0);
+TEST_F(Report, NamesMemoryThatMayBeDumped) {
+    EXPECT_EQ(without("dumps", place_.options()), Words{"no memory dumps"});
+    EXPECT_EQ(without("core limit", place_.options()), Words{"no memory dumps"});
 }
 
-TEST(Containment, InspectionSaysThatEveryPartHolds) {
-    EXPECT_EQ(contained([](const Options& options, const Probe& probe) {
-                  int number = 0;
-                  for (const auto& one : inspect(options, probe)) {
-                      ++number;
-                      if (!one.holds) return number;
-                  }
-                  return number >= 11 ? 0 : 103;
-              }),
-              0);
+// Without it the calls are open too: each is named, and nothing else.
+TEST_F(Report, NamesAMissingFilterAndWhatItLeavesOpen) {
+    const Words calls{"connecting",         "new sockets",           "sending to a name",
+                      "taking descriptors", "other processes",       "running programs",
+                      "other namespaces",   "helpers in the kernel", "shared memory and queues"};
+    auto open = without("filter", place_.options());
+    EXPECT_EQ(open.erase("system call filter"), 1U);
+    for (const auto& call : calls) EXPECT_EQ(open.erase(call), 1U) << call;
+    for (const auto& left : open) EXPECT_EQ(left, "io_uring"); // which some machines refuse by themselves
 }
 
-TEST(Containment, InspectionSaysWhenTheUserIsTheSenders) {
-    EXPECT_EQ(contained([](const Options&, const Probe& probe) {
-                  Options same;
-                  same.peer = geteuid();
-                  for (const auto& one : inspect(same, probe))
-                      if (std::string_view{one.name.c_str()} == "own user") return one.holds ? 1 : 0;
-                  return 104;
-              }),
-              0);
+TEST_F(Report, DoesNotTakeAFilterForOneThatRefuses) {
+    const auto open = without("a loose filter", place_.options());
+    EXPECT_FALSE(open.contains("system call filter"));
+    for (const char* call : {"connecting", "new sockets", "sending to a name", "taking descriptors"})
+        EXPECT_TRUE(open.contains(call)) << call;
 }
 
-TEST(Containment, TheCallsThatWouldUndoItAreRefused) {
-    EXPECT_EQ(contained([](const Options&, const Probe&) {
-                  io_uring_params ring{};
-                  if (!refused(syscall(SYS_io_uring_setup, 1, &ring))) return 1;
-                  if (!refused(ptrace(PTRACE_TRACEME, 0, nullptr, nullptr))) return 2;
-                  if (!refused(unshare(CLONE_NEWNS))) return 3;
-                  if (!refused(setns(0, 0))) return 4;
-                  char* const nothing[] = {nullptr};
-                  if (!refused(execve("/bin/true", nothing, nothing))) return 5;
-                  if (!refused(syscall(SYS_pidfd_getfd, 0, 0, 0))) return 6;
-                  if (!refused(syscall(SYS_process_vm_readv, getpid(), nullptr, 0, nullptr, 0, 0))) return 7;
-                  if (!refused(socket(AF_INET6, SOCK_STREAM, 0))) return 8;
-                  if (!refused(socket(AF_NETLINK, SOCK_RAW, 0))) return 9;
-                  sockaddr_un bus{};
-                  bus.sun_family = AF_UNIX;
-                  const int local = socket(AF_UNIX, SOCK_STREAM, 0);
-                  if (local < 0) return 10;
-                  if (!refused(connect(local, reinterpret_cast<sockaddr*>(&bus), sizeof bus))) return 11;
-                  return 0;
-              }),
-              0);
+TEST_F(Report, NamesTheSendersUser) {
+    auto options = place_.options();
+    options.peer = options.become->uid;
+    EXPECT_EQ(with(options, [] {}), (Words{"own user", "key file"})); // the sender owns the key then
+    options.peer.reset();
+    EXPECT_EQ(with(options, [] {}), Words{"own user"});
 }
 
-TEST(Containment, RootIsNotAUserToBecome) {
-    if (geteuid() != 0) GTEST_SKIP() << "only root can drop to another user";
-    EXPECT_EQ(in_child([] {
-                  Options options;
-                  options.become = User{0, 0};
-                  const auto entered = enter(options);
-                  return !entered && entered.error().code == Errc::refused ? 0 : 1;
-              }),
-              0);
+TEST_F(Report, NamesAGroupThatWasKept) {
+    auto options = place_.options();
+    options.become.reset(); // as when the unit's User= and SupplementaryGroups= have changed it before
+    EXPECT_EQ(with(options,
+                   [] {
+                       const gid_t groups[]{box_user.gid, peer_user};
+                       if (setgroups(2, groups) != 0 || setresgid(box_user.gid, box_user.gid, box_user.gid) != 0 ||
+                           setresuid(box_user.uid, box_user.uid, box_user.uid) != 0)
+                           _exit(1);
+                       prctl(PR_SET_DUMPABLE, 1); // as after an exec: who is not may not map its users
+                   }),
+              Words{"own user"});
+}
+
+TEST_F(Report, NamesADescriptorThatNobodyDeclared) {
+    const std::vector<std::pair<const char*, std::function<int()>>> kinds{
+        {"a datagram socket", [] { return socket(AF_INET, SOCK_DGRAM, 0); }},
+        {"a connection", [] { return socket(AF_INET, SOCK_STREAM, 0); }},
+        {"IPv6", [] { return socket(AF_INET6, SOCK_STREAM, 0); }},
+        {"netlink", [] { return socket(AF_NETLINK, SOCK_RAW, 0); }},
+        {"a packet socket", [] { return socket(AF_PACKET, SOCK_RAW, 0); }},
+        {"a ring",
+         [] {
+             io_uring_params ring{};
+             return static_cast<int>(syscall(SYS_io_uring_setup, 1, &ring));
+         }},
+        {"a namespace", [] { return open("/proc/self/ns/net", O_RDONLY); }},
+        {"a process", [] { return static_cast<int>(syscall(SYS_pidfd_open, getppid(), 0)); }},
+    };
+    for (const auto& [name, make] : kinds)
+        EXPECT_EQ(with(place_.options(), [&make = make] { assert(make() >= 0); }), Words{"descriptors"}) << name;
+}
+
+TEST_F(Report, TakesADeclaredListenerAndItsConnections) {
+    auto options = place_.options();
+    const base::UniqueFd listener{socket(AF_INET, SOCK_STREAM, 0)};
+    sockaddr_in here{};
+    here.sin_family = AF_INET;
+    here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof here;
+    auto* address = reinterpret_cast<sockaddr*>(&here);
+    ASSERT_EQ(bind(listener.get(), address, sizeof here), 0);
+    ASSERT_EQ(listen(listener.get(), 4), 0);
+    ASSERT_EQ(getsockname(listener.get(), address, &size), 0);
+    EXPECT_EQ(with(options, [] {}), Words{"descriptors"});
+    options.ports = {ntohs(here.sin_port)};
+    EXPECT_EQ(with(options, [] {}), Words{});
+    const base::UniqueFd client{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    ASSERT_EQ(connect(client.get(), address, sizeof here), 0);
+    const base::UniqueFd accepted{accept(listener.get(), nullptr, nullptr)};
+    EXPECT_EQ(with(options, [&client] { close(client.get()); }), Words{});
+    EXPECT_EQ(with(options, [] {}), Words{"descriptors"}); // the other end was connected outward
+}
+
+TEST_F(Report, NamesARecordsFolderThatIsNotOursAlone) {
+    const auto records = place_.records();
+    const auto file = records / "records.db";
+    const auto planted = records / "planted";
+    const std::vector<std::pair<const char*, std::function<void()>>> states{
+        {"a folder that all may read", [&] { chmod(records.c_str(), 0755); }},
+        {"a file that all may read", [&] { chmod(file.c_str(), 0644); }},
+        {"a file of the group", [&] { chmod(file.c_str(), 0640); }},
+        {"another's file", [&] { std::ofstream{planted} << "x"; }},
+        {"a symbolic link", [&] { std::filesystem::create_symlink("/etc/passwd", planted); }},
+        {"a second name", [&] { std::filesystem::create_hard_link(file, place_.key().parent_path() / "second"); }},
+        {"a pipe", [&] { mkfifo(planted.c_str(), 0600); }},
+        {"a folder", [&] { std::filesystem::create_directory(planted); }},
+    };
+    for (const auto& [name, make] : states) {
+        make();
+        EXPECT_EQ(with(place_.options(), [] {}), Words{"records folder"}) << name;
+        std::filesystem::remove_all(planted);
+        std::filesystem::remove(place_.key().parent_path() / "second");
+        chmod(records.c_str(), 0700);
+        chmod(file.c_str(), 0600);
+    }
+    EXPECT_EQ(with(place_.options(), [] {}), Words{});
+}
+
+TEST_F(Report, NamesAKeyFileThatOthersMayRead) {
+    chmod(place_.key().c_str(), 0644);
+    EXPECT_EQ(with(place_.options(), [] {}), Words{"key file"});
+    chmod(place_.key().c_str(), 0600);
+    ASSERT_EQ(chown(place_.key().c_str(), peer_user, box_user.gid), 0);
+    EXPECT_EQ(with(place_.options(), [] {}), Words{"key file"});
+    ASSERT_EQ(chown(place_.key().c_str(), box_user.uid, peer_user), 0);
+    chmod(place_.key().c_str(), 0640);
+    EXPECT_EQ(with(place_.options(), [] {}), Words{"key file"});
+}
+
+TEST_F(Report, NothingIsContainedWhileAnotherThreadRuns) {
+    std::latch end{1}; // never counted down: the child's _exit takes the thread along
+    EXPECT_EQ(with(place_.options(), [&] { std::thread{[&] { end.wait(); }}.detach(); }), Words{"not started"});
+}
+
+TEST_F(Report, RootIsNotAUserToBecome) {
+    auto options = place_.options();
+    options.become = User{0, 0};
+    EXPECT_EQ(with(options, [] {}), Words{"not started"});
+    options.become.reset();
+    EXPECT_EQ(with(options, [] {}), Words{"not started"});
 }
 
 } // namespace
-} // namespace clinic::containment
+} // namespace clinic::containment::tests

@@ -1,0 +1,28 @@
+// What both programs of the box take from themselves at start, whoever started them.
+//   Threads: before the first one.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "crypto/base/result.h"
+
+namespace clinic::base {
+
+// Descriptors from `first` on that a starter left open: closed, so that only declared ones are there. Standard input is
+// /dev/null from then on.
+void close_inherited(unsigned first);
+
+// No core file, no pipe to a core handler, and no other process of this user that may look into our memory.
+Result<void> close_dumps();
+
+// No capability can ever come back. Before a change of user: it needs one itself, and without any there is no need.
+void bound_capabilities();
+
+// None is left, and none is to be had from a program file.
+Result<void> drop_capabilities();
+
+// "Seccomp:\t2" of the text of a /proc/…/status; -1 where it is not there.
+long status_value(const std::string& status, std::string_view key, int number_base);
+
+} // namespace clinic::base
