@@ -17,6 +17,8 @@ public:
     std::optional<nlohmann::json> ask(std::string_view command, const nlohmann::json& args,
                                       const std::optional<std::string>& body = std::nullopt) const;
 
+    const std::filesystem::path& socket() const { return socket_; }
+
 private:
     std::filesystem::path socket_;
 };

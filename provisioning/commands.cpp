@@ -8,6 +8,8 @@
 
 #include "crypto/base/files.h"
 #include "crypto/base/json.h"
+#include "provisioning/containment_view.h"
+#include "provisioning/outside.h"
 #include "provisioning/status_view.h"
 
 namespace clinic::provisioning {
@@ -83,6 +85,26 @@ int basis_show(const Call& call, const Client& client) {
     return exit_of(*answer);
 }
 
+int containment(const Call& call, const Client& client) {
+    const auto answer = client.ask("containment", json::object());
+    if (!answer) return failed;
+    const json& said = (*answer)["data"];
+    const json& about = said.at("about");
+    About whom{.pid = about.at("pid").get<pid_t>(),
+               .peer = {},
+               .records = about.at("records").get<std::string>(),
+               .credential = about.at("credential").get<std::string>(),
+               .control = client.socket(),
+               .ports = about.at("ports").get<std::set<unsigned short>>()};
+    if (!about.at("peer").is_null()) whom.peer = about.at("peer").get<uid_t>();
+    const json report = containment_report(said.at("parts"), look_from_outside(whom));
+    if (call.has("--json"))
+        print_json(report);
+    else
+        std::fputs(view_containment(report).c_str(), stdout);
+    return report.at("holds").get<bool>() ? 0 : 1;
+}
+
 // Commands whose answer is shown as it is: one line of facts, or JSON.
 int plain(const Client& client, const char* command, const json& args) {
     const auto answer = client.ask(command, args);
@@ -112,6 +134,9 @@ const std::array rows{
     Row{{"release", "daily"},
         "release daily                         run the daily re-release now",
         [](const Call&, const Client& client) { return plain(client, "release-daily", json::object()); }},
+    Row{{"containment"},
+        "containment [--json]                  what keeps patient data in, part by part, as the kernel answers",
+        containment},
     Row{{"audit", "verify"},
         "audit verify                          walk the whole chain",
         [](const Call&, const Client& client) { return plain(client, "audit-verify", json::object()); }},
