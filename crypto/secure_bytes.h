@@ -1,4 +1,6 @@
 // Key material: guarded, locked out of swap and dumps, wiped on release (sodium_malloc).
+//   Bounds:  a few wiped pieces of a key's size are kept for the next key: getting and giving back guarded memory is
+//   six calls of the kernel and a TLB flush on every processor, and a message needs dozens of keys.
 #pragma once
 
 #include <cstddef>
@@ -22,6 +24,9 @@ public:
 
 private:
     struct Free {
+        Free() noexcept : bytes{0} {}
+        explicit Free(std::size_t size) noexcept : bytes{size} {}
+        std::size_t bytes;
         void operator()(std::byte* memory) const noexcept;
     };
     std::unique_ptr<std::byte[], Free> memory_;

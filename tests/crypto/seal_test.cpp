@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "crypto/base/files.h"
 
@@ -83,6 +84,26 @@ TEST(Token, DependsOnKeyAndValue) {
     EXPECT_EQ(token(key(1), "x"), token(key(1), "x"));
     EXPECT_NE(token(key(1), "x"), token(key(2), "x"));
     EXPECT_NE(token(key(1), "x"), token(key(1), "y"));
+}
+
+// The memory of a key that is gone is given to the next one: nothing of it may be left there.
+TEST(SecureBytes, AreWipedBeforeTheirMemoryIsUsedAgain) {
+    std::vector<const std::byte*> places;
+    {
+        std::vector<SecureBytes> keys;
+        for (int i = 0; i < 40; ++i) {
+            keys.push_back(key(0xA5));
+            places.push_back(keys.back().bytes().data());
+        }
+    }
+    std::vector<SecureBytes> next;
+    int used_again = 0;
+    for (int i = 0; i < 40; ++i) {
+        next.push_back(SecureBytes::zeroed(key_bytes));
+        EXPECT_TRUE(next.back().same_as(std::vector<std::byte>(key_bytes)));
+        if (std::ranges::find(places, next.back().bytes().data()) != places.end()) ++used_again;
+    }
+    EXPECT_GT(used_again, 0) << "or this shows nothing";
 }
 
 TEST(SecureBytes, StartZeroedCompareWholeAndMove) {
