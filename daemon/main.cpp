@@ -111,19 +111,23 @@ health::Mode mode_of(const Error& error) {
     }
 }
 
+egress::GateOptions gate_options(const Options& options) {
+    return {options.ghl, std::chrono::milliseconds{options.index_lag_ms}, std::chrono::milliseconds{options.late_ms}};
+}
+
 // Everything that needs the store: absent in the modes without one. Destroyed from the last to the first: senders are
 // answered and sent away, then the store finishes what was posted, and only then goes what its jobs speak to.
 struct Parts {
     Parts(const Options& options, base::UniqueFd egress_socket, std::unique_ptr<records::Store> opened,
           health::Health& health, const Clock& clock)
-        : well{health}, releaser{clock}, gate{{options.ghl, options.index_lag_ms}, *opened, releaser},
+        : well{health}, releaser{clock}, gate{gate_options(options), *opened, releaser},
           ingest{*opened,
                  releaser,
                  clock,
                  {},
                  [&health](Literal code, Literal severity) { health.raise(code, severity); }},
           store{std::move(opened)},
-          egress{std::move(egress_socket), {.peer = options.peer}, gate, *store, releaser, health},
+          egress{std::move(egress_socket), {.peer = options.peer}, gate, *store, releaser, health, clock},
           housekeeping{*store, releaser, health, clock} {}
     ~Parts() {
         mllp.reset();

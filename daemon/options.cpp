@@ -14,6 +14,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t options_bytes_max = 65'536;
+constexpr int ms_max = 43'200'000; // half a day: two such spans are a lease frame's bound
 
 // Reads one object of the file: what is not asked for is unknown, what is asked for and not there is missing.
 class Section {
@@ -38,6 +39,10 @@ public:
     void read_optional(const char* key, T& into) {
         known_.insert(key);
         if (const auto found = object_.find(key); found != object_.end()) convert(key, *found, into);
+    }
+    void read_optional(const char* key, int& into, int most) {
+        read_optional(key, into);
+        if (into < 0 || into > most) fault(key, "is out of its range");
     }
     const json& section(const char* key) {
         static const json nothing = json::object();
@@ -84,7 +89,8 @@ void read_ghl(const json& from, Options& options, int& faults) {
     Section ghl{from, "ghl.", faults};
     ghl.read("location", options.ghl.location);
     ghl.read("tag_prefix", options.ghl.tag_prefix);
-    ghl.read_optional("index_lag_ms", options.index_lag_ms);
+    ghl.read_optional("index_lag_ms", options.index_lag_ms, ms_max);
+    ghl.read_optional("late_ms", options.late_ms, ms_max);
     Section fields{ghl.section("fields"), "ghl.fields.", faults};
     auto& ids = options.ghl.fields;
     fields.read("pid", ids.pid);

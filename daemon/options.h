@@ -23,7 +23,7 @@ struct Options {
     std::vector<std::string> console_names; // Host headers besides numeric addresses
     std::vector<std::string> mllp_allow;    // addresses or CIDR ranges of senders
     envelope::WriteRules ghl;
-    int index_lag_ms = 60'000;
+    int index_lag_ms = 60'000, late_ms = 120'000; // each at most half a day; see egress::GateOptions
 };
 
 // Says on standard error what is wrong and where; nullopt then.

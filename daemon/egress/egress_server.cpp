@@ -28,6 +28,7 @@ constexpr std::uint64_t listener_mark = 0;
 constexpr std::uint64_t wake_mark = 1;
 constexpr std::uint64_t first_connection = 2;
 constexpr auto idle_look = std::chrono::milliseconds{1'000}; // a retry falls due without a commit
+constexpr base::Micros step_back = std::chrono::seconds{2};  // of the clock, between two looks: no mere correction
 
 // A lease request that found nothing and waits for a commit, a due time or its end.
 struct Waiting {
@@ -59,8 +60,9 @@ envelope::Refused refused(const Error& error) {
 
 struct EgressServer::State {
     State(base::UniqueFd listening, ServerOptions how, Gate& judge, records::Store& kept, release::Releaser& release,
-          health::Health& well)
-        : listener{std::move(listening)}, options{how}, gate{judge}, store{kept}, releaser{release}, health{well} {}
+          health::Health& well, const Clock& time)
+        : listener{std::move(listening)}, options{how}, gate{judge}, store{kept}, releaser{release}, health{well},
+          clock{time}, began{offset()} {}
 
     base::UniqueFd listener;
     ServerOptions options;
@@ -68,6 +70,8 @@ struct EgressServer::State {
     records::Store& store;
     release::Releaser& releaser;
     health::Health& health;
+    const Clock& clock;
+    base::Micros began; // what the clock was ahead of the boot clock at the last look
 
     base::UniqueFd poll, event;
     std::map<std::uint64_t, Connection> connections;
@@ -111,6 +115,8 @@ struct EgressServer::State {
     void close(std::uint64_t id);
     void release(std::int64_t lease);
     void release_again();
+    base::Micros offset() const { return base::Micros{clock.now().micros} - clock.monotonic(); }
+    void notice_step();
 
     void accept_one();
     void read_one(std::uint64_t id);
@@ -180,6 +186,23 @@ void EgressServer::State::release_again() {
         left.swap(to_release);
     }
     for (const std::int64_t lease : left) release(lease);
+}
+
+// What was to be tried again at a time that the clock now only reaches in hours or years is tried now.
+void EgressServer::State::notice_step() {
+    const auto now = offset();
+    const bool back = now < std::exchange(began, now) - step_back;
+    if (!back) return;
+    base::log(Level::warning, "egress", "the clock was set back");
+    ++jobs;
+    const auto end = [this](const Result<void>& outcome) {
+        if (!outcome) base::log(Level::warning, "egress", outcome.error());
+        const std::lock_guard lock{mutex};
+        --jobs;
+        jobs.notify_all();
+    };
+    if (!store.post([](records::Transaction& txn) { return outbox::Outbox::due_now(txn); }, end))
+        end(Error{Errc::full, "the store's queue is full"});
 }
 
 void EgressServer::State::close(std::uint64_t id) {
@@ -340,14 +363,15 @@ void EgressServer::State::run(const std::stop_token& stop) {
         if (looked) {
             next_look = steady_clock::now() + idle_look;
             release_again();
+            notice_step();
         }
         serve_waiting(due.exchange(false) || looked);
     }
 }
 
 EgressServer::EgressServer(base::UniqueFd listener, ServerOptions options, Gate& gate, records::Store& store,
-                           release::Releaser& releaser, health::Health& health)
-    : state_{std::make_unique<State>(std::move(listener), options, gate, store, releaser, health)} {}
+                           release::Releaser& releaser, health::Health& health, const Clock& clock)
+    : state_{std::make_unique<State>(std::move(listener), options, gate, store, releaser, health, clock)} {}
 
 EgressServer::~EgressServer() {
     if (state_->thread.joinable()) {

@@ -25,7 +25,7 @@ struct ServerOptions {
 class EgressServer {
 public:
     EgressServer(base::UniqueFd listener, ServerOptions options, Gate& gate, records::Store& store,
-                 release::Releaser& releaser, health::Health& health);
+                 release::Releaser& releaser, health::Health& health, const Clock& clock);
     ~EgressServer(); // stops; what was leased and not settled is due again
 
     Result<void> start();

@@ -42,7 +42,8 @@ Gate::Gate(GateOptions options, const records::Store& store, release::Releaser& 
 Result<envelope::Lease> Gate::lease(records::Transaction& txn, envelope::Destination destination) {
     const auto policy = releaser_.policy(txn);
     CLINIC_TRY(policy);
-    auto lease = Outbox::lease(txn, destination, policy->unlinked == release::Unlinked::shell, options_.index_lag_ms);
+    auto lease = Outbox::lease(txn, destination, policy->unlinked == release::Unlinked::shell,
+                               options_.index_lag + options_.late);
     CLINIC_TRY(lease);
     return lease->has_value() ? std::move(**lease) : envelope::Lease{};
 }

@@ -24,14 +24,14 @@ std::optional<State> without_contact(Kind kind, bool may_create) {
     return State::parked;
 }
 
-int left_of(std::chrono::milliseconds lag, Timestamp since, Timestamp now) {
-    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(now - since);
-    return static_cast<int>(std::clamp(lag - age, std::chrono::milliseconds{0}, lag).count());
+int left_of(std::chrono::milliseconds span, base::Micros since, base::Micros now) {
+    const auto age = std::chrono::floor<std::chrono::milliseconds>(now - since);
+    return static_cast<int>(std::clamp(span - age, std::chrono::milliseconds{0}, span).count());
 }
 
 // Empty: this row cannot go, and has been put where it belongs.
 Result<MaybeLease> offer(records::Transaction& txn, const Row& row, envelope::MetadataEnvelope envelope,
-                         bool may_create, int index_lag_ms) {
+                         bool may_create, std::chrono::milliseconds unsure_for) {
     const auto contact = Links::contact(txn, row.patient);
     CLINIC_TRY(contact);
     const auto unsettled = unsettled_create(txn, row.patient);
@@ -55,16 +55,16 @@ Result<MaybeLease> offer(records::Transaction& txn, const Row& row, envelope::Me
     lease.create = contact->empty() && may_create && row.kind == Kind::contact_state;
     const bool create_unknown = contact->empty() && unsettled->has_value();
     lease.look_up_first = create_unknown || row.counted > 0;
-    if (create_unknown)
-        lease.not_before_look_up_ms = left_of(std::chrono::milliseconds{index_lag_ms}, **unsettled, txn.now());
+    if (create_unknown) lease.unsure_ms = left_of(unsure_for, **unsettled, txn.monotonic());
     lease.prior_tags = std::move(*tags);
     lease.tries = row.tries;
     return MaybeLease{std::move(lease)};
 }
 
-Result<MaybeLease> try_row(records::Transaction& txn, const Row& row, bool may_create, int index_lag_ms) {
+Result<MaybeLease> try_row(records::Transaction& txn, const Row& row, bool may_create,
+                           std::chrono::milliseconds unsure_for) {
     auto envelope = envelope_in(txn, row);
-    if (envelope) return offer(txn, row, std::move(*envelope), may_create, index_lag_ms);
+    if (envelope) return offer(txn, row, std::move(*envelope), may_create, unsure_for);
     if (envelope.error().code == Errc::not_found) { // its key is erased
         CLINIC_TRY(move(txn, row, State::discarded, "erased"));
         return MaybeLease{};
@@ -130,11 +130,13 @@ Result<void> try_again(records::Transaction& txn, const Row& row, const Settle& 
     return give_back(txn, row, due, outcome.code);
 }
 
-// Looked up after the index had caught up, and not there: no create has happened.
+// Looked up when it was sure, and not there: no create has happened.
 Result<void> nobody_there(records::Transaction& txn, const Row& row) {
     const auto settled = settle_creates(txn, row.patient);
     if (!settled && settled.error().code != Errc::not_found) return settled; // not_found: erased meanwhile
-    return park_row(txn, row, no_contact);
+    if (row.kind != Kind::contact_suppress) return park_row(txn, row, no_contact);
+    CLINIC_TRY(end_undelivered(txn, row));
+    return move(txn, row, row.withdrawn ? State::withdrawn : State::discarded, no_contact);
 }
 
 Result<void> end(records::Transaction& txn, const Row& row, const Settle& outcome) {
@@ -150,7 +152,7 @@ Result<void> end(records::Transaction& txn, const Row& row, const Settle& outcom
 
 Result<void> link(records::Transaction& txn, PatientId patient, std::string_view contact) {
     if (contact.empty()) return {};
-    auto linked = Links::set_contact(txn, patient, contact);
+    auto linked = Links::set_contact(txn, patient, contact, Made::by_us);
     if (!linked && linked.error().code == Errc::not_found) return {}; // erased meanwhile
     return linked;
 }
@@ -173,12 +175,12 @@ Result<void> release_one(records::Transaction& txn, std::int64_t lease) {
 } // namespace
 
 Result<MaybeLease> Outbox::lease(records::Transaction& txn, Destination destination, bool may_create,
-                                 int index_lag_ms) {
+                                 std::chrono::milliseconds unsure_for) {
     for (int looked_at = 0; looked_at < rows_looked_at_max; ++looked_at) {
         const auto row = next_row(txn, destination, txn.now());
         CLINIC_TRY(row);
         if (!*row) return MaybeLease{};
-        auto lease = try_row(txn, **row, may_create, index_lag_ms);
+        auto lease = try_row(txn, **row, may_create, unsure_for);
         if (!lease || *lease) return lease;
     }
     return MaybeLease{};
@@ -201,7 +203,14 @@ Result<void> Outbox::release_leases(records::Transaction& txn, std::optional<std
     const auto open = open_leases(txn);
     CLINIC_TRY(open);
     for (const std::int64_t id : *open) CLINIC_TRY(release_one(txn, id));
-    return close_lease(txn, 0);
+    CLINIC_TRY(close_lease(txn, 0));
+    CLINIC_TRY(due_now(txn));
+    return unsure_from_now(txn);
+}
+
+Result<void> Outbox::due_now(records::Transaction& txn) {
+    return execute(txn, "UPDATE outbox SET due_at = ?1 WHERE destination IN (0, 1) AND state = 1 AND due_at > ?1",
+                   txn.now());
 }
 
 Result<void> Outbox::park(records::Transaction& txn, std::int64_t lease, std::string_view code) {

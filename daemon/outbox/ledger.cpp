@@ -28,6 +28,10 @@ bool proves_nothing_made(const StepOutcome& step) {
            (step.status == 401 || step.status == 403 || step.status == 429);
 }
 
+bool writes(Route route) {
+    return route != Route::location_read && route != Route::contact_search;
+}
+
 const char* written(StepOutcome::Result result) {
     switch (result) {
     case StepOutcome::Result::not_sent: return "not_sent";
@@ -52,11 +56,18 @@ LedgerLine read_line(const records::Statement& row) {
 Result<std::int64_t> Ledger::open_line(records::Transaction& txn, std::optional<records::PatientId> subject,
                                        const envelope::Attempt& attempt, Literal result) {
     const bool may_create = attempt.route == Route::contact_create && std::string_view{result.c_str()} == "open";
-    CLINIC_TRY(
-        execute(txn, "INSERT INTO ledger (lease, at, route, digest, result, unsettled) VALUES (?, ?, ?, ?, ?, ?)",
-                attempt.lease, txn.now(), number(attempt.route), digest_of(attempt), result.c_str(), may_create));
+    CLINIC_TRY(execute(
+        txn,
+        "INSERT INTO ledger (lease, at, route, digest, result, unsettled, unsure_since) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        attempt.lease, txn.now(), number(attempt.route), digest_of(attempt), result.c_str(), may_create,
+        txn.monotonic().count()));
     const std::int64_t line = txn.last_row();
     if (!subject) return line;
+    if (std::string_view{result.c_str()} == "open" && writes(attempt.route)) {
+        const auto row = find_row(txn, attempt.lease);
+        CLINIC_TRY(row);
+        if (*row) CLINIC_TRY(said_unsure(txn, **row));
+    }
     const auto sealed = txn.seal_for(*subject, "ledger.subject", line, subject->uuid.text());
     CLINIC_TRY(sealed);
     const auto token = subject_token(txn, *subject);
@@ -67,8 +78,10 @@ Result<std::int64_t> Ledger::open_line(records::Transaction& txn, std::optional<
 }
 
 Result<void> Ledger::close_line(records::Transaction& txn, const StepOutcome& outcome) {
-    CLINIC_TRY(execute(txn, "UPDATE ledger SET result = ?, status = ? WHERE attempt = ? AND result IN ('open', 'unknown')",
-                       written(outcome.result), outcome.status, outcome.attempt));
+    CLINIC_TRY(execute(txn,
+                       "UPDATE ledger SET result = ?, status = ?, unsure_since = ? "
+                       "WHERE attempt = ? AND result IN ('open', 'unknown')",
+                       written(outcome.result), outcome.status, txn.monotonic().count(), outcome.attempt));
     if (!proves_nothing_made(outcome)) return {};
     return execute(txn, "UPDATE ledger SET unsettled = 0 WHERE attempt = ?", outcome.attempt);
 }
@@ -97,7 +110,8 @@ Result<std::vector<LedgerLine>> Ledger::lines_about(records::Session& session, r
 }
 
 Result<void> close_lease(records::Transaction& txn, std::int64_t lease) {
-    return execute(txn, "UPDATE ledger SET result = 'unknown' WHERE lease = ? AND result = 'open'", lease);
+    return execute(txn, "UPDATE ledger SET result = 'unknown', unsure_since = ? WHERE lease = ? AND result = 'open'",
+                   txn.monotonic().count(), lease);
 }
 
 Result<void> close_step(records::Transaction& txn, std::int64_t lease, const StepOutcome& step) {
@@ -116,17 +130,21 @@ Result<bool> touched_tags(records::Session& session, std::int64_t lease) {
         [](const records::Statement&) {}, lease, number(Route::tags_add), number(Route::tags_remove));
 }
 
-Result<std::optional<Timestamp>> unsettled_create(records::Session& session, records::PatientId patient) {
-    std::optional<Timestamp> at;
+Result<std::optional<base::Micros>> unsettled_create(records::Session& session, records::PatientId patient) {
+    std::optional<base::Micros> since;
     const auto token = subject_token(session, patient);
     CLINIC_TRY(token);
     CLINIC_TRY(first_row(
-        session, "SELECT max(at) FROM ledger WHERE subject_token = ? AND unsettled = 1",
+        session, "SELECT max(unsure_since) FROM ledger WHERE subject_token = ? AND unsettled = 1",
         [&](const records::Statement& row) {
-            if (!row.is_null(0)) at = Timestamp{row.integer(0)};
+            if (!row.is_null(0)) since = base::Micros{row.integer(0)};
         },
         *token));
-    return at;
+    return since;
+}
+
+Result<void> unsure_from_now(records::Transaction& txn) {
+    return execute(txn, "UPDATE ledger SET unsure_since = ? WHERE unsettled = 1", txn.monotonic().count());
 }
 
 Result<void> settle_creates(records::Transaction& txn, records::PatientId patient) {

@@ -66,6 +66,11 @@ Result<void> unpark_subject(records::Transaction& txn, PatientId patient) {
     return {};
 }
 
+Result<bool> is_shell(records::Session& session, PatientId patient) {
+    return first_row(
+        session, "SELECT 1 FROM link WHERE patient = ? AND shell = 1", [](const records::Statement&) {}, patient);
+}
+
 Result<void> unlink(records::Transaction& txn, PatientId patient) {
     return execute(txn, "DELETE FROM link WHERE patient = ?", patient);
 }
@@ -104,7 +109,7 @@ Result<std::string> Links::contact(records::Session& session, PatientId patient)
     return session.open_for(patient, "link.contact", found.id, found.value);
 }
 
-Result<void> Links::set_contact(records::Transaction& txn, PatientId patient, std::string_view contact) {
+Result<void> Links::set_contact(records::Transaction& txn, PatientId patient, std::string_view contact, Made made) {
     if (!envelope::is_contact_id(contact)) return Error{Errc::refused, "the contact id is not of its form"};
     const auto before = Links::contact(txn, patient);
     CLINIC_TRY(before);
@@ -113,13 +118,32 @@ Result<void> Links::set_contact(records::Transaction& txn, PatientId patient, st
     // Another contact holds nothing from us yet.
     if (!before->empty()) CLINIC_TRY(execute(txn, "DELETE FROM said WHERE patient = ? AND destination = 0", patient));
     CLINIC_TRY(unlink(txn, patient));
-    CLINIC_TRY(execute(txn, "INSERT INTO link (patient, contact, token) VALUES (?, x'', ?)", patient,
-                       contact_token(txn, contact)));
+    CLINIC_TRY(execute(txn, "INSERT INTO link (patient, contact, token, shell) VALUES (?, x'', ?, ?)", patient,
+                       contact_token(txn, contact), made == Made::by_us));
     const std::int64_t id = txn.last_row();
     const auto sealed = txn.seal_for(patient, "link.contact", id, contact);
     CLINIC_TRY(sealed);
     CLINIC_TRY(execute(txn, "UPDATE link SET contact = ? WHERE id = ?", *sealed, id));
     return unpark_subject(txn, patient);
+}
+
+Result<bool> Links::create_is_unsure(records::Session& session, PatientId patient) {
+    const auto unsettled = unsettled_create(session, patient);
+    CLINIC_TRY(unsettled);
+    return unsettled->has_value();
+}
+
+Result<bool> Links::may_hold_a_shell(records::Session& session, PatientId patient) {
+    const auto shell = is_shell(session, patient);
+    CLINIC_TRY(shell);
+    if (!*shell) {
+        auto unsure = create_is_unsure(session, patient);
+        if (!unsure || !*unsure) return unsure;
+    }
+    const auto taken_back =
+        Outbox::last_said(session, Destination::crm, patient, envelope::Kind::contact_suppress, std::nullopt);
+    CLINIC_TRY(taken_back);
+    return (taken_back->content.empty() || taken_back->unsure) && taken_back->queued_content.empty();
 }
 
 Result<Merged> Links::merge(records::Transaction& txn, PatientId survivor, PatientId prior) {
@@ -130,9 +154,11 @@ Result<Merged> Links::merge(records::Transaction& txn, PatientId survivor, Patie
     if (other->empty()) return kept->empty() ? Merged::none : Merged::only_survivor;
     if (!kept->empty()) return Merged::both;
     // That contact holds what was said of the prior: of the survivor nothing is known to be there.
+    const auto ours = is_shell(txn, prior);
+    CLINIC_TRY(ours);
     CLINIC_TRY(unlink(txn, prior));
     CLINIC_TRY(execute(txn, "DELETE FROM said WHERE patient IN (?, ?) AND destination = 0", survivor, prior));
-    CLINIC_TRY(set_contact(txn, survivor, *other));
+    CLINIC_TRY(set_contact(txn, survivor, *other, *ours ? Made::by_us : Made::by_others));
     return Merged::moved;
 }
 

@@ -6,6 +6,7 @@
 //   Source:  design, "From a message to GHL", steps 2 and 4; "The books".
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -20,6 +21,8 @@
 namespace clinic::outbox {
 
 inline constexpr std::int64_t rows_max = 1'000'000;
+inline constexpr int dead_life_days = 90;        // then a dead letter is discarded, by the daily job
+inline constexpr int ledger_life_days = 6 * 366; // six years: as far back as an accounting of disclosures looks
 
 // One row's life. Final: delivered, superseded, withdrawn, discarded.
 enum class State : std::uint8_t { pending = 1, leased, parked, dead, delivered, superseded, withdrawn, discarded };
@@ -38,6 +41,14 @@ struct LastSaid {                             // what the destination holds from
     std::string content;                      // MetadataEnvelope::content()
     std::vector<envelope::Word> tags;
     std::string queued_content;               // of the newest row not yet final; empty: none
+    bool unsure = false;                      // something has been begun since that may have changed it
+};
+
+struct DeadLetter {
+    std::int64_t row = 0;
+    envelope::Kind kind{};
+    std::string code;
+    Timestamp queued_at{}, died_at{};
 };
 
 class Outbox {
@@ -58,11 +69,14 @@ public:
     // Nothing but contact.state makes a contact. Without one, the others are parked ("no_contact") until it is linked,
     // and a suppression is discarded; unless an earlier create may have happened: then the lease says to look it up.
     // The old contact of a merge is the prior's; where Links::merge has moved it, it is the contact itself.
-    static Result<std::optional<envelope::Lease>> lease(records::Transaction& txn, envelope::Destination destination, bool may_create, int index_lag_ms);
+    // `unsure_for`: how long after the end of a create of unknown outcome a look-up that finds nothing proves nothing.
+    static Result<std::optional<envelope::Lease>> lease(records::Transaction& txn, envelope::Destination destination,
+                                                        bool may_create, std::chrono::milliseconds unsure_for);
     // A contact that is given is linked, whatever the outcome. A retry with the code "no_contact" (looked up, not there, not
     // to be made) parks. A retry whose content a newer row replaces is superseded; after `withdraw`, withdrawn.
     static Result<envelope::Settled> settle(records::Transaction& txn, const envelope::Settle& outcome);
-    // The peer went away, or we started: leased rows are pending again; with an unsettled attempt they look up first.
+    // The peer went away, or (nullopt) we started: leased rows are pending again; with an unsettled attempt they look
+    // up first, and at a start the time that such an attempt is unsure is counted from now.
     static Result<void> release_leases(records::Transaction& txn, std::optional<std::int64_t> lease);
     // These end an open lease; not_found when it is not open.
     static Result<void> park(records::Transaction& txn, std::int64_t lease, std::string_view code);
@@ -70,6 +84,17 @@ public:
     static Result<void> kill(records::Transaction& txn, std::int64_t lease, std::string_view code);   // to dead letters
     static Result<void> unpark(records::Transaction& txn, std::string_view code);       // all parked with it become pending
     static Result<void> retry_dead(records::Transaction& txn, std::optional<std::int64_t> row);
+    static Result<std::vector<DeadLetter>> dead_letters(records::Session& session, int letters_max);
+    // Whose it was, for the audit chain. What it said is told again when the daily job looks, where it still holds.
+    static Result<records::PatientId> discard_dead(records::Transaction& txn, std::int64_t row);
+    static Result<std::vector<records::PatientId>> discard_dead_before(records::Transaction& txn, Timestamp died_before,
+                                                                       int letters_max);
+    // With records::erase_patient, before the key goes: open rows are discarded, leases too; what was said, link,
+    // pseudonyms and counters go, and nobody can tell any more whom a ledger line was about.
+    static Result<void> erase(records::Transaction& txn, records::PatientId patient);
+    // All that is pending is due now at the latest: what was put off by a clock that has been set back since, or by a
+    // process that is no more.
+    static Result<void> due_now(records::Transaction& txn);
     // When the next one that nothing blocks is due; nullopt: none. In the past: now.
     static Result<std::optional<Timestamp>> next_due(records::Session& session, envelope::Destination destination);
 
@@ -78,6 +103,9 @@ public:
     static Result<envelope::MetadataEnvelope> envelope_of(records::Session& session, std::int64_t lease);
     static Result<Books> books(records::Session& session, envelope::Destination destination);
 };
+
+// Whose making a contact is: one of ours holds a state from its first moment.
+enum class Made : std::uint8_t { by_others, by_us };
 
 // What became of the two contacts of a merge.
 enum class Merged : std::uint8_t { none, only_survivor, moved, both };
@@ -90,7 +118,12 @@ public:
     static Result<std::int64_t> next_sequence(records::Transaction& txn, envelope::Destination destination, records::PatientId patient);
     static Result<std::string> contact(records::Session& session, records::PatientId patient);     // empty: not linked
     // What was parked for want of a contact is pending again; a create whose outcome was unknown is settled.
-    static Result<void> set_contact(records::Transaction& txn, records::PatientId patient, std::string_view contact);
+    static Result<void> set_contact(records::Transaction& txn, records::PatientId patient, std::string_view contact,
+                                    Made made);
+    // A contact may be there that we made and that no suppression has emptied, delivered or queued: though its first
+    // state was never settled as delivered, or its create as done.
+    static Result<bool> create_is_unsure(records::Session& session, records::PatientId patient);
+    static Result<bool> may_hold_a_shell(records::Session& session, records::PatientId patient);
     // The survivor takes over the prior's contact where it has none of its own.
     static Result<Merged> merge(records::Transaction& txn, records::PatientId survivor, records::PatientId prior);
     // The GHL contact ids that are recorded for an open lease: the subject's, and for a merge the prior's.
@@ -113,6 +146,8 @@ public:
     // `result`: open, held or blocked.
     static Result<std::int64_t> open_line(records::Transaction& txn, std::optional<records::PatientId> subject, const envelope::Attempt& attempt, Literal result);
     static Result<void> close_line(records::Transaction& txn, const envelope::StepOutcome& outcome);
+    static Result<std::int64_t> purge_before(records::Transaction& txn, Timestamp written_before,
+                                             int lines_max); // how many
     static Result<std::vector<LedgerLine>> lines(records::Session& session, std::int64_t after, int lines_max);
     static Result<std::vector<LedgerLine>> lines_about(records::Session& session, records::PatientId subject, std::int64_t after,
                                                        int lines_max);

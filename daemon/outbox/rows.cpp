@@ -103,6 +103,7 @@ Result<void> move(records::Transaction& txn, const Row& row, State to, std::stri
     assert(row.state != to && !is_final(row.state));
     CLINIC_TRY(book(txn, row.destination, row.state, to, 1));
     if (is_final(to)) return execute(txn, "DELETE FROM outbox WHERE id = ?", row.id);
+    if (to == State::dead) CLINIC_TRY(execute(txn, "UPDATE outbox SET due_at = ? WHERE id = ?", txn.now(), row.id));
     return execute(txn, "UPDATE outbox SET state = ?, code = ? WHERE id = ?", number(to), code, row.id);
 }
 

@@ -46,6 +46,8 @@ Result<envelope::MetadataEnvelope> envelope_in(records::Session& session, const 
 
 // ---- said -------------------------------------------------------------------------------------------------------
 Result<void> remember_said(records::Transaction& txn, const Row& row);
+// A write of this row is begun: what was said of its kind, or of the opposite, may hold no more.
+Result<void> said_unsure(records::Transaction& txn, const Row& row);
 Result<void> forget_said(records::Transaction& txn, records::PatientId patient, envelope::Kind kind);
 Result<void> tags_unsure(records::Transaction& txn, records::PatientId patient);
 // The tags of the newest delivered contact.state, where nothing has touched them since.
@@ -56,8 +58,11 @@ Result<std::optional<std::vector<envelope::Word>>> known_tags(records::Session& 
 Result<void> close_lease(records::Transaction& txn, std::int64_t lease);
 Result<void> close_step(records::Transaction& txn, std::int64_t lease, const envelope::StepOutcome& step);
 Result<bool> touched_tags(records::Session& session, std::int64_t lease);
-// When a contact was last created for this patient without our knowing what came of it.
-Result<std::optional<Timestamp>> unsettled_create(records::Session& session, records::PatientId patient);
+// A contact may have been created for this patient without our knowing it: since when, on the boot clock, no byte of
+// such a request has left us. Empty: none.
+Result<std::optional<base::Micros>> unsettled_create(records::Session& session, records::PatientId patient);
+// After a restart: the boot clock may have begun anew, and a request of before may have ended only just now.
+Result<void> unsure_from_now(records::Transaction& txn);
 Result<void> settle_creates(records::Transaction& txn, records::PatientId patient);
 
 // ---- links ------------------------------------------------------------------------------------------------------

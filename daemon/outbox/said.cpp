@@ -9,7 +9,7 @@ using envelope::MetadataEnvelope;
 
 struct Said {
     std::int64_t id = 0, delivered = 0;
-    bool tags_known = false;
+    bool tags_known = false, unsure = false;
     crypto::Bytes sealed;
 };
 
@@ -20,11 +20,11 @@ Result<std::optional<Said>> find_said(records::Session& session, envelope::Desti
     std::optional<Said> said;
     const auto found = first_row(
         session,
-        "SELECT id, delivered, tags_known, envelope FROM said "
+        "SELECT id, delivered, tags_known, unsure, envelope FROM said "
         "WHERE patient = ?1 AND destination = ?2 AND kind = ?3 AND (scope = ?4 OR ?4 = -2) "
         "ORDER BY delivered DESC LIMIT 1",
         [&](const records::Statement& row) {
-            said = Said{row.integer(0), row.integer(1), row.integer(2) != 0, copy(row.blob(3))};
+            said = Said{row.integer(0), row.integer(1), row.integer(2) != 0, row.integer(3) != 0, copy(row.blob(4))};
         },
         patient, number(destination), number(kind), scope);
     CLINIC_TRY(found);
@@ -77,13 +77,25 @@ Result<void> remember_said(records::Transaction& txn, const Row& row) {
     CLINIC_TRY(first_row(
         txn,
         "INSERT INTO said (destination, patient, kind, scope, delivered, envelope, tags_known) "
-        "VALUES (?, ?, ?, ?, ?, x'', 1) ON CONFLICT DO UPDATE SET delivered = excluded.delivered, tags_known = 1 "
+        "VALUES (?, ?, ?, ?, ?, x'', 1) ON CONFLICT DO UPDATE SET delivered = excluded.delivered, tags_known = 1, "
+        "unsure = 0 "
         "RETURNING id",
         [&](const records::Statement& one) { id = one.integer(0); }, number(row.destination), row.patient,
         number(row.kind), row.scope, row.id));
     const auto sealed = txn.seal_for(row.patient, "said.envelope", id, envelope->encode());
     CLINIC_TRY(sealed);
     return execute(txn, "UPDATE said SET envelope = ? WHERE id = ?", *sealed, id);
+}
+
+Result<void> said_unsure(records::Transaction& txn, const Row& row) {
+    std::vector<Kind> changed = opposites(row.kind);
+    changed.push_back(row.kind);
+    for (const Kind kind : changed)
+        CLINIC_TRY(execute(txn,
+                           "UPDATE said SET unsure = 1 WHERE patient = ? AND destination = ? AND kind = ? "
+                           "AND (scope = ? OR scope = -1) AND unsure = 0",
+                           row.patient, number(row.destination), number(kind), row.scope));
+    return {};
 }
 
 Result<void> forget_said(records::Transaction& txn, records::PatientId patient, Kind kind) {
@@ -125,6 +137,7 @@ Result<LastSaid> Outbox::last_said(records::Session& session, envelope::Destinat
         CLINIC_TRY(envelope);
         last.content = envelope->content();
         last.tags = envelope->tags();
+        last.unsure = (*said)->unsure;
     }
     if (*queued > 0) {
         const auto row = find_row(session, *queued);

@@ -79,7 +79,7 @@ Result<void> merge_patients(Transaction& txn, const Disclosure&, PatientId survi
     return mark_merged(txn, stays->id, goes->id);
 }
 
-Result<void> erase_patient(Transaction& txn, const Disclosure&, PatientId patient) {
+Result<void> erase_patient(Transaction& txn, const Disclosure&, PatientId patient, const AlsoErase& also) {
     const auto person = survivor_of(txn, patient);
     if (!person) return person.error();
     std::vector<std::pair<PatientId, std::int64_t>> all;
@@ -92,7 +92,10 @@ Result<void> erase_patient(Transaction& txn, const Disclosure&, PatientId patien
         if (!*row) break;
         all.emplace_back(PatientId{find->uuid(0)}, find->integer(1));
     }
-    for (const auto& [id, key_slot] : all) CLINIC_TRY(forget(txn, id, key_slot));
+    for (const auto& [id, key_slot] : all) {
+        CLINIC_TRY(also(id));
+        CLINIC_TRY(forget(txn, id, key_slot));
+    }
     return {};
 }
 

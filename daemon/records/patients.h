@@ -2,6 +2,7 @@
 //   Threads: the store's (all take its session).
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
@@ -29,8 +30,10 @@ Result<std::optional<PatientId>> find_patient(Session& session, const Disclosure
 // its row stays as `merged`. A no-op when they are one person already.
 // Errors: not_found, conflict (one is test traffic and the other is not).
 Result<void> merge_patients(Transaction& txn, const Disclosure& why, PatientId survivor, PatientId prior);
-// Rows and tokens of the person and of all that were merged into it; their keys right after the commit.
-Result<void> erase_patient(Transaction& txn, const Disclosure& why, PatientId patient);
+// Rows and tokens of the person and of all that were merged into it; their keys right after the commit. `also`: what
+// others keep of each of them goes with it (the outbox's rows), while its key is still there.
+using AlsoErase = std::function<Result<void>(PatientId)>;
+Result<void> erase_patient(Transaction& txn, const Disclosure& why, PatientId patient, const AlsoErase& also);
 
 Result<PatientFacts> patient_facts(Session& session, PatientId patient);
 // Patients by id, `rows_max` at a time, inactive ones too (what was said of them can still have to be taken back), but

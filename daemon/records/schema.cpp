@@ -189,6 +189,7 @@ struct Migration {
 constexpr Migration migrations[] = {
     {1, {records_v1, audit_v1, outbox_schema_v1}, "PRAGMA user_version = 1"},
     {2, {records_v2, "", ""}, "PRAGMA user_version = 2"},
+    {3, {outbox_schema_v3, "", ""}, "PRAGMA user_version = 3"},
 };
 static_assert(migrations[std::size(migrations) - 1].to == schema_version_known);
 

@@ -1,4 +1,4 @@
-// The tables of clinic_outbox, in migration 1: they live in the records' file so that a row and its envelope are one commit.
+// The tables of clinic_outbox, in migrations 1 and 3: they live in the records' file so that a row and its envelope are one commit.
 // `patient` is the internal PatientId. Columns marked "sealed" are sealed with that patient's key and bound to the row.
 #pragma once
 
@@ -14,7 +14,7 @@ CREATE TABLE outbox (
     scope       INTEGER NOT NULL,                   -- of consent.state; -1 for the other kinds
     state       INTEGER NOT NULL,                   -- outbox::State
     queued_at   INTEGER NOT NULL,                   -- UTC microseconds, like every time here
-    due_at      INTEGER NOT NULL,
+    due_at      INTEGER NOT NULL,                   -- of a dead one: when it died
     envelope    BLOB    NOT NULL,                   -- sealed
     tries       INTEGER NOT NULL DEFAULT 0,         -- settled with retry so far
     counted     INTEGER NOT NULL DEFAULT 0,         -- of those, refusals of its own body
@@ -116,6 +116,14 @@ CREATE TABLE event (
     acknowledged INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX event_open ON event (number) WHERE acknowledged = 0;
+)sql";
+
+// Times on the boot clock mean nothing after a restart: Outbox::release_leases counts them anew.
+inline constexpr const char* outbox_schema_v3 = R"sql(
+ALTER TABLE ledger ADD COLUMN unsure_since INTEGER NOT NULL DEFAULT 0;   -- boot clock, microseconds: no later byte of
+                                                                         -- this request left us
+ALTER TABLE said ADD COLUMN unsure INTEGER NOT NULL DEFAULT 0;           -- begun since: something that may change it
+ALTER TABLE link ADD COLUMN shell INTEGER NOT NULL DEFAULT 1;            -- we made this contact: it holds a state from us
 )sql";
 
 }  // namespace clinic::records

@@ -32,7 +32,8 @@ Result<std::string> open_text(const crypto::SecureBytes& key, std::span<const st
 
 } // namespace
 
-Session::Session(SessionCore& core, Timestamp now) : core_{core}, now_{now} {}
+Session::Session(SessionCore& core, const Clock& clock)
+    : core_{core}, now_{clock.now()}, monotonic_{clock.monotonic()} {}
 
 Result<Statement> Session::prepare(Literal sql) {
     return core_.connection.prepare(sql);

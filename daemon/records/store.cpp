@@ -214,7 +214,7 @@ Result<void> Store::State::open_readers() {
 Result<void> Store::State::load_identifiers() {
     shared.identifiers = std::make_unique<IdentifierIndex>(shared.index_key);
     SessionCore core{*writing, shared};
-    Snapshot snapshot{core, clock.now()};
+    Snapshot snapshot{core, clock};
     return shared.identifiers->load(snapshot);
 }
 
@@ -248,7 +248,7 @@ Result<void> Store::read(const std::function<Result<void>(Snapshot&)>& query) {
     Connection& reader = *borrowed;
     CLINIC_TRY(reader.run("BEGIN"));
     SessionCore core{reader, state_->shared};
-    Snapshot snapshot{core, state_->clock.now()};
+    Snapshot snapshot{core, state_->clock};
     CLINIC_TRY(query(snapshot));
     return reader.run("COMMIT");
 }

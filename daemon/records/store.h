@@ -96,6 +96,7 @@ public:
     // that is not ours).
     Result<Statement> prepare(Literal sql);
     Timestamp now() const { return now_; }
+    base::Micros monotonic() const { return monotonic_; } // Clock::monotonic, of the same moment
     const crypto::SecureBytes& index_key() const;        // blind index tokens
     const crypto::SecureBytes& quarantine_key() const;   // wraps each item's own key
     // The patient's data key. Errors: not_found when it was erased.
@@ -111,10 +112,11 @@ public:
 protected:
     friend class Store;
     friend class Writer;
-    Session(SessionCore& core, Timestamp now);
+    Session(SessionCore& core, const Clock& clock);
     ~Session() = default;
     SessionCore& core_;
     Timestamp now_;
+    base::Micros monotonic_;
 };
 
 // Inside one job's savepoint. What it wrote is durable when the job's Done is called with success.

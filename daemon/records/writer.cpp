@@ -130,7 +130,7 @@ Result<void> Writer::run_group(const std::vector<Posted>& group, std::vector<Out
 Result<Writer::Outcome> Writer::run_job(const Posted& posted) {
     CLINIC_TRY(connection_.run("SAVEPOINT job"));
     SessionCore core{connection_, shared_};
-    Transaction transaction{core, clock_.now()};
+    Transaction transaction{core, clock_};
     const auto result = call(posted.job, transaction);
     // SQLite undoes the whole transaction by itself after some failures of the disk or of memory.
     if (!connection_.in_transaction())

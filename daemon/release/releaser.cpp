@@ -84,14 +84,25 @@ public:
         return Outbox::last_said(txn_, Destination::crm, patient_, kind, scope);
     }
 
-    // A contact or appointment state that was delivered, waits or is on its way, and was not suppressed since.
+    // A contact or appointment state that was delivered, waits or is on its way, and was not suppressed since; or a
+    // contact of ours that has its first state by a create whose outcome we do not know, or that came to us by a
+    // look-up.
     Result<bool> has_said_something() {
         for (const Kind kind : {Kind::contact_state, Kind::appt_state}) {
             auto said = last_said(kind);
             if (!said) return said.error();
             if (!is_empty(*said)) return true;
         }
-        return false;
+        return Links::may_hold_a_shell(txn_, patient_);
+    }
+
+    // The same, also where a suppression is under way.
+    Result<bool> ever_said_something() {
+        auto said = has_said_something();
+        if (!said || *said) return said;
+        auto suppression = last_said(Kind::contact_suppress);
+        if (!suppression) return suppression.error();
+        return !suppression->queued_content.empty();
     }
 
     Result<void> tell(const PatientFacts& facts) {
@@ -221,7 +232,8 @@ private:
         envelope.put(Field::pid, *pid).put_site(policy_.site);
         auto said = last_said(envelope.kind(), scope);
         if (!said) return said.error();
-        if (newest(*said) == envelope.content()) return {};
+        const bool held = newest(*said) == envelope.content();
+        if (held && !(said->unsure && said->queued_content.empty())) return {};
         auto sequence = Links::next_sequence(txn_, Destination::crm, patient_);
         if (!sequence) return sequence.error();
         envelope.put(Field::mid, envelope::Pseudonym::random('m')).put_sequence(*sequence);
@@ -354,8 +366,10 @@ Result<void> Releaser::merged(Transaction& txn, PatientId survivor, PatientId pr
     Release of_prior{txn, prior, *policy, for_prior};
     Release of_survivor{txn, facts->id, *policy, decision};
 
-    auto said = of_prior.has_said_something();
+    auto said = of_prior.ever_said_something();
     if (!said) return said.error();
+    auto unsure = Links::create_is_unsure(txn, prior);
+    if (!unsure) return unsure.error();
     auto old = Links::pid(txn, Destination::crm, prior);
     if (!old) return old.error();
     CLINIC_TRY(of_prior.stop());
@@ -367,8 +381,34 @@ Result<void> Releaser::merged(Transaction& txn, PatientId survivor, PatientId pr
         Release& holder = *contacts == outbox::Merged::moved ? of_survivor : of_prior;
         CLINIC_TRY(holder.suppress(*decision.suppress));
     }
+    // A contact of the prior's may still come to light: it is looked for, and what is found is merged, or emptied.
+    const bool may_be_told = is_told(decision) || decision.suppress;
+    if (!prior_had_contact && *unsure && may_be_told)
+        CLINIC_TRY(of_prior.suppress(decision.suppress.value_or(envelope::Reason::restricted)));
     CLINIC_TRY(of_prior.note());
     return changed(txn, facts->id, std::nullopt);
+}
+
+Result<TakenBack> Releaser::take_back(Transaction& txn, PatientId patient) {
+    auto facts = survivor_facts(txn, patient);
+    if (!facts) return facts.error();
+    auto policy = this->policy(txn);
+    if (!policy) return policy.error();
+    Decision decision = decide(*facts, *policy, moment(), std::nullopt);
+    const bool closed = policy->basis == Basis::off || policy->basis == Basis::deid || facts->test_traffic;
+    decision.because = Because::erased;
+    decision.suppress = closed ? std::nullopt : std::optional{envelope::Reason::erased};
+    Release release{txn, facts->id, *policy, decision};
+    auto said = release.ever_said_something();
+    if (!said) return said.error();
+    CLINIC_TRY(release.stop());
+    if (release.did_anything()) CLINIC_TRY(release.note());
+    if (!*said) return TakenBack::done;
+    return closed ? TakenBack::not_allowed : TakenBack::waits;
+}
+
+Result<void> Releaser::erase(Transaction& txn, const records::Disclosure& why, PatientId patient) {
+    return records::erase_patient(txn, why, patient, [&](PatientId one) { return Outbox::erase(txn, one); });
 }
 
 Result<std::optional<Because>> Releaser::still_allowed(Transaction& txn, std::int64_t lease) {

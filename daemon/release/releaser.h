@@ -15,6 +15,9 @@
 
 namespace clinic::release {
 
+// How far GHL has been emptied of a person.
+enum class TakenBack : std::uint8_t { done, waits, not_allowed };
+
 class Releaser {
 public:
     explicit Releaser(const Clock& clock);
@@ -26,6 +29,13 @@ public:
     Result<void> changed(records::Transaction& txn, records::PatientId patient, std::optional<records::AppointmentId> appointment);
     Result<void> consent_changed(records::Transaction& txn, records::PatientId patient, records::ConsentScope scope);
     Result<void> merged(records::Transaction& txn, records::PatientId survivor, records::PatientId prior);
+
+    // Before a person is erased: GHL is to hold nothing of them. What waits is withdrawn and what was said is
+    // suppressed. `waits`: ask again later; `not_allowed`: this basis sends nothing, so what GHL holds stays there.
+    Result<TakenBack> take_back(records::Transaction& txn, records::PatientId patient);
+    // The person, all that were merged into them, and their rows of the outbox. Final; the key goes right after the
+    // commit.
+    static Result<void> erase(records::Transaction& txn, const records::Disclosure& why, records::PatientId patient);
 
     // The last moment before sending: is this lease still allowed? Empty: go. clock_untrusted: hold; else withdraw.
     Result<std::optional<Because>> still_allowed(records::Transaction& txn, std::int64_t lease);

@@ -80,7 +80,7 @@ struct Lease {
     std::string old_contact;              // contact_merge: the prior's contact; the same as `contact` where it has moved
     bool create = false;                  // no contact and policy `shell`: create one
     bool look_up_first = false;           // an earlier attempt's outcome is unknown
-    int not_before_look_up_ms = 0;        // index lag that is left to wait out before the look-up
+    int unsure_ms = 0;                    // for so long still a look-up that finds nothing proves nothing
     std::optional<std::vector<Word>> prior_tags;   // the tags that GHL holds from us, where that is known
     int tries = 0;                        // settled with retry so far
 };

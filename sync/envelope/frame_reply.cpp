@@ -12,7 +12,7 @@
 namespace clinic::envelope {
 namespace {
 
-constexpr int look_up_ms_max = 86'400'000;
+constexpr int unsure_ms_max = 86'400'000;
 constexpr int tries_max = 1'000'000;
 constexpr int queue_max = 1'000'000;
 constexpr std::size_t feeds_max = 8;
@@ -76,7 +76,7 @@ std::string write(const Lease& lease) {
         .text("old_contact", lease.old_contact)
         .boolean("create", lease.create)
         .boolean("look_up_first", lease.look_up_first)
-        .integer("not_before_look_up_ms", lease.not_before_look_up_ms);
+        .integer("unsure_ms", lease.unsure_ms);
     if (lease.prior_tags) {
         std::vector<std::string> words;
         for (const Word word : *lease.prior_tags) words.push_back(quoted(word.text()));
@@ -106,7 +106,7 @@ Lease read_lease(ObjectReader& reader) {
     lease.old_contact = reader.text("old_contact", is_contact_or_empty);
     lease.create = reader.boolean("create");
     lease.look_up_first = reader.boolean("look_up_first");
-    lease.not_before_look_up_ms = reader.small("not_before_look_up_ms", 0, look_up_ms_max);
+    lease.unsure_ms = reader.small("unsure_ms", 0, unsure_ms_max);
     if (reader.has("prior_tags")) lease.prior_tags = read_words(reader, "prior_tags");
     lease.tries = reader.small("tries", 0, tries_max);
     const bool merge = lease.envelope && lease.envelope->kind() == Kind::contact_merge;

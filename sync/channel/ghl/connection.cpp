@@ -42,6 +42,8 @@ public:
     using HTTPSClientSession::attachSocket;
 };
 
+// Closing drops what has not been sent yet, also when we are killed: otherwise the kernel goes on sending a request for
+// minutes after we have called its outcome unknown, and it may arrive when the network is back.
 std::optional<net::StreamSocket> dial(const Connection::Means& means, const std::vector<std::string>& addresses,
                                       Watchdog::Instant deadline, const std::stop_token& stop) {
     for (const auto& address : addresses) {
@@ -50,6 +52,7 @@ std::optional<net::StreamSocket> dial(const Connection::Means& means, const std:
             net::StreamSocket socket;
             socket.connect(net::SocketAddress{address}, span(means.options.connect_max));
             socket.setNoDelay(true);
+            socket.setLinger(true, 0);
             socket.setReceiveTimeout(span(means.options.call_max + past_watchdog));
             socket.setSendTimeout(span(means.options.call_max + past_watchdog));
             return socket;

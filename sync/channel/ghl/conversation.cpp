@@ -111,9 +111,10 @@ bool Conversation::over(const Exchange& exchange) {
 
 std::optional<Exchange> Conversation::ask(const Call& call) {
     if (!budget()) return std::nullopt;
+    const auto begun_by = std::chrono::steady_clock::now() + means_.times.go_life;
     const auto attempt = verdict(call);
     if (!attempt) return std::nullopt;
-    auto exchange = means_.client.send(call, marker_, stop_);
+    auto exchange = means_.client.send(call, marker_, stop_, begun_by);
     note(*attempt, exchange);
     if (over(exchange)) return std::nullopt;
     return exchange;

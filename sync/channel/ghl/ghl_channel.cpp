@@ -12,6 +12,8 @@ using envelope::Kind;
 using envelope::Lease;
 using lane::Delivery;
 
+constexpr base::Micros look_floor = std::chrono::milliseconds{500};
+
 lane::Priority priority_of(const Lease& lease) {
     switch (lease.envelope->kind()) {
     case Kind::appt_state:
@@ -44,11 +46,11 @@ private:
 
     Delivery find_or_create() {
         if (lease_.look_up_first) {
-            if (lease_.not_before_look_up_ms > 0)
-                return talk_.retry("look_up_wait", std::chrono::milliseconds{lease_.not_before_look_up_ms});
             const auto found = talk_.ask(search_marker(rules_, pid()));
             if (!found) return talk_.delivery();
             if (!found->answer.marked.empty()) return adopt(found->answer.marked.front());
+            // Not there yet is not "not there": it is looked for again, and nothing is made meanwhile.
+            if (lease_.unsure_ms > 0) return talk_.retry("look_up_wait", next_look());
         }
         // With this code clinicd knows that no create of unknown outcome has happened, and parks the row.
         return lease_.create && may_create(lease_.envelope->kind()) ? create()
@@ -86,6 +88,11 @@ private:
         for (const auto& call : writes(rules_, lease_, contact))
             if (!talk_.ask(call)) return talk_.delivery();
         return talk_.delivered();
+    }
+
+    base::Micros next_look() const {
+        return std::min(std::max(talk_.backoff(), look_floor),
+                        base::Micros{std::chrono::milliseconds{lease_.unsure_ms}});
     }
 
     std::string_view pid() const { return lease_.envelope->text(envelope::Field::pid); }

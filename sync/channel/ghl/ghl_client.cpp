@@ -51,11 +51,11 @@ struct GhlClient::State {
 
     std::unique_ptr<Connection> take_idle();
     void give_back(std::unique_ptr<Connection> connection);
-    Exchange once(const Call& call, const Marker& marker, const std::string& token, const std::stop_token& stop);
     struct Limit {
-        Watchdog::Instant deadline;
+        Watchdog::Instant deadline, begun_by;
         const std::stop_token& stop;
     };
+    Exchange once(const Call& call, const Marker& marker, const std::string& token, const Limit& limit);
     Exchange exchange(Connection& connection, const Call& call, const Marker& marker, const std::string& token,
                       const Limit& limit);
     Exchange answered(const Reply& reply, const Marker& marker) const;
@@ -104,16 +104,14 @@ Exchange GhlClient::State::answered(const Reply& reply, const Marker& marker) co
     return out;
 }
 
-Exchange GhlClient::State::once(const Call& call, const Marker& marker, const std::string& token,
-                                const std::stop_token& stop) {
-    const auto deadline = std::chrono::steady_clock::now() + options.call_max;
+Exchange GhlClient::State::once(const Call& call, const Marker& marker, const std::string& token, const Limit& limit) {
     auto connection = take_idle();
     if (!connection) {
         Connection::Failure why;
-        connection = Connection::open({options, *tls, resolver, watchdog}, deadline, stop, why);
+        connection = Connection::open({options, *tls, resolver, watchdog}, limit.deadline, limit.stop, why);
         if (!connection) return failed(Exchange::Result::not_sent, why.code, why.needs_someone);
     }
-    auto out = exchange(*connection, call, marker, token, {deadline, stop});
+    auto out = exchange(*connection, call, marker, token, limit);
     if (connection->reusable()) give_back(std::move(connection));
     return out;
 }
@@ -123,14 +121,17 @@ Exchange GhlClient::State::exchange(Connection& connection, const Call& call, co
     const Watchdog::Guard guard{watchdog, connection.socket(), limit.deadline, limit.stop, options.stop_grace};
     const Head head{envelope::method(call.route), call.path, options.host, token, options.version, options.port};
     Connection::Failure why;
+    // Asked for too long ago (we were stopped, or the disk was slow): what the permission rested on may have changed.
+    if (std::chrono::steady_clock::now() >= limit.begun_by) return failed(Exchange::Result::not_sent, "too_late");
     const auto reply = connection.exchange(head, call.body, why);
     return reply ? answered(*reply, marker) : failed(Exchange::Result::unknown, guard.cut() ? "timeout" : why.code);
 }
 
-Exchange GhlClient::send(const Call& call, const Marker& marker, std::stop_token stop) {
+Exchange GhlClient::send(const Call& call, const Marker& marker, std::stop_token stop, Instant begun_by) {
     auto token = state_->tokens.token();
     if (!token) return failed(Exchange::Result::not_sent, "no_token", true);
-    auto out = state_->once(call, marker, *token, stop);
+    auto out = state_->once(call, marker, *token,
+                            {std::chrono::steady_clock::now() + state_->options.call_max, begun_by, stop});
     // The file may hold another one by now; the probe that follows uses it.
     if (out.status == 401 && !state_->tokens.reread()) out.needs_someone = true;
     return out;

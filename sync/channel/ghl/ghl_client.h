@@ -42,7 +42,9 @@ public:
     struct Marker {
         std::string field, value;
     };
-    Exchange send(const Call& call, const Marker& marker, std::stop_token stop);
+    // `begun_by`: a request that could not be begun by then is not sent.
+    using Instant = std::chrono::steady_clock::time_point;
+    Exchange send(const Call& call, const Marker& marker, std::stop_token stop, Instant begun_by = Instant::max());
 
     void on_date(std::function<void(Timestamp)> listener); // each Date header; set once, before threads
 

@@ -91,7 +91,8 @@ protected:
         clinic.store->on_change({});
         server.reset();
         std::filesystem::remove(path);
-        server = std::make_unique<EgressServer>(listen_on(path), options, gate, *clinic.store, clinic.releaser, health);
+        server = std::make_unique<EgressServer>(listen_on(path), options, gate, *clinic.store, clinic.releaser, health,
+                                                clinic.clock);
         ASSERT_TRUE(server->start());
         clinic.store->on_change([this] { server->wake(); });
     }
@@ -110,7 +111,7 @@ protected:
     std::filesystem::path path = folder / "egress.sock";
     release::testing::Clinic clinic;
     health::Health health{{.box = "box-1", .version = "0.1.0", .records = folder.path()}, clinic.clock};
-    Gate gate{{.rules = rules, .index_lag_ms = 1'000}, *clinic.store, clinic.releaser};
+    Gate gate{{.rules = rules, .index_lag = std::chrono::milliseconds{1'000}}, *clinic.store, clinic.releaser};
     std::unique_ptr<EgressServer> server;
 };
 
@@ -181,6 +182,19 @@ TEST_F(EgressServerTest, ASettlementThatTheStoreRefusesFreesTheLease) {
     caller.ask<envelope::Refused>(
         envelope::Settle{.lease = lease.lease, .outcome = envelope::Outcome::retry, .code = "throttled"});
     EXPECT_EQ(caller.lease(10'000).lease, lease.lease);
+}
+
+TEST_F(EgressServerTest, WhatAClockAheadPutOffIsDueWhenItIsSetBack) {
+    clinic.add("N1", "Quillfeather");
+    const Caller caller{path};
+    const auto right = clinic.clock.now();
+    clinic.clock.set(right + base::Micros{std::chrono::hours{24 * 365 * 70}});
+    const auto lease = caller.lease();
+    caller.ask<envelope::Settled>(envelope::Settle{
+        .lease = lease.lease, .outcome = envelope::Outcome::retry, .code = "throttled", .retry_after_ms = 60'000});
+    EXPECT_EQ(caller.lease().lease, 0);
+    clinic.clock.set(right);
+    EXPECT_EQ(caller.lease(15'000).lease, lease.lease);
 }
 
 TEST_F(EgressServerTest, AnotherConnectionsLeaseIsUnknown) {

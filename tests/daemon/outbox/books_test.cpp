@@ -136,7 +136,7 @@ protected:
         model_.push(*row, index, envelope.kind(), parked ? State::parked : State::pending, txn.now());
     }
     void lease_one(Transaction& txn) {
-        const auto lease = Outbox::lease(txn, Destination::crm, true, index_lag_ms);
+        const auto lease = Outbox::lease(txn, Destination::crm, true, unsure_for);
         ASSERT_TRUE(lease);
         ASSERT_EQ(lease->has_value(), model_.any_leasable(txn.now()));
         if (!*lease) return;
@@ -191,6 +191,8 @@ protected:
     void release_all(Transaction& txn) {
         for (auto& [id, row] : model_.rows)
             if (row.state == State::leased) model_.give_back(id, State::pending, txn.now());
+        for (auto& [id, row] : model_.rows)
+            if (row.state == State::pending) row.due = std::min(row.due, txn.now());
         ASSERT_TRUE(Outbox::release_leases(txn, std::nullopt));
     }
     void retry_one(Transaction& txn) {

@@ -67,8 +67,8 @@ TEST_F(TheLinks, ContactIsKeptSealed) {
         return std::string{reinterpret_cast<const char*>(row->blob(0).data()), row->blob(0).size()};
     });
     EXPECT_EQ(stored.find("CanaryContact9"), std::string::npos);
-    EXPECT_FALSE(tried([&](Transaction& txn) { return Links::set_contact(txn, who, "Anna Muster"); }));
-    EXPECT_FALSE(tried([&](Transaction& txn) { return Links::set_contact(txn, who, ""); }));
+    EXPECT_FALSE(tried([&](Transaction& txn) { return Links::set_contact(txn, who, "Anna Muster", Made::by_us); }));
+    EXPECT_FALSE(tried([&](Transaction& txn) { return Links::set_contact(txn, who, "", Made::by_us); }));
 }
 
 TEST_F(TheLinks, AnotherContactHoldsNothingFromUs) {
@@ -151,6 +151,29 @@ TEST_F(TheLedger, SettlesAReadThatServesNoEnvelope) {
     });
     EXPECT_TRUE(settle({.lease = 0, .contact = "", .steps = {{line, envelope::StepOutcome::Result::answered, 200}}}));
     EXPECT_EQ(lines()[0].result, "answered");
+}
+
+TEST_F(TheLedger, KeepsItsLinesForTheirLifeAndNoLonger) {
+    const auto who = patient("1");
+    const auto row = push_contact(who);
+    leased();
+    attempt(row, who, envelope::Route::contact_create);
+    clock_.set(clock_.now() + std::chrono::hours{24 * 100}); // a clock that ran ahead for one line
+    attempt(row, who, envelope::Route::contact_search);
+    clock_.set(clock_.now() - std::chrono::hours{24 * 90});
+    attempt(row, who, envelope::Route::contact_search);
+    const auto purge = [&](int days, int most) {
+        return in([&](Transaction& txn) {
+            return Ledger::purge_before(txn, txn.now() - base::Micros{std::chrono::hours{24 * days}}, most);
+        });
+    };
+    EXPECT_EQ(purge(10, 10), 0);
+    EXPECT_EQ(purge(9, 10), 1) << "the oldest; the younger one behind the odd line is not reached";
+    clock_.advance(std::chrono::hours{24 * 200});
+    EXPECT_EQ(purge(1, 1), 1) << "a slice at a time";
+    EXPECT_EQ(purge(1, 10), 1);
+    EXPECT_TRUE(lines().empty());
+    EXPECT_GE(ledger_life_days, 6 * 365 + 2);
 }
 
 TEST_F(TheLedger, IsFoundByPatientUntilTheKeyIsErased) {

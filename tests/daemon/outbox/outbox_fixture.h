@@ -90,7 +90,7 @@ protected:
                                                         .action = audit::Action::erase,
                                                         .purpose = audit::Purpose::security});
             CLINIC_TRY(why);
-            return records::erase_patient(txn, *why, who);
+            return records::erase_patient(txn, *why, who, [&](PatientId one) { return Outbox::erase(txn, one); });
         });
     }
 
@@ -144,7 +144,7 @@ protected:
     }
 
     std::optional<envelope::Lease> lease(bool may_create = true) {
-        return in([&](Transaction& txn) { return Outbox::lease(txn, Destination::crm, may_create, index_lag_ms); });
+        return in([&](Transaction& txn) { return Outbox::lease(txn, Destination::crm, may_create, unsure_for); });
     }
     // The number of the lease; 0: nothing was due.
     std::int64_t leased(bool may_create = true) {
@@ -175,7 +175,7 @@ protected:
         in([&](Transaction& txn) { return Ledger::close_line(txn, {line, result, status}); });
     }
     void link(PatientId who, const std::string& contact) {
-        in([&](Transaction& txn) { return Links::set_contact(txn, who, contact); });
+        in([&](Transaction& txn) { return Links::set_contact(txn, who, contact, Made::by_us); });
     }
     std::string contact(PatientId who) {
         return in([&](Transaction& txn) { return Links::contact(txn, who); });
@@ -209,7 +209,7 @@ protected:
             EXPECT_EQ(rows_in(state), 0);
     }
 
-    static constexpr int index_lag_ms = 60'000;
+    static constexpr milliseconds unsure_for{60'000};
     fakes::TempFolder folder_;
     fakes::ManualClock clock_;
     std::unique_ptr<records::Store> store_;

@@ -324,18 +324,69 @@ TEST_F(TheOutbox, CrashInTheMiddleOfACreateLooksUpFirst) {
     const auto line = attempt(row, who, envelope::Route::contact_create);
     clock_.advance(seconds{20});
     release_leases();
+    clock_.advance(seconds{15});
     auto again = lease();
     ASSERT_TRUE(again);
     EXPECT_TRUE(again->look_up_first);
     EXPECT_TRUE(again->create);
-    EXPECT_EQ(again->not_before_look_up_ms, 40'000);
+    EXPECT_EQ(again->unsure_ms, 45'000) << "from its end on, not from its beginning";
     EXPECT_EQ(in([&](Transaction& txn) { return Ledger::lines(txn, 0, 10); }).front().result, "unknown");
     clock_.advance(seconds{100});
+    release_leases(row);
+    EXPECT_EQ(lease()->unsure_ms, 0);
     release_leases();
-    EXPECT_EQ(lease()->not_before_look_up_ms, 0);
+    EXPECT_EQ(lease()->unsure_ms, 60'000) << "after a restart it counts anew";
     close(line, envelope::StepOutcome::Result::not_sent, 0);
     deliver(row, "found");
     EXPECT_EQ(contact(who), "found");
+}
+
+TEST_F(TheOutbox, AnUnansweredCreateIsUnsureFromItsSettlementOn) {
+    const auto who = patient("1");
+    const auto row = push_contact(who);
+    leased();
+    const auto line = attempt(row, who, envelope::Route::contact_create);
+    clock_.advance(seconds{90}); // longer than all the waits together
+    settle({.lease = row,
+            .outcome = envelope::Outcome::retry,
+            .code = "timeout",
+            .contact = "",
+            .steps = {{line, envelope::StepOutcome::Result::unknown, 0}}});
+    EXPECT_EQ(lease()->unsure_ms, 60'000);
+}
+
+TEST_F(TheOutbox, TheNewestOfSeveralCreatesCounts) {
+    const auto who = patient("1");
+    const auto row = push_contact(who);
+    for (int tries = 0; tries < 2; ++tries) {
+        ASSERT_EQ(leased(), row);
+        const auto line = attempt(row, who, envelope::Route::contact_create);
+        settle({.lease = row,
+                .outcome = envelope::Outcome::retry,
+                .code = "http_502",
+                .contact = "",
+                .steps = {{line, envelope::StepOutcome::Result::answered, 502}}});
+        clock_.advance(seconds{30});
+    }
+    EXPECT_EQ(lease()->unsure_ms, 30'000);
+}
+
+// The wait is the boot clock's: whoever sets the other one shortens nothing and lengthens nothing.
+TEST_F(TheOutbox, AStepOfTheClockDoesNotShortenTheWait) {
+    const auto who = patient("1");
+    const auto row = push_contact(who);
+    leased();
+    attempt(row, who, envelope::Route::contact_create);
+    release_leases(row);
+    clock_.set(clock_.now() + std::chrono::hours{24 * 400});
+    EXPECT_EQ(lease()->unsure_ms, 60'000) << "a year ahead";
+    release_leases(row);
+    clock_.advance(seconds{10});
+    EXPECT_EQ(lease()->unsure_ms, 50'000);
+    clock_.set(clock_.now() - std::chrono::hours{24 * 800});
+    clock_.advance(seconds{50});
+    release_leases(row);
+    EXPECT_EQ(lease()->unsure_ms, 0) << "and a year back";
 }
 
 TEST_F(TheOutbox, LooksUpAfterAnErrorThatProvesNothing) {
@@ -393,7 +444,8 @@ TEST_F(TheOutbox, SuppressionLooksUpWhatMayHaveBeenCreated) {
     EXPECT_FALSE(lease()) << "the other has nothing to suppress";
     EXPECT_EQ(books().discarded, 1);
     retry(got->lease, 0, false, "no_contact");
-    EXPECT_EQ(books().parked, 1) << "looked up, and not there";
+    EXPECT_EQ(books().discarded, 2) << "looked up when it was sure, and not there";
+    EXPECT_EQ(books().parked, 0);
     expect_books();
 }
 
@@ -530,15 +582,114 @@ TEST_F(TheOutbox, ErasedPatientsEnvelopesAreDiscarded) {
     expect_books();
 }
 
-TEST_F(TheOutbox, PatientErasedWhileUnderWayStillSettles) {
+TEST_F(TheOutbox, NothingOfAnErasedPatientIsLeftInIt) {
+    const auto who = patient("1"), prior = patient("2"), other = patient("3");
+    for (const auto one : {who, prior, other}) {
+        push_contact(one);
+        deliver(leased(), "c" + one.uuid.text().substr(0, 8));
+    }
+    in([&](Transaction& txn) -> Result<void> {
+        const auto why = audit::Trail::append(
+            txn, {.actor = audit::Actor::feed, .action = audit::Action::merge, .purpose = audit::Purpose::treatment});
+        CLINIC_TRY(why);
+        return records::merge_patients(txn, *why, who, prior);
+    });
+    push_contact(who, Stage::lapsed);
+    push_contact(prior, Stage::lapsed);
+    push(
+        who, [&](Transaction& txn) { return consent_state(txn, who, envelope::Scope::reminders); }, "clock");
+    push_contact(other, Stage::lapsed);
+    const auto row = leased();
+    attempt(row, who, envelope::Route::contact_create);
+    erase(who);
+    expect_books();
+    EXPECT_EQ(books().discarded, 3) << "leased, parked, and the one of who was merged";
+    EXPECT_EQ(books().pending, 1);
+    const auto left = in([&](Transaction& txn) -> Result<std::int64_t> {
+        std::int64_t rows = 0;
+        for (const auto count : {Literal{"SELECT count(*) FROM outbox WHERE patient IN (?, ?)"},
+                                 Literal{"SELECT count(*) FROM said WHERE patient IN (?, ?)"},
+                                 Literal{"SELECT count(*) FROM link WHERE patient IN (?, ?)"},
+                                 Literal{"SELECT count(*) FROM pseudonym WHERE patient IN (?, ?)"},
+                                 Literal{"SELECT count(*) FROM sequence WHERE patient IN (?, ?)"}}) {
+            auto one = txn.prepare(count);
+            CLINIC_TRY(one);
+            CLINIC_TRY(one->bind(who, prior).step());
+            rows += one->integer(0);
+        }
+        return rows;
+    });
+    EXPECT_EQ(left, 0);
+    EXPECT_FALSE(tried([&](Transaction& txn) { return Ledger::lines_about(txn, who, 0, 10); }));
+    EXPECT_EQ(in([&](Transaction& txn) { return Ledger::lines(txn, 0, 10); }).front().result, "unknown");
+    EXPECT_EQ(contact(other), "c" + other.uuid.text().substr(0, 8));
+}
+
+TEST_F(TheOutbox, WhatComesBackForAnErasedPatientChangesNothing) {
     const auto who = patient("1");
     const auto row = push_contact(who);
     leased();
-    attempt(row, who, envelope::Route::contact_create);
+    const auto line = attempt(row, who, envelope::Route::contact_create);
     erase(who);
-    EXPECT_TRUE(deliver(row, "c1"));
-    EXPECT_EQ(books().delivered, 1);
+    EXPECT_FALSE(
+        settle({.lease = row, .contact = "c1", .steps = {{line, envelope::StepOutcome::Result::answered, 201}}}));
+    EXPECT_EQ(in([&](Transaction& txn) { return Ledger::lines(txn, 0, 10); }).front().result, "answered");
+    EXPECT_EQ(books().discarded, 1);
     expect_books();
+}
+
+TEST_F(TheOutbox, DeadLettersEndByAWordOrByTheirAge) {
+    const auto one = patient("1"), other = patient("2");
+    std::vector<std::int64_t> rows;
+    for (const auto who : {one, other}) {
+        link(who, "c" + std::to_string(rows.size()));
+        rows.push_back(push_contact(who));
+        clock_.advance(std::chrono::hours{24 * 50}); // waiting does not age a dead letter, being dead does
+        leased();
+        in([&](Transaction& txn) { return Outbox::kill(txn, rows.back(), "blocked"); });
+    }
+    const auto letters = in([&](Transaction& txn) { return Outbox::dead_letters(txn, 10); });
+    ASSERT_EQ(letters.size(), 2U);
+    EXPECT_EQ(letters[0].row, rows[0]);
+    EXPECT_EQ(letters[0].code, "blocked");
+    EXPECT_EQ(letters[1].died_at - letters[0].died_at, base::Micros{std::chrono::hours{24 * 50}});
+    const auto old = [&](int days) {
+        return in([&](Transaction& txn) {
+            return Outbox::discard_dead_before(txn, txn.now() - base::Micros{std::chrono::hours{24 * days}}, 10);
+        });
+    };
+    EXPECT_TRUE(old(50).empty());
+    EXPECT_EQ(old(49), std::vector{one});
+    EXPECT_EQ(in([&](Transaction& txn) { return Outbox::discard_dead(txn, rows[1]); }), other);
+    EXPECT_FALSE(tried([&](Transaction& txn) { return Outbox::discard_dead(txn, rows[1]); }));
+    EXPECT_EQ(books().discarded, 2);
+    EXPECT_EQ(last_said(one, Kind::contact_state).queued_content, "") << "it may be said again";
+    expect_books();
+}
+
+TEST_F(TheOutbox, WhatWasBegunMakesUnsureWhatWasSaid) {
+    const auto who = patient("1");
+    link(who, "c1");
+    push_contact(who);
+    deliver(leased());
+    push_suppress(who);
+    deliver(leased());
+    EXPECT_FALSE(last_said(who, Kind::contact_suppress).unsure);
+    EXPECT_FALSE(in([&](Transaction& txn) { return Links::may_hold_a_shell(txn, who); }));
+    const auto row = push_contact(who);
+    leased();
+    attempt(row, who, envelope::Route::contact_search);
+    in([&](Transaction& txn) { return Outbox::withdraw_lease(txn, row, "consent_revoked"); });
+    EXPECT_FALSE(last_said(who, Kind::contact_suppress).unsure) << "a look-up changes nothing there";
+    const auto begun = push_contact(who);
+    leased();
+    attempt(begun, who, envelope::Route::contact_fields);
+    in([&](Transaction& txn) { return Outbox::withdraw_lease(txn, begun, "consent_revoked"); });
+    EXPECT_TRUE(last_said(who, Kind::contact_suppress).unsure);
+    EXPECT_TRUE(in([&](Transaction& txn) { return Links::may_hold_a_shell(txn, who); }));
+    push_suppress(who);
+    deliver(leased());
+    EXPECT_FALSE(last_said(who, Kind::contact_suppress).unsure);
 }
 
 TEST_F(TheOutbox, RefusesWhatMayNotStandInIt) {

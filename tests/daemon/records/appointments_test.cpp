@@ -155,7 +155,8 @@ TEST_F(Appointments, WithoutAKeyAreRefused) {
 TEST_F(Appointments, AreGoneWithAnErasedPatient) {
     const auto id = upsert(person("1")).id;
     upsert(id, change("F-1", AppointmentStatus::booked, in(5)));
-    ASSERT_TRUE(with([&](Transaction& txn, const Disclosure& why) { return erase_patient(txn, why, id); }));
+    ASSERT_TRUE(
+        with([&](Transaction& txn, const Disclosure& why) { return erase_patient(txn, why, id, nothing_else); }));
     const auto anew = upsert(person("1")).id;
     EXPECT_TRUE(upsert(anew, change("F-1", AppointmentStatus::booked, in(5))).created);
 }

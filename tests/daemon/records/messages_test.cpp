@@ -65,7 +65,7 @@ TEST_F(Messages, OfAnErasedPersonAreGone) {
     const auto id = upsert(person("1")).id;
     keep(id, "mllp", "MSH|1");
     const auto message = list().at(0).id;
-    EXPECT_TRUE(with([&](Transaction& txn, const Disclosure& why) { return erase_patient(txn, why, id); }));
+    EXPECT_TRUE(with([&](Transaction& txn, const Disclosure& why) { return erase_patient(txn, why, id, nothing_else); }));
     EXPECT_TRUE(list().empty());
     EXPECT_EQ(open_text(message), "no such message");
     EXPECT_EQ(read([&](Snapshot& snapshot) { return kept_message(snapshot, message); }).error().code, Errc::not_found);

@@ -242,7 +242,8 @@ TEST_F(Merge, ErasingForgetsThePersonAndAllAliases) {
     ASSERT_TRUE(read([&](Snapshot& s) { return s.open_for(survivor, "patient.sealed", row, copy); }));
     EXPECT_GT(store_->identifiers().size(), 0U);
 
-    ASSERT_TRUE(with([&](Transaction& txn, const Disclosure& why) { return erase_patient(txn, why, prior); }));
+    ASSERT_TRUE(
+        with([&](Transaction& txn, const Disclosure& why) { return erase_patient(txn, why, prior, nothing_else); }));
     // A copy of the sealed bytes, as a backup holds it, opens no more; nor after a restart.
     const auto opened = read([&](Snapshot& s) { return s.open_for(survivor, "patient.sealed", row, copy); });
     ASSERT_FALSE(opened);
@@ -258,7 +259,8 @@ TEST_F(Merge, ErasingForgetsThePersonAndAllAliases) {
 
 TEST_F(Merge, ErasedKeysAreNotGivenOutAgain) {
     const auto id = upsert(person("1")).id;
-    ASSERT_TRUE(with([&](Transaction& txn, const Disclosure& why) { return erase_patient(txn, why, id); }));
+    ASSERT_TRUE(
+        with([&](Transaction& txn, const Disclosure& why) { return erase_patient(txn, why, id, nothing_else); }));
     const auto slot = with([](Transaction& txn, const Disclosure&) { return txn.take_key_slot(); });
     ASSERT_TRUE(slot);
     EXPECT_EQ(*slot, 2);
@@ -267,7 +269,7 @@ TEST_F(Merge, ErasedKeysAreNotGivenOutAgain) {
 TEST_F(Merge, AnUndoneErasureKeepsTheKey) {
     const auto id = upsert(person("1")).id;
     const auto out = with([&](Transaction& txn, const Disclosure& why) -> Result<void> {
-        CLINIC_TRY(erase_patient(txn, why, id));
+        CLINIC_TRY(erase_patient(txn, why, id, nothing_else));
         return Error{Errc::refused, "second thoughts"};
     });
     ASSERT_FALSE(out);

@@ -49,6 +49,11 @@ inline PatientChange person(const char* mrn, const char* family = "Doe", const c
     return change;
 }
 
+// No outbox in these tests: nothing else goes with an erased person.
+inline Result<void> nothing_else(PatientId) {
+    return {};
+}
+
 class Records : public testing::Test {
 protected:
     void SetUp() override { reopen(); }

@@ -124,7 +124,7 @@ public:
         while (true) {
             bool any = false;
             write([&](records::Transaction& txn) -> Result<void> {
-                auto lease = outbox::Outbox::lease(txn, envelope::Destination::crm, may_create, 0);
+                auto lease = outbox::Outbox::lease(txn, envelope::Destination::crm, may_create, {});
                 if (!lease) return lease.error();
                 if (!*lease) return {};
                 any = true;

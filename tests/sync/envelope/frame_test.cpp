@@ -36,7 +36,7 @@ TEST(Frame, LeaseCarriesWhatTheBoxKnows) {
     EXPECT_EQ(lease.contact, "abcDEF123");
     EXPECT_FALSE(lease.create);
     EXPECT_TRUE(lease.look_up_first);
-    EXPECT_EQ(lease.not_before_look_up_ms, 59'000);
+    EXPECT_EQ(lease.unsure_ms, 59'000);
     ASSERT_TRUE(lease.prior_tags);
     EXPECT_EQ(lease.prior_tags->front().text(), std::string{"returning"});
     EXPECT_EQ(lease.tries, 2);
@@ -166,7 +166,7 @@ TEST(Frame, RefusesBadReplies) {
         {"a contact id that is too long", changed(lease, [](Lease& one) { one.contact = std::string(65, 'a'); })},
         {"an old contact without a merge", changed(lease, [](Lease& one) { one.old_contact = "abc"; })},
         {"create beside a contact", changed(lease, [](Lease& one) { one.create = true; })},
-        {"a wait beyond a day", changed(lease, [](Lease& one) { one.not_before_look_up_ms = 86'400'001; })},
+        {"a wait beyond a day", changed(lease, [](Lease& one) { one.unsure_ms = 86'400'001; })},
         {"tries below zero", changed(lease, [](Lease& one) { one.tries = -1; })},
         {"an incomplete envelope",
          changed(lease, [](Lease& one) { one.envelope = MetadataEnvelope{Kind::contact_suppress}; })},

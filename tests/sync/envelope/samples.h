@@ -94,7 +94,7 @@ inline Lease lease() {
     lease.envelope = contact_state();
     lease.contact = "abcDEF123";
     lease.look_up_first = true;
-    lease.not_before_look_up_ms = 59'000;
+    lease.unsure_ms = 59'000;
     lease.prior_tags = std::vector<Word>{*Word::parse("returning")};
     lease.tries = 2;
     return lease;

@@ -117,17 +117,38 @@ TEST_F(GhlChannels, ALookUpThatFindsNothingIsFollowedByACreate) {
     EXPECT_EQ(paths(), (Paths{"POST /contacts/search", "POST /contacts/"}));
 }
 
-TEST_F(GhlChannels, TheIndexLagIsWaitedOutByGivingTheLeaseBack) {
+TEST_F(GhlChannels, WhileNothingIsProvenALookUpThatFindsNothingMakesNothing) {
     auto lease = to_create(contact_state({}));
     lease.look_up_first = true;
-    lease.not_before_look_up_ms = 45'000;
-    script({});
+    lease.unsure_ms = 45'000;
+    script({answer(200, R"({"contacts":[],"total":0})")});
     const auto out = deliver(lease);
     EXPECT_EQ(out.settle.outcome, Outcome::retry);
     EXPECT_EQ(out.settle.code, "look_up_wait");
-    EXPECT_EQ(out.settle.retry_after_ms, 45'000);
+    EXPECT_GE(out.settle.retry_after_ms, 500);
+    EXPECT_LE(out.settle.retry_after_ms, 45'000);
     EXPECT_FALSE(out.settle.counts_against);
-    EXPECT_TRUE(server->received().empty());
+    EXPECT_EQ(paths(), (Paths{"POST /contacts/search"}));
+
+    script({answer(200, found("mine", pid(lease)))});
+    EXPECT_EQ(deliver(lease).settle.contact, "mine") << "what is found counts at once";
+
+    lease.unsure_ms = 20;
+    lease.tries = 12;
+    script({answer(200, R"({"contacts":[],"total":0})")});
+    EXPECT_EQ(deliver(lease).settle.retry_after_ms, 20) << "and not later than it has to be";
+}
+
+TEST_F(GhlChannels, AWithdrawalWaitsAsLongBeforeItBelievesThatNothingIsThere) {
+    auto lease = suppress();
+    lease.contact.clear();
+    lease.look_up_first = true;
+    lease.unsure_ms = 45'000;
+    const std::string nothing = R"({"contacts":[],"total":0})";
+    script({answer(200, nothing), answer(200, nothing)});
+    EXPECT_EQ(deliver(lease).settle.code, "look_up_wait");
+    lease.unsure_ms = 0;
+    EXPECT_EQ(deliver(lease).settle.code, "no_contact");
 }
 
 TEST_F(GhlChannels, ACreateWithoutAnAnswerIsUnknownAndTriedAgain) {

@@ -69,6 +69,16 @@ TEST_F(Clients, NobodyListeningIsNotSent) {
     EXPECT_STREQ(out.failure, "offline");
 }
 
+TEST_F(Clients, APermissionThatIsTooOldSendsNothing) {
+    serve([](const Received&) { return answer(200, "{}"); });
+    const auto ghl = client();
+    const auto out = ghl->send(a_write, {}, {}, std::chrono::steady_clock::now());
+    EXPECT_EQ(out.result, Result::not_sent);
+    EXPECT_STREQ(out.failure, "too_late");
+    EXPECT_TRUE(server->received().empty());
+    EXPECT_EQ(ghl->send(a_write, {}, {}, std::chrono::steady_clock::now() + 60s).result, Result::answered);
+}
+
 TEST_F(Clients, SilenceAfterTheRequestIsUnknownAndEndsAtTheDeadline) {
     serve([](const Received&) { return Sent{"", 60s, true}; });
     auto given = options();
