@@ -22,6 +22,7 @@ using control::Question;
 using nlohmann::json;
 
 constexpr int rows_shown_max = 500;
+constexpr std::size_t dead_a_transaction = 500;
 constexpr Literal agreement_setting = "agreement";
 
 Answer say(json data, int exit = 0) {
@@ -199,6 +200,54 @@ public:
         return say(json::object());
     }
 
+    Result<Answer> dead_list(const Question&) const {
+        json letters = json::array();
+        CLINIC_TRY(store_.read([&](records::Snapshot& session) -> Result<void> {
+            const auto found = outbox::Outbox::dead_letters(session, rows_shown_max);
+            CLINIC_TRY(found);
+            for (const auto& letter : *found)
+                letters.push_back({{"number", letter.row},
+                                   {"kind", envelope::name(letter.kind)},
+                                   {"code", letter.code},
+                                   {"queued_at", base::rfc3339(letter.queued_at)},
+                                   {"died_at", base::rfc3339(letter.died_at)}});
+            return {};
+        }));
+        return say(std::move(letters));
+    }
+
+    // One by its number, or all; whose they were stands in the audit chain.
+    Result<Answer> dead_discard(const Question& question) const {
+        const auto given = question.args.find("number");
+        const bool one = given != question.args.end();
+        if (one && !given->is_number_integer()) return Error{Errc::malformed, "the dead letter's number is not one"};
+        std::size_t discarded = 0;
+        for (std::size_t part = dead_a_transaction; part == dead_a_transaction; discarded += part) {
+            CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
+                std::vector<records::PatientId> patients;
+                if (one) {
+                    const auto patient = outbox::Outbox::discard_dead(txn, given->get<std::int64_t>());
+                    CLINIC_TRY(patient);
+                    patients.push_back(*patient);
+                } else {
+                    auto all = outbox::Outbox::discard_dead_before(txn, Timestamp{INT64_MAX}, dead_a_transaction);
+                    CLINIC_TRY(all);
+                    patients = std::move(*all);
+                }
+                part = patients.size();
+                if (part == 0) return {};
+                const auto entry = audit::Trail::append(txn, {.actor = audit::Actor::operator_,
+                                                              .actor_id = question.asker,
+                                                              .action = audit::Action::release,
+                                                              .purpose = audit::Purpose::operations,
+                                                              .detail = "dead_discarded",
+                                                              .subjects = std::move(patients)});
+                return entry ? Result<void>{} : entry.error();
+            }));
+        }
+        return say({{"discarded", discarded}});
+    }
+
 private:
     // One change of the policy: audited, stored, and then everybody is looked at again.
     template <class Edit>
@@ -258,7 +307,9 @@ Commands commands(const Room& room) {
         {"audit-verify", ask(&Desk::audit_verify)},
         {"ledger", ask(&Desk::ledger)},
         {"quarantine-list", ask(&Desk::quarantine_list)},
+        {"dead-list", ask(&Desk::dead_list)},
         {"dead-retry", ask(&Desk::dead_retry)},
+        {"dead-discard", ask(&Desk::dead_discard)},
     };
 }
 

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "crypto/base/log.h"
+#include "daemon/audit/trail.h"
+#include "daemon/outbox/outbox.h"
 #include "daemon/records/quarantine.h"
 #include "daemon/records/seen.h"
 
@@ -15,6 +17,10 @@ namespace {
 constexpr auto between_looks = std::chrono::seconds{60};
 constexpr auto until_trusted = std::chrono::seconds{1};
 constexpr int rows_a_transaction = 200;
+constexpr int lines_a_transaction = 1'000;
+constexpr base::Micros dead_life = std::chrono::hours{24 * outbox::dead_life_days};
+constexpr base::Micros ledger_life = std::chrono::hours{24 * outbox::ledger_life_days};
+constexpr Error stopped{Errc::offline, "the box is stopping", "the next start goes on"};
 
 std::string local_day(Timestamp at) {
     const std::time_t seconds = at.micros / 1'000'000;
@@ -48,7 +54,7 @@ void Housekeeping::run(const std::stop_token& stop) {
         const bool trusted = health_.clock_trusted();
         if (trusted) {
             const auto looked = look(walk);
-            if (!looked) base::log(base::Level::warning, "housekeeping", looked.error());
+            if (!looked && !stopping_) base::log(base::Level::warning, "housekeeping", looked.error());
             walk = walk && !looked;
         }
         std::unique_lock lock{waiting_};
@@ -92,12 +98,15 @@ Result<void> Housekeeping::look(bool walk) {
         CLINIC_TRY(records::purge_seen(txn));
         return {};
     }));
+    CLINIC_TRY(discard_dead_letters());
+    CLINIC_TRY(purge_ledger());
     return mark(today);
 }
 
 Result<void> Housekeeping::expire_consents() {
     int expired = rows_a_transaction;
     while (expired == rows_a_transaction) {
+        if (stopping_) return stopped;
         CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
             const auto count = releaser_.expire_consents_due(txn, rows_a_transaction);
             CLINIC_TRY(count);
@@ -108,11 +117,52 @@ Result<void> Housekeeping::expire_consents() {
     return {};
 }
 
+Result<void> Housekeeping::discard_dead_letters() {
+    std::size_t discarded = rows_a_transaction;
+    while (discarded == rows_a_transaction) {
+        if (stopping_) return stopped;
+        CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
+            auto patients =
+                outbox::Outbox::discard_dead_before(txn, txn.now() - dead_life, rows_a_transaction);
+            CLINIC_TRY(patients);
+            discarded = patients->size();
+            if (discarded == 0) return {};
+            const auto entry = audit::Trail::append(txn, {.actor = audit::Actor::job,
+                                                          .action = audit::Action::release,
+                                                          .purpose = audit::Purpose::operations,
+                                                          .detail = "dead_expired",
+                                                          .subjects = std::move(*patients)});
+            return entry ? Result<void>{} : entry.error();
+        }));
+    }
+    return {};
+}
+
+Result<void> Housekeeping::purge_ledger() {
+    std::int64_t purged = lines_a_transaction;
+    while (purged == lines_a_transaction) {
+        if (stopping_) return stopped;
+        CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
+            const auto lines = outbox::Ledger::purge_before(txn, txn.now() - ledger_life, lines_a_transaction);
+            CLINIC_TRY(lines);
+            purged = *lines;
+            return {};
+        }));
+    }
+    return {};
+}
+
+void Housekeeping::request_stop() {
+    stopping_ = true;
+    thread_.request_stop();
+}
+
 Result<std::int64_t> Housekeeping::re_release() {
     const std::lock_guard one_at_a_time{walking_};
     std::int64_t transactions = 0;
     std::optional<records::PatientId> after;
     do {
+        if (stopping_) return stopped;
         CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
             auto next = releaser_.re_release(txn, after, rows_a_transaction);
             CLINIC_TRY(next);

@@ -1,12 +1,13 @@
 // What comes due without a message: consents and the basis that expire, buckets that age, quarantine and
-// remembered message ids past their life.
+// remembered message ids past their life, dead letters and ledger lines past theirs.
 //   Units:   a look each minute; the daily walk once a local day and whenever the basis changes by itself.
-//   Bounds:  200 patients a transaction.
+//   Bounds:  200 patients, dead letters or 1,000 ledger lines a transaction.
 //   Errors:  logged; tried again at the next look.
 //   Threads: one of its own.
 //   Source:  design, "From a message to GHL", step 8; "Identity of things" (nothing expires by an untrusted clock).
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <string>
@@ -21,15 +22,22 @@ namespace clinic::daemon {
 class Housekeeping {
 public:
     Housekeeping(records::Store& store, release::Releaser& releaser, health::Health& health, const Clock& clock);
+    ~Housekeeping() { request_stop(); }
+    Housekeeping(const Housekeeping&) = delete;
+    Housekeeping& operator=(const Housekeeping&) = delete;
 
     void start();
     void request_walk();               // soon, when the clock is trusted: the basis or the policy was changed
-    Result<std::int64_t> re_release(); // walks everybody now; how many transactions it took. Any thread.
+    // Walks everybody now; how many transactions it took. Any thread. Errors: offline after `request_stop`.
+    Result<std::int64_t> re_release();
+    void request_stop(); // a walk ends after the slice it is in, and none begins
 
 private:
     void run(const std::stop_token& stop);
     Result<void> look(bool walk);
     Result<void> expire_consents();
+    Result<void> discard_dead_letters();
+    Result<void> purge_ledger();
     Result<bool> day_is_new(const std::string& today);
     Result<void> mark(const std::string& today);
 
@@ -40,6 +48,7 @@ private:
     std::mutex walking_, waiting_;
     std::condition_variable_any wake_;
     bool walk_requested_ = false; // under waiting_
+    std::atomic<bool> stopping_{false};
     std::jthread thread_;         // last: joined first
 };
 

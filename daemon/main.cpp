@@ -253,7 +253,9 @@ Result<void> run(const Options& options) {
         {.certificate = options.console_certificate, .key = options.console_key, .hosts = options.console_names},
         std::move(sockets->https), health);
     CLINIC_TRY(api);
-    return loop_until_told(notifier);
+    const auto ended = loop_until_told(notifier);
+    if (parts) parts->housekeeping.request_stop(); // a walk that a command asked for would hold up the control socket
+    return ended;
 }
 
 } // namespace

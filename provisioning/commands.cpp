@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdio>
 #include <ctime>
 #include <nlohmann/json.hpp>
@@ -113,9 +114,30 @@ int plain(const Client& client, const char* command, const json& args) {
     return exit_of(*answer);
 }
 
+std::optional<std::int64_t> number(const std::string& word) {
+    std::int64_t value = 0;
+    const auto [end, wrong] = std::from_chars(word.data(), word.data() + word.size(), value);
+    if (wrong != std::errc{} || end != word.data() + word.size()) return std::nullopt;
+    return value;
+}
+
+int ledger(const Call& call, const Client& client) {
+    const auto after = number(call.has("--after") ? call.value("--after") : "0");
+    if (after) return plain(client, "ledger", {{"after", *after}});
+    std::fputs("clinicctl: ledger: --after takes the number of an attempt\n", stderr);
+    return failed;
+}
+
+int dead_discard_one(const Call& call, const Client& client) {
+    const auto letter = number(call.words[2]);
+    if (letter) return plain(client, "dead-discard", {{"number", *letter}});
+    std::fputs("clinicctl: dead discard: the number is one of `clinicctl dead list`\n", stderr);
+    return failed;
+}
+
 struct Row {
     std::vector<std::string> words; // "" stands for any word
-    const char* usage;
+    const char* usage; // null: said by the row before
     int (*run)(const Call&, const Client&);
 };
 
@@ -141,11 +163,18 @@ const std::array rows{
         "audit verify                          walk the whole chain",
         [](const Call&, const Client& client) { return plain(client, "audit-verify", json::object()); }},
     Row{{"ledger"},
-        "ledger                                what left the building, newest last",
-        [](const Call&, const Client& client) { return plain(client, "ledger", json::object()); }},
+        "ledger [--after ATTEMPT]              what left the building, oldest first, 500 lines at a time",
+        ledger},
     Row{{"quarantine", "list"},
         "quarantine list                       what could not be accepted, and why",
         [](const Call&, const Client& client) { return plain(client, "quarantine-list", json::object()); }},
+    Row{{"dead", "list"},
+        "dead list                             what GHL refused twice, and why",
+        [](const Call&, const Client& client) { return plain(client, "dead-list", json::object()); }},
+    Row{{"dead", "discard"},
+        "dead discard [NUMBER]                 give up all dead letters, or the one of that number",
+        [](const Call&, const Client& client) { return plain(client, "dead-discard", json::object()); }},
+    Row{{"dead", "discard", ""}, nullptr, dead_discard_one},
     Row{{"dead", "retry"},
         "dead retry                            send all dead letters again",
         [](const Call&, const Client& client) { return plain(client, "dead-retry", json::object()); }},
@@ -172,7 +201,8 @@ std::string Call::value(std::string_view option) const {
 
 void print_usage() {
     std::fputs("usage: clinicctl [--control PATH] COMMAND\n", stderr);
-    for (const auto& row : rows) std::fprintf(stderr, "  clinicctl %s\n", row.usage);
+    for (const auto& row : rows)
+        if (row.usage != nullptr) std::fprintf(stderr, "  clinicctl %s\n", row.usage);
 }
 
 int run(const Call& call, const Client& client) {
