@@ -7,7 +7,7 @@
 namespace clinic::emulator {
 namespace {
 
-constexpr std::array<std::pair<const char*, Fault>, 7> names{{
+constexpr std::array<std::pair<const char*, Fault>, 8> names{{
     {"timeout-after-effect", Fault::timeout_after_effect},
     {"422-but-created", Fault::created_422},
     {"5xx", Fault::server_error},
@@ -15,6 +15,7 @@ constexpr std::array<std::pair<const char*, Fault>, 7> names{{
     {"html-body", Fault::html_body},
     {"token-expired", Fault::token_expired},
     {"rate-limited", Fault::rate_limited},
+    {"person-in-error", Fault::person_in_error},
 }};
 
 bool fits(Fault fault, bool is_write) {

@@ -111,6 +111,26 @@ Answer html_page() {
     return answer;
 }
 
+// Somebody's name, number or address in every place that an error has.
+Answer person_in_error(unsigned turn, const std::string& person) {
+    Answer answer;
+    switch (turn % 4) {
+    case 0:
+        answer = json_answer(400, {{"statusCode", 400},
+                                   {"message", "This location does not allow duplicated contacts: " + person},
+                                   {"meta", {{"contactName", person}, {"matchingField", person}}}});
+        break;
+    case 1: answer = unprocessable({"firstName " + person + " is not valid", person}); break;
+    case 2:
+        answer = html_page();
+        answer.body += "<!-- " + person + " --><p>Contact " + person + "</p>\n";
+        break;
+    default: answer = refusal(403, "Forbidden for contact " + person); break;
+    }
+    answer.headers.emplace_back("X-Contact-Name", person);
+    return answer;
+}
+
 Json with_named_fields(const Json& contact, const std::vector<CustomField>& fields) {
     Json out = contact;
     out["fields"] = Json::object();
@@ -169,6 +189,7 @@ Answer Service::faulty(Fault fault, const Request& request, const Route* route) 
     case Fault::html_body: return html_page();
     case Fault::token_expired: return refusal(401, "Invalid token: access token is invalid");
     case Fault::rate_limited: return too_many(throttled_++ % 2 == 0);
+    case Fault::person_in_error: return person_in_error(people_in_errors_++, person_);
     case Fault::timeout_after_effect:
     case Fault::created_422:
     case Fault::slow: break;
@@ -212,6 +233,7 @@ Answer Service::control_faults(const Json& body) {
         const Json count = body.value("count", Json(1));
         if (!fault) return refusal(400, "unknown fault");
         if (!count.is_number_integer() || count < 1 || count > count_max) return refusal(400, "count: 1 to 1000000");
+        if (body.contains("text") && body["text"].is_string()) person_ = body["text"];
         faults_.queue(*fault, count);
         return json_answer(200, {{"queued", name(*fault)}, {"waiting", faults_.waiting()}});
     }

@@ -50,7 +50,8 @@ private:
     Faults faults_;
     Throttle throttle_;
     int slow_ms_ = 3'000;
-    unsigned server_errors_ = 0, throttled_ = 0; // which of its forms a fault takes next
+    std::string person_;                                                // who is named in errors
+    unsigned server_errors_ = 0, throttled_ = 0, people_in_errors_ = 0; // which of its forms a fault takes next
 };
 
 } // namespace clinic::emulator

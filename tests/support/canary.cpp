@@ -1,0 +1,279 @@
+#include "tests/support/canary.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstring>
+#include <memory>
+
+#include "crypto/base/owned.h"
+
+namespace clinic::support {
+namespace {
+
+constexpr std::size_t unpacked_bytes_max = 64U << 20;
+constexpr int depth_max = 3;
+constexpr std::uint64_t multiplier = 0x9E37'79B9'7F4A'7C15;
+
+constexpr std::array<unsigned char, 256> folds = [] {
+    std::array<unsigned char, 256> table{};
+    for (std::size_t i = 0; i < table.size(); ++i)
+        table[i] = static_cast<unsigned char>(i >= 'A' && i <= 'Z' ? i + ('a' - 'A') : i);
+    return table;
+}();
+
+std::string folded(std::string_view text) {
+    std::string out{text};
+    for (char& c : out) c = static_cast<char>(folds[static_cast<unsigned char>(c)]);
+    return out;
+}
+
+template <class Each>
+std::string each_letter(std::string_view text, const Each& each) {
+    std::string out;
+    for (const char c : text) out += each(static_cast<unsigned char>(c));
+    return out;
+}
+
+std::string hexadecimal(unsigned value, std::size_t width) {
+    std::string out;
+    for (std::size_t i = width; i-- > 0;) out += "0123456789abcdef"[value >> 4 * i & 15U];
+    return out;
+}
+
+// The middle of the base64 of a text that has the canary after `before` other bytes: what does not depend on them.
+std::string base64_middle(std::string_view canary, std::size_t before, const char* alphabet) {
+    const std::string text = std::string(before, '\0') + std::string{canary};
+    std::string out;
+    const std::size_t bits = text.size() * 8;
+    for (std::size_t bit = 0; bit + 6 <= bits; bit += 6) {
+        if (bit < before * 8) continue; // begins in what is not ours
+        unsigned value = 0;
+        for (std::size_t i = 0; i < 6; ++i) {
+            const std::size_t at = bit + i;
+            value = value << 1 | (static_cast<unsigned char>(text[at / 8]) >> (7 - at % 8) & 1U);
+        }
+        out += alphabet[value];
+    }
+    return out;
+}
+
+std::string joined(std::string_view canary, std::string_view between) {
+    std::string out;
+    for (const char c : canary) {
+        if (!out.empty()) out += between;
+        out += c;
+    }
+    return out;
+}
+
+// U+FF01 to U+FF5E are the signs of ASCII in full width.
+std::string full_width(unsigned char c) {
+    const unsigned code = 0xFF01U + c - '!';
+    return {static_cast<char>(0xE0 | code >> 12), static_cast<char>(0x80 | (code >> 6 & 0x3F)),
+            static_cast<char>(0x80 | (code & 0x3F))};
+}
+
+void add_escapes(std::vector<Form>& all, std::string_view canary) {
+    const auto add = [&](const char* name, const char* before, std::size_t width, std::string_view after = "") {
+        all.push_back({name, each_letter(canary, [&](unsigned char c) {
+                           return before + (width == 0 ? std::to_string(c) : hexadecimal(c, width)) +
+                                  std::string{after};
+                       })});
+    };
+    add("percent", "%", 2);
+    add("JSON escapes", "\\u", 4);
+    add("HTML, decimal", "&#", 0, ";");
+    add("HTML, hexadecimal", "&#x", 2, ";");
+    add("quoted-printable", "=", 2);
+    add("hexadecimal", "", 2);
+    for (const char* sign : {" ", ":"}) {
+        std::string parted;
+        for (const char c : canary)
+            parted += (parted.empty() ? "" : sign) + hexadecimal(static_cast<unsigned char>(c), 2);
+        all.push_back({"hexadecimal, parted", std::move(parted)});
+    }
+    add("C escapes", "\\x", 2);
+}
+
+void add_base64(std::vector<Form>& all, std::string_view canary) {
+    static constexpr const char* standard = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static constexpr const char* url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    for (std::size_t before = 0; before < 3; ++before) {
+        all.push_back({"base64, alignment " + std::to_string(before), base64_middle(canary, before, standard)});
+        all.push_back({"base64url, alignment " + std::to_string(before), base64_middle(canary, before, url)});
+    }
+}
+
+std::string upper(std::string_view text) {
+    std::string out{text};
+    for (char& c : out) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    return out;
+}
+
+std::string capitalised(std::string_view text) {
+    std::string out = folded(text);
+    if (!out.empty()) out.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(out.front())));
+    return out;
+}
+
+bool is_number(std::string_view canary) {
+    return std::all_of(canary.begin(), canary.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// A little-endian load of the window: fewer bytes than a word are masked off.
+std::uint64_t window_of(const unsigned char* bytes) {
+    std::uint64_t value = 0;
+    std::memcpy(&value, bytes, 6);
+    return value;
+}
+
+std::uint64_t slot_of(std::uint64_t value, std::size_t bits) {
+    return value * multiplier >> (64 - bits);
+}
+
+} // namespace
+
+std::vector<Form> forms(std::string_view canary) {
+    std::vector<Form> all{{"plain", std::string{canary}}, {"reversed", {canary.rbegin(), canary.rend()}}};
+    add_escapes(all, canary);
+    add_base64(all, canary);
+    // Encodings that keep the case of what they encode.
+    for (const auto& other : {upper(canary), capitalised(canary), folded(canary)})
+        if (other != canary) {
+            add_base64(all, other);
+            add_escapes(all, other);
+        }
+    all.push_back({"UTF-16, little end first", each_letter(canary, [](unsigned char c) {
+                       return std::string{static_cast<char>(c), '\0'};
+                   })});
+    all.push_back({"UTF-16, big end first", each_letter(canary, [](unsigned char c) {
+                       return std::string{'\0', static_cast<char>(c)};
+                   })});
+    for (const auto& [name, sign] : {std::pair{"zero-width space", "\xE2\x80\x8B"},
+                                     {"zero-width non-joiner", "\xE2\x80\x8C"},
+                                     {"zero-width joiner", "\xE2\x80\x8D"},
+                                     {"word joiner", "\xE2\x81\xA0"},
+                                     {"byte-order mark", "\xEF\xBB\xBF"},
+                                     {"soft hyphen", "\xC2\xAD"}})
+        all.push_back({name, joined(canary, sign)});
+    for (const auto& word : {folded(canary), upper(canary)})
+        all.push_back({"full-width", each_letter(word, full_width)});
+    return all;
+}
+
+Search::Search(const std::vector<std::string>& canaries) : filter_((std::size_t{1} << filter_bits) / 64) {
+    for (const auto& canary : canaries) {
+        for (const auto& form : forms(canary)) patterns_.push_back({folded(form.bytes), canary, form.name});
+        if (is_number(canary)) numbers_.push_back(canary);
+    }
+    for (std::size_t i = 0; i < patterns_.size(); ++i) {
+        const auto& bytes = patterns_[i].bytes;
+        const auto value = window_of(reinterpret_cast<const unsigned char*>(bytes.data()));
+        const auto slot = slot_of(value, filter_bits);
+        filter_[slot / 64] |= std::uint64_t{1} << slot % 64;
+        by_window_.emplace(value, i);
+        longest_ = std::max(longest_, bytes.size());
+    }
+}
+
+void Search::scan(std::string_view bytes, std::vector<Hit>& hits) const {
+    if (bytes.size() < window) return;
+    const std::string low = folded(bytes);
+    const auto* from = reinterpret_cast<const unsigned char*>(low.data());
+    for (std::size_t at = 0; at + window <= low.size(); ++at) {
+        const auto value = window_of(from + at);
+        const auto slot = slot_of(value, filter_bits);
+        if ((filter_[slot / 64] >> slot % 64 & 1U) == 0) continue;
+        const auto [first, last] = by_window_.equal_range(value);
+        for (auto one = first; one != last && hits.size() < hits_max; ++one) {
+            const auto& pattern = patterns_[one->second];
+            if (low.compare(at, pattern.bytes.size(), pattern.bytes) == 0)
+                hits.push_back({pattern.canary, pattern.form, at});
+        }
+    }
+}
+
+// Digits with up to three other signs between them, as people write numbers.
+void Search::scan_digits(std::string_view bytes, std::vector<Hit>& hits) const {
+    constexpr std::size_t gap_max = 3;
+    if (numbers_.empty()) return;
+    std::string digits;
+    std::size_t gap = 0;
+    const auto look = [&](std::size_t at) {
+        for (const auto& number : numbers_)
+            if (hits.size() < hits_max && digits.find(number) != std::string::npos)
+                hits.push_back({number, "digits regrouped", at});
+        digits.clear();
+    };
+    for (std::size_t at = 0; at < bytes.size(); ++at) {
+        const char c = bytes[at];
+        if (c >= '0' && c <= '9') {
+            digits += c;
+            gap = 0;
+        } else if (!digits.empty() && (++gap > gap_max || std::isalpha(static_cast<unsigned char>(c)) != 0)) {
+            look(at);
+        }
+    }
+    look(bytes.size());
+}
+
+void Search::unpack(std::string_view bytes, std::vector<Hit>& hits, int depth) const {
+    constexpr std::string_view magic{"\x1f\x8b\x08", 3};
+    for (std::size_t at = bytes.find(magic); at != std::string_view::npos; at = bytes.find(magic, at + 1)) {
+        z_stream stream{};
+        if (inflateInit2(&stream, 15 + 32) != Z_OK) continue;
+        std::string out(1U << 16, '\0');
+        stream.next_in = const_cast<unsigned char*>(reinterpret_cast<const unsigned char*>(bytes.data() + at));
+        stream.avail_in = static_cast<unsigned>(std::min(bytes.size() - at, std::size_t{1} << 30));
+        std::size_t made = 0;
+        int code = Z_OK;
+        while (code == Z_OK && made < unpacked_bytes_max) {
+            if (made == out.size()) out.resize(out.size() * 2);
+            stream.next_out = reinterpret_cast<unsigned char*>(out.data() + made);
+            stream.avail_out = static_cast<unsigned>(out.size() - made);
+            code = inflate(&stream, Z_SYNC_FLUSH);
+            made = out.size() - stream.avail_out;
+        }
+        inflateEnd(&stream);
+        whole(std::string_view{out}.substr(0, made), hits, depth + 1);
+    }
+}
+
+void Search::whole(std::string_view bytes, std::vector<Hit>& hits, int depth) const {
+    scan(bytes, hits);
+    scan_digits(bytes, hits);
+    if (depth < depth_max) unpack(bytes, hits, depth);
+}
+
+std::vector<Hit> Search::in(std::string_view bytes) const {
+    std::vector<Hit> hits;
+    whole(bytes, hits, 0);
+    return hits;
+}
+
+std::vector<Hit> Search::in_file(const std::filesystem::path& path, std::size_t part_bytes) const {
+    std::vector<Hit> hits;
+    const base::UniqueFd file{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+    std::string part;
+    std::uint64_t before = 0;
+    const std::size_t overlap = longest_ + 64;
+    for (;;) {
+        const std::size_t kept = std::min(part.size(), overlap);
+        part.erase(0, part.size() - kept);
+        part.resize(kept + part_bytes);
+        const ssize_t got = file ? read(file.get(), part.data() + kept, part_bytes) : -1;
+        if (got <= 0) return hits;
+        part.resize(kept + static_cast<std::size_t>(got));
+        for (auto& hit : in(part)) {
+            hit.at += before - kept;
+            if (hits.size() < hits_max) hits.push_back(std::move(hit));
+        }
+        before += static_cast<std::uint64_t>(got);
+    }
+}
+
+} // namespace clinic::support

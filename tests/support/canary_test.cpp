@@ -1,0 +1,105 @@
+// The search that says "nothing leaked" finds a planted canary in every form, wherever it lies.
+#include "tests/support/canary.h"
+
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <fstream>
+#include <random>
+
+#include "tests/fakes/temp_folder.h"
+
+namespace clinic::support {
+namespace {
+
+const std::string word = "qvexlorumi", number = "730918265";
+
+std::string noise(std::size_t size, unsigned seed) {
+    std::mt19937 random{seed};
+    std::string out(size, '\0');
+    for (char& c : out) c = static_cast<char>(random());
+    return out;
+}
+
+std::string packed(const std::string& text) {
+    z_stream stream{};
+    EXPECT_EQ(deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    std::string out(compressBound(text.size()) + 64, '\0');
+    stream.next_in = const_cast<unsigned char*>(reinterpret_cast<const unsigned char*>(text.data()));
+    stream.avail_in = static_cast<unsigned>(text.size());
+    stream.next_out = reinterpret_cast<unsigned char*>(out.data());
+    stream.avail_out = static_cast<unsigned>(out.size());
+    EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
+    out.resize(stream.total_out);
+    deflateEnd(&stream);
+    return out;
+}
+
+bool finds(const Search& search, const std::string& bytes) {
+    return !search.in(bytes).empty();
+}
+
+TEST(CanarySearch, FindsNothingInNoise) {
+    const Search search{{word, number}};
+    EXPECT_TRUE(search.in(noise(8U << 20, 1)).empty());
+    std::mt19937 random{2};
+    std::string digits;
+    while (digits.size() < (4U << 20)) digits += std::to_string(random() % 1'000'000) + (random() % 5 == 0 ? "," : " ");
+    EXPECT_TRUE(search.in(digits).empty());
+}
+
+TEST(CanarySearch, FindsEachFormInNoise) {
+    const Search search{{word, number}};
+    for (const auto& canary : {word, number})
+        for (const auto& form : forms(canary)) {
+            const auto before = noise(1'000, 3);
+            const auto hits = search.in(before + form.bytes + noise(1'000, 4));
+            EXPECT_TRUE(std::any_of(hits.begin(), hits.end(), [&](const Hit& hit) {
+                return hit.canary == canary && hit.at == before.size();
+            })) << form.name;
+        }
+}
+
+// Made by other hands than forms(): what an encoder would write of a whole sentence.
+TEST(CanarySearch, FindsWhatAnEncoderMakesOfASentence) {
+    const Search search{{word, number}};
+    for (const char* line :
+         {"name QVEXLORUMI arrived", "name QvExLoRuMi", "imurolxevq", "%71%76%65%78%6C%6F%72%75%6D%69",
+          "\\u0071\\u0076\\u0065\\u0078\\u006C\\u006f\\u0072\\u0075\\u006d\\u0069",
+          "&#x71;&#x76;&#x65;&#x78;&#x6c;&#x6F;&#x72;&#x75;&#x6d;&#x69;",
+          "&#113;&#118;&#101;&#120;&#108;&#111;&#114;&#117;&#109;&#105;", "=71=76=65=78=6C=6F=72=75=6D=69",
+          "7176657868 71 76 65 78 6c 6f 72 75 6d 69", "717665786C6F72756D69",
+          // printf '…' | base64: "Mrs qvexlorumi x", "aMrs qvexlorumi x", "abMrs qvexlorumi x", "Mrs Qvexlorumi",
+          // "QVEXLORUMI"
+          "TXJzIHF2ZXhsb3J1bWkgeA==", "YU1ycyBxdmV4bG9ydW1pIHg=", "YWJNcnMgcXZleGxvcnVtaSB4",
+          "TXJzIFF2ZXhsb3J1bWk=", "UVZFWExPUlVNSQ==", "ｑｖｅｘｌｏｒｕｍｉ", "ＱＶＥＸＬＯＲＵＭＩ",
+          "phone 730-918-265", "(730) 918 265", "+1 730.91.82.65", "7 3 0 9 1 8 2 6 5", "７３０９１８２６５",
+          "q\u200bv\u200be\u200bx\u200bl\u200bo\u200br\u200bu\u200bm\u200bi"})
+        EXPECT_TRUE(finds(search, line)) << line;
+    EXPECT_FALSE(finds(search, "qvexlorum 730-918-26, qvex lorumi"));
+}
+
+TEST(CanarySearch, FindsItInGzipAndInGzipInGzip) {
+    const Search search{{word, number}};
+    for (const auto& text : {"record of " + word, "phone " + number, std::string{"%71%76%65%78%6c%6f%72%75%6d%69"}}) {
+        const auto once = packed(noise(100'000, 5) + text + noise(1'000, 8));
+        EXPECT_TRUE(finds(search, noise(999, 6) + once + noise(999, 7))) << text;
+        EXPECT_TRUE(finds(search, packed(once))) << text;
+        EXPECT_TRUE(finds(search, once.substr(0, once.size() - 9))) << "cut off";
+    }
+}
+
+TEST(CanarySearch, FindsItWhereTwoPartsOfAFileMeet) {
+    const fakes::TempFolder folder;
+    const Search search{{word, number}};
+    constexpr std::size_t part = 65'536;
+    for (const auto& form : forms(word))
+        for (const std::size_t before : {part - 3, part - form.bytes.size(), part, 2 * part - 1}) {
+            std::ofstream{folder / "file", std::ios::binary} << std::string(before, '.') << form.bytes << "...";
+            EXPECT_FALSE(search.in_file(folder / "file", part).empty()) << form.name << " at " << before;
+        }
+}
+
+} // namespace
+} // namespace clinic::support
