@@ -18,6 +18,7 @@ namespace clinic::envelope {
 
 inline constexpr std::size_t frame_bytes_max = 65'536;
 inline constexpr std::size_t attempt_body_bytes_max = 8'192;
+inline constexpr std::size_t device_events_max = 32;
 
 // ---- in: clinic-syncd asks --------------------------------------------------------------------------------------
 struct LeaseRequest {

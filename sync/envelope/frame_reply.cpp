@@ -16,7 +16,7 @@ constexpr int unsure_ms_max = 86'400'000;
 constexpr int tries_max = 1'000'000;
 constexpr int queue_max = 1'000'000;
 constexpr std::size_t feeds_max = 8;
-constexpr std::size_t events_max = 32;
+constexpr std::size_t events_max = device_events_max;
 constexpr std::int64_t at_ms_max = 4'102'444'800'000; // the year 2100
 
 template <std::size_t N>

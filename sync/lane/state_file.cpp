@@ -64,12 +64,13 @@ Result<std::int64_t> StateFile::next_session() {
     return next.session;
 }
 
-Result<std::int64_t> StateFile::next_sequence() {
+Result<std::int64_t> StateFile::next_sequences(std::size_t count) {
     const std::lock_guard lock{mutex_};
-    Numbers next{numbers_.session, numbers_.sequence + 1};
+    const std::int64_t first = numbers_.sequence + 1;
+    const Numbers next{numbers_.session, numbers_.sequence + static_cast<std::int64_t>(count)};
     CLINIC_TRY(write(next));
     numbers_ = next;
-    return next.sequence;
+    return first;
 }
 
 } // namespace clinic::lane

@@ -24,7 +24,8 @@ public:
 
     // Durable before they are handed out; each is greater than the one before.
     Result<std::int64_t> next_session();
-    Result<std::int64_t> next_sequence();
+    Result<std::int64_t> next_sequence() { return next_sequences(1); }
+    Result<std::int64_t> next_sequences(std::size_t count); // so many in a row; the first of them
 
 private:
     struct Numbers {

@@ -61,6 +61,7 @@ struct Broker::State {
     paho::connect_options options; // alive as long as the client
     paho::async_client client;     // last: its threads end before what they touch
 
+    paho::delivery_token_ptr send(const Message& message);
     void prepare(const BrokerOptions& given, const Will& will);
 };
 
@@ -115,17 +116,33 @@ Result<std::unique_ptr<Broker>> Broker::connect(const BrokerOptions& options, co
     }
 }
 
+paho::delivery_token_ptr Broker::State::send(const Message& message) {
+    paho::properties properties;
+    if (message.expires.count() > 0)
+        properties.add({paho::property::MESSAGE_EXPIRY_INTERVAL, static_cast<int>(message.expires.count())});
+    return client.publish(paho::message::create(message.topic, message.payload, 1, message.retained, properties));
+}
+
 Result<void> Broker::publish(const Message& message, std::stop_token stop) {
+    return publish_all({message}, std::move(stop)).ended;
+}
+
+// Waited for in their order, which is the order of the broker's answers.
+Broker::Published Broker::publish_all(const std::vector<Message>& messages, std::stop_token stop) {
+    Published out;
     try {
-        paho::properties properties;
-        if (message.expires.count() > 0)
-            properties.add({paho::property::MESSAGE_EXPIRY_INTERVAL, static_cast<int>(message.expires.count())});
-        const auto token = state_->client.publish(
-            paho::message::create(message.topic, message.payload, 1, message.retained, properties));
-        return wait(token, state_->publish_max, stop);
+        std::vector<paho::delivery_token_ptr> tokens;
+        tokens.reserve(messages.size());
+        for (const auto& message : messages) tokens.push_back(state_->send(message));
+        for (const auto& token : tokens) {
+            out.ended = wait(token, state_->publish_max, stop);
+            if (!out.ended) break;
+            ++out.first;
+        }
     } catch (const paho::exception& failed) {
-        return what_failed(failed);
+        out.ended = what_failed(failed);
     }
+    return out;
 }
 
 bool Broker::lost() const {

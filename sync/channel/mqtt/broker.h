@@ -10,6 +10,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "crypto/base/result.h"
 
@@ -43,6 +44,12 @@ public:
         std::chrono::seconds expires{};
     };
     Result<void> publish(const Message& message, std::stop_token stop);
+    // The same for several, on their way together. `first` of them are surely with the broker, whatever ended it.
+    struct Published {
+        std::size_t first = 0;
+        Result<void> ended;
+    };
+    Published publish_all(const std::vector<Message>& messages, std::stop_token stop);
 
     bool lost() const;
     // Until the connection is lost, the time is over, or stop.

@@ -64,15 +64,15 @@ Result<void> MqttLink::serve(std::stop_token stop) {
     metrics_at_ = {};
     board_.mqtt(LaneState::up, "");
     base::log(base::Level::notice, "mqtt", "connected to the broker", {{"session", session_}});
-    Result<void> ended;
+    Result<Next> ended = Next::look_later;
     while (ended && !stop.stop_requested() && !(*broker)->lost()) {
         ended = turn(**broker, stop);
-        if (ended) (*broker)->wait_lost(options_.look_period, stop);
+        if (ended && *ended == Next::look_later) (*broker)->wait_lost(options_.look_period, stop);
     }
     // What the broker does not hear now, the will tells it.
     if (stop.stop_requested() && !(*broker)->lost())
         (*broker)->leave({topic, state_payload(options_.box, session_, false, "shutdown"), true, {}});
-    return ended;
+    return ended ? Result<void>{} : ended.error();
 }
 
 Result<envelope::Device> MqttLink::ask_device(std::stop_token stop) {
@@ -80,45 +80,48 @@ Result<envelope::Device> MqttLink::ask_device(std::stop_token stop) {
     return client_.ask_for<envelope::Device>(envelope::DeviceRequest{}, reply_wait, stop);
 }
 
-// What clinicd cannot be asked is not told; the next look asks again.
-Result<void> MqttLink::turn(Broker& broker, std::stop_token stop) {
+// What clinicd cannot be asked is not told; the next look asks again. A full frame has more behind it.
+Result<MqttLink::Next> MqttLink::turn(Broker& broker, std::stop_token stop) {
     const auto device = ask_device(stop);
-    if (!device) return {};
+    if (!device) return Next::look_later;
     CLINIC_TRY(tell_events(broker, *device, stop));
-    if (metrics_at_.count() != 0 && clock_.monotonic() < metrics_at_) return {};
+    const Next next = device->events.size() < envelope::device_events_max ? Next::look_later : Next::go_on;
+    if (metrics_at_.count() != 0 && clock_.monotonic() < metrics_at_) return next;
     CLINIC_TRY(tell_metrics(broker, *device, stop));
     metrics_at_ = clock_.monotonic() + options_.metrics_period;
-    return {};
-}
-
-Result<Heading> MqttLink::heading(std::string msg_id, Timestamp at) {
-    const auto sequence = numbers_.next_sequence();
-    if (!sequence) return sequence.error();
-    return Heading{options_.box, std::move(msg_id), session_, *sequence, at, clock_.now()};
+    return next;
 }
 
 Result<void> MqttLink::tell_events(Broker& broker, const envelope::Device& device, std::stop_token stop) {
-    std::int64_t told = 0;
-    Result<void> published;
+    if (device.events.empty()) return {};
+    const auto sequence = numbers_.next_sequences(device.events.size());
+    if (!sequence) return sequence.error();
+    std::vector<Broker::Message> messages;
     for (const auto& event : device.events) {
         // The same id each time it is told, so that a repetition is known for one.
-        const auto head = heading(options_.box + "-e" + std::to_string(event.number), Timestamp{event.at_ms * 1'000});
-        if (!head) return head.error();
-        published = broker.publish({up_topic(options_.box, "event"), event_payload(*head, event), false, {}}, stop);
-        if (!published) break;
-        told = event.number;
+        const Heading head{options_.box,
+                           options_.box + "-e" + std::to_string(event.number),
+                           session_,
+                           *sequence + static_cast<std::int64_t>(messages.size()),
+                           Timestamp{event.at_ms * 1'000},
+                           clock_.now()};
+        messages.push_back({up_topic(options_.box, "event"), event_payload(head, event), false, {}});
     }
+    const auto published = broker.publish_all(messages, stop);
     // Not acknowledged when clinicd is away: told again, under the same id.
-    if (told != 0) std::ignore = client_.ask_for<envelope::Settled>(envelope::DeviceAck{told}, reply_wait);
-    return published;
+    if (published.first != 0)
+        std::ignore = client_.ask_for<envelope::Settled>(envelope::DeviceAck{device.events[published.first - 1].number},
+                                                         reply_wait);
+    return published.ended;
 }
 
 Result<void> MqttLink::tell_metrics(Broker& broker, const envelope::Device& device, std::stop_token stop) {
     const auto now = clock_.now();
-    const auto head = heading(base::Uuid::v7(now).text(), now);
-    if (!head) return head.error();
+    const auto sequence = numbers_.next_sequence();
+    if (!sequence) return sequence.error();
+    const Heading head{options_.box, base::Uuid::v7(now).text(), session_, *sequence, now, clock_.now()};
     return broker.publish(
-        {up_topic(options_.box, "metrics"), metrics_payload(*head, device, board_.said()), false, metrics_life}, stop);
+        {up_topic(options_.box, "metrics"), metrics_payload(head, device, board_.said()), false, metrics_life}, stop);
 }
 
 } // namespace clinic::mqtt

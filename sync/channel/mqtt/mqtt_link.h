@@ -34,11 +34,11 @@ public:
 
 private:
     Result<void> serve(std::stop_token stop); // one connection, to its end
-    Result<void> turn(Broker& broker, std::stop_token stop);
+    enum class Next : std::uint8_t { look_later, go_on };
+    Result<Next> turn(Broker& broker, std::stop_token stop);
     Result<void> tell_events(Broker& broker, const envelope::Device& device, std::stop_token stop);
     Result<void> tell_metrics(Broker& broker, const envelope::Device& device, std::stop_token stop);
     Result<envelope::Device> ask_device(std::stop_token stop);
-    Result<Heading> heading(std::string msg_id, Timestamp at);
 
     LinkOptions options_;
     lane::StateFile& numbers_;

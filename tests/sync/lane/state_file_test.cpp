@@ -37,6 +37,11 @@ TEST_F(StateFiles, NumbersGrowAcrossRestarts) {
     EXPECT_EQ(*open()->next_session(), second + 1);
 }
 
+TEST_F(StateFiles, SeveralNumbersAreTakenAtOnceAndNoneTwice) {
+    const auto first = *open()->next_sequences(32);
+    EXPECT_EQ(*open()->next_sequence(), first + 32);
+}
+
 TEST_F(StateFiles, ALostFileCountsOnAboveWhatItHadReached) {
     const auto before = *open()->next_session();
     std::filesystem::remove(folder / "state.sealed");

@@ -196,6 +196,42 @@ TEST_F(MqttLinks, AnEventIsAcknowledgedOnceItIsAtTheBrokerAndNotToldAgain) {
     EXPECT_EQ(told["data"], (json{{"number", 5}, {"code", "E1001"}, {"severity", "critical"}}));
 }
 
+// A box that was cut off has hundreds to tell: they do not trickle out, a frame every look.
+TEST_F(MqttLinks, ManyEventsAreToldAtOnceInTheirOrder) {
+    constexpr std::int64_t count = 200;
+    std::atomic<std::int64_t> acknowledged{0};
+    support::ScriptedEgress egress{
+        folder / "egress.sock", [&](const envelope::Request& request) -> std::optional<envelope::Reply> {
+            if (const auto* ack = std::get_if<envelope::DeviceAck>(&request)) {
+                acknowledged = ack->event;
+                return envelope::Settled{};
+            }
+            envelope::Device device;
+            device.mode = "running";
+            device.version = "0.1.0";
+            device.basis = "baa";
+            for (auto number = acknowledged + 1; number <= count && device.events.size() < envelope::device_events_max;
+                 ++number)
+                device.events.push_back({number, "E3001", "warn", 1'700'000'000'000});
+            return device;
+        }};
+    auto given = options();
+    given.look_period = 1h; // what is not told at the first look is not told in this test
+    given.metrics_period = 1h;
+    const auto link = start(given);
+    ASSERT_TRUE(eventually([&] { return acknowledged == count; }));
+    ASSERT_TRUE(eventually([&] { return ops->heard("clinic/demo-1/up/v1/event").size() >= count; }));
+    const auto events = ops->heard("clinic/demo-1/up/v1/event");
+    ASSERT_EQ(events.size(), static_cast<std::size_t>(count));
+    const auto first = json::parse(events.front().payload)["seq"].get<std::int64_t>();
+    for (std::int64_t i = 0; i < count; ++i) {
+        const auto told = json::parse(events[static_cast<std::size_t>(i)].payload);
+        EXPECT_EQ(told["data"]["number"], i + 1);
+        EXPECT_GE(told["seq"].get<std::int64_t>(), first + i);
+    }
+    EXPECT_EQ(egress.seen<envelope::DeviceAck>().size(), 7U);
+}
+
 TEST_F(MqttLinks, ComesBackAfterTheBrokerDid) {
     const auto link = start(options());
     ASSERT_TRUE(eventually([&] { return board.mqtt_up(); }));
