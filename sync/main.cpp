@@ -53,9 +53,8 @@ void look_at_records(const std::filesystem::path& records) {
 class Crm {
 public:
     Crm(const sync::Options& options, ghl::GhlClient& client, lane::Board& board, const Clock& clock)
-        : options_{options}, rules_{options.ghl->rules}, budget_{clock}, channel_{client, rules_, budget_}, lane_{
-                                                                                                                clock,
-                                                                                                                board} {
+        : options_{options}, rules_{options.ghl->rules}, budget_{clock, options.ghl->rate},
+          channel_{client, rules_, budget_}, lane_{clock, board} {
         client.on_date([&board](Timestamp at) { board.https_date(at); });
         prober_.emplace(options_.egress, rules_, lane_, channel_);
         threads_.emplace_back([this](std::stop_token stop) { prober_->run(std::move(stop)); });

@@ -17,6 +17,7 @@ using nlohmann::json;
 constexpr std::size_t file_bytes_max = 65'536;
 constexpr std::size_t text_bytes_max = 512;
 constexpr std::int64_t seconds_max = 600;
+constexpr std::int64_t requests_per_second_max = 100'000;
 
 // Reads one closed object; the first broken rule stands.
 class Section {
@@ -114,7 +115,7 @@ Result<envelope::WriteRules::Fields> read_fields(const json& object) {
 Result<GhlOptions> read_ghl(const json& object) {
     Section in{object,
                {"base", "location", "token_file", "ca", "tag_prefix", "fields", "connect_timeout_s", "call_timeout_s",
-                "version"}};
+                "version", "requests_per_second_max"}};
     GhlOptions out;
     auto& client = out.client;
     in.require(read_base(in.text("base", true), client), "ghl.base: https://host[:port]");
@@ -123,6 +124,8 @@ Result<GhlOptions> read_ghl(const json& object) {
     if (auto version = in.text("version", false); !version.empty()) client.version = std::move(version);
     client.connect_max = seconds(in.number("connect_timeout_s", whole_seconds(client.connect_max), 1, seconds_max));
     client.call_max = seconds(in.number("call_timeout_s", whole_seconds(client.call_max), 1, seconds_max));
+    out.rate.per_second_max = static_cast<double>(in.number(
+        "requests_per_second_max", static_cast<std::int64_t>(out.rate.per_second_max), 1, requests_per_second_max));
     out.rules.location = in.text("location", true);
     in.require(envelope::is_contact_id(out.rules.location), "ghl.location: the id of the location");
     if (auto prefix = in.text("tag_prefix", false); !prefix.empty()) out.rules.tag_prefix = std::move(prefix);
@@ -158,7 +161,7 @@ Result<Options> from_json(const json& object) {
     out.state = in.text("state", true);
     out.credential = in.text("credential", true);
     out.records = in.text("records", false);
-    out.workers = static_cast<int>(in.number("workers", out.workers, 1, 8));
+    out.workers = static_cast<int>(in.number("workers", out.workers, 1, 16));
     CLINIC_TRY(in.outcome());
     if (const auto* ghl = in.section("ghl")) {
         auto read = read_ghl(*ghl);

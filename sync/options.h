@@ -11,12 +11,14 @@
 #include "sync/channel/ghl/ghl_client.h"
 #include "sync/channel/mqtt/broker.h"
 #include "sync/envelope/frame.h"
+#include "sync/lane/rate_budget.h"
 
 namespace clinic::sync {
 
 struct GhlOptions {
     ghl::ClientOptions client;
     envelope::WriteRules rules;
+    lane::RateLimits rate;
 };
 
 struct Options {
@@ -25,7 +27,7 @@ struct Options {
     std::filesystem::path state;      // our folder
     std::filesystem::path credential; // key of the state file
     std::filesystem::path records;    // empty, or the folder that must be closed to us
-    int workers = 4;                  // 1..8
+    int workers = 4;                  // 1..16
     std::optional<GhlOptions> ghl;
     std::optional<mqtt::BrokerOptions> mqtt;
 };

@@ -1,6 +1,6 @@
 // egress.sock: the one seam between the process that can read records and the one that has a network.
 //   Transport: SOCK_SEQPACKET, clinic-syncd asks, clinicd answers; one request at a time a connection.
-//   Bounds:    16 connections, one frame of 65,536 bytes, one answer in flight each.
+//   Bounds:    24 connections, one frame of 65,536 bytes, one answer in flight each.
 //   Threads:   one of its own; the store's writer thread only posts answers to it.
 //   Source:    docs/egress.md.
 #pragma once
@@ -19,7 +19,7 @@ namespace clinic::egress {
 
 struct ServerOptions {
     std::optional<uid_t> peer; // the only user that may ask; nullopt: ours (a machine without a second user)
-    std::size_t connections_max = 16;
+    std::size_t connections_max = 24;
 };
 
 class EgressServer {

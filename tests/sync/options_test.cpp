@@ -15,7 +15,7 @@ using nlohmann::json;
 
 json whole() {
     return json::parse(R"({"box":"demo-1","egress":"/e","state":"/s","credential":"/c","records":"/r","workers":3,
-        "ghl":{"base":"https://ghl.example:8443","location":"loc1","token_file":"/t","ca":"/ca","tag_prefix":"ce-","call_timeout_s":7,
+        "ghl":{"base":"https://ghl.example:8443","location":"loc1","token_file":"/t","ca":"/ca","tag_prefix":"ce-","call_timeout_s":7,"requests_per_second_max":1000,
                "fields":{"pid":"f1","stage":"f2","last":"f3","next":"f4","appt_status":"f5","appt_when":"f6"}},
         "mqtt":{"host":"ops.example","port":8884,"ca":"/ca","cert":"/cert","key":"/key","will_delay_s":15}})");
 }
@@ -35,6 +35,7 @@ TEST(Options, AreReadWhole) {
     EXPECT_EQ(options->ghl->client.port, 8443);
     EXPECT_EQ(options->ghl->client.call_max, std::chrono::seconds{7});
     EXPECT_EQ(options->ghl->rules.fields.appt_when, "f6");
+    EXPECT_EQ(options->ghl->rate.per_second_max, 1'000);
     EXPECT_EQ(options->mqtt->client, "demo-1");
     EXPECT_EQ(options->mqtt->will_delay, std::chrono::seconds{15});
 }
@@ -61,7 +62,7 @@ TEST(Options, EveryBrokenRuleIsAnError) {
         [](json& c) { c["state"] = 7; },
         [](json& c) { c.erase("credential"); },
         [](json& c) { c["workers"] = 0; },
-        [](json& c) { c["workers"] = 9; },
+        [](json& c) { c["workers"] = 17; },
         [](json& c) { c["workers"] = 2.5; },
         [](json& c) { c["ghl"] = "https://x"; },
         [](json& c) { c["ghl"]["base"] = "http://ghl.example"; },
@@ -74,6 +75,7 @@ TEST(Options, EveryBrokenRuleIsAnError) {
         [](json& c) { c["ghl"]["fields"].erase("last"); },
         [](json& c) { c["ghl"]["fields"]["last"] = "f1"; },
         [](json& c) { c["ghl"]["call_timeout_s"] = -1; },
+        [](json& c) { c["ghl"]["requests_per_second_max"] = 0; },
         [](json& c) { c["mqtt"]["port"] = 70'000; },
         [](json& c) { c["mqtt"].erase("key"); },
     };

@@ -14,7 +14,7 @@
 namespace clinic::ghl {
 namespace {
 
-constexpr std::size_t idle_connections_max = 8;
+constexpr std::size_t idle_connections_max = 16;
 
 std::optional<Timestamp> date_of(const std::string& text) {
     Poco::DateTime at;

@@ -1,6 +1,6 @@
 // One request to GHL, and honestly what became of it: not sent, answered, or unknown.
 //   Errors:  none are thrown or returned; an Exchange says it all. Response bodies are parsed to an allow-list and
-//   dropped. Bounds:  idle connections: 8; a body: 256 KiB; a call: `call_max` from connect to the last byte. Threads:
+//   dropped. Bounds:  idle connections: 16; a body: 256 KiB; a call: `call_max` from connect to the last byte. Threads:
 //   any; each call takes a connection of its own. Source:  facts/poco.md §7, facts/ghl-api §0 and §2.
 #pragma once
 
