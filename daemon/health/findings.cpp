@@ -96,14 +96,15 @@ void find_machine(const Status& status, std::vector<Finding>& found) {
     const auto open_parts = std::count_if(status.containment.begin(), status.containment.end(),
                                           [](const ContainmentPart& part) { return !part.holds; });
     if (open_parts > 0) found.push_back({"E2008", Tone::look, open_parts});
+    if (status.console_failure) found.push_back({"E2013", Tone::look});
     if (status.disk_free_percent < disk_free_percent_min && status.mode != Mode::full)
         found.push_back({"E2006", Tone::look, status.disk_free_percent});
 }
 
-void find_mode(Mode mode, std::vector<Finding>& found) {
-    switch (mode) {
+void find_mode(const Status& status, std::vector<Finding>& found) {
+    switch (status.mode) {
     case Mode::locked: found.push_back({"E2001", Tone::not_working}); break;
-    case Mode::damaged: found.push_back({"E2002", Tone::not_working}); break;
+    case Mode::damaged: found.push_back({status.data_is_sound ? "E2011" : "E2002", Tone::not_working}); break;
     case Mode::full: found.push_back({"E2003", Tone::not_working}); break;
     case Mode::restoring: found.push_back({"E2004", Tone::look}); break;
     case Mode::running:
@@ -138,8 +139,8 @@ std::optional<Sentence> gate_closed(const Status& status) {
     if (status.basis_expired)
         return Sentence{.tone = Tone::look, .key = "ghl.basis_expired", .at = status.basis_expires};
     if (status.basis == "off") return Sentence{.tone = Tone::look, .key = "ghl.basis_off"};
-    if (visible(status, "E2005") && status.basis_expires.micros != 0)
-        return Sentence{.tone = Tone::look, .key = "ghl.clock"};
+    const bool clock_in_doubt = visible(status, "E2005") || visible(status, "E2012");
+    if (clock_in_doubt && status.basis_expires.micros != 0) return Sentence{.tone = Tone::look, .key = "ghl.clock"};
     if (visible(status, "E2108") || visible(status, "E2109"))
         return Sentence{.tone = Tone::look, .key = "ghl.not_set_up"};
     if (visible(status, "E2104")) return Sentence{.tone = Tone::look, .key = "ghl.key_refused"};
@@ -161,13 +162,16 @@ LinkTrouble crm_trouble(const envelope::TimeState& lanes) {
 
 std::vector<Finding> findings(const Status& status) {
     std::vector<Finding> found;
-    find_mode(status.mode, found);
+    find_mode(status, found);
     if (!closed(status.mode)) {
         const std::size_t before = found.size();
         find_links(status, found);
         const bool link_trouble = found.size() > before;
         const bool no_second_source = program_silent(status) || no_network(status.lanes);
-        if (!status.clock_trusted && !no_second_source) found.push_back({"E2005", Tone::look, 0, clock_visible_after});
+        if (status.clock_step_s > 0)
+            found.push_back({"E2012", Tone::look, status.clock_step_s / day_s, clock_visible_after});
+        else if (!status.clock_trusted && !no_second_source)
+            found.push_back({"E2005", Tone::look, 0, clock_visible_after});
         if (status.store_open) {
             find_basis(status, found);
             find_queue(status, link_trouble, found);

@@ -24,7 +24,9 @@ constexpr base::Micros patients_life = 2s;
 constexpr base::Micros trusted_time_kept_each = 60s;
 constexpr base::Micros lanes_life = 10min; // what clinic-syncd said of the clock counts this long
 constexpr base::Micros read_failure_logged_each = 60s;
-constexpr base::Micros clock_step_back_max = 60s; // a time server's small correction is no broken clock
+constexpr base::Micros clock_step_back_max = 60s;    // a time server's small correction is no broken clock
+constexpr base::Micros clock_step_forward_max = 24h; // a longer one wants both sources, or a person
+constexpr base::Micros word_drift_max = 120s;        // what was said of the clock counts while it goes on as it went
 constexpr std::int64_t https_offset_s_max = 120;
 constexpr base::Micros never{-1};
 
@@ -55,7 +57,21 @@ Status::Well wellness(const std::vector<Need>& needs) {
 }
 
 bool is_mode_code(std::string_view code) {
-    return code == "E2001" || code == "E2002" || code == "E2003" || code == "E2004";
+    return code == "E2001" || code == "E2002" || code == "E2003" || code == "E2004" || code == "E2011";
+}
+
+// What kept the store from being opened or written, as a mode.
+Mode mode_of(const Error& error) {
+    switch (error.code) {
+    case Errc::locked: return Mode::locked;
+    case Errc::full: return Mode::full;
+    default: return Mode::damaged;
+    }
+}
+
+// A call that the machine refused, or another process that has the store: the data itself is not in question.
+bool data_is_sound(Errc code) {
+    return code == Errc::system || code == Errc::refused || code == Errc::timeout;
 }
 
 } // namespace
@@ -76,12 +92,17 @@ struct Health::State {
 
     mutable std::mutex facts_mutex;
     Mode mode = Mode::locked;
-    Literal cause = "", remedy = "";
+    std::optional<Error> cause; // of the mode
     std::vector<ContainmentPart> containment;
+    std::optional<Error> console_failure;
     envelope::TimeState said;
     base::Micros said_at = never;
+    Timestamp said_of{}; // the time that our clock showed then
     Timestamp last_trusted{};
-    std::deque<envelope::Device::Event> events; // while there is no store
+    base::Micros last_trusted_at = never; // monotonic; never: before this start
+    std::optional<Timestamp> confirmed;   // by a person
+    base::Micros confirmed_at = never;
+    std::deque<envelope::Device::Event> events; // while there is no store, or it cannot be written
     std::int64_t newest_event = 0, acknowledged = 0;
     records::Store* store = nullptr; // changed under both mutexes, so either allows a look
 
@@ -96,9 +117,15 @@ struct Health::State {
     Watch watch;
 
     bool floor_holds(Timestamp now) const;
+    base::Micros step_forward(Timestamp now) const;
+    bool went_on(Timestamp then, base::Micros then_monotonic, Timestamp now) const;
+    bool person_said_so(Timestamp now) const;
     bool trusted() const;
     void post(records::Store::Job job);
     void keep(std::string_view code, std::string_view severity);
+    void hold(envelope::Device::Event event);
+    void store_event(const envelope::Device::Event& event);
+    void store_held_events();
     void read_store(base::Micros now);
     void copy_facts(Status& status, base::Micros now) const;
     void copy_view(Status& status) const;
@@ -112,11 +139,31 @@ bool Health::State::floor_holds(Timestamp now) const {
     return now >= settings.clock_floor && now >= last_trusted - clock_step_back_max;
 }
 
-// The floor, and one of: the kernel was set by a time server, GHL's HTTPS date agrees.
+// How far the clock is ahead of the newest trusted time and of what has passed since; 0: not so far that it is news. A
+// box that was off for days looks the same, and its time server and GHL will say that it is right.
+base::Micros Health::State::step_forward(Timestamp now) const {
+    if (last_trusted.micros == 0) return base::Micros{0};
+    const base::Micros passed = last_trusted_at == never ? base::Micros{0} : clock.monotonic() - last_trusted_at;
+    const base::Micros ahead = now - (last_trusted + passed);
+    return ahead > clock_step_forward_max ? ahead : base::Micros{0};
+}
+
+bool Health::State::went_on(Timestamp then, base::Micros then_monotonic, Timestamp now) const {
+    const base::Micros drift = now - (then + (clock.monotonic() - then_monotonic));
+    return drift <= word_drift_max && drift >= -word_drift_max;
+}
+
+bool Health::State::person_said_so(Timestamp now) const {
+    return confirmed && went_on(*confirmed, confirmed_at, now);
+}
+
 bool Health::State::trusted() const {
-    if (said_at == never || clock.monotonic() - said_at > lanes_life) return false;
+    const Timestamp now = clock.now();
+    if (person_said_so(now)) return true;
+    if (said_at == never || clock.monotonic() - said_at > lanes_life || !went_on(said_of, said_at, now)) return false;
     const bool https = said.https_offset_s && std::llabs(*said.https_offset_s) <= https_offset_s_max;
-    return floor_holds(clock.now()) && (said.kernel_synchronised || https);
+    const bool stepped = step_forward(now).count() != 0;
+    return floor_holds(now) && (stepped ? said.kernel_synchronised && https : said.kernel_synchronised || https);
 }
 
 // Under facts_mutex. A full queue costs an event or a time stamp, never a caller's wait.
@@ -124,7 +171,30 @@ void Health::State::post(records::Store::Job job) {
     const bool taken = store->post(std::move(job), [](const Result<void>& done) {
         if (!done) base::log(base::Level::warning, "health", done.error());
     });
-    if (!taken) base::log(base::Level::warning, "health", "the store's queue is full: an event is not kept");
+    if (!taken) base::log(base::Level::warning, "health", "the store's queue is full: a time stamp is not kept");
+}
+
+// Under facts_mutex.
+void Health::State::hold(envelope::Device::Event event) {
+    if (events.size() >= events_memory_max) events.pop_front();
+    events.push_back(std::move(event));
+}
+
+// Under facts_mutex. One that the store cannot take now is held, and stored when it can.
+void Health::State::store_event(const envelope::Device::Event& event) {
+    const bool taken = store->post([event](records::Transaction& txn) { return keep_event(txn, event); },
+                                   [this, event](const Result<void>& done) {
+                                       if (done) return;
+                                       const std::lock_guard lock{facts_mutex};
+                                       hold(event);
+                                   });
+    if (!taken) hold(event);
+}
+
+void Health::State::store_held_events() {
+    const std::lock_guard lock{facts_mutex};
+    if (store == nullptr || numbers.write_failure) return;
+    for (const auto& event : std::exchange(events, {})) store_event(event);
 }
 
 // Under facts_mutex.
@@ -132,9 +202,8 @@ void Health::State::keep(std::string_view code, std::string_view severity) {
     const Timestamp now = clock.now();
     newest_event = std::max(newest_event + 1, now.micros); // one order for memory and store, and after a restart
     envelope::Device::Event event{newest_event, std::string{code}, std::string{severity}, now.micros / 1'000};
-    if (store != nullptr) return post([event](records::Transaction& txn) { return keep_event(txn, event); });
-    if (events.size() >= events_memory_max) events.pop_front();
-    events.push_back(std::move(event));
+    if (store != nullptr) return store_event(event);
+    hold(std::move(event));
 }
 
 // Under look_mutex.
@@ -165,11 +234,16 @@ void Health::State::copy_facts(Status& status, base::Micros now) const {
     const std::lock_guard lock{facts_mutex};
     status.mode = mode;
     status.containment = containment;
+    status.console_failure = console_failure;
     status.lanes = said;
     status.lanes_age_s = said_at == never ? -1 : seconds_of(now - said_at);
     status.clock_trusted = trusted();
-    if (mode == Mode::running && !status.clock_trusted) status.mode = Mode::clock_untrusted;
+    const auto& trouble = store != nullptr ? numbers.write_failure : cause;
+    if (store != nullptr && trouble) status.mode = mode_of(*trouble);
+    status.data_is_sound = !trouble || data_is_sound(trouble->code);
+    if (status.mode == Mode::running && !status.clock_trusted) status.mode = Mode::clock_untrusted;
     status.clock_floor_holds = floor_holds(status.at);
+    if (!status.clock_trusted) status.clock_step_s = seconds_of(step_forward(status.at));
     status.store_open = store != nullptr;
 }
 
@@ -177,7 +251,7 @@ void Health::State::copy_view(Status& status) const {
     status.crm = view.crm;
     status.feeds = view.feeds.empty() ? no_messages_yet() : view.feeds;
     status.basis = view.basis;
-    status.basis_expired = view.basis_expired;
+    status.basis_expired = view.basis_expired && status.clock_trusted; // no end is concluded by a clock not trusted
     status.basis_expires = view.basis_expires;
     if (view.basis_expires.micros != 0 && !view.basis_expired)
         status.basis_expires_s = std::max<std::int64_t>(0, seconds_of(view.basis_expires - status.at));
@@ -198,11 +272,13 @@ void Health::State::judge(Status& status, base::Micros now) {
     status.since = status.well == last.well && last.at.micros != 0 ? last.since : status.at;
     status.ghl = ghl_answer(status);
     const std::lock_guard lock{facts_mutex};
-    for (Need& need : status.needs)
-        if (is_mode_code(need.code)) {
-            need.cause = cause;
-            if (*remedy.c_str() != '\0') need.action = remedy;
-        }
+    const auto& of_mode = store != nullptr ? numbers.write_failure : cause;
+    for (Need& need : status.needs) {
+        const auto& why = need.code == "E2013" ? status.console_failure : of_mode;
+        if (!why || (need.code != "E2013" && !is_mode_code(need.code))) continue;
+        need.cause = why->what;
+        if (*why->remedy.c_str() != '\0') need.action = why->remedy;
+    }
     for (const Finding& one : seen.news) keep(one.code, one.tone == Tone::not_working ? "error" : "warn");
 }
 
@@ -211,7 +287,8 @@ void Health::State::remember_time(base::Micros now) {
     const std::lock_guard lock{facts_mutex};
     if (!trusted()) return;
     const Timestamp at = clock.now();
-    last_trusted = std::max(last_trusted, at);
+    last_trusted = person_said_so(at) ? at : std::max(last_trusted, at); // a person's word may take it back
+    last_trusted_at = clock.monotonic();
     if (store == nullptr || (trusted_time_at != never && now - trusted_time_at < trusted_time_kept_each)) return;
     trusted_time_at = now;
     post([at](records::Transaction& txn) { return keep_trusted_time(txn, at); });
@@ -231,6 +308,7 @@ void Health::State::compute(base::Micros now) {
     copy_view(status);
     judge(status, now);
     remember_time(now);
+    store_held_events();
     last = std::move(status);
     computed_at = now;
 }
@@ -241,10 +319,8 @@ std::vector<envelope::Device::Event> Health::State::open_events() const {
     const auto take = [&](const envelope::Device::Event& event) {
         if (event.number > acknowledged && open.size() < events_frame_max) open.push_back(event);
     };
-    if (store != nullptr)
-        std::for_each(view.events.begin(), view.events.end(), take);
-    else
-        std::for_each(events.begin(), events.end(), take);
+    if (store != nullptr) std::for_each(view.events.begin(), view.events.end(), take);
+    std::for_each(events.begin(), events.end(), take);
     return open;
 }
 
@@ -270,8 +346,8 @@ void Health::attach(records::Store& store) {
         state_->mode = Mode::running;
         state_->newest_event = std::max(state_->newest_event, newest);
         state_->last_trusted = std::max(state_->last_trusted, trusted);
-        for (auto& event : std::exchange(state_->events, {}))
-            state_->post([event](records::Transaction& txn) { return keep_event(txn, event); });
+        for (const auto& event : std::exchange(state_->events, {})) state_->store_event(event);
+        state_->cause.reset();
         state_->computed_at = state_->patients_at = never;
     }
     changed();
@@ -287,8 +363,19 @@ void Health::set_mode(Mode mode, const Error& cause) {
     {
         const std::lock_guard lock{state_->facts_mutex};
         state_->mode = mode;
-        state_->cause = cause.what;
-        state_->remedy = cause.remedy;
+        state_->cause = cause;
+    }
+    changed();
+}
+
+void Health::records_closed(const Error& why) {
+    set_mode(mode_of(why), why);
+}
+
+void Health::console_failed(const Error& why) {
+    {
+        const std::lock_guard lock{state_->facts_mutex};
+        state_->console_failure = why;
     }
     changed();
 }
@@ -306,6 +393,7 @@ void Health::lanes(const envelope::TimeState& said) {
         const std::lock_guard lock{state_->facts_mutex};
         state_->said = said;
         state_->said_at = state_->clock.monotonic();
+        state_->said_of = state_->clock.now();
     }
     changed();
 }
@@ -313,6 +401,25 @@ void Health::lanes(const envelope::TimeState& said) {
 bool Health::clock_trusted() const {
     const std::lock_guard lock{state_->facts_mutex};
     return state_->trusted();
+}
+
+Result<void> Health::may_confirm_clock() const {
+    if (state_->clock.now() >= state_->settings.clock_floor) return {};
+    return Error{Errc::refused, "the clock shows a time before this release",
+                 "set the clock first: timedatectl set-time"};
+}
+
+Result<void> Health::confirm_clock() {
+    CLINIC_TRY(may_confirm_clock());
+    {
+        const std::lock_guard lock{state_->facts_mutex};
+        state_->confirmed = state_->clock.now();
+        state_->confirmed_at = state_->clock.monotonic();
+        state_->trusted_time_at = never; // it is written down at the next look
+    }
+    base::log(base::Level::notice, "health", "a person confirmed the clock");
+    changed();
+    return {};
 }
 
 void Health::changed() {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -67,12 +68,16 @@ struct Status {
     std::vector<Feed> feeds;
     std::vector<Need> needs;
     std::vector<ContainmentPart> containment;
-    envelope::TimeState lanes;     // as clinic-syncd last said
-    std::int64_t lanes_age_s = -1; // -1: clinic-syncd has not spoken yet
+    std::optional<Error> console_failure; // why the page is not served
+    envelope::TimeState lanes;            // as clinic-syncd last said
+    std::int64_t lanes_age_s = -1;        // -1: clinic-syncd has not spoken yet
     bool clock_trusted = false;
     bool clock_floor_holds = false; // later than the build and than the last time a trusted clock showed
+    std::int64_t clock_step_s = 0;  // how far it went forward without confirmation; 0: it did not
     bool store_open = false;        // the numbers below and the books are of an open store
     bool store_readable = true;     // false: the last look failed, and the numbers are older
+    bool data_is_sound =
+        true; // false: it is the stored data that keeps the records closed, not the disk or the machine
     bool basis_expired = false;
     Timestamp basis_expires{}; // 0: none
     int zone_minutes = 0;      // the clinic's zone east of UTC, for words
@@ -97,9 +102,16 @@ public:
     void attach(records::Store& store); // running; from here on the status has books
     void detach();                      // before the store goes away
     void set_mode(Mode mode, const Error& cause);
+    void records_closed(const Error& why); // the store did not open: the mode that follows from why
+    void console_failed(const Error& why); // the page is not served; the rest is
     void set_containment(std::vector<ContainmentPart> parts);
     void lanes(const envelope::TimeState& said); // clinic-syncd's last word; also moves clock trust
-    bool clock_trusted() const;                  // two sources agree: floor and kernel or HTTPS date
+    // The floor, and one of the kernel's time server and GHL's date; after a step forward of more than a day both of
+    // them; or a person's word, until the clock steps again.
+    bool clock_trusted() const;
+    // A person says that the clock is right. Errors: refused (it shows a time before this release).
+    Result<void> confirm_clock();
+    Result<void> may_confirm_clock() const;
     // Something moved: the listener is called, from any thread and once until the next status is computed.
     void changed();
     void on_change(std::function<void()> listener); // one; an empty one takes it back, and it is not called any more

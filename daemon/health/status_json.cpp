@@ -120,6 +120,7 @@ json clock(const Status& status) {
     const auto& offset = status.lanes.https_offset_s;
     return {{"trusted", status.clock_trusted},
             {"floor_holds", status.clock_floor_holds},
+            {"step_s", status.clock_step_s},
             {"kernel_synchronised", status.lanes.kernel_synchronised},
             {"https_offset_s", offset ? json(*offset) : json{}},
             {"zone_minutes", status.zone_minutes}};

@@ -268,6 +268,7 @@ StoreNumbers Store::numbers() const {
     numbers.wal_bytes = bytes_of(state_->database().string() + "-wal");
     numbers.schema_version = state_->schema;
     numbers.free_key_slots = state_->shared.keys->free_slots(crypto::SlotId{writer.highest_slot()});
+    numbers.write_failure = writer.write_failure();
     return numbers;
 }
 

@@ -153,6 +153,7 @@ struct StoreNumbers {
     std::uint64_t commits = 0, jobs = 0, jobs_failed = 0, authentication_failures = 0;
     std::int64_t database_bytes = 0, wal_bytes = 0;
     int schema_version = 0, free_key_slots = 0;
+    std::optional<Error> write_failure; // why the newest group was not committed; empty: it was
 };
 
 class Store {

@@ -1,5 +1,7 @@
 #include "daemon/records/writer.h"
 
+#include <sys/statvfs.h>
+
 #include <algorithm>
 #include <chrono>
 #include <exception>
@@ -10,11 +12,36 @@
 namespace clinic::records {
 namespace {
 
-constexpr std::chrono::milliseconds idle_after{2'000}; // nothing posted for so long: the WAL is emptied
+constexpr std::chrono::milliseconds idle_after{2'000};  // nothing posted for so long: the WAL is emptied
+constexpr std::chrono::milliseconds probe_after{1'000}; // while nothing can be committed
+constexpr base::Micros failure_logged_each = std::chrono::seconds{60};
+constexpr std::uint64_t room_bytes_min = 4 * 1'048'576; // a disk was full until there is as much: no coming and going
 
 int note_wal_pages(void* pages, sqlite3*, const char*, int in_wal) {
     *static_cast<int*>(pages) = in_wal;
     return SQLITE_OK;
+}
+
+// What a person is told of a group that could not be committed.
+Error for_people(const Error& error) {
+    if (error.code == Errc::full)
+        return {Errc::full,
+                "there is no room left on the records' disk",
+                "make room on the records' disk: intake goes on by itself when 4 MB are free",
+                {},
+                error.native};
+    if (error.code == Errc::system)
+        return {Errc::system,
+                "the machine refuses to write the records' files",
+                "look at the records' disk: is it mounted, writable and healthy?",
+                {},
+                error.native};
+    return error;
+}
+
+bool has_room(const std::filesystem::path& folder) {
+    struct statvfs disk {};
+    return statvfs(folder.c_str(), &disk) != 0 || disk.f_bavail * disk.f_frsize >= room_bytes_min;
 }
 
 Result<void> call(const Store::Job& job, Transaction& transaction) {
@@ -62,7 +89,8 @@ void Writer::run(const std::stop_token& stop) {
         if (group.empty()) {
             if (stop.stop_requested()) return;
             erase_keys();
-            checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
+            checkpoint(SQLITE_CHECKPOINT_TRUNCATE); // on a full disk it gives the WAL's room back
+            if (failing_) probe();
             continue;
         }
         commit_group(group);
@@ -74,7 +102,9 @@ void Writer::run(const std::stop_token& stop) {
 std::vector<Writer::Posted> Writer::next_group(const std::stop_token& stop) {
     std::unique_lock lock{mutex_};
     const auto has_work = [this] { return !queue_.empty(); };
-    if (wal_pages_ > 0 || !keys_to_erase_.empty())
+    if (failing_)
+        ready_.wait_for(lock, stop, probe_after, has_work);
+    else if (wal_pages_ > 0 || !keys_to_erase_.empty())
         ready_.wait_for(lock, stop, idle_after, has_work);
     else
         ready_.wait(lock, stop, has_work);
@@ -90,13 +120,13 @@ std::vector<Writer::Posted> Writer::next_group(const std::stop_token& stop) {
 void Writer::commit_group(const std::vector<Posted>& group) {
     std::vector<Outcome> outcomes;
     outcomes.reserve(group.size());
-    if (const auto committed = run_group(group, outcomes); !committed) {
-        if (connection_.in_transaction()) {
-            if (const auto undone = connection_.run("ROLLBACK"); !undone)
-                base::log(base::Level::error, "records", undone.error());
-        }
-        base::log(base::Level::error, "records: a group was not committed", committed.error(),
-                  {{"jobs", static_cast<std::int64_t>(group.size())}});
+    const auto committed = run_group(group, outcomes);
+    if (!committed && connection_.in_transaction()) {
+        if (const auto undone = connection_.run("ROLLBACK"); !undone)
+            base::log(base::Level::error, "records", undone.error());
+    }
+    note(committed, group.size());
+    if (!committed) {
         outcomes.clear();
         for (std::size_t i = 0; i < group.size(); ++i) outcomes.push_back({committed.error()});
     } else {
@@ -110,8 +140,46 @@ void Writer::commit_group(const std::vector<Posted>& group) {
     }
 }
 
+// What becomes of groups is news when it changes; a disk that stays full is a line of log a minute.
+void Writer::note(const Result<bool>& committed, std::size_t jobs) {
+    const base::Micros now = clock_.monotonic();
+    if (!committed && (!failure_logged_at_ || now - *failure_logged_at_ >= failure_logged_each)) {
+        failure_logged_at_ = now;
+        base::log(base::Level::error, "records: a group was not committed", committed.error(),
+                  {{"jobs", static_cast<std::int64_t>(jobs)}});
+    }
+    if (committed && !*committed) return; // nothing was to be written: that says nothing of the disk
+    if (committed && still_full()) return;
+    if (committed && failing_) {
+        failure_logged_at_.reset();
+        base::log(base::Level::notice, "records", "the store can be written again");
+    }
+    failing_ = !committed.has_value();
+    const std::scoped_lock lock{mutex_};
+    failure_ = committed ? std::nullopt : std::optional{for_people(committed.error())};
+}
+
+// A little fits often where a group does not.
+bool Writer::still_full() const {
+    const auto why = write_failure();
+    return why && why->code == Errc::full && !has_room(options_.folder);
+}
+
+std::optional<Error> Writer::write_failure() const {
+    const std::scoped_lock lock{mutex_};
+    return failure_;
+}
+
+void Writer::probe() {
+    if (still_full()) return;
+    commit_group({{[](Transaction& transaction) {
+                       return set_setting(transaction, "write_probe", std::to_string(transaction.now().micros));
+                   },
+                   {}}});
+}
+
 // An error: nothing of the group is in the database.
-Result<void> Writer::run_group(const std::vector<Posted>& group, std::vector<Outcome>& outcomes) {
+Result<bool> Writer::run_group(const std::vector<Posted>& group, std::vector<Outcome>& outcomes) {
     CLINIC_TRY(connection_.run("BEGIN IMMEDIATE"));
     bool any = false;
     for (const auto& posted : group) {
@@ -120,10 +188,13 @@ Result<void> Writer::run_group(const std::vector<Posted>& group, std::vector<Out
         any = any || outcome->result.has_value();
         outcomes.push_back(std::move(*outcome));
     }
-    if (!any) return connection_.run("ROLLBACK");
+    if (!any) {
+        CLINIC_TRY(connection_.run("ROLLBACK"));
+        return false;
+    }
     CLINIC_TRY(connection_.run("COMMIT"));
     ++commits_;
-    return {};
+    return true;
 }
 
 // An error here is one of the savepoint or of the whole transaction: what the job wrote could not be kept apart.

@@ -1,6 +1,7 @@
 // The one thread that writes and checkpoints: takes what is queued, commits it as one group, tells each job how it
 // went.
-//   Errors:  a job's own error is that job's alone; a group that cannot be committed fails every job in it.
+//   Errors:  a job's own error is that job's alone; a group that cannot be committed fails every job in it. Then a
+//            small write of our own is tried each second until one is durable: a full disk is no end.
 //   Threads: post and numbers: any. Jobs, hooks and Done: the thread inside.
 #pragma once
 
@@ -8,6 +9,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -30,6 +32,7 @@ public:
     std::uint64_t jobs() const { return jobs_; }
     std::uint64_t jobs_failed() const { return jobs_failed_; }
     std::int64_t highest_slot() const { return highest_slot_; }
+    std::optional<Error> write_failure() const; // why the newest group was not committed; empty: it was
 
 private:
     struct Posted {
@@ -45,7 +48,10 @@ private:
     void run(const std::stop_token& stop);
     std::vector<Posted> next_group(const std::stop_token& stop);
     void commit_group(const std::vector<Posted>& group);
-    Result<void> run_group(const std::vector<Posted>& group, std::vector<Outcome>& outcomes);
+    Result<bool> run_group(const std::vector<Posted>& group, std::vector<Outcome>& outcomes); // true: durable
+    void note(const Result<bool>& committed, std::size_t jobs);
+    bool still_full() const;
+    void probe();
     Result<Outcome> run_job(const Posted& posted);
     void after_commit(std::vector<Outcome>& outcomes);
     void tell_listener();
@@ -65,8 +71,11 @@ private:
     std::int64_t changes_told_ = 0; // sqlite3_total_changes when the listener was last called
     std::mutex listening_;          // held while the listener runs
     std::function<void()> listener_;
-    std::mutex mutex_;
+    std::optional<base::Micros> failure_logged_at_; // the writer thread's alone
+    std::atomic<bool> failing_{false};
+    mutable std::mutex mutex_; // guards the queue and the failure
     std::condition_variable_any ready_;
+    std::optional<Error> failure_;
     std::deque<Posted> queue_;
     bool closing_ = false;
     std::jthread thread_; // last: joined first
