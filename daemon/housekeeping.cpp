@@ -87,13 +87,18 @@ Result<void> Housekeeping::mark(const std::string& today) {
 }
 
 Result<void> Housekeeping::look(bool walk) {
+    CLINIC_TRY(store_.write([](records::Transaction& txn) -> Result<void> {
+        CLINIC_TRY(outbox::Outbox::unpark(txn, "clock"));
+        return outbox::Outbox::mend_due_times(txn);
+    }));
     CLINIC_TRY(expire_consents());
     const std::string today = local_day(clock_.now());
     const auto is_new = day_is_new(today);
     CLINIC_TRY(is_new);
     if (!*is_new && !walk) return {};
     CLINIC_TRY(re_release());
-    CLINIC_TRY(store_.write([](records::Transaction& txn) -> Result<void> {
+    CLINIC_TRY(store_.write([this](records::Transaction& txn) -> Result<void> {
+        if (!releaser_.clock_trusted()) return {}; // it stepped a moment ago: nothing is deleted by it
         CLINIC_TRY(records::purge_quarantine(txn));
         CLINIC_TRY(records::purge_seen(txn));
         return {};

@@ -89,6 +89,8 @@ Result<void> unpark_in(records::Transaction& txn, Destination destination, std::
     return book(txn, destination, State::parked, State::pending, txn.changed_rows());
 }
 
+constexpr base::Micros due_ahead_max = std::chrono::hours{25}; // a retry waits a day at most
+
 Result<void> revive(records::Transaction& txn, const Row& row) {
     const auto replaced = is_replaced(txn, row);
     CLINIC_TRY(replaced);
@@ -129,6 +131,11 @@ Result<void> Outbox::withdraw(records::Transaction& txn, PatientId patient, Lite
     for (const Destination destination : {Destination::crm, Destination::ops})
         CLINIC_TRY(withdraw_in(txn, destination, patient, code));
     return {};
+}
+
+Result<void> Outbox::mend_due_times(records::Transaction& txn) {
+    return execute(txn, "UPDATE outbox SET due_at = ?1 WHERE destination IN (0, 1) AND state = 1 AND due_at > ?2",
+                   txn.now(), txn.now() + due_ahead_max);
 }
 
 Result<void> Outbox::unpark(records::Transaction& txn, std::string_view code) {

@@ -83,6 +83,8 @@ public:
     static Result<void> withdraw_lease(records::Transaction& txn, std::int64_t lease, std::string_view code);
     static Result<void> kill(records::Transaction& txn, std::int64_t lease, std::string_view code);   // to dead letters
     static Result<void> unpark(records::Transaction& txn, std::string_view code);       // all parked with it become pending
+    // What is due later than any retry may be was written by a clock that was ahead: it is due now.
+    static Result<void> mend_due_times(records::Transaction& txn);
     static Result<void> retry_dead(records::Transaction& txn, std::optional<std::int64_t> row);
     static Result<std::vector<DeadLetter>> dead_letters(records::Session& session, int letters_max);
     // Whose it was, for the audit chain. What it said is told again when the daily job looks, where it still holds.

@@ -448,8 +448,8 @@ Result<std::optional<PatientId>> Releaser::re_release(Transaction& txn, std::opt
 }
 
 Result<int> Releaser::expire_consents_due(Transaction& txn, int rows_max) {
-    if (!clock_trusted_) return 0;
-    const Timestamp now = clock_.now();
+    const auto [now, trusted] = moment();
+    if (!trusted) return 0;
     auto patients = records::consents_due(txn, now, rows_max);
     if (!patients) return patients.error();
     for (const PatientId patient : *patients) {

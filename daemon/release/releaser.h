@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <optional>
 
 #include "daemon/outbox/outbox.h"
@@ -49,17 +50,24 @@ public:
     Result<int> expire_consents_due(records::Transaction& txn, int rows_max);
 
     void set_clock_trusted(bool trusted) { clock_trusted_ = trusted; }
-    bool clock_trusted() const { return clock_trusted_; }
+    // Asked at each decision besides: a step of the clock counts before anybody has told of it. Set before the first.
+    void ask_clock(std::function<bool()> trusted) { ask_clock_ = std::move(trusted); }
+    bool clock_trusted() const { return clock_trusted_ && (!ask_clock_ || ask_clock_()); }
 
 private:
     enum class Note : std::uint8_t { always, when_something_left };     // which decisions the audit chain keeps
 
-    Moment moment() const { return {clock_.now(), clock_trusted_}; }
+    // The time first: a step between the two looks is seen by the second.
+    Moment moment() const {
+        const Timestamp now = clock_.now();
+        return {now, clock_trusted()};
+    }
     // True when it pushed or withdrew something.
     Result<bool> release(records::Transaction& txn, records::PatientId patient, std::optional<records::AppointmentId> appointment, Note note);
 
     const Clock& clock_;
     std::atomic<bool> clock_trusted_{false};
+    std::function<bool()> ask_clock_;
 };
 
 }  // namespace clinic::release
