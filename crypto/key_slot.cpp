@@ -14,7 +14,8 @@ namespace clinic::crypto {
 namespace {
 
 constexpr std::size_t file_bytes_max = 2 * key_bytes + 2; // hexadecimal with a line end
-constexpr Literal remedy = "give the store its key file: 32 bytes, or 64 hexadecimal digits";
+constexpr Literal remedy =
+    "put back the key file that the setting credential names: 32 bytes, or 64 hexadecimal digits";
 
 // Straight into guarded memory, so that no copy of the key stays in the heap. At most one byte past the bound.
 Result<std::size_t> read_key_file(const std::filesystem::path& path, std::span<std::byte> out) {

@@ -1,17 +1,24 @@
 // clinicd: reads as the list of its parts in the order they are made; read backwards, it is the shutdown.
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <systemd/sd-event.h>
 
 #include <array>
+#include <cerrno>
+#include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <exception>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string_view>
+#include <thread>
 #include <typeinfo>
 
 #include "crypto/base/log.h"
@@ -103,12 +110,17 @@ Result<std::unique_ptr<records::Store>> open_store(const Options& options, const
     return records::Store::open({.folder = options.records}, *slot, clock);
 }
 
-health::Mode mode_of(const Error& error) {
-    switch (error.code) {
-    case Errc::locked: return health::Mode::locked;
-    case Errc::full: return health::Mode::full;
-    default: return health::Mode::damaged;
-    }
+// What the machine or a person may put right while we run; stored data that failed its check waits for a restore.
+std::chrono::seconds try_again_after(Errc code) {
+    const bool may_pass = code == Errc::full || code == Errc::locked || code == Errc::system || code == Errc::refused;
+    return may_pass ? std::chrono::seconds{5} : std::chrono::seconds{60};
+}
+
+// Each server gets a duplicate of the socket that was handed over, so that one can follow the other.
+Result<base::UniqueFd> another(const base::UniqueFd& socket) {
+    base::UniqueFd made{fcntl(socket.get(), F_DUPFD_CLOEXEC, 0)};
+    if (!made) return Error{Errc::system, "a listening socket cannot be duplicated", "", {}, errno};
+    return made;
 }
 
 egress::GateOptions gate_options(const Options& options) {
@@ -128,7 +140,9 @@ struct Parts {
                  [&health](Literal code, Literal severity) { health.raise(code, severity); }},
           store{std::move(opened)},
           egress{std::move(egress_socket), {.peer = options.peer}, gate, *store, releaser, health, clock},
-          housekeeping{*store, releaser, health, clock} {}
+          housekeeping{*store, releaser, health, clock} {
+        releaser.ask_clock([&health] { return health.clock_trusted(); });
+    }
     ~Parts() {
         mllp.reset();
         store->on_change({});
@@ -175,6 +189,113 @@ Result<std::unique_ptr<intake::MllpServer>> turn_senders_away(base::UniqueFd soc
                                   clock.now()));
         });
 }
+
+// Who is served from the records. While they are closed: senders are answered AE, clinic-syncd hears the mode,
+// clinicctl gets the status; and they are tried again until they open.
+//   Threads: start and the destructor on the main thread; the trying has one of its own.
+class Doors {
+public:
+    Doors(const Options& options, const Sockets& sockets, health::Health& health, const Clock& clock,
+          const ContainmentReport& containment)
+        : options_{options}, sockets_{sockets}, health_{health}, clock_{clock}, containment_{containment} {}
+    // A walk that a command asked for would hold up the control socket.
+    ~Doors() {
+        trying_ = {};
+        if (parts_) parts_->housekeeping.request_stop();
+    }
+
+    Result<void> start() {
+        auto store = open_store(options_, clock_);
+        if (store) return serve_open(std::move(store).value());
+        say(store.error());
+        CLINIC_TRY(serve_closed());
+        trying_ = std::jthread{[this](const std::stop_token& stop) { keep_trying(stop); }};
+        return {};
+    }
+
+private:
+    void say(const Error& why) {
+        if (!why_ || why_->code != why.code || why_->what.c_str() != why.what.c_str())
+            log(Level::error, "clinicd", why);
+        why_ = why;
+        health_.records_closed(why);
+    }
+
+    Result<void> serve_open(std::unique_ptr<records::Store> store) {
+        auto mllp = another(sockets_.mllp);
+        CLINIC_TRY(mllp);
+        auto egress = another(sockets_.egress);
+        CLINIC_TRY(egress);
+        control_.reset();
+        closed_desk_.reset();
+        closed_egress_.reset();
+        parts_ = std::make_unique<Parts>(options_, std::move(egress).value(), std::move(store), health_, clock_);
+        CLINIC_TRY(parts_->start(std::move(mllp).value(), options_, clock_));
+        return serve_operators(
+            commands({*parts_->store, parts_->releaser, parts_->housekeeping, health_, containment_}));
+    }
+
+    Result<void> serve_closed() {
+        auto mllp = another(sockets_.mllp);
+        CLINIC_TRY(mllp);
+        auto egress = another(sockets_.egress);
+        CLINIC_TRY(egress);
+        auto desk = turn_senders_away(std::move(mllp).value(), options_, clock_);
+        CLINIC_TRY(desk);
+        closed_desk_ = std::move(desk).value();
+        closed_egress_ = std::make_unique<egress::EgressServer>(
+            std::move(egress).value(), egress::ServerOptions{.peer = options_.peer}, health_, clock_);
+        CLINIC_TRY(closed_egress_->start());
+        return serve_operators(commands(health_, containment_));
+    }
+
+    Result<void> serve_operators(control::Commands commands) {
+        auto socket = another(sockets_.control);
+        CLINIC_TRY(socket);
+        control_ = std::make_unique<control::ControlServer>(std::move(socket).value(), options_.operators,
+                                                            std::move(commands));
+        return control_->start();
+    }
+
+    void keep_trying(const std::stop_token& stop) {
+        std::mutex sleeping;
+        std::condition_variable_any woken;
+        while (!stop.stop_requested()) {
+            std::unique_lock lock{sleeping};
+            woken.wait_for(lock, stop, try_again_after(why_->code), [] { return false; });
+            if (stop.stop_requested() || opened()) return;
+        }
+    }
+
+    bool opened() {
+        auto store = open_store(options_, clock_);
+        if (!store) {
+            say(store.error());
+            return false;
+        }
+        if (const auto served = serve_open(std::move(store).value()); !served) {
+            say(served.error());
+            control_.reset();
+            parts_.reset();
+            if (const auto closed = serve_closed(); !closed) log(Level::error, "clinicd", closed.error());
+            return false;
+        }
+        log(Level::notice, "clinicd", "the records are open");
+        return true;
+    }
+
+    const Options& options_;
+    const Sockets& sockets_;
+    health::Health& health_;
+    const Clock& clock_;
+    const ContainmentReport& containment_;
+    std::optional<Error> why_; // they did not open
+    std::unique_ptr<Parts> parts_;
+    std::unique_ptr<intake::MllpServer> closed_desk_;
+    std::unique_ptr<egress::EgressServer> closed_egress_;
+    std::unique_ptr<control::ControlServer> control_; // its commands speak to the parts: it goes first
+    std::jthread trying_;                             // last: joined first
+};
 
 void block_signals() {
     sigset_t signals;
@@ -232,30 +353,16 @@ Result<void> run(const Options& options) {
     health::Health health{{.box = options.box, .version = version, .records = options.records}, clock};
     ContainmentReport containment{how, std::move(tried).value(), health};
     containment.look();
-    std::unique_ptr<Parts> parts;
-    std::unique_ptr<intake::MllpServer> closed_desk;
-    if (auto store = open_store(options, clock); store) {
-        parts = std::make_unique<Parts>(options, std::move(sockets->egress), std::move(store).value(), health, clock);
-        CLINIC_TRY(parts->start(std::move(sockets->mllp), options, clock));
-    } else {
-        log(Level::error, "clinicd", store.error());
-        health.set_mode(mode_of(store.error()), store.error());
-        auto desk = turn_senders_away(std::move(sockets->mllp), options, clock);
-        CLINIC_TRY(desk);
-        closed_desk = std::move(desk).value();
-    }
-    control::ControlServer control{
-        std::move(sockets->control), options.operators,
-        parts ? commands({*parts->store, parts->releaser, parts->housekeeping, health, containment})
-              : commands(health, containment)};
-    CLINIC_TRY(control.start());
+    Doors doors{options, *sockets, health, clock, containment};
+    CLINIC_TRY(doors.start());
     auto api = api::ApiServer::make(
         {.certificate = options.console_certificate, .key = options.console_key, .hosts = options.console_names},
         std::move(sockets->https), health);
-    CLINIC_TRY(api);
-    const auto ended = loop_until_told(notifier);
-    if (parts) parts->housekeeping.request_stop(); // a walk that a command asked for would hold up the control socket
-    return ended;
+    if (!api) { // messages come in and go out without it
+        log(Level::error, "clinicd", api.error());
+        health.console_failed(api.error());
+    }
+    return loop_until_told(notifier);
 }
 
 } // namespace

@@ -6,7 +6,6 @@
 
 #include "crypto/base/files.h"
 #include "crypto/base/json.h"
-#include "crypto/base/log.h"
 
 namespace clinic::daemon {
 namespace {
@@ -123,19 +122,17 @@ void read_all(const json& from, Options& options, int& faults) {
 
 std::optional<Options> read_options(const std::filesystem::path& file) {
     const auto text = base::read_text(file, options_bytes_max);
-    if (!text) {
-        base::log(base::Level::error, "options", text.error());
+    const auto refuse = [&](const char* what, const char* remedy) {
+        std::fprintf(stderr, "<3>options: %s: %s; %s\n", file.c_str(), what, remedy);
         return std::nullopt;
-    }
+    };
+    if (!text) return refuse(text.error().what.c_str(), "put the settings file back; clinicd starts with it by itself");
     const auto parsed = base::parse_json(*text, options_bytes_max, 4);
-    if (!parsed) {
-        base::log(base::Level::error, "options", parsed.error());
-        return std::nullopt;
-    }
+    if (!parsed) return refuse(parsed.error().what.c_str(), "mend the file; clinicd starts with it by itself");
     Options options;
     int faults = 0;
     read_all(*parsed, options, faults);
-    if (faults != 0) return std::nullopt;
+    if (faults != 0) return refuse("settings that cannot be used are named above", "mend them");
     return options;
 }
 

@@ -82,7 +82,8 @@ std::string answers(const json& status) {
         out += state(word(answer, "state")) + " " + wrapped(word(answer, "text"), 7);
     }
     for (const auto& need : status.at("needs")) {
-        out += "       - " + wrapped(word(need, "what") + " (" + word(need, "code") + ")", 9);
+        const std::string cause = word(need, "cause").empty() ? "" : ": " + word(need, "cause");
+        out += "       - " + wrapped(word(need, "what") + cause + " (" + word(need, "code") + ")", 9);
         if (!word(need, "action").empty()) out += "         " + wrapped(word(need, "action"), 9);
     }
     return out;

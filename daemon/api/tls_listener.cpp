@@ -1,15 +1,20 @@
 #include "daemon/api/tls_listener.h"
 
 #include <Poco/AutoPtr.h>
+#include <Poco/Exception.h>
 #include <Poco/Net/ServerSocketImpl.h>
 #include <Poco/Net/StreamSocketImpl.h>
 
 #include <cassert>
+#include <chrono>
+#include <thread>
 
 namespace clinic::api {
 namespace {
 
 using namespace Poco::Net;
+
+constexpr std::chrono::milliseconds failed_accept_pause{100};
 
 class Listener final : public ServerSocketImpl {
 public:
@@ -18,13 +23,23 @@ public:
     }
 
     SocketImpl* acceptConnection(SocketAddress& peer) override {
-        Poco::AutoPtr<SocketImpl> plain{ServerSocketImpl::acceptConnection(peer)};
+        Poco::AutoPtr<SocketImpl> plain{accept_or_rest(peer)};
         auto ticket = connections_.admit(plain->sockfd(), peer.host().toString());
         return new TlsStream{static_cast<StreamSocketImpl*>(plain.get()), tls_,
                              std::move(ticket)}; // takes its own reference
     }
 
 private:
+    // Without a descriptor left the library would try again at once, for ever: a moment's rest.
+    SocketImpl* accept_or_rest(SocketAddress& peer) {
+        try {
+            return ServerSocketImpl::acceptConnection(peer);
+        } catch (const Poco::Exception&) {
+            std::this_thread::sleep_for(failed_accept_pause);
+            throw;
+        }
+    }
+
     Context::Ptr tls_;
     Connections& connections_;
 };

@@ -21,6 +21,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int conversations_max = 4;
+constexpr int no_descriptors_pause_ms = 100;
 
 std::string failure(const Error& error) {
     json about{{"code", base::name(error.code)}, {"what", error.what.c_str()}, {"remedy", error.remedy.c_str()}};
@@ -73,7 +74,10 @@ void ControlServer::serve(const std::stop_token& stop) {
         pollfd ready[2]{{listener_.get(), POLLIN, 0}, {stopping_.get(), POLLIN, 0}};
         if (poll(ready, 2, -1) <= 0 || (ready[0].revents & POLLIN) == 0) continue;
         const base::UniqueFd socket{accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
-        if (socket) converse(socket.get());
+        if (socket)
+            converse(socket.get());
+        else if (errno == EMFILE || errno == ENFILE)
+            poll(&ready[1], 1, no_descriptors_pause_ms); // the caller is still there and would wake us for ever
     }
 }
 

@@ -52,23 +52,30 @@ struct Answer {
     bool unparked = false; // what waited for a trusted clock is pending again
 };
 
+constexpr const char* closed_code = "closed"; // there is no store to ask
+constexpr auto no_descriptors_pause = std::chrono::milliseconds{100};
+
 envelope::Refused refused(const Error& error) {
     return {error.code == Errc::full ? "busy" : error.code == Errc::malformed ? "malformed" : "refused"};
 }
 
-} // namespace
-
-struct EgressServer::State {
-    State(base::UniqueFd listening, ServerOptions how, Gate& judge, records::Store& kept, release::Releaser& release,
-          health::Health& well, const Clock& time)
-        : listener{std::move(listening)}, options{how}, gate{judge}, store{kept}, releaser{release}, health{well},
-          clock{time}, began{offset()} {}
-
-    base::UniqueFd listener;
-    ServerOptions options;
+// What a request about envelopes is put to.
+struct Behind {
     Gate& gate;
     records::Store& store;
     release::Releaser& releaser;
+};
+
+} // namespace
+
+struct EgressServer::State {
+    State(base::UniqueFd listening, ServerOptions how, std::optional<Behind> parts, health::Health& well,
+          const Clock& time)
+        : listener{std::move(listening)}, options{how}, behind{parts}, health{well}, clock{time}, began{offset()} {}
+
+    base::UniqueFd listener;
+    ServerOptions options;
+    const std::optional<Behind> behind; // absent: the records are closed
     health::Health& health;
     const Clock& clock;
     base::Micros began; // what the clock was ahead of the boot clock at the last look
@@ -134,9 +141,10 @@ struct EgressServer::State {
 };
 
 void EgressServer::State::ask_store(std::uint64_t id, std::function<Result<Answer>(records::Transaction&)> work) {
+    if (!behind) return reply(id, envelope::Refused{closed_code});
     auto made = std::make_shared<Answer>(Answer{.connection = id, .reply = envelope::Refused{"busy"}});
     ++jobs;
-    const bool posted = store.post(
+    const bool posted = behind->store.post(
         [work = std::move(work), made](records::Transaction& txn) -> Result<void> {
             auto result = work(txn);
             CLINIC_TRY(result);
@@ -171,11 +179,11 @@ void EgressServer::State::release(std::int64_t lease) {
         jobs.notify_all();
     };
     const bool posted =
-        store.post([lease](records::Transaction& txn) { return outbox::Outbox::release_leases(txn, lease); },
-                   [end](const Result<void>& outcome) {
-                       if (!outcome) base::log(Level::warning, "egress", outcome.error());
-                       end(outcome.has_value());
-                   });
+        behind->store.post([lease](records::Transaction& txn) { return outbox::Outbox::release_leases(txn, lease); },
+                           [end](const Result<void>& outcome) {
+                               if (!outcome) base::log(Level::warning, "egress", outcome.error());
+                               end(outcome.has_value());
+                           });
     if (!posted) end(false);
 }
 
@@ -192,7 +200,7 @@ void EgressServer::State::release_again() {
 void EgressServer::State::notice_step() {
     const auto now = offset();
     const bool back = now < std::exchange(began, now) - step_back;
-    if (!back) return;
+    if (!back || !behind) return;
     base::log(Level::warning, "egress", "the clock was set back");
     ++jobs;
     const auto end = [this](const Result<void>& outcome) {
@@ -201,7 +209,7 @@ void EgressServer::State::notice_step() {
         --jobs;
         jobs.notify_all();
     };
-    if (!store.post([](records::Transaction& txn) { return outbox::Outbox::due_now(txn); }, end))
+    if (!behind->store.post([](records::Transaction& txn) { return outbox::Outbox::due_now(txn); }, end))
         end(Error{Errc::full, "the store's queue is full"});
 }
 
@@ -214,7 +222,11 @@ void EgressServer::State::close(std::uint64_t id) {
 
 void EgressServer::State::accept_one() {
     base::UniqueFd socket{accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
-    if (!socket) return;
+    if (!socket) {
+        // Nobody to be told, and the listener would wake us for ever: a moment's rest.
+        if (errno == EMFILE || errno == ENFILE) std::this_thread::sleep_for(no_descriptors_pause);
+        return;
+    }
     ucred peer{};
     socklen_t size = sizeof peer;
     const uid_t allowed = options.peer.value_or(geteuid());
@@ -249,7 +261,7 @@ void EgressServer::State::handle(std::uint64_t id, const envelope::LeaseRequest&
 
 void EgressServer::State::ask_lease(std::uint64_t id, Waiting waiting) {
     ask_store(id, [this, id, waiting](records::Transaction& txn) -> Result<Answer> {
-        auto lease = gate.lease(txn, waiting.destination);
+        auto lease = behind->gate.lease(txn, waiting.destination);
         CLINIC_TRY(lease);
         const bool nothing = lease->lease == 0;
         return Answer{.connection = id,
@@ -262,7 +274,7 @@ void EgressServer::State::handle(std::uint64_t id, const envelope::Attempt& requ
     if (request.lease != 0 && !connections.at(id).leases.contains(request.lease))
         return reply(id, envelope::Verdict{.answer = envelope::Answer::no, .code = "lease_unknown"});
     ask_store(id, [this, id, request](records::Transaction& txn) -> Result<Answer> {
-        const auto judged = gate.judge(txn, request);
+        const auto judged = behind->gate.judge(txn, request);
         CLINIC_TRY(judged);
         return Answer{.connection = id, .reply = judged->verdict, .blocked = judged->blocked};
     });
@@ -271,7 +283,7 @@ void EgressServer::State::handle(std::uint64_t id, const envelope::Attempt& requ
 void EgressServer::State::handle(std::uint64_t id, const envelope::Settle& request) {
     connections.at(id).settling = request.lease;
     ask_store(id, [this, id, request](records::Transaction& txn) -> Result<Answer> {
-        const auto settled = gate.settle(txn, request);
+        const auto settled = behind->gate.settle(txn, request);
         CLINIC_TRY(settled);
         return Answer{.connection = id, .reply = *settled};
     });
@@ -279,8 +291,9 @@ void EgressServer::State::handle(std::uint64_t id, const envelope::Settle& reque
 
 void EgressServer::State::handle(std::uint64_t id, const envelope::TimeState& request) {
     health.lanes(request);
+    if (!behind) return reply(id, envelope::Settled{});
     const bool trusted = health.clock_trusted();
-    releaser.set_clock_trusted(trusted);
+    behind->releaser.set_clock_trusted(trusted);
     clock_was_trusted = clock_was_trusted && trusted;
     if (!trusted || clock_was_trusted) return reply(id, envelope::Settled{});
     ask_store(id, [id](records::Transaction& txn) -> Result<Answer> {
@@ -371,7 +384,10 @@ void EgressServer::State::run(const std::stop_token& stop) {
 
 EgressServer::EgressServer(base::UniqueFd listener, ServerOptions options, Gate& gate, records::Store& store,
                            release::Releaser& releaser, health::Health& health, const Clock& clock)
-    : state_{std::make_unique<State>(std::move(listener), options, gate, store, releaser, health, clock)} {}
+    : state_{std::make_unique<State>(std::move(listener), options, Behind{gate, store, releaser}, health, clock)} {}
+
+EgressServer::EgressServer(base::UniqueFd listener, ServerOptions options, health::Health& health, const Clock& clock)
+    : state_{std::make_unique<State>(std::move(listener), options, std::nullopt, health, clock)} {}
 
 EgressServer::~EgressServer() {
     if (state_->thread.joinable()) {
@@ -384,8 +400,9 @@ EgressServer::~EgressServer() {
 }
 
 Result<void> EgressServer::start() {
-    CLINIC_TRY(state_->store.write(
-        [](records::Transaction& txn) { return outbox::Outbox::release_leases(txn, std::nullopt); }));
+    if (state_->behind)
+        CLINIC_TRY(state_->behind->store.write(
+            [](records::Transaction& txn) { return outbox::Outbox::release_leases(txn, std::nullopt); }));
     state_->poll.reset(epoll_create1(EPOLL_CLOEXEC));
     state_->event.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!state_->poll || !state_->event) return Error{Errc::system, "egress.sock cannot be watched", "", {}, errno};

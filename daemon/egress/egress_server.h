@@ -1,6 +1,8 @@
 // egress.sock: the one seam between the process that can read records and the one that has a network.
 //   Transport: SOCK_SEQPACKET, clinic-syncd asks, clinicd answers; one request at a time a connection.
 //   Bounds:    24 connections, one frame of 65,536 bytes, one answer in flight each.
+//   Without a store (the records are closed): `device`, `device_ack` and `time_state` are answered, so that central ops
+//   hear of the mode; everything else is refused with the code `closed`.
 //   Threads:   one of its own; the store's writer thread only posts answers to it.
 //   Source:    docs/egress.md.
 #pragma once
@@ -26,7 +28,9 @@ class EgressServer {
 public:
     EgressServer(base::UniqueFd listener, ServerOptions options, Gate& gate, records::Store& store,
                  release::Releaser& releaser, health::Health& health, const Clock& clock);
-    ~EgressServer(); // stops; what was leased and not settled is due again
+    EgressServer(base::UniqueFd listener, ServerOptions options, health::Health& health,
+                 const Clock& clock); // without a store
+    ~EgressServer();                  // stops; what was leased and not settled is due again
 
     Result<void> start();
     void wake(); // something may be due; any thread

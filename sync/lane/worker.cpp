@@ -31,11 +31,16 @@ Worker::Worker(WorkerOptions options, const envelope::WriteRules& rules, Lane& l
       backoff_{{.cap = std::chrono::seconds{5}}} {}
 
 void Worker::run(std::stop_token stop) {
+    auto logged = Errc::offline; // clinicd being away is told elsewhere
     while (lane_.wait_up(stop)) {
         if (auto turned = turn(stop); turned) {
             backoff_.reset();
+            logged = Errc::offline;
         } else if (!stop.stop_requested()) {
-            if (turned.error().code != Errc::offline) base::log(base::Level::warning, "lane", turned.error());
+            // Closed records refuse each question, for hours: a line of log when it begins.
+            if (turned.error().code != Errc::offline && turned.error().code != logged)
+                base::log(base::Level::warning, "lane", turned.error());
+            logged = turned.error().code;
             sleep_for(stop, turned.error().code == Errc::refused ? base::Micros{refused_pause} : backoff_.next());
         }
     }

@@ -249,5 +249,23 @@ TEST_F(EgressServerTest, AStrangerIsTurnedAway) {
     EXPECT_FALSE(stranger.hear());
 }
 
+TEST_F(EgressServerTest, WithoutAStoreTheModeIsToldAndNothingIsGiven) {
+    const auto closed_path = folder / "closed.sock";
+    health::Health closed{{.box = "box-1", .version = "0.1.0", .records = folder.path()}, clinic.clock};
+    closed.records_closed(Error{Errc::locked, "the key does not open the store"});
+    EgressServer alone{listen_on(closed_path), {}, closed};
+    ASSERT_TRUE(alone.start());
+    const Caller caller{closed_path};
+    EXPECT_EQ(caller.ask<envelope::Device>(envelope::DeviceRequest{}).mode, "locked");
+    EXPECT_TRUE(caller.ask<envelope::Settled>(envelope::TimeState{.kernel_synchronised = true}).known);
+    EXPECT_TRUE(closed.clock_trusted());
+    EXPECT_TRUE(caller.ask<envelope::Settled>(envelope::DeviceAck{1}).known);
+    EXPECT_EQ(caller.ask<envelope::Refused>(envelope::LeaseRequest{Destination::crm, 20'000}).code, "closed");
+    EXPECT_EQ(caller.ask<envelope::Refused>(envelope::Settle{.lease = 3}).code, "closed");
+    EXPECT_EQ(
+        caller.ask<envelope::Refused>(envelope::Attempt{0, envelope::Route::location_read, "/locations/LOC1", ""}).code,
+        "closed");
+}
+
 } // namespace
 } // namespace clinic::egress
