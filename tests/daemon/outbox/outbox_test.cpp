@@ -489,6 +489,20 @@ TEST_F(TheOutbox, ParkedEntersAndLeavesByItsCode) {
     expect_books();
 }
 
+TEST_F(TheOutbox, WhatAClockThatWasAheadMadeDueIsDueNow) {
+    const auto who = patient("1"), other = patient("2");
+    link(who, "c1");
+    link(other, "c2");
+    const Timestamp right = clock_.now();
+    clock_.set(right + std::chrono::hours{24 * 365 * 70});
+    const auto row = push_contact(who);
+    clock_.set(right);
+    EXPECT_EQ(leased(), 0);
+    in([](Transaction& txn) { return Outbox::mend_due_times(txn); });
+    EXPECT_EQ(leased(), row);
+    expect_books();
+}
+
 TEST_F(TheOutbox, WithdrawsWhatHasNotLeft) {
     const auto who = patient("1"), other = patient("2");
     link(who, "c1");
