@@ -1,0 +1,93 @@
+#include "tests/e2e/conditions/room.h"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+#include <sstream>
+
+namespace clinic::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+fs::path key(const Box& box) {
+    return box.folder() / "keys" / "store.key";
+}
+
+} // namespace
+
+void Conditions::SetUpTestSuite() {
+    if (box_) return;
+    box_ = std::make_unique<Box>(31'000 + static_cast<int>(getpid() % 300) * 10);
+    std::atexit([] { box_.reset(); });
+    ASSERT_EQ(send(), "AA");
+}
+
+void Conditions::TearDown() {
+    EXPECT_TRUE(eventually([] { return is("running"); }, 90)) << box().status().dump();
+    EXPECT_EQ(send(), "AA");
+    EXPECT_TRUE(eventually(stored_is_acknowledged)) << box().status()["intake"].dump() << acknowledged_;
+    EXPECT_EQ(box().ctl("audit verify").exit, 0);
+}
+
+json Conditions::need(const std::string& code) {
+    for (const auto& one : box().status().value("needs", json::array()))
+        if (one.value("code", std::string{}) == code) return one;
+    return nullptr;
+}
+
+std::string Conditions::log(const std::string& program) {
+    std::ifstream in{box().folder() / "logs" / (program + ".log")};
+    std::ostringstream all;
+    all << in.rdbuf();
+    return all.str();
+}
+
+std::string Conditions::send() {
+    const std::string number = "N" + std::to_string(getpid()) + "x" + std::to_string(++counter_);
+    const auto code = acknowledgement(box().send(adt("A28", "C" + number, number, "Quillfeather", "Ottoline")));
+    if (code == "AA") ++acknowledged_;
+    return code;
+}
+
+bool Conditions::stored_is_acknowledged() {
+    const auto feed = box().status()["intake"]["mllp"];
+    return feed.value("stored", std::int64_t{-1}) == acknowledged_ &&
+           feed["received"] == feed["stored"].get<std::int64_t>() + feed["quarantined"].get<std::int64_t>() +
+                                   feed["refused"].get<std::int64_t>() + feed["duplicate"].get<std::int64_t>();
+}
+
+// The supervisor starts `bin/NAME`: a script there that ends in the program itself, which lies one folder deeper.
+void Conditions::wrap(const std::string& program, const std::string& words) {
+    const auto bin = box().folder() / "bin", real = bin / "real" / "bin";
+    fs::create_directories(real);
+    if (!fs::exists(real / program)) fs::rename(bin / program, real / program);
+    const auto script = bin / (program + ".new");
+    std::ofstream{script} << "#!/bin/sh\n" << words << "\nexec " << (real / program).string() << " \"$@\"\n";
+    fs::permissions(script, fs::perms{0755});
+    fs::rename(script, bin / program);
+    fs::permissions(bin / "real", fs::perms{0755});
+    fs::permissions(real, fs::perms{0755});
+}
+
+void Conditions::restart(const std::string& program) {
+    const int before = process_of(box(), program);
+    if (before != 0) kill(before, SIGKILL);
+    EXPECT_TRUE(eventually([&] {
+        const int now = process_of(box(), program);
+        return now != 0 && now != before;
+    })) << program;
+}
+
+void Conditions::while_closed(const std::function<void()>& change) {
+    const auto away = key(box()).string() + ".away";
+    fs::rename(key(box()), away);
+    restart("clinicd");
+    EXPECT_TRUE(eventually([] { return is("locked"); }));
+    change();
+    fs::rename(away, key(box()));
+}
+
+} // namespace clinic::e2e

@@ -1,0 +1,44 @@
+// A box whose machine can be made a bad one: its programs are started through a script, its records' folder can be
+// another file system. As root, where the condition needs it.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <set>
+
+#include "tests/e2e/wire.h"
+
+namespace clinic::e2e {
+
+class Conditions : public testing::Test {
+protected:
+    static void SetUpTestSuite();
+    void TearDown() override; // every condition ends as it began: running, and nothing acknowledged is lost
+
+    static Box& box() { return *box_; }
+    static std::string mode() { return box().status().value("mode", std::string{}); }
+    static bool is(const std::string& wanted) { return mode() == wanted; }
+    // The need of that code on the page; null: it is not there.
+    static nlohmann::json need(const std::string& code);
+    static bool needs(const std::string& code) { return !need(code).is_null(); }
+    static std::string log(const std::string& program);
+
+    // Sends one new patient; counts what was acknowledged.
+    static std::string send();
+    static bool stored_is_acknowledged();
+
+    // From the next start on the program runs after these words of the shell; empty: as it was.
+    static void wrap(const std::string& program, const std::string& words);
+    static void restart(const std::string& program);
+    // The records are closed (the key is not there) while this runs, and opened again after it.
+    static void while_closed(const std::function<void()>& change);
+    static bool as_root() { return geteuid() == 0; }
+    static std::filesystem::path records() { return box().folder() / "records"; }
+
+    static inline std::unique_ptr<Box> box_;
+    static inline std::int64_t acknowledged_ = 0;
+    static inline int counter_ = 0;
+};
+
+} // namespace clinic::e2e
