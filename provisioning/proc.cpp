@@ -6,14 +6,15 @@
 #include <array>
 #include <charconv>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <sstream>
 
+#include "crypto/base/files.h"
 #include "crypto/base/process.h"
 
 namespace clinic::provisioning {
 namespace {
+
+constexpr std::size_t text_bytes_max = 64U << 20; // a socket table of many thousand connections
 
 std::filesystem::path path_of(pid_t process, const std::string& name) {
     return std::filesystem::path{"/proc"} / std::to_string(process) / name;
@@ -22,8 +23,8 @@ std::filesystem::path path_of(pid_t process, const std::string& name) {
 } // namespace
 
 std::string proc_text(pid_t process, const std::string& name) {
-    std::ifstream in{path_of(process, name), std::ios::binary};
-    return {std::istreambuf_iterator<char>{in}, {}};
+    auto text = base::read_text(path_of(process, name), text_bytes_max);
+    return text ? std::move(text).value() : std::string{}; // a process that has ended is an error to read
 }
 
 std::string proc_link(pid_t process, const std::string& name) {

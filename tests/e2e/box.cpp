@@ -16,12 +16,15 @@
 #include <sstream>
 #include <thread>
 
+#include "crypto/base/files.h"
 #include "crypto/base/owned.h"
 
 namespace clinic::e2e {
 namespace {
 
 using nlohmann::json;
+
+constexpr std::size_t command_line_bytes_max = 1U << 20;
 
 std::string quoted(const std::string& text) {
     std::string out = "'";
@@ -172,8 +175,9 @@ std::vector<json> Box::contacts() const {
 std::vector<std::string> Box::processes() const {
     std::vector<std::string> found;
     for (const auto& entry : std::filesystem::directory_iterator{"/proc"}) {
-        std::ifstream in{entry.path() / "cmdline"};
-        std::string line{std::istreambuf_iterator<char>{in}, {}};
+        auto text = base::read_text(entry.path() / "cmdline", command_line_bytes_max);
+        if (!text) continue; // it has ended meanwhile
+        std::string line = std::move(text).value();
         for (char& c : line)
             if (c == '\0') c = ' ';
         if (line.find(folder().string() + "/") != std::string::npos)

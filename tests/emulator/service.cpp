@@ -125,7 +125,7 @@ Answer person_in_error(unsigned turn, const std::string& person) {
         answer = html_page();
         answer.body += "<!-- " + person + " --><p>Contact " + person + "</p>\n";
         break;
-    default: answer = refusal(403, "Forbidden for contact " + person); break;
+    default: answer = refusal(400, "Contact with id " + person + " not found"); break;
     }
     answer.headers.emplace_back("X-Contact-Name", person);
     return answer;
