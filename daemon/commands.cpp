@@ -331,8 +331,8 @@ Commands commands(const Room& room) {
         {"audit-verify", ask(&Desk::audit_verify)},
         {"ledger", ask(&Desk::ledger)},
         {"quarantine-list", ask(&Desk::quarantine_list)},
-        {"dead-list", ask(&Desk::dead_list)},
         {"clock-confirm", ask(&Desk::clock_confirm)},
+        {"dead-list", ask(&Desk::dead_list)},
         {"dead-retry", ask(&Desk::dead_retry)},
         {"dead-discard", ask(&Desk::dead_discard)},
     };

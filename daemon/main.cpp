@@ -195,14 +195,17 @@ Result<std::unique_ptr<intake::MllpServer>> turn_senders_away(base::UniqueFd soc
 //   Threads: start and the destructor on the main thread; the trying has one of its own.
 class Doors {
 public:
-    Doors(const Options& options, const Sockets& sockets, health::Health& health, const Clock& clock,
-          const ContainmentReport& containment)
-        : options_{options}, sockets_{sockets}, health_{health}, clock_{clock}, containment_{containment} {}
+    Doors(const Options& options, const Sockets& sockets, health::Health& health, const ContainmentReport& containment,
+          const Clock& clock)
+        : options_{options}, sockets_{sockets}, health_{health}, containment_{containment}, clock_{clock} {}
     // A walk that a command asked for would hold up the control socket.
     ~Doors() {
-        trying_ = {};
+        trying_.request_stop();
+        if (trying_.joinable()) trying_.join();
         if (parts_) parts_->housekeeping.request_stop();
     }
+    Doors(const Doors&) = delete;
+    Doors& operator=(const Doors&) = delete;
 
     Result<void> start() {
         auto store = open_store(options_, clock_);
@@ -287,8 +290,8 @@ private:
     const Options& options_;
     const Sockets& sockets_;
     health::Health& health_;
-    const Clock& clock_;
     const ContainmentReport& containment_;
+    const Clock& clock_;
     std::optional<Error> why_; // they did not open
     std::unique_ptr<Parts> parts_;
     std::unique_ptr<intake::MllpServer> closed_desk_;
@@ -353,7 +356,7 @@ Result<void> run(const Options& options) {
     health::Health health{{.box = options.box, .version = version, .records = options.records}, clock};
     ContainmentReport containment{how, std::move(tried).value(), health};
     containment.look();
-    Doors doors{options, *sockets, health, clock, containment};
+    Doors doors{options, *sockets, health, containment, clock};
     CLINIC_TRY(doors.start());
     auto api = api::ApiServer::make(
         {.certificate = options.console_certificate, .key = options.console_key, .hosts = options.console_names},

@@ -137,7 +137,7 @@ int dead_discard_one(const Call& call, const Client& client) {
 
 struct Row {
     std::vector<std::string> words; // "" stands for any word
-    const char* usage; // null: said by the row before
+    const char* usage;              // null: said by the row before
     int (*run)(const Call&, const Client&);
 };
 
@@ -168,6 +168,9 @@ const std::array rows{
     Row{{"quarantine", "list"},
         "quarantine list                       what could not be accepted, and why",
         [](const Call&, const Client& client) { return plain(client, "quarantine-list", json::object()); }},
+    Row{{"clock", "confirm"},
+        "clock confirm                         the box's date and time are right: I have looked",
+        [](const Call&, const Client& client) { return plain(client, "clock-confirm", json::object()); }},
     Row{{"dead", "list"},
         "dead list                             what GHL refused twice, and why",
         [](const Call&, const Client& client) { return plain(client, "dead-list", json::object()); }},
@@ -175,9 +178,6 @@ const std::array rows{
         "dead discard [NUMBER]                 give up all dead letters, or the one of that number",
         [](const Call&, const Client& client) { return plain(client, "dead-discard", json::object()); }},
     Row{{"dead", "discard", ""}, nullptr, dead_discard_one},
-    Row{{"clock", "confirm"},
-        "clock confirm                         the box's date and time are right: I have looked",
-        [](const Call&, const Client& client) { return plain(client, "clock-confirm", json::object()); }},
     Row{{"dead", "retry"},
         "dead retry                            send all dead letters again",
         [](const Call&, const Client& client) { return plain(client, "dead-retry", json::object()); }},
