@@ -169,8 +169,9 @@ void Import::failed(const std::shared_ptr<Work>& work, const Error& error) {
         if (try_post(work)) return;
     }
     work->booked = Booked::refused;
-    if (!store_.post([](records::Transaction& txn) { return book(txn, feed_csv, Booked::refused); }, {}))
-        work->fault->remedy = "import the file again";
+    const auto done = [this, work](const Result<void>&) { ended(*work); }; // the report says what the books say
+    if (store_.post([](records::Transaction& txn) { return book(txn, feed_csv, Booked::refused); }, done)) return;
+    work->fault->remedy = "import the file again";
     ended(*work);
 }
 

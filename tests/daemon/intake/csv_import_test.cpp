@@ -217,5 +217,22 @@ TEST(CsvImport, TakesAThousandLinesWhileTheQueueIsSmall) {
     EXPECT_EQ(import(desk, ImportKind::patients, text).stored, 1'000);
 }
 
+TEST(CsvImport, ReportsWhatTheQuarantineHasNoRoomForWhenTheBooksHaveIt) {
+    Desk desk;
+    const auto filled = desk.store->write([](records::Transaction& txn) -> Result<void> {
+        auto fill = txn.prepare("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) "
+                                "INSERT INTO quarantine (feed, reason, line, segment, field, offset, received_at, "
+                                "wrapped_key, sealed) SELECT 'mllp', 'x', 0, 0, 0, 0, ?2, x'', x'' FROM n");
+        if (!fill) return fill.error();
+        return fill->bind(records::quarantine_items_max, txn.now()).run();
+    });
+    ASSERT_TRUE(filled);
+    std::string lines = "record_number,birth_date\n";
+    for (int i = 0; i < 200; ++i) lines += "N" + std::to_string(i) + ",no date\n";
+    const auto report = import(desk, ImportKind::patients, lines);
+    EXPECT_EQ(report.refused, 200);
+    EXPECT_EQ(desk.books(feed_csv).refused, 200);
+}
+
 } // namespace
 } // namespace clinic::intake
