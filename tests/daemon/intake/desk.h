@@ -73,6 +73,16 @@ public:
     std::string code(const std::vector<std::string>& lines) { return field_of(send(lines), "MSA", 1); }
     std::string code(const std::string& message) { return field_of(send(message), "MSA", 1); }
 
+    // What the quarantine keeps for 30 days, and nobody looks through here, does not fill it.
+    void a_day_later() {
+        clock.advance(std::chrono::hours{24});
+        const auto purged = store->write([](records::Transaction& txn) -> Result<void> {
+            const auto items = records::purge_quarantine(txn);
+            return items ? Result<void>{} : items.error();
+        });
+        EXPECT_TRUE(purged);
+    }
+
     void open_basis() {
         release::Policy policy;
         policy.basis = release::Basis::baa;
