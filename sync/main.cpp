@@ -15,6 +15,7 @@
 #include "sync/channel/ghl/ghl_channel.h"
 #include "sync/channel/mqtt/mqtt_link.h"
 #include "sync/lane/keeper.h"
+#include "sync/lane/lookout.h"
 #include "sync/lane/worker.h"
 #include "sync/options.h"
 #include "systemd/notify.h"
@@ -49,7 +50,7 @@ void look_at_records(const std::filesystem::path& records) {
                   "the records folder can be opened by this user: run clinic-syncd as its own");
 }
 
-// The way to GHL: one rate, one lane, one prober, some workers. Members in order of need.
+// The way to GHL: one rate, one lane, one prober, one lookout, some workers. Members in order of need.
 class Crm {
 public:
     Crm(const sync::Options& options, ghl::GhlClient& client, lane::Board& board, const Clock& clock)
@@ -58,6 +59,8 @@ public:
         client.on_date([&board](Timestamp at) { board.https_date(at); });
         prober_.emplace(options_.egress, rules_, lane_, channel_);
         threads_.emplace_back([this](std::stop_token stop) { prober_->run(std::move(stop)); });
+        lookout_.emplace(lane_, board, channel_, clock);
+        threads_.emplace_back([this](std::stop_token stop) { lookout_->run(std::move(stop)); });
         for (int i = 0; i < options_.workers; ++i)
             threads_.emplace_back([this](std::stop_token stop) {
                 lane::Worker{{options_.egress}, rules_, lane_, channel_}.run(std::move(stop));
@@ -74,6 +77,7 @@ private:
     ghl::GhlChannel channel_;
     lane::Lane lane_;
     std::optional<lane::Prober> prober_;
+    std::optional<lane::Lookout> lookout_;
     std::vector<std::jthread> threads_; // last: joined first
 };
 

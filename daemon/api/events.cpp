@@ -25,7 +25,7 @@ using Poco::Net::StreamSocket;
 
 constexpr auto push_gap = 100ms;   // two changes closer than this are one event
 constexpr auto status_gap = 200ms; // the status is not computed more often
-constexpr auto tick_gap = 1s;      // what time alone changes is looked for this often
+constexpr auto tick_gap = 500ms;   // what time alone changes is looked for this often
 constexpr auto heartbeat_gap = 15s;
 constexpr auto stalled_max = 30s;
 constexpr int socket_send_bytes = 32'768; // the kernel's part of a stalled viewer
@@ -230,9 +230,10 @@ void Events::State::tick(Time now) {
         drop(fd);
         ++dropped;
     }
-    const auto status =
-        health.status(); // without a viewer too: how long something lasts is counted from the first look
+    // Without a viewer too: how long something lasts is counted from the first look.
+    const auto status = health.status();
     if (viewers.empty()) return;
+    health.looked_at();
     if (now - pushed_at >= heartbeat_gap || signature(status) != signature_pushed) push(now);
 }
 

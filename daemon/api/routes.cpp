@@ -24,6 +24,7 @@ Answer health_answer(const health::Status& status) {
 } // namespace
 
 std::optional<Answer> document(health::Health& health, std::string_view path, std::string_view server_metrics) {
+    if (path == "/" || path == "/api/v1/status") health.looked_at();
     if (path == "/") return Answer{200, html, web::status_page(health::to_json(health.status()))};
     if (path == "/api/v1/status") return Answer{200, json_type, health::to_json(health.status())};
     if (path == "/api/health") return health_answer(health.status());

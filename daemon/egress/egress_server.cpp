@@ -295,10 +295,11 @@ void EgressServer::State::handle(std::uint64_t id, const envelope::TimeState& re
     const bool trusted = health.clock_trusted();
     behind->releaser.set_clock_trusted(trusted);
     clock_was_trusted = clock_was_trusted && trusted;
-    if (!trusted || clock_was_trusted) return reply(id, envelope::Settled{});
-    ask_store(id, [id](records::Transaction& txn) -> Result<Answer> {
+    const envelope::Settled heard{.watched = health.watched()};
+    if (!trusted || clock_was_trusted) return reply(id, heard);
+    ask_store(id, [id, heard](records::Transaction& txn) -> Result<Answer> {
         CLINIC_TRY(outbox::Outbox::unpark(txn, "clock"));
-        return Answer{.connection = id, .reply = envelope::Settled{}, .unparked = true};
+        return Answer{.connection = id, .reply = heard, .unparked = true};
     });
 }
 

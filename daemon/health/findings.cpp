@@ -10,9 +10,11 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr seconds link_visible_after{15};
+// A reconnect is not shown; what nobody answers has been waited for already. Central ops hears of what lasts.
+constexpr seconds link_visible_after{2};
+constexpr seconds link_told_after{15};
+constexpr std::int64_t held_up_s_min = 15;
 constexpr seconds clock_visible_after{60};
-constexpr std::int64_t silence_s_max = 30; // clinic-syncd says its time state every few seconds
 constexpr std::int64_t waiting_s_max = 3'600;
 constexpr std::int64_t day_s = 86'400;
 constexpr std::int64_t expiry_notice_days = 30, expiry_urgent_days = 7;
@@ -22,12 +24,12 @@ bool closed(Mode mode) {
     return mode == Mode::locked || mode == Mode::damaged || mode == Mode::restoring;
 }
 
-bool program_silent(const Status& status) {
-    return status.lanes_age_s < 0 || status.lanes_age_s > silence_s_max;
-}
-
 bool is_one_of(std::string_view code, std::initializer_list<std::string_view> codes) {
     return std::find(codes.begin(), codes.end(), code) != codes.end();
+}
+
+bool is_link(std::string_view code) {
+    return code.starts_with("E21");
 }
 
 bool is_set_up(std::string_view code) {
@@ -55,14 +57,23 @@ const char* crm_code(LinkTrouble trouble) {
     return nullptr;
 }
 
+seconds visible_after(std::string_view lane_code) {
+    return lane_code == "timeout" ? seconds{0} : link_visible_after;
+}
+Finding link(std::string_view code, seconds after) {
+    return {code, Tone::look, 0, after, link_told_after};
+}
+
 // Root causes of the links: a silent program hides its lanes, no network hides GHL and central operations.
 void find_links(const Status& status, std::vector<Finding>& found) {
-    if (program_silent(status)) return found.push_back({"E2101", Tone::look, 0, link_visible_after});
-    if (no_network(status.lanes)) return found.push_back({"E2102", Tone::look, 0, link_visible_after});
-    if (const char* code = crm_code(crm_trouble(status.lanes)))
-        found.push_back({code, Tone::look, 0, link_visible_after});
-    if (status.lanes.mqtt != envelope::LaneState::up && is_set_up(status.lanes.mqtt_code))
-        found.push_back({"E2106", Tone::look, 0, link_visible_after});
+    const auto& lanes = status.lanes;
+    if (program_silent(status)) return found.push_back({"E2101", Tone::look, 0, {}, link_told_after});
+    if (status.lanes_age_s < 0) return; // just started: it has not spoken yet
+    if (no_network(lanes))
+        return found.push_back(link("E2102", std::max(visible_after(lanes.crm_code), visible_after(lanes.mqtt_code))));
+    if (const char* code = crm_code(crm_trouble(lanes))) found.push_back(link(code, visible_after(lanes.crm_code)));
+    if (lanes.mqtt != envelope::LaneState::up && is_set_up(lanes.mqtt_code))
+        found.push_back(link("E2106", visible_after(lanes.mqtt_code)));
 }
 
 void find_basis(const Status& status, std::vector<Finding>& found) {
@@ -129,7 +140,7 @@ bool visible(const Status& status, std::string_view code) {
 }
 
 bool link_down_visible(const Status& status) {
-    constexpr std::array codes{"E2101", "E2102", "E2103", "E2105", "E2107"};
+    constexpr std::array codes{"E2102", "E2103", "E2105", "E2107"};
     return std::any_of(codes.begin(), codes.end(), [&](const char* code) { return visible(status, code); });
 }
 
@@ -148,6 +159,11 @@ std::optional<Sentence> gate_closed(const Status& status) {
 }
 
 } // namespace
+
+// A box that has just started gives it time to connect.
+bool program_silent(const Status& status) {
+    return (status.lanes_age_s < 0 ? status.uptime_s : status.lanes_age_s) >= silence_max.count();
+}
 
 LinkTrouble crm_trouble(const envelope::TimeState& lanes) {
     if (lanes.crm == envelope::LaneState::up) return LinkTrouble::none;
@@ -188,11 +204,15 @@ Sentence ghl_answer(const Status& status) {
     const auto& books = status.crm;
     const std::int64_t waiting = books.pending + books.leased;
     const std::int64_t oldest_s = books.oldest_pending_s;
+    if (visible(status, "E2101")) {
+        if (waiting == 0) return {.tone = Tone::look, .key = "ghl.program_idle"};
+        return {.tone = Tone::look, .key = "ghl.program", .n = waiting, .age_s = oldest_s};
+    }
     if (link_down_visible(status)) {
         if (waiting == 0) return {.tone = Tone::look, .key = "ghl.link_down_idle"};
         return {.tone = Tone::look, .key = "ghl.link_down", .n = waiting, .age_s = oldest_s};
     }
-    const bool held_up = oldest_s > link_visible_after.count();
+    const bool held_up = oldest_s > held_up_s_min;
     if (held_up && crm_trouble(status.lanes) == LinkTrouble::throttled)
         return {.tone = Tone::information, .key = "ghl.throttled", .n = waiting, .age_s = oldest_s};
     if (oldest_s > 60) {
@@ -206,14 +226,20 @@ Sentence ghl_answer(const Status& status) {
 }
 
 Watch::Seen Watch::look(const std::vector<Finding>& found, Timestamp now, base::Micros monotonic) {
+    // Where one trouble of the links takes the place of another, the page does not go well in between.
+    const bool link_shown = std::any_of(lasting_.begin(), lasting_.end(),
+                                        [](const auto& known) { return is_link(known.first) && known.second.shown; });
     std::erase_if(lasting_, [&](const auto& known) {
         return std::none_of(found.begin(), found.end(), [&](const Finding& one) { return one.code == known.first; });
     });
     Seen seen;
     for (const Finding& one : found) {
-        auto& lasting = lasting_.try_emplace(one.code, Lasting{now, monotonic}).first->second;
-        if (monotonic - lasting.since_monotonic < one.visible_after) continue;
-        if (!lasting.told && one.tone >= Tone::look) {
+        auto& lasting =
+            lasting_.try_emplace(one.code, Lasting{now, monotonic, link_shown && is_link(one.code)}).first->second;
+        const auto lasted = monotonic - lasting.since_monotonic;
+        lasting.shown = lasting.shown || lasted >= one.visible_after;
+        if (!lasting.shown) continue;
+        if (!lasting.told && one.tone >= Tone::look && lasted >= one.told_after) {
             seen.news.push_back(one);
             lasting.told = true;
         }

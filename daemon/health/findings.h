@@ -16,8 +16,13 @@ struct Finding {
     std::string_view code; // E####, a literal
     Tone tone;
     std::int64_t n = 0;
-    std::chrono::seconds visible_after{0}; // it must last this long to be news
+    std::chrono::seconds visible_after{0}; // it must last this long to be shown
+    std::chrono::seconds told_after{0};    // and this long to be an event for central ops
 };
+
+// clinic-syncd says a word each second.
+inline constexpr std::chrono::seconds silence_max{3};
+bool program_silent(const Status& status);
 
 // Most serious first.
 std::vector<Finding> findings(const Status& status);
@@ -43,7 +48,7 @@ class Watch {
 public:
     struct Seen {
         std::vector<Need> visible; // at most needs_max
-        std::vector<Finding> news; // visible and more than information, for the first time while it lasts
+        std::vector<Finding> news; // more than information and lasting, for the first time
     };
     Seen look(const std::vector<Finding>& found, Timestamp now, base::Micros monotonic);
 
@@ -51,7 +56,7 @@ private:
     struct Lasting {
         Timestamp since;
         base::Micros since_monotonic;
-        bool told = false;
+        bool shown = false, told = false;
     };
     std::map<std::string_view, Lasting> lasting_;
 };

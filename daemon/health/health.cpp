@@ -24,6 +24,7 @@ constexpr base::Micros patients_life = 2s;
 constexpr base::Micros trusted_time_kept_each = 60s;
 constexpr base::Micros lanes_life = 10min; // what clinic-syncd said of the clock counts this long
 constexpr base::Micros read_failure_logged_each = 60s;
+constexpr base::Micros watched_life = 45s; // the page without JavaScript comes again after 30 s
 constexpr base::Micros clock_step_back_max = 60s;    // a time server's small correction is no broken clock
 constexpr base::Micros clock_step_forward_max = 24h; // a longer one wants both sources, or a person
 constexpr base::Micros word_drift_max = 120s;        // what was said of the clock counts while it goes on as it went
@@ -89,6 +90,7 @@ struct Health::State {
     std::function<void()> listener;
     std::atomic<std::uint64_t> changes{0};
     std::atomic<bool> woken{false};
+    std::atomic<base::Micros::rep> looked_at{never.count()};
 
     mutable std::mutex facts_mutex;
     Mode mode = Mode::locked;
@@ -277,7 +279,7 @@ void Health::State::judge(Status& status, base::Micros now) {
         const auto& why = need.code == "E2013" ? status.console_failure : of_mode;
         if (!why || (need.code != "E2013" && !is_mode_code(need.code))) continue;
         need.cause = why->what;
-        if (*why->remedy.c_str() != '\0') need.action = why->remedy;
+        need.remedy = why->remedy;
     }
     for (const Finding& one : seen.news) keep(one.code, one.tone == Tone::not_working ? "error" : "warn");
 }
@@ -388,14 +390,27 @@ void Health::set_containment(std::vector<ContainmentPart> parts) {
     changed();
 }
 
+// Said each second: the same words again are no change.
 void Health::lanes(const envelope::TimeState& said) {
+    bool news = false;
     {
         const std::lock_guard lock{state_->facts_mutex};
+        const base::Micros now = state_->clock.monotonic();
+        news = said != state_->said || state_->said_at == never || now - state_->said_at > silence_max;
         state_->said = said;
-        state_->said_at = state_->clock.monotonic();
+        state_->said_at = now;
         state_->said_of = state_->clock.now();
     }
-    changed();
+    if (news) changed();
+}
+
+void Health::looked_at() {
+    state_->looked_at = state_->clock.monotonic().count();
+}
+
+bool Health::watched() const {
+    const base::Micros at{state_->looked_at};
+    return at != never && state_->clock.monotonic() - at < watched_life;
 }
 
 bool Health::clock_trusted() const {

@@ -45,7 +45,7 @@ struct Need {                                 // one line under "What needs me":
     Timestamp since{};
     std::int64_t number = 0; // a count in the sentence, where it has one
     Tone tone = Tone::look;
-    Literal cause = ""; // what the store said, where a mode has a cause
+    Literal cause = "", remedy = ""; // what the store said, for the technician, where a mode has a cause
 };
 
 // A sentence of the catalogue and what fills it.
@@ -106,6 +106,8 @@ public:
     void console_failed(const Error& why); // the page is not served; the rest is
     void set_containment(std::vector<ContainmentPart> parts);
     void lanes(const envelope::TimeState& said); // clinic-syncd's last word; also moves clock trust
+    void looked_at();                            // by somebody, on the page
+    bool watched() const;                        // within the last 45 s
     // The floor, and one of the kernel's time server and GHL's date; after a step forward of more than a day both of
     // them; or a person's word, until the clock steps again.
     bool clock_trusted() const;

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "crypto/base/json.h"
+#include "daemon/health/findings.h"
 #include "daemon/health/health.h"
 #include "daemon/web/words/words.h"
 
@@ -74,7 +75,8 @@ json needs(const Status& status) {
                          {"meaning", need.meaning.c_str()},
                          {"by_itself", need.by_itself.c_str()},
                          {"action", need.action.c_str()},
-                         {"cause", need.cause.c_str()}});
+                         {"cause", need.cause.c_str()},
+                         {"remedy", need.remedy.c_str()}});
     return lines;
 }
 
@@ -110,8 +112,12 @@ json lane(bool heard, envelope::LaneState state, const std::string& code) {
 }
 
 json lanes(const Status& status) {
-    const bool heard = status.lanes_age_s >= 0;
+    const bool silent = program_silent(status), heard = status.lanes_age_s >= 0 && !silent;
     return {{"heard_s", age_or_null(status.lanes_age_s)},
+            {"program",
+             {{"state", heard    ? "up"
+                        : silent ? "down"
+                                 : "unknown"}}},
             {"crm", lane(heard, status.lanes.crm, status.lanes.crm_code)},
             {"mqtt", lane(heard, status.lanes.mqtt, status.lanes.mqtt_code)}};
 }

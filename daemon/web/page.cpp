@@ -38,6 +38,11 @@ std::string word(std::string_view key) {
     return escaped(words::text(key).c_str());
 }
 
+// "For your technician: the key does not fit; give the key it was made with". Both are escaped already.
+std::string for_technician(const std::string& cause, const std::string& remedy) {
+    return word("page.technician") + " " + cause + (remedy.empty() ? "" : "; " + remedy);
+}
+
 // The lines under "What needs me"; page/app.ts builds the same ones.
 std::string needs(const json& status) {
     std::string lines;
@@ -55,7 +60,8 @@ std::string needs(const json& status) {
                     code) +
             "</p>" + element("p", "class=\"action\"", of("action")) + "<details><summary>" + word("page.details") +
             "</summary>" + element("p", "", of("meaning")) + element("p", "", of("by_itself")) +
-            (of("cause").empty() ? "" : element("p", "class=\"quiet\"", of("cause"))) + "</details></li>";
+            (of("cause").empty() ? "" : element("p", "class=\"quiet\"", for_technician(of("cause"), of("remedy")))) +
+            "</details></li>";
     }
     return lines;
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "daemon/web/words/words.h"
@@ -35,15 +34,8 @@ bool truth(const json& value) {
     return value.is_boolean() && value.get<bool>();
 }
 
-// RFC 3339 as the status writes it: "2026-11-21T10:00:00Z"; 0 for anything else.
 Timestamp time(const json& value) {
-    int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
-    if (std::sscanf(text(value).c_str(), "%d-%d-%dT%d:%d:%dZ", &year, &month, &day, &hour, &minute, &second) != 6)
-        return {};
-    using namespace std::chrono;
-    const sys_days date{std::chrono::year{year} / month / day};
-    const auto span = date.time_since_epoch() + hours{hour} + minutes{minute} + seconds{second};
-    return {duration_cast<microseconds>(span).count()};
+    return words::moment_of(text(value));
 }
 
 words::Moment moment(const json& status) {
@@ -73,6 +65,14 @@ std::string word(const json& status, std::string_view argument) {
     return words::has(key) ? words::text(key).c_str() : text(at(status, path));
 }
 
+// Counts, ages and the basis lie in the records: while those are closed nobody knows them.
+bool is_known(const json& status, std::string_view path) {
+    constexpr std::array in_the_records{"egress.", "queue.", "intake.", "feeds.", "basis.", "store."};
+    const bool kept = std::any_of(in_the_records.begin(), in_the_records.end(),
+                                  [&](const char* prefix) { return path.starts_with(prefix); });
+    return !kept || path == "store.disk_free_percent" || truth(at(status, "store.open"));
+}
+
 std::string seconds(const json& value) {
     if (!value.is_number_integer()) return words::text("page.not_said").c_str();
     return words::say("clock.seconds", {.n = integer(value, 0)}, {});
@@ -94,7 +94,7 @@ std::string escaped(std::string_view text) {
 }
 
 bool is_mark(std::string_view kind) {
-    constexpr std::array marks{"state", "lane", "trust", "balanced"};
+    constexpr std::array marks{"state", "lane", "trust", "balanced", "open"};
     return std::find(marks.begin(), marks.end(), kind) != marks.end();
 }
 
@@ -105,11 +105,15 @@ std::string mark(const json& status, std::string_view kind, std::string_view pat
         return text(value) == "up"                                  ? "well"
                : text(value) == "unknown" || text(value) == "unset" ? "information"
                                                                     : "look";
+    if (kind == "open") return truth(value) ? "open" : "closed";
+    if (!is_known(status, path)) return "information";
     return truth(value) ? "well" : "look";
 }
 
 std::string show(const json& status, std::string_view kind, std::string_view argument) {
     const json& value = at(status, argument);
+    const auto [first, second] = split(argument);
+    if (!is_known(status, kind == "word" ? second : first)) return words::text("page.not_known").c_str();
     if (kind == "n") return words::number(integer(value, 0));
     if (kind == "ago") return words::ago(integer(value, -1), moment(status));
     if (kind == "span")
@@ -130,6 +134,7 @@ std::string show(const json& status, std::string_view kind, std::string_view arg
 }
 
 std::string exact_time(const json& status, std::string_view kind, std::string_view argument) {
+    if (!is_known(status, argument)) return {};
     const json& value = at(status, argument);
     const words::Moment now = moment(status);
     if (kind == "ago" && integer(value, -1) >= 0)

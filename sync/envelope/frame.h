@@ -69,6 +69,7 @@ struct TimeState {
     LaneState crm = LaneState::down, mqtt = LaneState::down;
     std::string crm_code;                 // why it is not up: ^[a-z0-9_]{0,32}$
     std::string mqtt_code;
+    friend bool operator==(const TimeState&, const TimeState&) = default;
 };
 
 struct DeviceRequest {};                  // asks for one Device frame
@@ -93,7 +94,10 @@ struct Verdict {
     std::string code;                     // ^[a-z0-9_]{0,32}$
 };
 
-struct Settled { bool known = true; };    // false: that lease is not (or no longer) open; nothing was changed
+struct Settled {
+    bool known = true;                    // false: that lease is not (or no longer) open; nothing was changed
+    bool watched = false;                 // answer to time_state alone: somebody looks at the page
+};
 
 // Device health for central ops: dev.health of the schema, and alerts by code. Numbers and enumerations only.
 struct Device {

@@ -132,11 +132,16 @@ Verdict read_verdict(ObjectReader& reader) {
 }
 
 std::string write(const Settled& settled) {
-    return frame("settled").boolean("known", settled.known).str();
+    ObjectWriter writer = frame("settled");
+    writer.boolean("known", settled.known);
+    if (settled.watched) writer.boolean("watched", true);
+    return writer.str();
 }
 
 Settled read_settled(ObjectReader& reader) {
-    return {.known = reader.boolean("known")};
+    Settled settled{.known = reader.boolean("known")};
+    if (reader.has("watched")) settled.watched = reader.boolean("watched");
+    return settled;
 }
 
 std::string write(const Device::Feed& feed) {

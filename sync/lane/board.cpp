@@ -66,6 +66,16 @@ bool Board::mqtt_up() const {
     return mqtt_ == envelope::LaneState::up;
 }
 
+void Board::watched(bool somebody) {
+    const std::lock_guard lock{mutex_};
+    watched_ = somebody;
+}
+
+bool Board::watched() const {
+    const std::lock_guard lock{mutex_};
+    return watched_;
+}
+
 std::uint64_t Board::version() const {
     const std::lock_guard lock{mutex_};
     return version_;

@@ -21,10 +21,12 @@ public:
     void crm(envelope::LaneState state, std::string code);
     void mqtt(envelope::LaneState state, std::string code);
     void https_date(Timestamp server); // from a Date header over verified TLS, just now
+    void watched(bool somebody);       // clinicd's word: somebody looks at the page
 
     // The kernel's word, the HTTPS clock against ours (a quarter of an hour long), and both lanes.
     envelope::TimeState said() const;
     bool mqtt_up() const;
+    bool watched() const;
 
     std::uint64_t version() const;
     // Until something differs from `seen`, the span is over, or stop.
@@ -44,6 +46,7 @@ private:
         base::Micros at;
     };
     std::optional<Seen> date_;
+    bool watched_ = false;
 };
 
 } // namespace clinic::lane

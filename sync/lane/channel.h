@@ -42,4 +42,13 @@ public:
     virtual Delivery probe(Gate& gate, std::stop_token stop) = 0;
 };
 
+// Is the far side there? Asked without a request, so that it costs nothing of its budget.
+//   Threads: any.
+class Reach {
+public:
+    virtual ~Reach() = default;
+    virtual base::Micros unanswered() const = 0; // how long the oldest call under way has waited; zero: there is none
+    virtual std::optional<Fault> greet(std::stop_token stop) = 0; // a connection of its own, verified, and no request
+};
+
 } // namespace clinic::lane

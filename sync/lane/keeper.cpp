@@ -65,6 +65,7 @@ Result<void> Reporter::report(std::stop_token stop) {
     if (!client_.connected()) CLINIC_TRY(client_.connect());
     const auto told = client_.ask_for<envelope::Settled>(board_.said(), reply_wait, stop);
     if (!told) return told.error();
+    board_.watched(told->watched);
     return {};
 }
 

@@ -28,7 +28,7 @@ private:
 };
 
 struct ReportTimes {
-    base::Micros period = std::chrono::seconds{15};
+    base::Micros period = std::chrono::seconds{1};         // also the sign of life that clinicd listens for
     base::Micros spacing = std::chrono::milliseconds{100}; // changes closer together are one report
 };
 

@@ -46,6 +46,7 @@ void Lane::probed(const std::optional<Fault>& fault) {
             close(*fault);
         } else {
             state_ = LaneState::up;
+            quiet_ = false;
             probe_at_ = clock_.monotonic() + limits_.idle_probe;
             board_.crm(LaneState::up, "");
         }
@@ -56,6 +57,21 @@ void Lane::probed(const std::optional<Fault>& fault) {
 void Lane::delivered() {
     const std::lock_guard lock{mutex_};
     if (state_ == LaneState::up) backoff_.reset();
+}
+
+void Lane::quiet(bool now) {
+    const std::lock_guard lock{mutex_};
+    if (state_ == LaneState::up && quiet_ != now)
+        board_.crm(now ? LaneState::paused : LaneState::up, now ? "timeout" : "");
+    quiet_ = now;
+}
+
+void Lane::probe_now() {
+    {
+        const std::lock_guard lock{mutex_};
+        if (state_ != LaneState::up) probe_at_ = clock_.monotonic();
+    }
+    moved_.notify_all();
 }
 
 bool Lane::wait_up(std::stop_token stop) {

@@ -31,6 +31,8 @@ public:
     void fault(const Fault& fault);                 // from a delivery
     void probed(const std::optional<Fault>& fault); // nothing: the lane is open
     void delivered();                               // the back-off starts over
+    void quiet(bool now); // an open lane whose call is not answered says so; it closes with the call's own end
+    void probe_now();     // the far side is there again: the back-off is not waited out
 
     bool wait_up(std::stop_token stop);    // false: stopped
     bool wait_probe(std::stop_token stop); // false: stopped
@@ -46,6 +48,7 @@ private:
     envelope::LaneState state_ = envelope::LaneState::down;
     base::Micros probe_at_;
     Backoff backoff_;
+    bool quiet_ = false;
 };
 
 } // namespace clinic::lane

@@ -4,9 +4,11 @@ import { exactTime, mark, moment, needSince, say, show, word, type Moment } from
 import type { Need, Part, Status } from "./status";
 
 const lostVisibleAfter = 15_000;     // ms: a reconnect of five seconds is not news
+const silentAfter = 20_000;          // ms: the box sends an event each 15 seconds at least
 
 let status: Status | undefined;
 let cameAt = 0;
+let heardAt = performance.now();
 let announced = "";
 let needsShown = "";
 let partsShown = "";
@@ -48,7 +50,7 @@ function needLine(need: Need, now: Moment, open: boolean): HTMLElement {
   const details = document.createElement("details");
   details.open = open;
   details.append(element("summary", "", word("page.details")), element("p", "", need.meaning), element("p", "", need.by_itself));
-  if (need.cause !== "") details.append(element("p", "quiet", need.cause));
+  if (need.cause !== "") details.append(element("p", "quiet", `${word("page.technician")} ${need.cause}${need.remedy === "" ? "" : `; ${need.remedy}`}`));
   line.append(what, element("p", "action", need.action), details);
   return line;
 }
@@ -86,7 +88,7 @@ function showParts(parts: Part[]): void {
 // Spoken only when a state changed, never for a number or an age.
 function announce(now: Moment): void {
   const { box, ghl, needs } = status!.answers;
-  const key = [box.state, ghl.state, ghl.key, ...status!.needs.map((need) => need.code)].join(" ");
+  const key = [box.state, ghl.state, ghl.state === "well" ? "" : ghl.key, ...status!.needs.map((need) => need.code)].join(" ");
   if (announced !== "" && announced !== key) {
     const sentences = [box, ghl, needs].map((said) => say(said.key, { n: said.n, age: said.age_s ?? -1, at: Date.parse(said.at ?? "") / 1000 || 0 }, now));
     document.getElementById("announce")!.textContent = `${sentences.join(". ")}.`;
@@ -126,12 +128,14 @@ function lost(): void {
   lostTimer ??= window.setTimeout(() => live("lost", word("page.reconnecting")), lostVisibleAfter);
 }
 
+let source: EventSource;
+
 // EventSource gives up for good on an answer that is no event stream: then a new one is made.
 function listen(): void {
-  const source = new EventSource("/api/v1/events");
+  source = new EventSource("/api/v1/events");
   source.addEventListener("status", (event: MessageEvent<string>) => {
     status = JSON.parse(event.data) as Status;
-    cameAt = performance.now();
+    cameAt = heardAt = performance.now();
     found();
     render();
   });
@@ -141,5 +145,16 @@ function listen(): void {
   };
 }
 
+// A box that hangs ends no connection: its silence is what tells.
+function tick(): void {
+  if (performance.now() - heardAt > silentAfter && source.readyState !== EventSource.CLOSED) {
+    heardAt = performance.now();
+    live("lost", word("page.reconnecting"));
+    source.close();
+    listen();
+  }
+  render();
+}
+
 listen();
-window.setInterval(render, 1_000);
+window.setInterval(tick, 1_000);

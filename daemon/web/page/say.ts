@@ -116,12 +116,19 @@ export function needSince(time: string, now: Moment): string {
   return say("page.since", { at: epoch(time) }, now);
 }
 
+// Counts, ages and the basis lie in the records: while those are closed nobody knows them.
+function isKnown(status: Status, path: string): boolean {
+  return status.store.open || path === "store.disk_free_percent" || !/^(egress|queue|intake|feeds|basis|store)\./.test(path);
+}
+
 // The state of an element: "lane:lanes.crm.state".
 export function mark(status: Status, directive: string): string {
   const [kind = "", path = ""] = directive.split(":");
   const value = at(status, path);
   if (kind === "state") return String(value);
   if (kind === "lane") return value === "up" ? "well" : value === "unknown" || value === "unset" ? "information" : "look";
+  if (kind === "open") return value === true ? "open" : "closed";
+  if (!isKnown(status, path)) return "information";
   return value === true ? "well" : "look";
 }
 
@@ -129,6 +136,7 @@ export function mark(status: Status, directive: string): string {
 export function show(status: Status, directive: string, now: Moment): string {
   const [kind = "", path = "", second = "", third = ""] = directive.split(":");
   const value = at(status, path);
+  if (!isKnown(status, kind === "word" ? second : path)) return word("page.not_known");
   switch (kind) {
     case "n": return number(count(value));
     case "ago": return ago(age(value, now), now);
@@ -153,6 +161,7 @@ export function show(status: Status, directive: string, now: Moment): string {
 export function exactTime(status: Status, directive: string, now: Moment): string {
   const [kind = "", path = ""] = directive.split(":");
   const value = at(status, path);
+  if (!isKnown(status, path)) return "";
   if (kind === "ago" && typeof value === "number") return exact(now.seconds - age(value, now), now);
   if (kind === "since") return exact(epoch(value), now);
   return "";

@@ -9,6 +9,7 @@ export interface Need {
   by_itself: string;
   action: string;
   cause: string;
+  remedy: string;
 }
 
 export interface Part {
@@ -29,6 +30,7 @@ export interface Status {
   at: string;
   answers: { box: Sentence; ghl: Sentence; needs: Sentence };
   needs: Need[];
+  store: { open: boolean };
   clock: { zone_minutes: number };
   containment: { parts: Part[] };
 }

@@ -114,6 +114,16 @@ std::string say(std::string_view key, const Values& values, const Moment& moment
     return fill(form(key, values.n).c_str(), values, moment);
 }
 
+Timestamp moment_of(std::string_view text) {
+    int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
+    const std::string copy{text};
+    if (std::sscanf(copy.c_str(), "%d-%d-%dT%d:%d:%dZ", &year, &month, &day, &hour, &minute, &second) != 6) return {};
+    using namespace std::chrono;
+    const sys_days date{std::chrono::year{year} / month / day};
+    const auto span = date.time_since_epoch() + hours{hour} + minutes{minute} + seconds{second};
+    return {duration_cast<microseconds>(span).count()};
+}
+
 std::string number(std::int64_t value) {
     std::string digits = std::to_string(value);
     const std::size_t first = value < 0 ? 1 : 0;

@@ -39,6 +39,9 @@ Literal form(std::string_view key, std::int64_t n);
 std::string say(std::string_view key, const Values& values, const Moment& moment);
 std::string fill(std::string_view sentence, const Values& values, const Moment& moment);
 
+// RFC 3339 in UTC, as the status document writes it: "2026-11-21T10:00:00Z"; 0 for anything else.
+Timestamp moment_of(std::string_view text);
+
 std::string number(std::int64_t value);                    // "12,345"
 std::string ago(std::int64_t age_s, const Moment& moment); // "4 min ago", "at 09:14", "on 3 March", "never"
 std::string span(std::int64_t seconds);                    // "6 minutes"

@@ -131,4 +131,14 @@ Delivery GhlChannel::probe(lane::Gate& gate, std::stop_token stop) {
     return out;
 }
 
+base::Micros GhlChannel::unanswered() const {
+    return client_.unanswered();
+}
+
+std::optional<lane::Fault> GhlChannel::greet(std::stop_token stop) {
+    const auto met = client_.greet(std::move(stop));
+    if (met.result == Exchange::Result::answered) return std::nullopt;
+    return lane::Fault{met.needs_someone ? envelope::LaneState::down : envelope::LaneState::paused, met.failure, {}};
+}
+
 } // namespace clinic::ghl

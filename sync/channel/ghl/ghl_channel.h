@@ -18,12 +18,14 @@ struct ChannelTimes {
     base::Micros budget_wait_max = std::chrono::seconds{5}; // a longer wait gives the lease back
 };
 
-class GhlChannel final : public lane::Channel {
+class GhlChannel final : public lane::Channel, public lane::Reach {
 public:
     GhlChannel(GhlClient& client, const WriteRules& rules, lane::RateBudget& budget, ChannelTimes times = {});
 
     lane::Delivery deliver(const envelope::Lease& lease, lane::Gate& gate, std::stop_token stop) override;
     lane::Delivery probe(lane::Gate& gate, std::stop_token stop) override;
+    base::Micros unanswered() const override;
+    std::optional<lane::Fault> greet(std::stop_token stop) override;
 
 private:
     GhlClient& client_;

@@ -4,7 +4,9 @@
 #include <Poco/DateTimeFormat.h>
 #include <Poco/DateTimeParser.h>
 
+#include <algorithm>
 #include <mutex>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -47,7 +49,8 @@ struct GhlClient::State {
     std::function<void(Timestamp)> date_listener;
     std::mutex mutex;
     std::vector<std::unique_ptr<Connection>> idle;
-    Watchdog watchdog; // last: its thread ends first
+    std::multiset<Watchdog::Instant> under_way; // when each call began
+    Watchdog watchdog;                          // last: its thread ends first
 
     std::unique_ptr<Connection> take_idle();
     void give_back(std::unique_ptr<Connection> connection);
@@ -59,6 +62,26 @@ struct GhlClient::State {
     Exchange exchange(Connection& connection, const Call& call, const Marker& marker, const std::string& token,
                       const Limit& limit);
     Exchange answered(const Reply& reply, const Marker& marker) const;
+};
+
+// A call is under way as long as this lives.
+class UnderWay {
+public:
+    explicit UnderWay(std::mutex& mutex, std::multiset<Watchdog::Instant>& all) : mutex_{mutex}, all_{all} {
+        const std::lock_guard lock{mutex_};
+        place_ = all_.insert(std::chrono::steady_clock::now());
+    }
+    ~UnderWay() {
+        const std::lock_guard lock{mutex_};
+        all_.erase(place_);
+    }
+    UnderWay(const UnderWay&) = delete;
+    UnderWay& operator=(const UnderWay&) = delete;
+
+private:
+    std::mutex& mutex_;
+    std::multiset<Watchdog::Instant>& all_;
+    std::multiset<Watchdog::Instant>::iterator place_;
 };
 
 GhlClient::GhlClient(std::unique_ptr<State> state) : state_{std::move(state)} {}
@@ -130,11 +153,35 @@ Exchange GhlClient::State::exchange(Connection& connection, const Call& call, co
 Exchange GhlClient::send(const Call& call, const Marker& marker, std::stop_token stop, Instant begun_by) {
     auto token = state_->tokens.token();
     if (!token) return failed(Exchange::Result::not_sent, "no_token", true);
+    const UnderWay under_way{state_->mutex, state_->under_way};
     auto out = state_->once(call, marker, *token,
                             {std::chrono::steady_clock::now() + state_->options.call_max, begun_by, stop});
     // The file may hold another one by now; the probe that follows uses it.
     if (out.status == 401 && !state_->tokens.reread()) out.needs_someone = true;
     return out;
+}
+
+Exchange GhlClient::greet(std::stop_token stop) {
+    auto& state = *state_;
+    const auto deadline = std::chrono::steady_clock::now() + state.options.greet_max;
+    auto hurried = state.options;
+    hurried.connect_max = std::min(hurried.connect_max, hurried.greet_max);
+    Connection::Failure why;
+    const auto connection = Connection::open({hurried, *state.tls, state.resolver, state.watchdog}, deadline, stop, why);
+    if (!connection) {
+        const bool silent = std::chrono::steady_clock::now() >= deadline;
+        return failed(Exchange::Result::not_sent, silent ? "timeout" : why.code, why.needs_someone);
+    }
+    Exchange out;
+    out.result = Exchange::Result::answered;
+    return out;
+}
+
+base::Micros GhlClient::unanswered() const {
+    const std::lock_guard lock{state_->mutex};
+    if (state_->under_way.empty()) return {};
+    const auto waited = std::chrono::steady_clock::now() - *state_->under_way.begin();
+    return std::max(base::Micros{1}, std::chrono::duration_cast<base::Micros>(waited));
 }
 
 } // namespace clinic::ghl

@@ -28,6 +28,7 @@ struct ClientOptions {
     std::string version = "2021-07-28";           // the Version header
     std::chrono::milliseconds connect_max{3'000}; // each address
     std::chrono::milliseconds call_max{20'000};
+    std::chrono::milliseconds greet_max{1'500};  // a handshake: some round trips
     std::chrono::milliseconds stop_grace{2'000}; // for a call under way when we are asked to stop
     std::chrono::milliseconds idle_max{25'000};  // a connection unused for longer is not trusted
 };
@@ -45,6 +46,10 @@ public:
     // `begun_by`: a request that could not be begun by then is not sent.
     using Instant = std::chrono::steady_clock::time_point;
     Exchange send(const Call& call, const Marker& marker, std::stop_token stop, Instant begun_by = Instant::max());
+
+    // A verified connection of its own, without a request; closed again.
+    Exchange greet(std::stop_token stop);
+    base::Micros unanswered() const; // how long the oldest `send` under way has waited; zero: there is none
 
     void on_date(std::function<void(Timestamp)> listener); // each Date header; set once, before threads
 

@@ -17,6 +17,7 @@ namespace paho = ::mqtt;
 constexpr std::chrono::milliseconds look{50}; // between two looks at a stop request
 constexpr std::chrono::milliseconds goodbye_max{1'000};
 constexpr int in_flight_max = 20;
+constexpr const char* ping_filter = "clinic/ping";
 
 Error what_failed(const paho::exception& failed) {
     switch (failed.get_reason_code()) {
@@ -31,16 +32,6 @@ Error what_failed(const paho::exception& failed) {
     }
 }
 
-// The token's end, waited for in short steps so that a stop request is seen.
-Result<void> wait(const paho::token_ptr& token, std::chrono::milliseconds span, const std::stop_token& stop) {
-    const auto until = std::chrono::steady_clock::now() + span;
-    while (std::chrono::steady_clock::now() < until) {
-        if (token->wait_for(look)) return {};
-        if (stop.stop_requested()) return Error{Errc::timeout, "stopped while waiting for the broker"};
-    }
-    return Error{Errc::timeout, "the broker does not answer in time"};
-}
-
 int port_of(const sockaddr_storage& address) {
     if (address.ss_family == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);
     if (address.ss_family == AF_INET6) return ntohs(reinterpret_cast<const sockaddr_in6&>(address).sin6_port);
@@ -51,10 +42,12 @@ int port_of(const sockaddr_storage& address) {
 
 struct Broker::State {
     explicit State(const BrokerOptions& given)
-        : publish_max{given.publish_max}, client{"ssl://" + given.host + ":" + std::to_string(given.port), given.client,
+        : publish_max{given.publish_max},
+          quiet_after{given.quiet_after}, client{"ssl://" + given.host + ":" + std::to_string(given.port), given.client,
                                                  paho::create_options{MQTTVERSION_5}, nullptr} {}
 
-    std::chrono::milliseconds publish_max;
+    std::chrono::milliseconds publish_max, quiet_after;
+    std::function<void(bool)> quiet_listener;
     std::mutex mutex;
     std::condition_variable_any gone;
     bool lost = false;
@@ -63,7 +56,27 @@ struct Broker::State {
 
     paho::delivery_token_ptr send(const Message& message);
     void prepare(const BrokerOptions& given, const Will& will);
+    Result<void> wait(const paho::token_ptr& token, std::chrono::milliseconds span, const std::stop_token& stop) const;
+    void say_quiet(bool now) const {
+        if (quiet_listener) quiet_listener(now);
+    }
 };
+
+// The token's end, waited for in short steps so that a stop request is seen, and a silence said.
+Result<void> Broker::State::wait(const paho::token_ptr& token, std::chrono::milliseconds span,
+                                 const std::stop_token& stop) const {
+    const auto from = std::chrono::steady_clock::now();
+    bool quiet = false;
+    for (auto now = from; now < from + span; now = std::chrono::steady_clock::now()) {
+        if (token->wait_for(look)) {
+            if (quiet) say_quiet(false);
+            return {};
+        }
+        if (stop.stop_requested()) return Error{Errc::timeout, "stopped while waiting for the broker"};
+        if (!quiet && now - from >= quiet_after) say_quiet(quiet = true);
+    }
+    return Error{Errc::timeout, "the broker does not answer in time"};
+}
 
 void Broker::State::prepare(const BrokerOptions& given, const Will& will) {
     client.set_connection_lost_handler([this](const std::string&) {
@@ -108,7 +121,7 @@ Result<std::unique_ptr<Broker>> Broker::connect(const BrokerOptions& options, co
         auto state = std::make_unique<State>(options);
         state->prepare(options, will);
         const auto token = state->client.connect(state->options);
-        CLINIC_TRY(wait(token, options.connect_max, stop));
+        CLINIC_TRY(state->wait(token, options.connect_max, stop));
         set_no_delay(options.port);
         return std::unique_ptr<Broker>{new Broker{std::move(state)}};
     } catch (const paho::exception& failed) {
@@ -135,7 +148,7 @@ Broker::Published Broker::publish_all(const std::vector<Message>& messages, std:
         tokens.reserve(messages.size());
         for (const auto& message : messages) tokens.push_back(state_->send(message));
         for (const auto& token : tokens) {
-            out.ended = wait(token, state_->publish_max, stop);
+            out.ended = state_->wait(token, state_->publish_max, stop);
             if (!out.ended) break;
             ++out.first;
         }
@@ -143,6 +156,21 @@ Broker::Published Broker::publish_all(const std::vector<Message>& messages, std:
         out.ended = what_failed(failed);
     }
     return out;
+}
+
+// The library sends MQTT's own ping by its clock alone. An UNSUBSCRIBE of what was never subscribed is answered by
+// every broker and changes nothing (MQTT 5, 3.11.3: "No subscription existed").
+Result<void> Broker::ping(std::stop_token stop) {
+    try {
+        return state_->wait(state_->client.unsubscribe(ping_filter), state_->publish_max, stop);
+    } catch (const paho::exception&) {
+        if (!lost()) state_->say_quiet(false); // a refusal is an answer
+        return {};
+    }
+}
+
+void Broker::on_quiet(std::function<void(bool)> listener) {
+    state_->quiet_listener = std::move(listener);
 }
 
 bool Broker::lost() const {

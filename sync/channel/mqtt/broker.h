@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -25,6 +26,7 @@ struct BrokerOptions {
     std::chrono::seconds will_delay{20}; // a short absence is not told
     std::chrono::milliseconds connect_max{10'000};
     std::chrono::milliseconds publish_max{10'000};
+    std::chrono::milliseconds quiet_after{1'500}; // an answer that takes longer is said
 };
 
 struct Will {
@@ -50,6 +52,11 @@ public:
         Result<void> ended;
     };
     Published publish_all(const std::vector<Message>& messages, std::stop_token stop);
+
+    // Asks for a sign of life: returns when the broker answered.
+    Result<void> ping(std::stop_token stop);
+    // True when an answer takes longer than `quiet_after`, false when it came after all; called by the owner's thread.
+    void on_quiet(std::function<void(bool)> listener);
 
     bool lost() const;
     // Until the connection is lost, the time is over, or stop.

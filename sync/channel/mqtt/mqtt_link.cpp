@@ -62,12 +62,16 @@ Result<void> MqttLink::serve(std::stop_token stop) {
     CLINIC_TRY((*broker)->publish({topic, state_payload(options_.box, session_, true, "connected"), true, {}}, stop));
     connected_at_ = clock_.monotonic();
     metrics_at_ = {};
+    (*broker)->on_quiet(
+        [this](bool now) { now ? board_.mqtt(LaneState::paused, "timeout") : board_.mqtt(LaneState::up, ""); });
     board_.mqtt(LaneState::up, "");
     base::log(base::Level::notice, "mqtt", "connected to the broker", {{"session", session_}});
     Result<Next> ended = Next::look_later;
     while (ended && !stop.stop_requested() && !(*broker)->lost()) {
         ended = turn(**broker, stop);
-        if (ended && *ended == Next::look_later) (*broker)->wait_lost(options_.look_period, stop);
+        if (!ended || *ended != Next::look_later) continue;
+        if (const auto lives = board_.watched() ? (*broker)->ping(stop) : Result<void>{}; !lives) ended = lives.error();
+        if (ended) (*broker)->wait_lost(options_.look_period, stop);
     }
     // What the broker does not hear now, the will tells it.
     if (stop.stop_requested() && !(*broker)->lost())

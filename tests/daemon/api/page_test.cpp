@@ -21,11 +21,22 @@ protected:
 TEST_F(Page, StandsWithoutJavaScript) {
     const std::string html = page();
     EXPECT_NE(html.find("<noscript><meta http-equiv=\"refresh\" content=\"30\"></noscript>"), std::string::npos);
-    for (const char* text : {"Is the box well?", "Is GHL up to date?", "What needs me?", "Released for GHL",
-                             "The records are locked", "Adds up"})
+    for (const char* text :
+         {"Is the box well?", "Is GHL up to date?", "What needs me?", "Released for GHL", "The records are locked"})
         EXPECT_NE(html.find(text), std::string::npos) << text;
     EXPECT_EQ(html.find("{{"), std::string::npos);
     EXPECT_EQ(html.find("{n}"), std::string::npos);
+}
+
+TEST_F(Page, SaysThatItDoesNotKnowWhatLiesInClosedRecords) {
+    EXPECT_EQ(page().find("Adds up"), std::string::npos);
+    EXPECT_EQ(page().find("None: nothing leaves"), std::string::npos);
+    EXPECT_NE(page().find(">not known<"), std::string::npos);
+    auto open = nlohmann::json::parse(health::to_json(health_.status()));
+    open["store"]["open"] = true;
+    const std::string html = status_page(open.dump());
+    EXPECT_NE(html.find("Adds up"), std::string::npos);
+    EXPECT_EQ(html.find("not known"), std::string::npos);
 }
 
 TEST_F(Page, HasNothingInlineThatItsPolicyForbids) {

@@ -243,6 +243,14 @@ TEST_F(EgressServerTest, OnlyTheLocationIsReadWithoutALease) {
         envelope::Attempt{.route = envelope::Route::contact_search, .path = "/contacts/search", .body = "{}"});
 }
 
+TEST_F(EgressServerTest, TheSignOfLifeIsAnsweredWithWhetherSomebodyLooks) {
+    const Caller caller{path};
+    EXPECT_FALSE(caller.ask<envelope::Settled>(envelope::TimeState{}).watched);
+    health.looked_at();
+    EXPECT_TRUE(caller.ask<envelope::Settled>(envelope::TimeState{}).watched);
+    EXPECT_FALSE(caller.ask<envelope::Settled>(envelope::Settle{.outcome = envelope::Outcome::retry}).watched);
+}
+
 TEST_F(EgressServerTest, AStrangerIsTurnedAway) {
     make({.peer = geteuid() + 1});
     const Caller stranger{path};

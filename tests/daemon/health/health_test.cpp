@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "daemon/health/findings.h"
+#include "daemon/web/words/words.h"
 #include "tests/daemon/health/health_fixture.h"
 
 namespace clinic::health {
@@ -40,6 +41,7 @@ TEST_F(HealthOf, BooksAndFeedsComeFromTheStore) {
     set_counter(static_cast<int>(outbox::State::parked), 3);
     set_feed("mllp", 5, 4, 1);
     clock_.advance(3s);
+    everything_up();
     const Status status = look();
     EXPECT_EQ(status.crm.released, 12);
     EXPECT_EQ(status.crm.delivered, 9);
@@ -64,11 +66,69 @@ TEST_F(HealthOf, AReconnectOfAFewSecondsIsNoNews) {
     look();
     network_down();
     look();
-    clock_.advance(10s);
+    clock_.advance(1s);
     EXPECT_THAT(codes(look()), IsEmpty());
     everything_up();
-    clock_.advance(10s);
+    clock_.advance(2s);
     EXPECT_THAT(codes(look()), IsEmpty());
+}
+
+TEST_F(HealthOf, WhatNobodyAnsweredWasWaitedForAndIsShownAtOnce) {
+    well_box();
+    look();
+    health_.lanes({.kernel_synchronised = true, .mqtt = envelope::LaneState::up, .crm_code = "timeout"});
+    EXPECT_THAT(codes(look()), ElementsAre("E2103"));
+    health_.lanes({.kernel_synchronised = true, .crm_code = "offline", .mqtt_code = "offline"});
+    EXPECT_THAT(codes(look()), ElementsAre("E2102")) << "one trouble takes the other's place, without a gap";
+    everything_up();
+    EXPECT_THAT(codes(look()), IsEmpty());
+}
+
+TEST_F(HealthOf, ATroubleOfTheLinksIsToldToCentralOpsOnceItLasts) {
+    const auto told = [&] {
+        write([](records::Transaction&) -> Result<void> { return {}; });
+        look();
+        const auto events = health_.device().events;
+        return std::any_of(events.begin(), events.end(), [](const auto& event) { return event.code == "E2101"; });
+    };
+    well_box();
+    look();
+    clock_.advance(3s);
+    EXPECT_THAT(codes(look()), ElementsAre("E2101"));
+    EXPECT_FALSE(told());
+    clock_.advance(15s);
+    look();
+    EXPECT_TRUE(told());
+}
+
+TEST_F(HealthOf, ABoxThatHasJustStartedWaitsForItsDeliveryProgram) {
+    attach();
+    set_basis(release::Basis::baa);
+    clock_.advance(2s);
+    EXPECT_THAT(codes(look()), IsEmpty());
+    clock_.advance(1s);
+    EXPECT_THAT(codes(look()), ElementsAre("E2101"));
+    EXPECT_EQ(look().ghl.key, "ghl.program_idle");
+}
+
+TEST_F(HealthOf, TheSameWordsOfTheDeliveryProgramAreNoChange) {
+    well_box();
+    look();
+    const auto before = health_.change();
+    everything_up();
+    EXPECT_EQ(health_.change(), before);
+    clock_.advance(4s);
+    everything_up();
+    EXPECT_GT(health_.change(), before) << "after a silence they are";
+}
+
+TEST_F(HealthOf, APageThatIsLookedAtIsWatchedUntilItWouldHaveComeAgain) {
+    EXPECT_FALSE(health_.watched());
+    health_.looked_at();
+    clock_.advance(44s);
+    EXPECT_TRUE(health_.watched());
+    clock_.advance(2s);
+    EXPECT_FALSE(health_.watched());
 }
 
 TEST_F(HealthOf, NoNetworkIsOneLineAndGoesByItself) {
@@ -188,7 +248,8 @@ TEST_F(HealthOf, ALockedStoreIsNotWorkingAndSaysTheNextStep) {
     EXPECT_EQ(status.well, Status::Well::not_working);
     ASSERT_THAT(codes(status), ElementsAre("E2001"));
     EXPECT_STREQ(status.needs.front().cause.c_str(), "the key is wrong");
-    EXPECT_STREQ(status.needs.front().action.c_str(), "put the credential back");
+    EXPECT_STREQ(status.needs.front().remedy.c_str(), "put the credential back");
+    EXPECT_STREQ(status.needs.front().action.c_str(), words::text("E2001.action").c_str());
     EXPECT_EQ(status.ghl.key, "ghl.closed");
     EXPECT_FALSE(ready(status));
     EXPECT_EQ(status.feeds.size(), 2U);

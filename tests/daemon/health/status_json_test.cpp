@@ -68,7 +68,7 @@ TEST_F(StatusDocument, ANeedIsWholeInWords) {
     EXPECT_EQ(need.at("code"), "E2301");
     EXPECT_EQ(need.at("what"), "2 changes were refused by GHL and set aside");
     EXPECT_EQ(keys(need),
-              (Names{"code", "state", "since", "number", "what", "meaning", "by_itself", "action", "cause"}));
+              (Names{"code", "state", "since", "number", "what", "meaning", "by_itself", "action", "cause", "remedy"}));
 }
 
 } // namespace

@@ -115,8 +115,14 @@ inline Device device() {
 }
 
 inline std::vector<Reply> replies() {
-    return {lease(),  Lease{},        Verdict{4, Answer::go, ""}, Verdict{0, Answer::no, "write_set"}, Settled{false},
-            device(), Refused{"busy"}};
+    return {lease(),
+            Lease{},
+            Verdict{4, Answer::go, ""},
+            Verdict{0, Answer::no, "write_set"},
+            Settled{false},
+            Settled{true, true},
+            device(),
+            Refused{"busy"}};
 }
 
 } // namespace clinic::envelope::samples

@@ -62,6 +62,31 @@ TEST_F(Lanes, ProbesThatFailMoveApart) {
     EXPECT_EQ(board.said().crm, LaneState::down);
 }
 
+TEST_F(Lanes, AnOpenLaneThatGetsNoAnswerSaysSoAndStaysOpen) {
+    lane.quiet(true);
+    EXPECT_EQ(board.said().crm_code, "starting") << "a closed one has its own reason";
+    lane.probed({});
+    lane.quiet(true);
+    EXPECT_EQ(board.said().crm, LaneState::paused);
+    EXPECT_EQ(board.said().crm_code, "timeout");
+    EXPECT_TRUE(lane.up());
+    lane.quiet(false);
+    EXPECT_EQ(board.said().crm, LaneState::up);
+    lane.quiet(true);
+    lane.fault({LaneState::paused, "http_503", {}});
+    lane.quiet(false);
+    EXPECT_EQ(board.said().crm_code, "http_503");
+}
+
+TEST_F(Lanes, AProbeCanBeAskedForBeforeItsTime) {
+    lane.probed({});
+    lane.probe_now();
+    EXPECT_EQ(lane.probe_in(), 5min) << "an open lane needs none";
+    lane.fault({LaneState::paused, "offline", 1h});
+    lane.probe_now();
+    EXPECT_LE(lane.probe_in(), 0s);
+}
+
 TEST_F(Lanes, WaitingEndsWithTheProbeAndWithStop) {
     std::jthread waiting{[&](std::stop_token stop) { EXPECT_TRUE(lane.wait_up(std::move(stop))); }};
     lane.probed({});

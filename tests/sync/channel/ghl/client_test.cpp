@@ -1,3 +1,6 @@
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <thread>
 
 #include "tests/sync/channel/ghl/https_fixture.h"
@@ -36,6 +39,53 @@ TEST_F(Clients, ARemovalIsADeleteWithABody) {
     EXPECT_EQ(client()->send(a_removal, {}, {}).status, 200);
     EXPECT_EQ(server->received().at(0).method, "DELETE");
     EXPECT_EQ(server->received().at(0).body, a_removal.body);
+}
+
+TEST_F(Clients, AGreetingIsAVerifiedConnectionWithoutARequest) {
+    serve([](const Received&) { return answer(200, "{}"); });
+    const auto ghl = client();
+    EXPECT_EQ(ghl->greet({}).result, Result::answered);
+    EXPECT_EQ(ghl->greet({}).result, Result::answered);
+    ASSERT_TRUE(support::eventually([&] { return server->connections() == 2; }));
+    EXPECT_TRUE(server->received().empty());
+    const support::Authority other{folder.path(), "other"};
+    auto given = options();
+    given.ca = other.pem();
+    const auto met = client(given)->greet({});
+    EXPECT_STREQ(met.failure, "certificate");
+    EXPECT_TRUE(met.needs_someone);
+}
+
+TEST_F(Clients, AGreetingThatNobodyAnswersIsATimeoutAndARefusedOneIsOffline) {
+    const base::UniqueFd silent{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    sockaddr_in here{};
+    here.sin_family = AF_INET;
+    here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof here;
+    ASSERT_EQ(bind(silent.get(), reinterpret_cast<const sockaddr*>(&here), size), 0);
+    ASSERT_EQ(getsockname(silent.get(), reinterpret_cast<sockaddr*>(&here), &size), 0);
+    serve([](const Received&) { return answer(200, "{}"); });
+    auto given = options();
+    given.port = ntohs(here.sin_port);
+    given.greet_max = 200ms;
+    EXPECT_STREQ(client(given)->greet({}).failure, "offline");
+    ASSERT_EQ(listen(silent.get(), 4), 0);
+    EXPECT_STREQ(client(given)->greet({}).failure, "timeout");
+}
+
+TEST_F(Clients, ACallThatIsNotAnsweredIsSeenWhileItGoesOn) {
+    serve([](const Received&) {
+        auto late = answer(200, "{}");
+        late.silence = 10s;
+        return late;
+    });
+    const auto ghl = client();
+    EXPECT_EQ(ghl->unanswered(), base::Micros{0});
+    std::stop_source stop;
+    std::jthread calling{[&] { ghl->send(a_read, {}, stop.get_token()); }};
+    EXPECT_TRUE(support::eventually([&] { return ghl->unanswered() > 100ms; }));
+    calling.join();
+    EXPECT_EQ(ghl->unanswered(), base::Micros{0});
 }
 
 TEST_F(Clients, OneConnectionServesManyCalls) {

@@ -246,6 +246,21 @@ TEST_F(MqttLinks, ComesBackAfterTheBrokerDid) {
     EXPECT_GT((*state())["session"], before);
 }
 
+TEST_F(MqttLinks, ABrokerThatHangsIsSaidWhileItsConnectionIsKept) {
+    auto given = options();
+    given.broker.quiet_after = 100ms;
+    given.broker.publish_max = 60s;
+    board.watched(true);
+    const auto link = start(given);
+    ASSERT_TRUE(eventually([&] { return board.mqtt_up(); }));
+    broker->hang();
+    EXPECT_TRUE(eventually([&] { return board.said().mqtt_code == "timeout"; }));
+    broker->go_on();
+    EXPECT_TRUE(eventually([&] { return board.mqtt_up(); }));
+    ASSERT_TRUE(eventually([&] { return state().has_value(); }));
+    EXPECT_EQ(ops->heard("clinic/demo-1/state").size(), 1U) << "nobody was told of a new session";
+}
+
 TEST_F(MqttLinks, ABoxWithoutTheRightToItsTopicSaysSo) {
     const auto link = start(options("somebody-else"));
     ASSERT_TRUE(eventually([&] { return board.said().mqtt_code == "unauthorized"; }));

@@ -1,6 +1,7 @@
 // A real mosquitto with mutual TLS for a test, and somebody from central ops who listens to everything.
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -26,6 +27,8 @@ public:
     std::uint16_t port() const { return port_; }
     void stop();
     void start(); // again, on the same port
+    void hang() const { kill(pid_, SIGSTOP); }
+    void go_on() const { kill(pid_, SIGCONT); }
 
 private:
     std::filesystem::path configuration_;
