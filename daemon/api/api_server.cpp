@@ -34,9 +34,12 @@ constexpr int stack_bytes = 512 * 1024;
 constexpr int queued_connections_max = 64; // they wait without an answer; beyond them a connection is closed
 constexpr rlim_t other_descriptors = 256;  // the store's, the other sockets'
 
-constexpr std::array<std::pair<const char*, const char*>, 6> security_headers{{
+constexpr std::array<std::pair<const char*, const char*>, 8> security_headers{{
     {"Content-Security-Policy",
-     "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"},
+     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
+     "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"},
+    {"Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"},
+    {"Cross-Origin-Opener-Policy", "same-origin"},
     {"X-Content-Type-Options", "nosniff"},
     {"X-Frame-Options", "DENY"},
     {"Referrer-Policy", "no-referrer"},
@@ -251,7 +254,8 @@ struct ApiServer::State {
 
 ApiServer::ApiServer(std::unique_ptr<State> state) : state_{std::move(state)} {}
 
-Result<std::unique_ptr<ApiServer>> ApiServer::make(const Options& options, base::UniqueFd listener, health::Health& health) {
+Result<std::unique_ptr<ApiServer>> ApiServer::make(const Options& options, base::UniqueFd listener,
+                                                   health::Health& health) {
     initializeSSL();
     static Quiet quiet;
     Poco::ErrorHandler::set(&quiet);

@@ -25,7 +25,7 @@ struct Options {
     std::vector<std::string> hosts;            // names of this box in a URL, besides localhost and numeric addresses
     int threads_max = 640;                     // a keep-alive connection holds one
     int connections_per_address_max = 512;     // that hold a worker
-    int viewers_max = 500;                     // of live events
+    int viewers_max = 1'100;                   // of live events; each about 30 KB
     std::chrono::seconds read_timeout{5};      // between two reads of a request
     std::chrono::seconds keep_alive{10};       // between two requests
     std::chrono::seconds request_time_max{15}; // from the end of one answer to the end of the next request's head
@@ -40,7 +40,8 @@ struct Numbers {
 class ApiServer {
 public:
     // Serves from here on. Errors: malformed (certificate or key), system.
-    static Result<std::unique_ptr<ApiServer>> make(const Options& options, base::UniqueFd listener, health::Health& health);
+    static Result<std::unique_ptr<ApiServer>> make(const Options& options, base::UniqueFd listener,
+                                                   health::Health& health);
     ~ApiServer(); // ends every connection
     Numbers numbers() const;
 

@@ -82,7 +82,7 @@ TEST_F(Api, AnswersEachRouteOnOneConnection) {
         EXPECT_EQ(answer.headers.at("X-Content-Type-Options"), "nosniff") << path;
         EXPECT_EQ(answer.headers.at("Referrer-Policy"), "no-referrer") << path;
         const auto& policy = answer.headers.at("Content-Security-Policy");
-        EXPECT_NE(policy.find("default-src 'self'"), std::string::npos) << path;
+        EXPECT_NE(policy.find("default-src 'none'"), std::string::npos) << path;
         EXPECT_NE(policy.find("frame-ancestors 'none'"), std::string::npos) << path;
         EXPECT_EQ(policy.find("unsafe"), std::string::npos) << path;
     }
