@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "daemon/web/words/words.h"
+
 namespace clinic::provisioning {
 namespace {
 
@@ -66,13 +68,12 @@ std::string wrapped(const std::string& text, std::size_t indent) {
     return out + "\n";
 }
 
-std::string age(const json& from, const char* key) {
+// An age as the page says it.
+std::string age(const json& status, const json& from, const char* key) {
     const auto found = from.find(key);
-    if (found == from.end() || found->is_null()) return "never";
-    const long long seconds = found->get<long long>();
-    if (seconds < 60) return format("%lld s ago", seconds);
-    if (seconds < 3'600) return format("%lld min ago", seconds / 60);
-    return format("%lld h ago", seconds / 3'600);
+    const std::int64_t seconds = found != from.end() && found->is_number_integer() ? found->get<std::int64_t>() : -1;
+    const int zone = static_cast<int>(number(status.at("clock"), "zone_minutes"));
+    return words::ago(seconds, {words::moment_of(word(status, "at")), zone});
 }
 
 std::string answers(const json& status) {
@@ -90,11 +91,11 @@ std::string answers(const json& status) {
 }
 
 std::string books(const json& status) {
-    std::string out = "\nMessages      received    stored quarantined   refused duplicate  last\n";
+    std::string out = "\nMessages received   stored quarantined  refused duplicate  last\n";
     for (const auto& [name, feed] : status.at("intake").items())
-        out += format("  %-11s %9lld %9lld %11lld %9lld %9lld  %s\n", name.c_str(), number(feed, "received"),
+        out += format("  %-6s %8lld %8lld %11lld %8lld %9lld  %s\n", name.c_str(), number(feed, "received"),
                       number(feed, "stored"), number(feed, "quarantined"), number(feed, "refused"),
-                      number(feed, "duplicate"), age(status.at("feeds").at(name), "last_message_s").c_str());
+                      number(feed, "duplicate"), age(status, status.at("feeds").at(name), "last_message_s").c_str());
     const json& crm = status.at("egress").at("crm");
     out += format("\nTo GHL        released %lld = delivered %lld + pending %lld + leased %lld\n",
                   number(crm, "released"), number(crm, "delivered"), number(crm, "pending"), number(crm, "leased"));

@@ -12,7 +12,7 @@ using nlohmann::json;
 
 json status() {
     return json::parse(R"({
-        "box": "demo-1", "version": "0.1.0", "mode": "running", "well": "look",
+        "at": "2026-11-21T10:00:00Z", "box": "demo-1", "version": "0.1.0", "mode": "running", "well": "look",
         "answers": {"box": {"state": "look", "text": "Needs a look"},
                     "ghl": {"state": "well", "text": "23 changes are waiting, the oldest for 6 minutes: GHL is slowing us down, we go on by ourselves"},
                     "needs": {"state": "look", "text": "1 thing needs you"}},
@@ -22,7 +22,7 @@ json status() {
         "feeds": {"mllp": {"last_message_s": 125}, "csv": {"last_message_s": null}},
         "egress": {"crm": {"released": 9, "pending": 1, "leased": 1, "delivered": 2, "superseded": 1, "withdrawn": 1, "parked": 1, "dead": 1, "discarded": 1}},
         "lanes": {"crm": {"state": "paused"}, "mqtt": {"state": "up"}},
-        "basis": {"name": "baa", "expired": false}, "clock": {"trusted": true},
+        "basis": {"name": "baa", "expired": false}, "clock": {"trusted": true, "zone_minutes": 60},
         "containment": {"held": 1, "all": 2, "parts": [{"part": "network namespace", "holds": false, "detail": "not here"}, {"part": "own user", "holds": true, "detail": "yes"}]},
         "store": {"patients": 40}})");
 }
@@ -42,6 +42,12 @@ TEST(StatusView, ShowsTheBooksFreshnessAndWhatDoesNotHold) {
     EXPECT_NE(text.find("2 min ago"), std::string::npos);
     EXPECT_NE(text.find("never"), std::string::npos);
     EXPECT_NE(text.find("1 of 2 parts hold"), std::string::npos);
+    auto old = status();
+    old["feeds"]["csv"]["last_message_s"] = 7'200;
+    EXPECT_NE(view(old, false).find("at 09:00"), std::string::npos) << "as the page says it, in the clinic's zone";
+    old["feeds"]["csv"]["last_message_s"] = 430LL * 86'400;
+    std::istringstream in{view(old, false)};
+    for (std::string line; std::getline(in, line);) EXPECT_LE(line.size(), 80u) << line;
     EXPECT_NE(text.find("does not hold: network namespace"), std::string::npos);
 }
 
