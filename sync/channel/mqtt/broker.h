@@ -26,7 +26,7 @@ struct BrokerOptions {
     std::chrono::seconds will_delay{20}; // a short absence is not told
     std::chrono::milliseconds connect_max{10'000};
     std::chrono::milliseconds publish_max{10'000};
-    std::chrono::milliseconds quiet_after{1'500}; // an answer that takes longer is said
+    std::chrono::milliseconds quiet_after{1'000}; // an answer that takes longer is said
 };
 
 struct Will {
