@@ -32,7 +32,8 @@ void print_json(const json& value) {
 std::optional<std::string> read_file(const std::string& path) {
     auto text = base::read_text(path, file_bytes_max);
     if (text) return std::move(text).value();
-    std::fprintf(stderr, "clinicctl: %s: %s\n", path.c_str(), text.error().what.c_str());
+    // Its name may be a patient's, and a terminal's output is kept here and there.
+    std::fprintf(stderr, "clinicctl: the file that was given: %s\n", text.error().what.c_str());
     return std::nullopt;
 }
 

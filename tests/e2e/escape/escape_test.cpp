@@ -201,7 +201,7 @@ TEST_F(Escape, ALinkInTheStoreKeepsItClosed) {
             std::filesystem::remove(elsewhere);
         }
     restart();
-    EXPECT_EQ(box().status().value("mode", ""), "running");
+    EXPECT_TRUE(eventually([] { return box().status().value("mode", "") == "running"; }));
     EXPECT_EQ(open_parts(), Words{});
 }
 
