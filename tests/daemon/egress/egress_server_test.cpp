@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "tests/daemon/release/clinic.h"
+#include "tests/daemon/release/disguises.h"
 
 namespace clinic::egress {
 namespace {
@@ -150,6 +151,58 @@ TEST_F(EgressServerTest, RefusesWhatIsNotInTheWriteSetAndBuriesIt) {
     bool heard = false;
     while (!heard && std::chrono::steady_clock::now() < end) heard = told();
     EXPECT_TRUE(heard);
+}
+
+// What blocked an attempt must not come out by the alarm: not by the verdict, the log, the event for central ops, the
+// status, the metrics, nor by anything of this that is kept.
+TEST_F(EgressServerTest, ABlockIsADeadLetterAndItsAlarmSaysNothingOfWhatWasFound) {
+    const std::string value = "Quillfeather", number = "MR00123456";
+    clinic.add(number, value);
+    const Caller caller{path};
+    std::vector<std::string> told;
+    testing::internal::CaptureStderr();
+    const auto lease = caller.lease();
+    ASSERT_TRUE(lease.envelope);
+    const auto verdict = caller.ask<envelope::Verdict>(envelope::Attempt{.lease = lease.lease,
+                                                                         .route = envelope::Route::tags_add,
+                                                                         .path = "/contacts/" + value + "/tags",
+                                                                         .body = R"({"tags":["ce-returning"]})"});
+    EXPECT_EQ(verdict.answer, Answer::no);
+    EXPECT_EQ(verdict.code, "blocked");
+    told.push_back(envelope::encode(envelope::Reply{verdict}));
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+    envelope::Device device;
+    while (device.events.empty() && std::chrono::steady_clock::now() < end) {
+        clinic.clock.advance(base::Micros{1'000'000});
+        device = caller.ask<envelope::Device>(envelope::DeviceRequest{});
+    }
+    ASSERT_EQ(device.events.size(), 1U);
+    EXPECT_EQ(device.events[0].code, "E1001");
+    EXPECT_EQ(device.events[0].severity, "critical");
+    told.push_back(envelope::encode(envelope::Reply{device}));
+    const auto status = health.status();
+    told.push_back(health::to_json(status));
+    told.push_back(health::to_metrics(status));
+    told.push_back(testing::internal::GetCapturedStderr());
+
+    EXPECT_EQ(clinic.books().dead, 1);
+    EXPECT_EQ(caller.lease().lease, 0) << "a dead letter does not go out again by itself";
+    clinic.write([&](records::Transaction& txn) -> Result<void> {
+        const auto lines = outbox::Ledger::lines(txn, 0, 10);
+        CLINIC_TRY(lines);
+        EXPECT_EQ(lines->size(), 1U);
+        EXPECT_EQ(lines->at(0).result, "blocked");
+        for (const auto& line : *lines) told.push_back(line.result + line.digest);
+        auto kept = txn.prepare("SELECT code || ' ' || severity FROM event");
+        CLINIC_TRY(kept);
+        while (*kept->step()) told.emplace_back(kept->text(0));
+        return {};
+    });
+    for (const std::string& text : told) {
+        for (const auto& form : release::testing::disguises())
+            for (const std::string& secret : {value, number})
+                EXPECT_EQ(text.find(form.put_on(secret)), std::string::npos) << form.name << ": " << text;
+    }
 }
 
 TEST_F(EgressServerTest, AWithdrawnConsentStopsALeaseAtTheLastMoment) {
