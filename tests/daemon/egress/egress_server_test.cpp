@@ -314,7 +314,7 @@ TEST_F(EgressServerTest, WithoutAStoreTheModeIsToldAndNothingIsGiven) {
     const auto closed_path = folder / "closed.sock";
     health::Health closed{{.box = "box-1", .version = "0.1.0", .records = folder.path()}, clinic.clock};
     closed.records_closed(Error{Errc::locked, "the key does not open the store"});
-    EgressServer alone{listen_on(closed_path), {}, closed};
+    EgressServer alone{listen_on(closed_path), {}, closed, clinic.clock};
     ASSERT_TRUE(alone.start());
     const Caller caller{closed_path};
     EXPECT_EQ(caller.ask<envelope::Device>(envelope::DeviceRequest{}).mode, "locked");
