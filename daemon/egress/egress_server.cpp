@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -42,6 +43,8 @@ struct Connection {
     std::optional<Waiting> waiting;
     std::set<std::int64_t> leases;
     std::int64_t settling = 0; // its settlement is with the store
+    std::set<std::int64_t> reads; // ledger lines of requests that serve no lease, not settled yet
+    bool settling_reads = false;
 };
 
 struct Answer {
@@ -50,6 +53,7 @@ struct Answer {
     std::optional<Waiting> wait_instead; // an empty lease whose asker is willing to wait
     bool blocked = false;
     bool unparked = false; // what waited for a trusted clock is pending again
+    std::int64_t read = 0; // the ledger line of a request that serves no lease
 };
 
 constexpr const char* closed_code = "closed"; // there is no store to ask
@@ -78,7 +82,7 @@ struct EgressServer::State {
     const std::optional<Behind> behind; // absent: the records are closed
     health::Health& health;
     const Clock& clock;
-    base::Micros began; // what the clock was ahead of the boot clock at the last look
+    base::Micros began; // what the clock was ahead of the boot clock at the last look, or settlement
 
     base::UniqueFd poll, event;
     std::map<std::uint64_t, Connection> connections;
@@ -122,6 +126,7 @@ struct EgressServer::State {
     void close(std::uint64_t id);
     void release(std::int64_t lease);
     void release_again();
+    void end_read(std::int64_t line);
     base::Micros offset() const { return base::Micros{clock.now().micros} - clock.monotonic(); }
     void notice_step();
 
@@ -196,6 +201,20 @@ void EgressServer::State::release_again() {
     for (const std::int64_t lease : left) release(lease);
 }
 
+// Its asker has gone: what became of it nobody knows. Where the store cannot say so now, the next start does.
+void EgressServer::State::end_read(std::int64_t line) {
+    ++jobs;
+    const auto end = [this](const Result<void>& outcome) {
+        if (!outcome) base::log(Level::warning, "egress", outcome.error());
+        const std::lock_guard lock{mutex};
+        --jobs;
+        jobs.notify_all();
+    };
+    const envelope::StepOutcome unknown{.attempt = line, .result = envelope::StepOutcome::Result::unknown};
+    if (!behind->store.post([unknown](records::Transaction& txn) { return outbox::Ledger::close_line(txn, unknown); }, end))
+        end(Error{Errc::full, "the store's queue is full"});
+}
+
 // What was to be tried again at a time that the clock now only reaches in hours or years is tried now.
 void EgressServer::State::notice_step() {
     const auto now = offset();
@@ -217,6 +236,7 @@ void EgressServer::State::close(std::uint64_t id) {
     const auto found = connections.find(id);
     if (found == connections.end()) return;
     for (const std::int64_t lease : found->second.leases) release(lease);
+    for (const std::int64_t line : found->second.reads) end_read(line);
     connections.erase(found);
 }
 
@@ -276,12 +296,15 @@ void EgressServer::State::handle(std::uint64_t id, const envelope::Attempt& requ
     ask_store(id, [this, id, request](records::Transaction& txn) -> Result<Answer> {
         const auto judged = behind->gate.judge(txn, request);
         CLINIC_TRY(judged);
-        return Answer{.connection = id, .reply = judged->verdict, .blocked = judged->blocked};
+        const std::int64_t read = request.lease == 0 ? judged->verdict.attempt : 0;
+        return Answer{.connection = id, .reply = judged->verdict, .blocked = judged->blocked, .read = read};
     });
 }
 
 void EgressServer::State::handle(std::uint64_t id, const envelope::Settle& request) {
+    began = std::max(began, offset()); // a retry is put off by the clock as it is now, also between two looks
     connections.at(id).settling = request.lease;
+    connections.at(id).settling_reads = request.lease == 0;
     ask_store(id, [this, id, request](records::Transaction& txn) -> Result<Answer> {
         const auto settled = behind->gate.settle(txn, request);
         CLINIC_TRY(settled);
@@ -319,8 +342,12 @@ void EgressServer::State::take(Answer made) {
     const auto found = connections.find(made.connection);
     if (found == connections.end()) {
         if (lease != nullptr && lease->lease != 0) release(lease->lease);
+        if (made.read != 0) end_read(made.read);
         return;
     }
+    if (made.read != 0) found->second.reads.insert(made.read);
+    if (std::exchange(found->second.settling_reads, false) && !std::holds_alternative<envelope::Refused>(made.reply))
+        found->second.reads.clear();
     if (lease != nullptr && lease->lease != 0) found->second.leases.insert(lease->lease);
     if (const auto settling = std::exchange(found->second.settling, 0); settling != 0) {
         found->second.leases.erase(settling);

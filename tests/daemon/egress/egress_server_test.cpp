@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "tests/daemon/release/clinic.h"
 #include "tests/daemon/release/disguises.h"
@@ -302,6 +303,29 @@ TEST_F(EgressServerTest, TheSignOfLifeIsAnsweredWithWhetherSomebodyLooks) {
     health.looked_at();
     EXPECT_TRUE(caller.ask<envelope::Settled>(envelope::TimeState{}).watched);
     EXPECT_FALSE(caller.ask<envelope::Settled>(envelope::Settle{.outcome = envelope::Outcome::retry}).watched);
+}
+
+TEST_F(EgressServerTest, AReadWhoseAskerWentAwayIsUnknown) {
+    const auto results = [&] {
+        std::vector<std::string> all;
+        EXPECT_TRUE(clinic.store->read([&](records::Snapshot& session) -> Result<void> {
+            const auto lines = outbox::Ledger::lines(session, 0, 10);
+            CLINIC_TRY(lines);
+            for (const auto& line : *lines) all.push_back(line.result);
+            return {};
+        }));
+        return all;
+    };
+    {
+        const Caller prober{path};
+        const auto first = prober.ask<envelope::Verdict>(envelope::Attempt{.path = "/locations/LOC1"});
+        prober.ask<envelope::Settled>(envelope::Settle{
+            .steps = {{.attempt = first.attempt, .result = envelope::StepOutcome::Result::answered, .status = 200}}});
+        prober.ask<envelope::Verdict>(envelope::Attempt{.path = "/locations/LOC1"});
+    }
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+    while (results().back() == "open" && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    EXPECT_EQ(results(), (std::vector<std::string>{"answered", "unknown"}));
 }
 
 TEST_F(EgressServerTest, AStrangerIsTurnedAway) {
