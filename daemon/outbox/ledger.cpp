@@ -9,6 +9,9 @@ namespace {
 using envelope::Route;
 using envelope::StepOutcome;
 
+constexpr base::Micros late_write = std::chrono::hours{1}; // beyond it nothing answers a request any more
+constexpr int late_lines_max = 64;
+
 // Findable for who holds the patient's key, and for nobody once that is erased.
 Result<crypto::Token> subject_token(records::Session& session, records::PatientId patient) {
     const auto key = session.patient_key(patient);
@@ -128,6 +131,17 @@ Result<bool> touched_tags(records::Session& session, std::int64_t lease) {
         "SELECT 1 FROM ledger WHERE lease = ? AND route IN (?, ?) AND result IN ('open', 'answered', 'unknown') LIMIT "
         "1",
         [](const records::Statement&) {}, lease, number(Route::tags_add), number(Route::tags_remove));
+}
+
+Result<bool> write_may_be_late(records::Session& session, records::PatientId patient) {
+    const auto token = subject_token(session, patient);
+    CLINIC_TRY(token);
+    return first_row(
+        session,
+        "SELECT 1 FROM (SELECT route, result, at FROM ledger WHERE subject_token = ? ORDER BY attempt DESC LIMIT ?) "
+        "WHERE result = 'unknown' AND route IN (?, ?, ?) AND at > ? LIMIT 1",
+        [](const records::Statement&) {}, *token, late_lines_max, number(Route::contact_fields),
+        number(Route::tags_add), number(Route::tags_remove), session.now() - late_write);
 }
 
 Result<std::optional<base::Micros>> unsettled_create(records::Session& session, records::PatientId patient) {

@@ -57,6 +57,8 @@ Result<std::optional<std::vector<envelope::Word>>> known_tags(records::Session& 
 // The lease is over: lines that are still open are unknown.
 Result<void> close_lease(records::Transaction& txn, std::int64_t lease);
 Result<void> close_step(records::Transaction& txn, std::int64_t lease, const envelope::StepOutcome& step);
+// A write to this patient's contact ended without an answer not long ago.
+Result<bool> write_may_be_late(records::Session& session, records::PatientId patient);
 Result<bool> touched_tags(records::Session& session, std::int64_t lease);
 // A contact may have been created for this patient without our knowing it: since when, on the boot clock, no byte of
 // such a request has left us. Empty: none.

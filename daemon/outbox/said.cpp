@@ -73,15 +73,17 @@ Result<void> remember_said(records::Transaction& txn, const Row& row) {
     const auto envelope = envelope_in(txn, row);
     if (!envelope && envelope.error().code == Errc::not_found) return {}; // erased while it was on its way
     CLINIC_TRY(envelope);
+    // An earlier write without an answer may still arrive after this one: then the daily job says it once more.
+    const auto late = write_may_be_late(txn, row.patient);
+    CLINIC_TRY(late);
     std::int64_t id = 0;
     CLINIC_TRY(first_row(
         txn,
-        "INSERT INTO said (destination, patient, kind, scope, delivered, envelope, tags_known) "
-        "VALUES (?, ?, ?, ?, ?, x'', 1) ON CONFLICT DO UPDATE SET delivered = excluded.delivered, tags_known = 1, "
-        "unsure = 0 "
-        "RETURNING id",
+        "INSERT INTO said (destination, patient, kind, scope, delivered, envelope, tags_known, unsure) "
+        "VALUES (?, ?, ?, ?, ?, x'', 1, ?) ON CONFLICT DO UPDATE "
+        "SET delivered = excluded.delivered, tags_known = 1, unsure = excluded.unsure RETURNING id",
         [&](const records::Statement& one) { id = one.integer(0); }, number(row.destination), row.patient,
-        number(row.kind), row.scope, row.id));
+        number(row.kind), row.scope, row.id, *late));
     const auto sealed = txn.seal_for(row.patient, "said.envelope", id, envelope->encode());
     CLINIC_TRY(sealed);
     return execute(txn, "UPDATE said SET envelope = ? WHERE id = ?", *sealed, id);

@@ -703,6 +703,10 @@ TEST_F(TheOutbox, WhatWasBegunMakesUnsureWhatWasSaid) {
     EXPECT_TRUE(in([&](Transaction& txn) { return Links::may_hold_a_shell(txn, who); }));
     push_suppress(who);
     deliver(leased());
+    EXPECT_TRUE(last_said(who, Kind::contact_suppress).unsure) << "the write before it may still arrive";
+    clock_.advance(std::chrono::hours{2});
+    push_suppress(who);
+    deliver(leased());
     EXPECT_FALSE(last_said(who, Kind::contact_suppress).unsure);
 }
 
