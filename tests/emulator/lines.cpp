@@ -34,13 +34,22 @@ std::string latin1_as_utf8(const std::string& bytes) {
     return out;
 }
 
+// What a kill left of a line at the end: nobody got an answer for it.
+bool cut_half_line(int fd) {
+    const off_t size = ::lseek(fd, 0, SEEK_END); // not positive: empty, or no file of bytes
+    off_t end = size;
+    char last = '\n';
+    while (end > 0 && ::pread(fd, &last, 1, end - 1) == 1 && last != '\n') --end;
+    return end >= size || ::ftruncate(fd, end) == 0;
+}
+
 } // namespace
 
 Result<Lines> Lines::open(const std::filesystem::path& file) {
     Lines lines;
     if (file.empty()) return lines;
-    lines.fd_.reset(::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
-    if (!lines.fd_) return Error{Errc::system, "lines: open failed", "", {}, errno};
+    lines.fd_.reset(::open(file.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
+    if (!lines.fd_ || !cut_half_line(lines.fd_.get())) return Error{Errc::system, "lines: open failed", "", {}, errno};
     return lines;
 }
 

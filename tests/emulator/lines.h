@@ -12,7 +12,8 @@ namespace clinic::emulator {
 class Lines {
 public:
     Lines() = default;                                            // writes nothing
-    static Result<Lines> open(const std::filesystem::path& file); // appends; an empty path writes nothing
+    static Result<Lines>
+    open(const std::filesystem::path& file); // appends after the last whole line; an empty path writes nothing
     void write(const Json& line);
 
 private:

@@ -19,6 +19,7 @@
 #include "tests/emulator/certificate.h"
 #include "tests/emulator/fields.h"
 #include "tests/emulator/https_client.h"
+#include "tests/emulator/lines.h"
 #include "tests/fakes/temp_folder.h"
 
 namespace clinic::emulator {
@@ -150,6 +151,19 @@ TEST_F(GhlEmulatorProgram, ServesOnAnInheritedSocket) {
         EXPECT_EQ(client.get("/_state").status, 200);
         EXPECT_EQ(program.end(SIGTERM), 0);
     }
+}
+
+TEST(Lines, GoOnAfterTheLastWholeOneWhereAKillCutOneShort) {
+    const fakes::TempFolder folder;
+    const auto file = folder / "lines.jsonl";
+    std::ofstream{file} << "{\"n\":1}\n{\"n\":2,\"bo";
+    auto lines = Lines::open(file);
+    ASSERT_TRUE(lines);
+    lines->write({{"n", 3}});
+    std::ifstream in{file};
+    const std::string text{std::istreambuf_iterator<char>{in}, {}};
+    EXPECT_EQ(text, "{\"n\":1}\n{\"n\":3}\n");
+    EXPECT_TRUE(Lines::open("/dev/null"));
 }
 
 } // namespace
