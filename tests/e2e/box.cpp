@@ -186,6 +186,23 @@ std::vector<std::string> Box::processes() const {
     return found;
 }
 
+std::vector<pid_t> Box::pids(const std::string& name) const {
+    std::vector<pid_t> found;
+    for (const auto& one : processes()) {
+        const auto command = one.substr(one.find(' ') + 1);
+        const auto program = command.substr(0, command.find(' '));
+        if (program.substr(program.rfind('/') + 1) == name) found.push_back(static_cast<pid_t>(std::stol(one)));
+    }
+    return found;
+}
+
+bool Box::start_again() {
+    const std::string here = folder().string();
+    run("setsid " + quoted(here + "/bin/clinic-supervise") + " " + quoted(here + "/etc/plan.json") + " </dev/null >>" +
+        quoted(here + "/logs/supervise.log") + " 2>&1 & sleep 0");
+    return eventually([this] { return status().contains("egress"); }, 60);
+}
+
 bool Box::kill_program(const std::string& name) const {
     for (const auto& one : processes()) {
         if (one.find("/bin/" + name + " ") == std::string::npos) continue;

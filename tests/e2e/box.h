@@ -2,6 +2,8 @@
 // browser, central ops, and GHL as the emulator holds it.
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -38,6 +40,9 @@ public:
     // The GHL contacts whose field `ce_pid` is set: our shells.
     std::vector<nlohmann::json> contacts() const;
     bool kill_program(const std::string& name) const; // SIGKILL; true when it was there
+    std::vector<pid_t> pids(const std::string& name) const; // of a program of this box
+    bool start_again(); // the supervisor alone, by the plan as it stands; true when the page is up
+    int mllp_port() const { return port_base_ + 2; }
     std::vector<std::string> processes() const;       // command lines that name our folder
     const std::filesystem::path& folder() const { return folder_.path(); }
     const nlohmann::json& endpoints() const { return endpoints_; }

@@ -1,0 +1,217 @@
+// Three accidents that kill nothing: a disk that fills up, a network that is cut without a word, a clock that jumps.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/e2e/books/proof.h"
+
+namespace clinic::e2e {
+namespace {
+
+using nlohmann::json;
+
+int port_base() {
+    static int next = 36'000 + static_cast<int>(getpid() % 200) * 10;
+    return next;
+}
+
+// A file system of the test's own over the records, small enough to fill.
+class SmallDisk {
+public:
+    explicit SmallDisk(std::filesystem::path folder) : folder_{std::move(folder)} {
+        mounted_ = mount("books", folder_.c_str(), "tmpfs", 0, "size=24m,mode=0700,uid=61701,gid=61701") == 0;
+    }
+    ~SmallDisk() {
+        if (mounted_) umount2(folder_.c_str(), MNT_DETACH);
+    }
+    bool mounted() const { return mounted_; }
+    void fill() const {
+        run("dd if=/dev/zero of='" + (folder_ / "ballast").string() + "' bs=64k; dd if=/dev/zero of='" +
+            (folder_ / "ballast2").string() + "' bs=1");
+    }
+    void empty() const {
+        std::filesystem::remove(folder_ / "ballast");
+        std::filesystem::remove(folder_ / "ballast2");
+    }
+
+private:
+    std::filesystem::path folder_;
+    bool mounted_ = false;
+};
+
+TEST(TheBooks, AFullDiskAcknowledgesNothingThatItDidNotKeep) {
+    if (geteuid() != 0) GTEST_SKIP() << "a file system of its own needs root";
+    Box box{port_base()};
+    box.stop();
+    // The same records, on a small disk.
+    const auto records = box.folder() / "records", kept = box.folder() / "kept";
+    std::filesystem::copy(records, kept, std::filesystem::copy_options::recursive);
+    const SmallDisk disk{records};
+    if (!disk.mounted()) GTEST_SKIP() << "this machine mounts nothing for us";
+    run("cp -a '" + kept.string() + "/.' '" + records.string() + "/' && chown -R 61701:61701 '" + records.string() +
+        "'");
+    box.start();
+
+    Senders practice;
+    practice.push_back(std::make_unique<Sender>(box.mllp_port(), "FULL", 7, 8));
+    Sender& sender = *practice.front();
+    sender.start();
+    const auto stored = [&] { return box.status().at("intake").at("mllp").at("stored").get<int>(); };
+    EXPECT_TRUE(eventually([&] { return stored() >= 10; }));
+    disk.fill();
+    EXPECT_TRUE(eventually([&] { return sender.refused() > 0; }, 60)) << "a full disk is said to the sender";
+    EXPECT_TRUE(box.kill_program("clinicd")) << "and a kill in the middle of it";
+    EXPECT_TRUE(eventually([&] { return sender.refused() > 1; }, 60));
+    disk.empty();
+    EXPECT_TRUE(eventually([&] { return is_up(box); }, 60) || box.kill_program("clinicd"));
+    EXPECT_TRUE(eventually([&] { return is_up(box); }, 60));
+    const auto before = stored();
+    EXPECT_TRUE(eventually([&] { return stored() >= before + 5; }, 60)) << "it goes on by itself";
+    sender.stop();
+    EXPECT_TRUE(eventually([&] { return is_quiet(box); }, 120));
+    EXPECT_TRUE(books_balance(box.status()));
+    const auto contacts = box.contacts();
+    expect_ledger_matches(box);
+    box.stop();
+    expect_effects(records, box.folder() / "keys" / "store.key", contacts, practice);
+}
+
+// GHL behind a cable of our own: another network namespace, whose end of the cable can be pulled.
+class FarGhl {
+public:
+    explicit FarGhl(const Box& box) : box_{box} {
+        const auto folder = box.folder().string();
+        made_ = does("ip netns add " + name_) &&
+                does("ip link add " + near_ + " type veth peer name ghl netns " + name_) &&
+                does("ip addr add 10.77.6.1/30 dev " + near_ + " && ip link set " + near_ + " up") &&
+                does("ip -n " + name_ + " addr add 10.77.6.2/30 dev ghl && ip -n " + name_ + " link set ghl up");
+        if (!made_) return;
+        does("cd '" + folder +
+             "/keys' && openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout far.key "
+             "-out far.csr -subj /CN=far && printf 'subjectAltName=IP:10.77.6.2\\nbasicConstraints=CA:FALSE\\n' > "
+             "far.ext && "
+             "openssl x509 -req -in far.csr -CA ../ca.pem -CAkey ca.key -days 9 -out far.pem -extfile far.ext");
+        does("(cd '" + folder + "' && setsid ip netns exec " + name_ +
+             " bin/ghl-emulator --bind 10.77.6.2 --port 4443 "
+             "--cert keys/far.pem --key keys/far.key --location DemoLocation00000001 --token keys/ghl-emulator.token "
+             "--requests far.jsonl --state far.state > logs/far.log 2>&1 & echo $! > '" +
+             folder + "/far.pid')");
+        does("cd '" + folder +
+             "/etc' && jq '.ghl.base = \"https://10.77.6.2:4443\"' sync.json > far.json && cat far.json > sync.json");
+    }
+    ~FarGhl() {
+        if (!made_) return;
+        run("kill -9 $(ip netns pids " + name_ + ")");
+        run("ip link del " + near_ + "; ip netns del " + name_);
+    }
+    bool made() const { return made_; }
+    void cut() const { does("ip -n " + name_ + " link set ghl down"); }
+    void mend() const { does("ip -n " + name_ + " link set ghl up"); }
+    std::vector<json> requests() const {
+        std::ifstream in{box_.folder() / "far.jsonl"};
+        std::vector<json> lines;
+        for (std::string line; std::getline(in, line);) lines.push_back(json::parse(line));
+        return lines;
+    }
+    int creates() const {
+        const auto all = requests();
+        return static_cast<int>(std::count_if(all.begin(), all.end(), [](const json& one) {
+            return one.at("method") == "POST" && one.at("path") == "/contacts/";
+        }));
+    }
+
+private:
+    static bool does(const std::string& command) { return run(command).exit == 0; }
+
+    const Box& box_;
+    const std::string name_ = "books" + std::to_string(getpid()), near_ = "bk" + std::to_string(getpid() % 100'000);
+    bool made_ = false;
+};
+
+int lines_of(const Box& box, const std::string& route, const std::string& result) {
+    const auto all = json::parse(box.ctl("ledger").out, nullptr, false);
+    return static_cast<int>(std::count_if(all.begin(), all.end(), [&](const json& one) {
+        return one.at("route") == route && one.at("result") == result;
+    }));
+}
+
+TEST(TheBooks, ARequestIntoACutNetworkNeverArrivesLate) {
+    if (geteuid() != 0) GTEST_SKIP() << "a network of its own needs root";
+    Box box{port_base()};
+    const FarGhl ghl{box};
+    if (!ghl.made()) GTEST_SKIP() << "this machine makes no network for us";
+    EXPECT_TRUE(box.kill_program("clinic-syncd"));
+    // A first patient, so that a connection stands and the next request is written without connecting.
+    EXPECT_NE(box.send(adt("A28", "CUT1", "CUTN1", "Cutmore", "Ida")).find("MSA|AA|"), std::string::npos);
+    ASSERT_TRUE(eventually([&] { return ghl.creates() == 1 && is_quiet(box); }, 60));
+    ghl.cut();
+    EXPECT_NE(box.send(adt("A28", "CUT2", "CUTN2", "Cutmore", "Ada")).find("MSA|AA|"), std::string::npos);
+    ASSERT_TRUE(eventually([&] { return lines_of(box, "contact_create", "unknown") == 1; }, 60));
+    EXPECT_EQ(ghl.creates(), 1);
+    ghl.mend();
+    ASSERT_TRUE(eventually([&] { return is_quiet(box); }, 120));
+    EXPECT_EQ(ghl.creates(), 2) << "the second try alone: what the cable swallowed stays swallowed";
+    EXPECT_EQ(lines_of(box, "contact_create", "answered"), 2);
+    EXPECT_TRUE(books_balance(box.status()));
+}
+
+// clinicd's calendar by libfaketime; its boot clock stays the machine's. Two hours back the clock is not trusted and
+// what is said waits; three hours ahead it goes on: a clock that was trusted is not believed when it is earlier again.
+class Calendar {
+public:
+    explicit Calendar(const Box& box) : file_{box.folder() / "etc" / "calendar"} {
+        set("+0");
+        const auto plan = (box.folder() / "etc" / "plan.json").string();
+        const std::string library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+        usable_ = std::filesystem::exists(library);
+        run("jq '(.programs[] | select(.name == \"clinicd\") | .command) |= [\"/usr/bin/env\", \"LD_PRELOAD=" +
+            library + "\", \"FAKETIME_TIMESTAMP_FILE=" + file_.string() +
+            "\", \"FAKETIME_NO_CACHE=1\", \"DONT_FAKE_MONOTONIC=1\"] + .' '" + plan + "' > '" + plan +
+            ".new' && cat '" + plan + ".new' > '" + plan + "'");
+    }
+    bool usable() const { return usable_; }
+    void set(const std::string& offset) const {
+        std::ofstream{file_.string() + ".new"} << offset << "\n";
+        std::filesystem::permissions(file_.string() + ".new", std::filesystem::perms{0644});
+        std::filesystem::rename(file_.string() + ".new", file_);
+    }
+
+private:
+    std::filesystem::path file_;
+    bool usable_ = false;
+};
+
+TEST(TheBooks, AJumpingClockLosesNothingAndDoesNothingTwice) {
+    Box box{port_base()};
+    box.stop();
+    const Calendar calendar{box};
+    ASSERT_TRUE(calendar.usable()) << "packaging/dependencies installs faketime";
+    ASSERT_TRUE(box.start_again());
+    Senders practice;
+    practice.push_back(std::make_unique<Sender>(box.mllp_port(), "CLK", 11, 8));
+    practice.front()->start();
+    const auto released = [&] { return box.status().at("egress").at("crm").at("released").get<int>(); };
+    for (const char* offset : {"-2h", "+0", "-40s", "+0", "+3h"}) {
+        const auto before = released();
+        box.fault("timeout-after-effect", 1);
+        calendar.set(offset);
+        EXPECT_TRUE(eventually([&] { return released() >= before + 5; }, 60)) << offset;
+        EXPECT_TRUE(books_balance(box.status())) << offset;
+    }
+    practice.front()->stop();
+    EXPECT_TRUE(eventually([&] { return is_quiet(box); }, 180)) << box.status().dump();
+    expect_all_kept(box, practice);
+    EXPECT_EQ(box.ctl("audit verify").exit, 0);
+    const auto contacts = box.contacts();
+    expect_ledger_matches(box);
+    box.stop();
+    expect_effects(box.folder() / "records", box.folder() / "keys" / "store.key", contacts, practice);
+}
+
+} // namespace
+} // namespace clinic::e2e
