@@ -105,7 +105,7 @@ protected:
                      {"text", day_->word("ghlperson", 1) + " " + day_->word("ghlmail", 1) + "@example.org +" +
                                   day_->number("ghlphone", 1)}});
         auto answers = send_all(port_base + 2, 0, to_ghl, connections, message);
-        EXPECT_TRUE(eventually([this] { return settled(); }, 180));
+        EXPECT_TRUE(eventually([this] { return settled(); }, 600));
         EXPECT_EQ(box_->ctl("policy unlinked park").exit, 0);
         const auto rest = send_all(port_base + 2, to_ghl, messages_a_round, connections, message);
         std::size_t wrong = 0;
