@@ -221,15 +221,15 @@ Result<Header> read_header(std::string_view raw) {
                   msh(16),     msh(18)};
 }
 
-Result<Message> parse(std::string_view raw) {
+Result<Message> parse(std::string_view raw, std::string_view fallback_set) {
     const auto header = read_header(raw);
     if (!header) return header.error();
     if (raw.find('\0') != std::string_view::npos)
         return Error{Errc::malformed, "a NUL byte inside the message", "send text without NUL"};
     Message message;
     message.header_ = *header;
-    const std::string_view set = part(header->character_set, header->delimiters.repetition, 1);
-    Decoded decoded = to_utf8(without_lead(raw), set);
+    Decoded decoded =
+        to_utf8(without_lead(raw), parts(header->character_set, header->delimiters.repetition), fallback_set);
     message.character_set_assumed_ = decoded.assumed;
     message.text_ = std::make_unique<const std::string>(std::move(decoded.text));
     auto segments = read_segments(*message.text_, header->delimiters.field);

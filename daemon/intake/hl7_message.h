@@ -65,7 +65,7 @@ public:
     std::string decoded(std::string_view raw) const;
 
 private:
-    friend Result<Message> parse(std::string_view raw);
+    friend Result<Message> parse(std::string_view raw, std::string_view fallback_set);
     Header header_;
     std::unique_ptr<const std::string> text_;                    // UTF-8; what the views point into
     std::vector<Segment> segments_;
@@ -73,7 +73,8 @@ private:
 };
 
 // Whole message, as it stood between the frame's ends. A second MSH directly after the first is skipped (a vendor's
-// habit); a later one is an error: several messages in one frame.
-Result<Message> parse(std::string_view raw);
+// habit); a later one is an error: several messages in one frame. `fallback_set`: the sender's character set where the
+// bytes are neither UTF-8 nor in what MSH-18 says; empty: Windows-1252.
+Result<Message> parse(std::string_view raw, std::string_view fallback_set = {});
 
 }  // namespace clinic::intake

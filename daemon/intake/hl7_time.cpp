@@ -9,7 +9,8 @@ namespace clinic::intake {
 namespace {
 
 constexpr Error not_a_time{Errc::malformed, "not a date or time", "send YYYYMMDD or YYYYMMDDHHMMSS"};
-constexpr int year_min = 1800, year_max = 2199;
+// Outside of these, databases write "unknown" and "no end": 0001, 1753, 9999. UTC seconds of 1800 and 9998.
+constexpr std::int64_t known_from_s = -5'364'662'400, known_to_s = 253'339'228'800;
 
 bool is_digit(char c) {
     return c >= '0' && c <= '9';
@@ -70,8 +71,8 @@ bool read_zone(std::string_view text, Written& written) {
 }
 
 bool is_real(const Written& w) {
-    return w.year >= year_min && w.year <= year_max && w.month >= 1 && w.month <= 12 && w.day >= 1 &&
-           w.day <= days_in(w.year, w.month) && w.hour <= 23 && w.minute <= 59 && w.second <= 60;
+    return w.year >= 1 && w.month >= 1 && w.month <= 12 && w.day >= 1 && w.day <= days_in(w.year, w.month) &&
+           w.hour <= 23 && w.minute <= 59 && w.second <= 60;
 }
 
 // YYYY[MM[DD[HH[MM[SS]]]]], all digits; the count says the precision.
@@ -133,8 +134,10 @@ Result<std::optional<Moment>> read_time(std::string_view text) {
     const auto fraction = read_fraction(rest, written);
     if (!fraction || (*fraction > 0 && written.precision != Precision::second)) return not_a_time;
     if (!read_zone(rest.substr(*fraction), written) || !is_real(written)) return not_a_time;
+    const Timestamp at = instant(written);
+    if (at.micros < known_from_s * 1'000'000 || at.micros >= known_to_s * 1'000'000) return std::optional<Moment>{};
     return std::optional<Moment>{
-        Moment{instant(written), written.precision, digits.substr(0, std::min<std::size_t>(digits.size(), 8))}};
+        Moment{at, written.precision, digits.substr(0, std::min<std::size_t>(digits.size(), 8))}};
 }
 
 std::string hl7_time(Timestamp at) {

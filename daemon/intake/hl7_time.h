@@ -1,9 +1,9 @@
 // Times as HL7 and CSV write them, to UTC.
 //   Forms:   YYYY[MM[DD[HH[MM[SS[.s…]]]]]][±ZZZZ]; also ISO 8601 (2026-11-24T09:00[:00[.s…]][Z|±HH:MM]).
 //   Zone:    none said: the clinic's, which is the process's (TZ); a time of day that a clock change skips moves on.
-//   Errors:  malformed for what is no date. Only zeros ("0000") and "" are unknown: nullopt, no error.
-//   Threads: any, while nobody changes TZ.
-//   Source:  facts/health-interop §1.3; HL7 v2.5 §2.A.22 (DTM).
+//   Errors:  malformed for what is no date. Only zeros ("0000"), "" and years before 1800 or from 9998 on are unknown:
+//   nullopt, no error. Threads: any, while nobody changes TZ. Source:  facts/health-interop §1.3; HL7 v2.5 §2.A.22
+//   (DTM).
 #pragma once
 
 #include <cstdint>

@@ -33,27 +33,58 @@ constexpr std::array<char16_t, 32> windows_1252_80_to_9f = {
     0x2039, 0x0152, 0x8D,   0x017D, 0x8F,   0x90,   0x2018, 0x2019, 0x201C, 0x201D, 0x2022,
     0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0x9D,   0x017E, 0x0178};
 
-// HL7 table 0211 and the spellings seen beside it, to the names iconv(3) knows. ASCII has none: bytes above 7F in
-// "ASCII" are a sender that says nothing of its real set.
+// HL7 table 0211 and the spellings seen beside it, to the names iconv(3) knows; spaces and punctuation are taken out.
+// ASCII has none: bytes above 7F in "ASCII" are a sender that says nothing of its real set.
 struct Named {
     std::string_view hl7;
     const char* iconv;
 };
 constexpr Named named_sets[] = {
-    {"8859/1", "ISO-8859-1"},         {"8859/2", "ISO-8859-2"},         {"8859/3", "ISO-8859-3"},
-    {"8859/4", "ISO-8859-4"},         {"8859/5", "ISO-8859-5"},         {"8859/6", "ISO-8859-6"},
-    {"8859/7", "ISO-8859-7"},         {"8859/8", "ISO-8859-8"},         {"8859/9", "ISO-8859-9"},
-    {"8859/15", "ISO-8859-15"},       {"ISO IR14", "SHIFT_JIS"},        {"ISO IR87", "ISO-2022-JP"},
-    {"ISO IR159", "ISO-2022-JP-2"},   {"GB 18030-2000", "GB18030"},     {"GB 18030", "GB18030"},
-    {"KS X 1001", "EUC-KR"},          {"CNS 11643-1992", "EUC-TW"},     {"BIG-5", "BIG5"},
-    {"WINDOWS-1250", "WINDOWS-1250"}, {"WINDOWS-1251", "WINDOWS-1251"},
+    {"88591", "ISO-8859-1"},
+    {"88592", "ISO-8859-2"},
+    {"88593", "ISO-8859-3"},
+    {"88594", "ISO-8859-4"},
+    {"88595", "ISO-8859-5"},
+    {"88596", "ISO-8859-6"},
+    {"88597", "ISO-8859-7"},
+    {"88598", "ISO-8859-8"},
+    {"88599", "ISO-8859-9"},
+    {"885915", "ISO-8859-15"},
+    {"LATIN1", "ISO-8859-1"},
+    {"ISOIR14", "SHIFT_JIS"},
+    {"ISOIR87", "ISO-2022-JP"},
+    {"ISOIR159", "ISO-2022-JP-2"},
+    {"GB180302000", "GB18030"},
+    {"GB18030", "GB18030"},
+    {"KSX1001", "EUC-KR"},
+    {"CNS116431992", "EUC-TW"},
+    {"BIG5", "BIG5"},
+    {"WINDOWS1250", "WINDOWS-1250"},
+    {"WINDOWS1251", "WINDOWS-1251"},
+    {"WINDOWS1252", "WINDOWS-1252"},
+    {"CP1250", "WINDOWS-1250"},
+    {"CP1251", "WINDOWS-1251"},
+    {"CP1252", "WINDOWS-1252"},
 };
 
-std::string upper(std::string_view text) {
-    std::string out{text};
-    for (char& letter : out)
-        if (letter >= 'a' && letter <= 'z') letter = static_cast<char>(letter - 'a' + 'A');
+// "ISO-8859-1" and "8859/1" are one.
+std::string plain_name(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        if (c >= 'a' && c <= 'z')
+            out.push_back(static_cast<char>(c - 'a' + 'A'));
+        else if ((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
+            out.push_back(c);
+    }
+    if (out.starts_with("ISO8859")) out.erase(0, 3);
     return out;
+}
+
+const char* iconv_name(std::string_view set) {
+    const std::string name = plain_name(set);
+    for (const auto& known : named_sets)
+        if (known.hl7 == name) return known.iconv;
+    return nullptr;
 }
 
 struct CloseIconv {
@@ -112,12 +143,21 @@ std::string windows_1252_to_utf8(std::string_view bytes) {
     return out;
 }
 
+bool is_character_set(std::string_view name) {
+    return iconv_name(name) != nullptr;
+}
+
 Decoded to_utf8(std::string_view bytes, std::string_view character_set) {
+    return to_utf8(bytes, std::vector{character_set}, {});
+}
+
+Decoded to_utf8(std::string_view bytes, const std::vector<std::string_view>& said, std::string_view fallback) {
     if (is_utf8(bytes)) return {std::string{bytes}, false};
-    const std::string name = upper(character_set);
-    for (const auto& set : named_sets)
-        if (set.hl7 == name)
-            if (auto text = convert(bytes, set.iconv)) return {std::move(*text), false};
+    for (const std::string_view set : said)
+        if (const char* name = iconv_name(set))
+            if (auto text = convert(bytes, name)) return {std::move(*text), false};
+    if (const char* name = iconv_name(fallback))
+        if (auto text = convert(bytes, name)) return {std::move(*text), true};
     return {windows_1252_to_utf8(bytes), true};
 }
 

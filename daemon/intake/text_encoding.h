@@ -6,17 +6,21 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace clinic::intake {
 
 struct Decoded {
-    std::string text;        // UTF-8
-    bool assumed = false;    // neither UTF-8 nor what MSH-18 said: read as Windows-1252
+    std::string text;     // UTF-8
+    bool assumed = false; // neither UTF-8 nor what MSH-18 said
 };
 
-bool is_utf8(std::string_view bytes);                                  // strict: no overlong form, no surrogate
+bool is_utf8(std::string_view bytes); // strict: no overlong form, no surrogate
 Decoded to_utf8(std::string_view bytes, std::string_view character_set);
+// The first of `said` in which the bytes are text; else `fallback`, which is a guess; else Windows-1252.
+Decoded to_utf8(std::string_view bytes, const std::vector<std::string_view>& said, std::string_view fallback);
+bool is_character_set(std::string_view name); // one that has a conversion of its own
 std::string windows_1252_to_utf8(std::string_view bytes);
 void append_utf8(std::string& out, char32_t code_point);
 
-}  // namespace clinic::intake
+} // namespace clinic::intake

@@ -137,6 +137,26 @@ TEST(TextEncoding, TakesUtf8ThenWhatIsSaidThenWindows1252) {
     EXPECT_EQ(guessed.text, "\xE2\x80\x9CM\xC3\xBCller\xE2\x80\x9D");
 }
 
+TEST(TextEncoding, KnowsTheNamesThatSendersWrite) {
+    for (const char* name : {"8859/1", "ISO-8859-1", "iso8859-1", "ISO 8859-1", "Latin1", "windows-1252", "CP1252"}) {
+        EXPECT_TRUE(is_character_set(name)) << name;
+        EXPECT_EQ(to_utf8("J\xFCrgen", name).text, "J\xC3\xBCrgen") << name;
+        EXPECT_FALSE(to_utf8("J\xFCrgen", name).assumed) << name;
+    }
+    for (const char* name : {"", "ASCII", "ISO IR 999", "UTF-8"}) EXPECT_FALSE(is_character_set(name)) << name;
+    EXPECT_EQ(to_utf8("\xD6\xD0", {"ASCII", "GB 18030-2000"}, {}).text, "\xE4\xB8\xAD") << "MSH-18 may name several";
+}
+
+TEST(TextEncoding, FallsBackToTheSendersOwnSet) {
+    const auto guessed = to_utf8("\xA3\xF3"
+                                 "d\xBC",
+                                 {"ASCII"}, "8859/2");
+    EXPECT_EQ(guessed.text, "\xC5\x81\xC3\xB3"
+                            "d\xC5\xBA");
+    EXPECT_TRUE(guessed.assumed);
+    EXPECT_FALSE(to_utf8("\xA3", {"8859/1"}, "8859/2").assumed) << "what the message says comes first";
+}
+
 TEST(TextEncoding, KnowsStrictUtf8) {
     for (const char* good : {"", "a", "\xC2\x80", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xF4\x8F\xBF\xBF"})
         EXPECT_TRUE(is_utf8(good)) << good;
