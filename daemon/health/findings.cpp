@@ -98,7 +98,8 @@ void find_store(const Status& status, std::vector<Finding>& found) {
     const auto failures = static_cast<std::int64_t>(status.store.authentication_failures);
     if (failures > 0) found.push_back({"E2007", Tone::not_working, failures});
     if (!status.store_readable) found.push_back({"E2010", Tone::not_working});
-    const bool feeds_balanced = std::all_of(status.feeds.begin(), status.feeds.end(), feed_balanced);
+    const bool feeds_balanced = std::all_of(status.feeds.begin(), status.feeds.end(), feed_balanced) &&
+                                std::all_of(status.senders.begin(), status.senders.end(), feed_balanced);
     if (!feeds_balanced || !status.crm.balanced()) found.push_back({"E2009", Tone::look});
     if (status.quarantine_items > 0) found.push_back({"E2401", Tone::information, status.quarantine_items});
 }

@@ -109,6 +109,7 @@ struct Health::State {
     records::Store* store = nullptr; // changed under both mutexes, so either allows a look
 
     std::mutex look_mutex;
+    std::function<std::vector<Measure>()> measure;
     StoreView view;
     std::int64_t patients = 0;
     bool readable = true;
@@ -252,6 +253,8 @@ void Health::State::copy_facts(Status& status, base::Micros now) const {
 void Health::State::copy_view(Status& status) const {
     status.crm = view.crm;
     status.feeds = view.feeds.empty() ? no_messages_yet() : view.feeds;
+    status.senders = view.senders;
+    if (measure) status.measures = measure();
     status.basis = view.basis;
     status.basis_expired = view.basis_expired && status.clock_trusted; // no end is concluded by a clock not trusted
     status.basis_expires = view.basis_expires;
@@ -388,6 +391,11 @@ void Health::set_containment(std::vector<ContainmentPart> parts) {
         state_->containment = std::move(parts);
     }
     changed();
+}
+
+void Health::measure(std::function<std::vector<Measure>()> source) {
+    const std::lock_guard lock{state_->look_mutex};
+    state_->measure = std::move(source);
 }
 
 // Said each second: the same words again are no change.

@@ -33,8 +33,15 @@ struct ContainmentPart {
     Literal detail;
 };
 
+// A number for /metrics alone, counted by a part that health does not know.
+struct Measure {
+    Literal name, type, help; // those of one name stand together
+    std::int64_t value = 0;
+    Literal labels = ""; // reason="full"
+};
+
 struct Feed {
-    std::string feed; // "mllp", "csv"
+    std::string feed; // "mllp", "csv"; of `senders`: the name the clinic gave it
     std::int64_t received = 0, stored = 0, quarantined = 0, refused = 0, duplicate = 0;
     std::int64_t last_message_s = -1; // age; -1: never
 };
@@ -66,6 +73,8 @@ struct Status {
     std::int64_t uptime_s = 0;
     outbox::Books crm;
     std::vector<Feed> feeds;
+    std::vector<Feed> senders; // those of "mllp" that have a name; their messages are in its books too
+    std::vector<Measure> measures;
     std::vector<Need> needs;
     std::vector<ContainmentPart> containment;
     std::optional<Error> console_failure; // why the page is not served
@@ -105,6 +114,8 @@ public:
     void records_closed(const Error& why); // the store did not open: the mode that follows from why
     void console_failed(const Error& why); // the page is not served; the rest is
     void set_containment(std::vector<ContainmentPart> parts);
+    // Asked at each look, under a lock: must not wait, nor call back. An empty one takes it back.
+    void measure(std::function<std::vector<Measure>()> source);
     void lanes(const envelope::TimeState& said); // clinic-syncd's last word; also moves clock trust
     void looked_at();                            // by somebody, on the page
     bool watched() const;                        // within the last 45 s

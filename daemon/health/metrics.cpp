@@ -76,6 +76,32 @@ void put_feeds(Writer& out, const std::vector<Feed>& feeds) {
     for (const Feed& feed : feeds) out.sample(label("feed", feed.feed), feed.last_message_s);
 }
 
+// Apart from the feeds' own, so that a sum over feeds counts nothing twice.
+void put_senders(Writer& out, const std::vector<Feed>& senders) {
+    if (senders.empty()) return;
+    out.family("clinic_sender_messages_total", "counter",
+               "Messages of a named sender by what became of them; they are in its feed's count too.");
+    for (const Feed& sender : senders) {
+        const std::string name = label("sender", sender.feed) + ",";
+        out.sample(name + label("result", "stored"), sender.stored);
+        out.sample(name + label("result", "quarantined"), sender.quarantined);
+        out.sample(name + label("result", "refused"), sender.refused);
+        out.sample(name + label("result", "duplicate"), sender.duplicate);
+    }
+    out.family("clinic_sender_last_message_age_seconds", "gauge",
+               "Age of a named sender's newest message; -1 when there was none.");
+    for (const Feed& sender : senders) out.sample(label("sender", sender.feed), sender.last_message_s);
+}
+
+void put_measures(Writer& out, const std::vector<Measure>& measures) {
+    std::string_view family;
+    for (const Measure& one : measures) {
+        if (family != one.name.c_str()) out.family(one.name.c_str(), one.type.c_str(), one.help.c_str());
+        family = one.name.c_str();
+        out.sample(one.labels.c_str(), one.value);
+    }
+}
+
 void put_links(Writer& out, const Status& status) {
     out.family("clinic_lane_up", "gauge", "1 when the lane is up, as clinic-syncd last said.");
     out.sample(label("lane", "crm"), status.lanes_age_s >= 0 && status.lanes.crm == envelope::LaneState::up);
@@ -127,6 +153,8 @@ std::string to_metrics(const Status& status) {
     put_state(out, status);
     put_books(out, status.crm);
     put_feeds(out, status.feeds);
+    put_senders(out, status.senders);
+    put_measures(out, status.measures);
     put_links(out, status);
     put_store(out, status);
     return out.take();

@@ -103,6 +103,15 @@ json feeds(const Status& status) {
     json all = json::object();
     for (const Feed& feed : status.feeds)
         all[feed.feed] = {{"last_message_s", age_or_null(feed.last_message_s)}, {"balanced", feed_balanced(feed)}};
+    for (const Feed& sender : status.senders)
+        all[sender.feed] = {{"last_message_s", age_or_null(sender.last_message_s)},
+                            {"balanced", feed_balanced(sender)},
+                            {"sender_of", "mllp"},
+                            {"received", sender.received},
+                            {"stored", sender.stored},
+                            {"quarantined", sender.quarantined},
+                            {"refused", sender.refused},
+                            {"duplicate", sender.duplicate}};
     return all;
 }
 

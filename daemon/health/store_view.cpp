@@ -18,25 +18,33 @@ Result<std::int64_t> one_number(records::Session& session, Literal sql) {
     return *row && !statement->is_null(0) ? statement->integer(0) : std::int64_t{0};
 }
 
-Result<void> read_feeds(records::Session& session, std::vector<Feed>& feeds) {
-    auto rows =
-        session.prepare("SELECT feed, received, stored, quarantined, refused, duplicate, last_at FROM feed_counter");
+constexpr std::string_view sender_mark = "mllp/"; // "mllp/pms": of the sender that the clinic calls pms
+
+Result<void> read_feeds(records::Session& session, StoreView& view) {
+    auto rows = session.prepare("SELECT feed, received, stored, quarantined, refused, duplicate, last_at"
+                                " FROM feed_counter ORDER BY feed");
     if (!rows) return rows.error();
     for (;;) {
         auto row = rows->step();
         if (!row) return row.error();
         if (!*row) return {};
-        const auto known =
-            std::find_if(feeds.begin(), feeds.end(), [&](const Feed& one) { return one.feed == rows->text(0); });
-        if (known == feeds.end()) continue;
-        known->received = rows->integer(1);
-        known->stored = rows->integer(2);
-        known->quarantined = rows->integer(3);
-        known->refused = rows->integer(4);
-        known->duplicate = rows->integer(5);
+        Feed read{.feed = std::string{rows->text(0)},
+                  .received = rows->integer(1),
+                  .stored = rows->integer(2),
+                  .quarantined = rows->integer(3),
+                  .refused = rows->integer(4),
+                  .duplicate = rows->integer(5)};
         if (!rows->is_null(6))
-            known->last_message_s =
+            read.last_message_s =
                 std::max<std::int64_t>(0, (session.now().micros - rows->integer(6)) / micros_per_second);
+        const auto known =
+            std::find_if(view.feeds.begin(), view.feeds.end(), [&](const Feed& one) { return one.feed == read.feed; });
+        if (known != view.feeds.end()) {
+            *known = std::move(read);
+        } else if (read.feed.starts_with(sender_mark)) {
+            read.feed.erase(0, sender_mark.size());
+            view.senders.push_back(std::move(read));
+        }
     }
 }
 
@@ -80,7 +88,7 @@ Result<StoreView> read_view(records::Session& session) {
     auto books = outbox::Outbox::books(session, envelope::Destination::crm);
     if (!books) return books.error();
     view.crm = *books;
-    CLINIC_TRY(read_feeds(session, view.feeds));
+    CLINIC_TRY(read_feeds(session, view));
     CLINIC_TRY(read_policy(session, view));
     auto items = one_number(session, "SELECT count(*) FROM quarantine WHERE coalesce(replayed_as, '')"
                                       " NOT IN ('stored', 'duplicate')");

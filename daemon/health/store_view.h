@@ -8,7 +8,7 @@ namespace clinic::health {
 
 struct StoreView {
     outbox::Books crm;
-    std::vector<Feed> feeds;
+    std::vector<Feed> feeds, senders;
     std::string basis = "off";
     bool basis_expired = false;
     Timestamp basis_expires{};

@@ -48,6 +48,19 @@ TEST_F(StatusDocument, HasTheDocumentedParts) {
                                        "feeds",  "lanes", "basis",   "clock", "containment", "store"}));
 }
 
+TEST_F(StatusDocument, HasASenderByItsNameAndKeepsTheFeedsAsTheyAre) {
+    attach();
+    set_feed("mllp", 3, 3, 0);
+    set_feed("mllp/pms", 2, 2, 0);
+    const auto status = document();
+    EXPECT_EQ(keys(status.at("intake")), (Names{"mllp", "csv"}));
+    EXPECT_EQ(keys(status.at("feeds")), (Names{"mllp", "csv", "pms"}));
+    EXPECT_EQ(status.at("feeds").at("pms").at("sender_of"), "mllp");
+    EXPECT_EQ(status.at("feeds").at("pms").at("stored"), 2);
+    EXPECT_EQ(status.at("feeds").at("pms").at("balanced"), true);
+    EXPECT_EQ(health_.device().feeds.size(), 2U) << "its name does not leave the box";
+}
+
 TEST_F(StatusDocument, SaysItsSentencesInWords) {
     attach();
     set_basis(release::Basis::baa);
