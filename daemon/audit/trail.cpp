@@ -217,6 +217,7 @@ Result<records::Disclosure> Trail::append(records::Transaction& txn, const Entry
               .action = static_cast<std::int64_t>(entry.action),
               .purpose = static_cast<std::int64_t>(entry.purpose),
               .detail = entry.detail.c_str()};
+    if (!entry.note.empty()) link.detail += ' ' + entry.note;
     if (entry.subjects.size() > subjects_max) return Error{Errc::full, "an audit entry has too many subjects"};
     if (link.detail.size() > detail_bytes_max) return Error{Errc::full, "an audit entry's detail is too long"};
     for (const auto& subject : entry.subjects) link.subjects.push_back(subject.uuid);

@@ -27,6 +27,7 @@ struct Entry {
     Purpose purpose;
     Literal detail = "";                                // a code or a word of ours
     std::vector<records::PatientId> subjects = {};      // at most 1,000; a longer list is several entries
+    std::string note = {};                              // behind the detail: a number of ours, and a person's reason
 };
 
 struct Verified {
