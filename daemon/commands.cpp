@@ -8,9 +8,10 @@
 #include "crypto/seal.h"
 #include "daemon/audit/trail.h"
 #include "daemon/control/wire/wire.h"
+#include "daemon/feed_commands.h"
 #include "daemon/intake/csv_import.h"
+#include "daemon/message_commands.h"
 #include "daemon/outbox/outbox.h"
-#include "daemon/records/quarantine.h"
 
 namespace clinic::daemon {
 namespace {
@@ -175,24 +176,6 @@ public:
         return say(std::move(lines));
     }
 
-    Result<Answer> quarantine_list(const Question&) const {
-        json items = json::array();
-        CLINIC_TRY(store_.read([&](records::Snapshot& session) -> Result<void> {
-            const auto found = records::quarantined(session, rows_shown_max);
-            CLINIC_TRY(found);
-            for (const auto& item : *found)
-                items.push_back({{"id", item.id},
-                                 {"feed", item.feed},
-                                 {"reason", item.reason},
-                                 {"line", item.at.line},
-                                 {"segment", item.at.segment},
-                                 {"field", item.at.field},
-                                 {"received_at", base::rfc3339(item.received_at)}});
-            return {};
-        }));
-        return say(std::move(items));
-    }
-
     // The word is in the audit chain before it counts.
     Result<Answer> clock_confirm(const Question& question) const {
         Timestamp at{};
@@ -320,7 +303,7 @@ Commands commands(const Room& room) {
         return Command{.takes_body = takes_body,
                        .run = [desk, what](const Question& question) { return (*desk.*what)(question); }};
     };
-    return {
+    Commands all{
         {"status", status_command(room.health)},
         {"containment", containment_command(room.containment)},
         {"basis-set", ask(&Desk::basis_set, true)},
@@ -330,12 +313,14 @@ Commands commands(const Room& room) {
         {"release-daily", ask(&Desk::release_daily)},
         {"audit-verify", ask(&Desk::audit_verify)},
         {"ledger", ask(&Desk::ledger)},
-        {"quarantine-list", ask(&Desk::quarantine_list)},
         {"clock-confirm", ask(&Desk::clock_confirm)},
         {"dead-list", ask(&Desk::dead_list)},
         {"dead-retry", ask(&Desk::dead_retry)},
         {"dead-discard", ask(&Desk::dead_discard)},
     };
+    all.merge(message_commands(room.store, room.ingest));
+    all.merge(feed_commands(room.store, room.feeds, room.ingest));
+    return all;
 }
 
 } // namespace clinic::daemon

@@ -5,6 +5,8 @@
 #include "daemon/control/control_server.h"
 #include "daemon/health/health.h"
 #include "daemon/housekeeping.h"
+#include "daemon/intake/feeds.h"
+#include "daemon/intake/ingest.h"
 #include "daemon/records/store.h"
 #include "daemon/release/releaser.h"
 
@@ -16,6 +18,8 @@ struct Room {
     Housekeeping& housekeeping;
     health::Health& health;
     const ContainmentReport& containment;
+    intake::Feeds& feeds;
+    intake::Ingest& ingest;
 };
 
 control::Commands commands(const Room& room);

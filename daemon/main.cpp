@@ -31,9 +31,12 @@
 #include "daemon/egress/egress_server.h"
 #include "daemon/health/health.h"
 #include "daemon/housekeeping.h"
+#include "daemon/intake/feeds.h"
 #include "daemon/intake/hl7_ack.h"
 #include "daemon/intake/ingest.h"
 #include "daemon/intake/mllp_server.h"
+#include "daemon/intake/tls_session.h"
+#include "daemon/intake_measures.h"
 #include "daemon/options.h"
 #include "daemon/records/store.h"
 #include "daemon/release/releaser.h"
@@ -53,6 +56,7 @@ constexpr unsigned first_handed_fd = 3; // SD_LISTEN_FDS_START
 
 struct Sockets {
     base::UniqueFd https, mllp, control, egress;
+    base::UniqueFd mllps; // MLLP over TLS; may be absent
 };
 
 // What else a starter left open is closed.
@@ -66,6 +70,8 @@ Result<Sockets> take_sockets() {
             sockets.https = std::move(one.socket);
         else if (one.name == "mllp")
             sockets.mllp = std::move(one.socket);
+        else if (one.name == "mllps")
+            sockets.mllps = std::move(one.socket);
         else if (one.name == "control")
             sockets.control = std::move(one.socket);
         else if (one.name == "egress")
@@ -92,6 +98,7 @@ containment::Options containment_options(const Options& options, const Sockets& 
                              .records = options.records,
                              .credential = options.credential,
                              .ports = {port_of(sockets.https), port_of(sockets.mllp)}};
+    if (sockets.mllps) how.ports.insert(port_of(sockets.mllps));
     if (options.user) how.become = containment::User{*options.user, static_cast<gid_t>(*options.user)};
     return how;
 }
@@ -131,12 +138,9 @@ egress::GateOptions gate_options(const Options& options) {
 // answered and sent away, then the store finishes what was posted, and only then goes what its jobs speak to.
 struct Parts {
     Parts(const Options& options, base::UniqueFd egress_socket, std::unique_ptr<records::Store> opened,
-          health::Health& health, const Clock& clock)
-        : well{health}, releaser{clock}, gate{gate_options(options), *opened, releaser},
-          ingest{*opened,
-                 releaser,
-                 clock,
-                 {},
+          std::shared_ptr<intake::Feeds> named, health::Health& health, const Clock& clock)
+        : well{health}, feeds{std::move(named)}, releaser{clock}, gate{gate_options(options), *opened, releaser},
+          ingest{*opened, releaser, clock, feeds,
                  [&health](Literal code, Literal severity) { health.raise(code, severity); }},
           store{std::move(opened)},
           egress{std::move(egress_socket), {.peer = options.peer}, gate, *store, releaser, health, clock},
@@ -144,12 +148,17 @@ struct Parts {
         releaser.ask_clock([&health] { return health.clock_trusted(); });
     }
     ~Parts() {
+        well.measure({});
         mllp.reset();
         store->on_change({});
         well.detach();
     }
 
-    Result<void> start(base::UniqueFd mllp_socket, const Options& options, const Clock& clock) {
+    Result<void> start(intake::MllpPorts ports, const Clock& clock) {
+        // Without their names senders still come in by the configuration's addresses.
+        if (const auto loaded = store->read([this](records::Snapshot& session) { return feeds->load(session); });
+            !loaded)
+            log(Level::error, "clinicd: the feeds", loaded.error());
         well.attach(*store);
         store->on_change([this] {
             egress.wake();
@@ -157,17 +166,18 @@ struct Parts {
         });
         CLINIC_TRY(egress.start());
         housekeeping.start();
-        auto server =
-            intake::MllpServer::start(std::move(mllp_socket), {.allowed = options.mllp_allow}, clock,
-                                      [this](std::string message, bool damaged, intake::MllpServer::Answer answer) {
-                                          ingest.message(std::move(message), damaged, std::move(answer));
-                                      });
+        auto server = intake::MllpServer::start(std::move(ports), {.feeds = feeds}, clock,
+                                                [this](intake::Frame frame, intake::MllpServer::Answer answer) {
+                                                    ingest.message(std::move(frame), std::move(answer));
+                                                });
         CLINIC_TRY(server);
         mllp = std::move(server).value();
+        well.measure([this] { return measures(mllp->numbers(), ingest.numbers()); });
         return {};
     }
 
     health::Health& well;
+    std::shared_ptr<intake::Feeds> feeds;
     release::Releaser releaser;
     egress::Gate gate;
     intake::Ingest ingest;
@@ -177,17 +187,33 @@ struct Parts {
     std::unique_ptr<intake::MllpServer> mllp;
 };
 
-// In a mode without records: each message is answered AE, so that its sender keeps it.
-Result<std::unique_ptr<intake::MllpServer>> turn_senders_away(base::UniqueFd socket, const Options& options,
-                                                              const Clock& clock) {
+// In a mode without records: each message is answered AE, so that its sender keeps it. The senders' names are in the
+// records, so only the addresses of the configuration come in.
+Result<std::unique_ptr<intake::MllpServer>>
+turn_senders_away(intake::MllpPorts ports, std::shared_ptr<intake::Feeds> feeds, const Clock& clock) {
     return intake::MllpServer::start(
-        std::move(socket), {.allowed = options.mllp_allow}, clock,
-        [&clock](const std::string& message, bool, const intake::MllpServer::Answer& answer) {
-            const auto header = intake::read_header(message);
+        std::move(ports), {.feeds = std::move(feeds)}, clock,
+        [&clock](const intake::Frame& frame, const intake::MllpServer::Answer& answer) {
+            const auto header = intake::read_header(frame.bytes);
             answer(intake::answer(header ? std::optional{*header} : std::nullopt, intake::Outcome::failed,
                                   intake::Complaint{.text = "the records are closed, send it again later"},
                                   clock.now()));
         });
+}
+
+// The port by TLS needs a socket and a certificate. One without the other, or a certificate that cannot be used, costs
+// that port alone. Called before the containment: the key may be root's to read.
+std::shared_ptr<const intake::TlsContext> mllp_tls(const Sockets& sockets, const Options& options) {
+    if (options.mllp_certificate.empty() || !sockets.mllps) {
+        if (sockets.mllps || !options.mllp_certificate.empty())
+            log(Level::warning, "clinicd", "MLLP over TLS is not served: it needs mllp.tls and the socket mllps");
+        return nullptr;
+    }
+    auto context = intake::TlsContext::read(
+        {.certificate = options.mllp_certificate, .key = options.mllp_key, .client_ca = options.mllp_client_ca});
+    if (context) return std::move(context).value();
+    log(Level::error, "clinicd", context.error());
+    return nullptr;
 }
 
 // Who is served from the records. While they are closed: senders are answered AE, clinic-syncd hears the mode,
@@ -195,9 +221,12 @@ Result<std::unique_ptr<intake::MllpServer>> turn_senders_away(base::UniqueFd soc
 //   Threads: start and the destructor on the main thread; the trying has one of its own.
 class Doors {
 public:
-    Doors(const Options& options, const Sockets& sockets, health::Health& health, const ContainmentReport& containment,
+    // `tls`: null where MLLP by TLS is not served.
+    Doors(const Options& options, const Sockets& sockets, std::shared_ptr<const intake::TlsContext> tls,
+          std::shared_ptr<intake::Feeds> feeds, health::Health& health, const ContainmentReport& containment,
           const Clock& clock)
-        : options_{options}, sockets_{sockets}, health_{health}, containment_{containment}, clock_{clock} {}
+        : options_{options}, sockets_{sockets}, tls_{std::move(tls)}, feeds_{std::move(feeds)}, health_{health},
+          containment_{containment}, clock_{clock} {}
     // A walk that a command asked for would hold up the control socket.
     ~Doors() {
         trying_.request_stop();
@@ -224,26 +253,35 @@ private:
         health_.records_closed(why);
     }
 
+    Result<intake::MllpPorts> mllp_ports() const {
+        auto plain = another(sockets_.mllp);
+        CLINIC_TRY(plain);
+        if (!tls_) return intake::MllpPorts{std::move(plain).value()};
+        auto secured = another(sockets_.mllps);
+        CLINIC_TRY(secured);
+        return intake::MllpPorts{std::move(plain).value(), std::move(secured).value(), tls_};
+    }
+
     Result<void> serve_open(std::unique_ptr<records::Store> store) {
-        auto mllp = another(sockets_.mllp);
+        auto mllp = mllp_ports();
         CLINIC_TRY(mllp);
         auto egress = another(sockets_.egress);
         CLINIC_TRY(egress);
         control_.reset();
         closed_desk_.reset();
         closed_egress_.reset();
-        parts_ = std::make_unique<Parts>(options_, std::move(egress).value(), std::move(store), health_, clock_);
-        CLINIC_TRY(parts_->start(std::move(mllp).value(), options_, clock_));
-        return serve_operators(
-            commands({*parts_->store, parts_->releaser, parts_->housekeeping, health_, containment_}));
+        parts_ = std::make_unique<Parts>(options_, std::move(egress).value(), std::move(store), feeds_, health_, clock_);
+        CLINIC_TRY(parts_->start(std::move(mllp).value(), clock_));
+        return serve_operators(commands({*parts_->store, parts_->releaser, parts_->housekeeping, health_, containment_,
+                                         *feeds_, parts_->ingest}));
     }
 
     Result<void> serve_closed() {
-        auto mllp = another(sockets_.mllp);
+        auto mllp = mllp_ports();
         CLINIC_TRY(mllp);
         auto egress = another(sockets_.egress);
         CLINIC_TRY(egress);
-        auto desk = turn_senders_away(std::move(mllp).value(), options_, clock_);
+        auto desk = turn_senders_away(std::move(mllp).value(), feeds_, clock_);
         CLINIC_TRY(desk);
         closed_desk_ = std::move(desk).value();
         closed_egress_ = std::make_unique<egress::EgressServer>(
@@ -289,6 +327,8 @@ private:
 
     const Options& options_;
     const Sockets& sockets_;
+    const std::shared_ptr<const intake::TlsContext> tls_;
+    const std::shared_ptr<intake::Feeds> feeds_;
     health::Health& health_;
     const ContainmentReport& containment_;
     const Clock& clock_;
@@ -346,6 +386,7 @@ Result<void> loop_until_told(const systemd::Notifier& notifier) {
 Result<void> run(const Options& options) {
     auto sockets = take_sockets();
     CLINIC_TRY(sockets);
+    auto tls = mllp_tls(*sockets, options);
     const auto notifier = systemd::Notifier::open();
     const auto how = containment_options(options, *sockets);
     auto tried = contain(how);
@@ -356,7 +397,9 @@ Result<void> run(const Options& options) {
     health::Health health{{.box = options.box, .version = version, .records = options.records}, clock};
     ContainmentReport containment{how, std::move(tried).value(), health};
     containment.look();
-    Doors doors{options, *sockets, health, containment, clock};
+    auto feeds = intake::Feeds::make(options.mllp_allow);
+    CLINIC_TRY(feeds);
+    Doors doors{options, *sockets, std::move(tls), std::move(feeds).value(), health, containment, clock};
     CLINIC_TRY(doors.start());
     auto api = api::ApiServer::make(
         {.certificate = options.console_certificate, .key = options.console_key, .hosts = options.console_names},

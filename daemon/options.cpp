@@ -43,6 +43,11 @@ public:
         read_optional(key, into);
         if (into < 0 || into > most) fault(key, "is out of its range");
     }
+    const json* section_if_any(const char* key) {
+        known_.insert(key);
+        const auto found = object_.find(key);
+        return found == object_.end() ? nullptr : &*found;
+    }
     const json& section(const char* key) {
         static const json nothing = json::object();
         known_.insert(key);
@@ -100,8 +105,8 @@ void read_ghl(const json& from, Options& options, int& faults) {
     fields.read("appt_when", ids.appt_when);
 }
 
-void read_all(const json& from, Options& options, int& faults) {
-    Section top{from, "", faults};
+void read_all(const json& file, Options& options, int& faults) {
+    Section top{file, "", faults};
     top.read("box", options.box);
     top.read("zone", options.zone);
     top.read("records", options.records);
@@ -115,6 +120,12 @@ void read_all(const json& from, Options& options, int& faults) {
     console.read_optional("names", options.console_names);
     Section mllp{top.section("mllp"), "mllp.", faults};
     mllp.read("allow", options.mllp_allow);
+    if (const json* from = mllp.section_if_any("tls")) {
+        Section tls{*from, "mllp.tls.", faults};
+        tls.read("certificate", options.mllp_certificate);
+        tls.read("key", options.mllp_key);
+        tls.read("client_ca", options.mllp_client_ca);
+    }
     read_ghl(top.section("ghl"), options, faults);
 }
 

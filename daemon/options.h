@@ -20,8 +20,9 @@ struct Options {
     std::optional<uid_t> peer;    // clinic-syncd's user; absent: ours, and the status says so
     std::vector<uid_t> operators; // who may ask on control.sock
     std::filesystem::path console_certificate, console_key;
-    std::vector<std::string> console_names; // Host headers besides numeric addresses
-    std::vector<std::string> mllp_allow;    // addresses or CIDR ranges of senders
+    std::vector<std::string> console_names;                           // Host headers besides numeric addresses
+    std::vector<std::string> mllp_allow;                              // addresses or CIDR ranges of senders
+    std::filesystem::path mllp_certificate, mllp_key, mllp_client_ca; // of MLLP over TLS; all three, or none
     envelope::WriteRules ghl;
     int index_lag_ms = 60'000, late_ms = 120'000; // each at most half a day; see egress::GateOptions
 };

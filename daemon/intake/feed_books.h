@@ -1,11 +1,13 @@
-// What came in over a feed and what became of it: received = stored + quarantined + refused + duplicate, always, because
-// both sides are counted in the transaction of the outcome.
+// What came in over a feed and what became of it: received = stored + quarantined + refused + duplicate, always,
+// because both sides are counted in the transaction of the outcome.
 //   Threads: the store's writer thread; read from any session.
 //   Source:  design, "The books".
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "crypto/base/result.h"
 #include "daemon/records/store.h"
@@ -22,7 +24,19 @@ struct FeedCounts {
     bool balanced() const { return received == stored + quarantined + refused + duplicate; }
 };
 
+const char* name(Booked as); // "stored"
+
 Result<void> book(records::Transaction& txn, Literal feed, Booked as, std::int64_t count = 1);
+// A message of the MLLP ports: in the feed's book, and in the sender's own where it has a name.
+Result<void> book_message(records::Transaction& txn, std::string_view sender, Booked as, std::int64_t count = 1);
+Result<FeedCounts> feed_counts(records::Session& session, std::string_view feed);
 Result<FeedCounts> feed_counts(records::Session& session, Literal feed);
 
-}  // namespace clinic::intake
+// How a message or a book says whose it is: "mllp", and "mllp/pms" for the sender that is named so.
+std::string feed_of(std::string_view sender);
+
+// A named sender has a book from the start, so that silence is seen; it goes with the name.
+Result<void> open_sender_books(records::Transaction& txn, std::string_view sender);
+Result<void> close_sender_books(records::Transaction& txn, std::string_view sender);
+
+} // namespace clinic::intake

@@ -25,6 +25,7 @@ const char* table_0357(Hl7Code code) {
     case Hl7Code::segment_sequence: return "Segment sequence error";
     case Hl7Code::required_field: return "Required field missing";
     case Hl7Code::data_type: return "Data type error";
+    case Hl7Code::too_long: return "Value too long";
     case Hl7Code::message_type: return "Unsupported message type";
     case Hl7Code::event_code: return "Unsupported event code";
     case Hl7Code::processing_id: return "Unsupported processing id";
@@ -133,12 +134,13 @@ bool is_version_at_least(std::string_view version, int major, int minor) {
 }
 
 std::string answer(const std::optional<Header>& header, Outcome outcome, const std::optional<Complaint>& complaint,
-                   Timestamp now) {
+                   Timestamp now, std::optional<std::string_view> accept_condition) {
     static const Header ours{{}, "^~\\&", "", "", "", "", "", "", "", "", "2.5", "", "", ""};
     const Header& said = header ? *header : ours;
     const char field = said.delimiters.field;
     std::string out = header_segment(said, now);
-    out += std::string{"MSA"} + field + std::string{acknowledgement_code(said.accept_condition, outcome)} + field +
+    out += std::string{"MSA"} + field +
+           std::string{acknowledgement_code(accept_condition.value_or(said.accept_condition), outcome)} + field +
            said.control_id;
     if (!complaint) return out + "\r";
     out += field + escaped(complaint->text.c_str(), said.delimiters);

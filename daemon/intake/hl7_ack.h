@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "crypto/base/clock.h"
 #include "crypto/base/result.h"
@@ -14,26 +15,34 @@
 
 namespace clinic::intake {
 
-enum class Outcome : std::uint8_t { stored, failed, refused };   // AA, AE, AR and their enhanced forms
+enum class Outcome : std::uint8_t { stored, failed, refused }; // AA, AE, AR and their enhanced forms
 
 // HL7 table 0357.
 enum class Hl7Code : std::uint16_t {
-    accepted = 0, segment_sequence = 100, required_field = 101, data_type = 102,
-    message_type = 200, event_code = 201, processing_id = 202, version_id = 203,
+    accepted = 0,
+    segment_sequence = 100,
+    required_field = 101,
+    data_type = 102,
+    too_long = 104,
+    message_type = 200,
+    event_code = 201,
+    processing_id = 202,
+    version_id = 203,
     internal = 207,
 };
 
 struct Complaint {
     Hl7Code code = Hl7Code::internal;
     Literal text = "";
-    std::string segment;         // "PID"; empty: the message as a whole
-    int sequence = 1;            // which of the segments of that name
+    std::string segment; // "PID"; empty: the message as a whole
+    int sequence = 1;    // which of the segments of that name
     int field = 0;
 };
 
 // The message header may be missing where the message was unreadable: the answer then has our delimiters and no MSA-2.
+// `accept_condition`: in place of MSH-15, where a sender is answered in one mode whatever it says.
 std::string answer(const std::optional<Header>& header, Outcome outcome, const std::optional<Complaint>& complaint,
-                   Timestamp now);
+                   Timestamp now, std::optional<std::string_view> accept_condition = std::nullopt);
 // "AA", "CE", …
 std::string_view acknowledgement_code(std::string_view accept_condition, Outcome outcome);
 
@@ -42,4 +51,4 @@ bool wants_silence(const Header& header);
 // At least that version; an empty or unreadable one counts as old.
 bool is_version_at_least(std::string_view version, int major, int minor);
 
-}  // namespace clinic::intake
+} // namespace clinic::intake

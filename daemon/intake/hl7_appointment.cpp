@@ -47,17 +47,6 @@ constexpr Word words[] = {
     {"enteredinerror", AppointmentStatus::entered_in_error},
 };
 
-std::string plain(std::string_view word) {
-    std::string out;
-    for (const char c : word) {
-        if (c >= 'A' && c <= 'Z')
-            out.push_back(static_cast<char>(c - 'A' + 'a'));
-        else if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
-            out.push_back(c);
-    }
-    return out;
-}
-
 // The first of its kind that says a time and is not being taken away (action code D).
 std::optional<Moment> resource_start(Reader& reader, std::string_view id, int action_field, int field) {
     for (const Segment* segment : reader.message().all(id)) {
@@ -91,7 +80,7 @@ std::optional<Moment> start_of(Reader& reader, const Segment* sch) {
 std::optional<base::Micros> span(Reader& reader, const Segment* segment, int number_field, int unit_field) {
     if (segment == nullptr) return std::nullopt;
     const std::string digits = reader.value(*segment, number_field);
-    const std::string unit = plain(reader.value(*segment, unit_field));
+    const std::string unit = plain_word(reader.value(*segment, unit_field));
     int count = 0;
     const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), count);
     if (failed != std::errc{} || end != digits.data() + digits.size() || count <= 0 || count > 100'000)
@@ -147,10 +136,21 @@ void read_people_and_place(Reader& reader, records::AppointmentChange& change) {
 
 } // namespace
 
-std::optional<AppointmentStatus> status_of_word(std::string_view word, const StatusWords& site) {
-    const std::string letters = plain(word);
-    for (const auto& [own, status] : site)
-        if (own == letters) return status;
+std::string plain_word(std::string_view word) {
+    std::string out;
+    for (const char c : word) {
+        if (c >= 'A' && c <= 'Z')
+            out.push_back(static_cast<char>(c - 'A' + 'a'));
+        else if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
+            out.push_back(c);
+    }
+    return out;
+}
+
+std::optional<AppointmentStatus> status_of_word(std::string_view word, const StatusWords& own) {
+    const std::string letters = plain_word(word);
+    for (const auto& [known, status] : own)
+        if (known == letters) return status;
     for (const auto& known : words)
         if (known.word == letters) return known.status;
     return std::nullopt;

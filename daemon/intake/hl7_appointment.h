@@ -5,18 +5,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "daemon/intake/hl7_reader.h"
+#include "daemon/intake/sender_rules.h"
 
 namespace clinic::intake {
 
-// A site's own words for SCH-25, before the built-in ones: lower case, letters and digits only.
-using StatusWords = std::vector<std::pair<std::string, records::AppointmentStatus>>;
-
 // nullopt: a word without a status of ours (Blocked, Overbook), or one we do not know.
-std::optional<records::AppointmentStatus> status_of_word(std::string_view word, const StatusWords& site);
+std::optional<records::AppointmentStatus> status_of_word(std::string_view word, const StatusWords& own);
 
 // Key SCH-2, else SCH-1; rejects when both are empty. The status is left to the trigger event.
 records::AppointmentChange read_appointment(Reader& reader, const Segment& sch, const std::string& sender);

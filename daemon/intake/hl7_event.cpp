@@ -34,7 +34,7 @@ struct Rule {
 };
 
 // The whole of what is accepted. Anything else is AR, by type or by event.
-constexpr Rule rules[] = {
+constexpr Rule event_rules[] = {
     {"ADT", "A01", "ADT^A01", Effect::visit},
     {"ADT", "A03", "ADT^A03", Effect::person},
     {"ADT", "A04", "ADT^A04", Effect::visit},
@@ -71,23 +71,20 @@ std::string upper(std::string text) {
     return text;
 }
 
-bool lists(const std::vector<std::string>& senders, const std::string& sender) {
-    return std::find(senders.begin(), senders.end(), sender) != senders.end();
-}
-
 // MSH-9.1 and .2; where .2 is empty, the structure (ADT_A01) or EVN-1 says it.
 const Rule* find_rule(Reader& reader) {
     const Message& message = reader.message();
     const Segment& msh = message.segments().front();
     const std::string_view said = reader.first(msh, 9);
     const auto code = [&](int number) { return upper(reader.value(msh, 9, message.component(said, number))); };
-    const std::string type = code(1), structure = code(3);
-    std::string event = code(2);
+    std::string type = code(1), event = code(2);
+    const std::string structure = type.size() == 7 && type[3] == '_' ? type : code(3); // "ADT_A04" alone: a habit
+    type = type.substr(0, structure == type ? 3 : type.size());
     if (event.empty() && structure.size() == 7) event = structure.substr(4);
     const Segment* evn = message.first("EVN");
     if (event.empty() && evn != nullptr) event = upper(reader.value(*evn, 1));
     bool known_type = false;
-    for (const auto& rule : rules) {
+    for (const auto& rule : event_rules) {
         if (rule.type != type) continue;
         known_type = true;
         if (rule.event == event) return &rule;
@@ -204,9 +201,9 @@ void read_appointment_person(Reader& reader, Order& order) {
 
 // The trigger event wins over SCH-25: a booking that says "cancelled" is a booking. Where the event leaves the status
 // open, the word counts; without one the stored status stays.
-void read_status(Reader& reader, const Segment& sch, const Rule& rule, const SiteRules& site, Order& order) {
+void read_status(Reader& reader, const Segment& sch, const Rule& rule, const SenderRules& rules, Order& order) {
     AppointmentStatus& status = order.appointment->status;
-    const auto word = status_of_word(reader.value(sch, 25), site.status_words);
+    const auto word = status_of_word(reader.value(sch, 25), rules.status_words);
     if (rule.effect == Effect::ended || rule.effect == Effect::blocked)
         status = rule.status;
     else if (rule.effect == Effect::moved)
@@ -217,22 +214,22 @@ void read_status(Reader& reader, const Segment& sch, const Rule& rule, const Sit
         status = *word;
 }
 
-void read_schedule(Reader& reader, const Rule& rule, const SiteRules& site, Order& order) {
+void read_schedule(Reader& reader, const Rule& rule, const SenderRules& rules, Order& order) {
     const Segment* sch = reader.message().first("SCH");
     if (sch == nullptr) return reader.missing_segment("SCH: missing", "SCH");
     order.appointment = read_appointment(reader, *sch, order.stamp.sender);
-    read_status(reader, *sch, rule, site, order);
+    read_status(reader, *sch, rule, rules, order);
     if (rule.effect != Effect::blocked) read_appointment_person(reader, order);
 }
 
-void read_preadmit(Reader& reader, Effect effect, const SiteRules& site, Timestamp received, Order& order) {
+void read_preadmit(Reader& reader, Effect effect, const SenderRules& rules, Timestamp received, Order& order) {
     read_person(reader, Effect::person, received, order);
-    if (!lists(site.preadmit_is_appointment, order.stamp.sender)) return;
+    if (!rules.preadmit_is_appointment) return;
     order.appointment = read_visit_as_appointment(reader, order.stamp.sender);
     if (effect == Effect::preadmit_cancelled) order.appointment->status = AppointmentStatus::cancelled;
 }
 
-void read_effect(Reader& reader, const Rule& rule, const SiteRules& site, Timestamp received, Order& order) {
+void read_effect(Reader& reader, const Rule& rule, const SenderRules& rules, Timestamp received, Order& order) {
     switch (rule.effect) {
     case Effect::person:
     case Effect::visit:
@@ -240,14 +237,14 @@ void read_effect(Reader& reader, const Rule& rule, const SiteRules& site, Timest
     case Effect::active_person:
     case Effect::inactive_person: return read_person(reader, rule.effect, received, order);
     case Effect::preadmit:
-    case Effect::preadmit_cancelled: return read_preadmit(reader, rule.effect, site, received, order);
+    case Effect::preadmit_cancelled: return read_preadmit(reader, rule.effect, rules, received, order);
     case Effect::merge: return read_merges(reader, order);
     case Effect::identifiers: return read_identifiers(reader, received, order);
     case Effect::booked:
     case Effect::moved:
     case Effect::changed:
     case Effect::ended:
-    case Effect::blocked: return read_schedule(reader, rule, site, order);
+    case Effect::blocked: return read_schedule(reader, rule, rules, order);
     }
 }
 
@@ -259,12 +256,21 @@ std::string sender_of(const Message& message) {
     return name(3) + '|' + name(4);
 }
 
-bool is_answered_with_silence(const Header& header, const SiteRules& site) {
-    return wants_silence(header) &&
-           lists(site.silent_senders, header.sending_application + '|' + header.sending_facility);
+bool is_answered_with_silence(const Header& header, const SenderRules& rules) {
+    return wants_silence(header) && rules.acknowledgement == Acknowledgement::silent;
 }
 
-std::variant<Order, Rejection> read_order(const Message& message, const SiteRules& site, Timestamp received) {
+std::optional<std::string_view> accept_condition(const SenderRules& rules) {
+    switch (rules.acknowledgement) {
+    case Acknowledgement::by_message:
+    case Acknowledgement::silent: return std::nullopt;
+    case Acknowledgement::original: return "";
+    case Acknowledgement::enhanced: return "AL";
+    }
+    return std::nullopt;
+}
+
+std::variant<Order, Rejection> read_order(const Message& message, const SenderRules& rules, Timestamp received) {
     Reader reader{message};
     Order order;
     const Segment& msh = message.segments().front();
@@ -275,7 +281,7 @@ std::variant<Order, Rejection> read_order(const Message& message, const SiteRule
     if (rule != nullptr && !reader.rejection()) {
         order.event = rule->name;
         order.stamp = read_stamp(reader, received);
-        read_effect(reader, *rule, site, received, order);
+        read_effect(reader, *rule, rules, received, order);
     }
     if (reader.rejection()) return *reader.rejection();
     return order;

@@ -1,5 +1,6 @@
 #include "daemon/intake/mllp_decoder.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -58,7 +59,7 @@ MllpDecoder::Step MllpDecoder::inside(std::string_view& bytes) {
     static constexpr char marks[] = {frame_begin, frame_end};
     const std::size_t at = bytes.find_first_of(std::string_view{marks, sizeof marks});
     const std::string_view text = bytes.substr(0, at);
-    if (frame_.size() + text.size() > frame_bytes_max_) return Step::oversized;
+    if (frame_.size() + text.size() > frame_bytes_max_) return give_up(text);
     frame_ += text;
     bytes.remove_prefix(text.size());
     if (bytes.empty()) return Step::more;
@@ -68,10 +69,23 @@ MllpDecoder::Step MllpDecoder::inside(std::string_view& bytes) {
         state_ = State::after_end;
         return Step::more;
     }
-    if (!frame_.empty()) ++numbers_.restarts;
+    const bool lost = !frame_.empty();
+    if (lost) ++numbers_.restarts;
     frame_.clear();
     damaged_ = false;
-    return Step::more;
+    return lost ? Step::lost : Step::more;
+}
+
+// Enough stays for an answer that the sender can match to its message.
+MllpDecoder::Step MllpDecoder::give_up(std::string_view text) {
+    if (frame_.size() < head_bytes_max) frame_ += text.substr(0, head_bytes_max - frame_.size());
+    frame_.resize(std::min(frame_.size(), head_bytes_max));
+    const std::size_t end = frame_.find_first_of("\r\n", frame_.find_first_not_of("\r\n"));
+    if (end != std::string::npos) frame_.resize(end);
+    frame_.shrink_to_fit();
+    state_ = State::between;
+    damaged_ = false;
+    return Step::oversized;
 }
 
 // After 1C: 0D is the rule. What may stand between frames, or the next 0B, says that the 0D was left out. Any other

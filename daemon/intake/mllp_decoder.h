@@ -1,9 +1,10 @@
 // Takes MLLP frames out of a stream: 0B … 1C 0D, with the deviations seen in the field.
 //   Rules:   bytes before 0B are dropped and counted; so are CR, LF and NUL between frames, uncounted.
-//            0B inside a frame: the sender started again, the part before it is lost.
-//            1C without 0D ends the frame and is counted, once it is sure that the frame does not go on; 1C inside a frame is damage.
-//            The first bytes of a TLS or HTTP client: hang up.
-//   Bounds:  frame_bytes_max; junk_bytes_max between two frames. Above: hang up.
+//            0B inside a frame: the sender started again, the part before it is lost, and said so.
+//            1C without 0D ends the frame and is counted, once it is sure that the frame does not go on; 1C inside a
+//            frame is damage. The first bytes of a TLS or HTTP client: hang up.
+//   Bounds:  frame_bytes_max: above, the frame is given up and its first segment kept, at most head_bytes_max of it.
+//            junk_bytes_max between two frames: above, hang up.
 //   Threads: one.
 //   Source:  facts/health-interop §1.3.
 #pragma once
@@ -18,22 +19,24 @@ namespace clinic::intake {
 inline constexpr std::size_t frame_bytes_default = 1'048'576;
 inline constexpr std::size_t frame_bytes_highest = 10'485'760;
 inline constexpr std::size_t junk_bytes_max = 65'536;
+inline constexpr std::size_t head_bytes_max = 4'096;
 
 struct DecoderNumbers {
-    std::uint64_t junk_bytes = 0;          // outside of frames
-    std::uint64_t bare_ends = 0;           // 1C without 0D, accepted
-    std::uint64_t restarts = 0;            // 0B inside a frame
-    std::uint64_t damaged = 0;             // 1C inside a frame
+    std::uint64_t junk_bytes = 0; // outside of frames
+    std::uint64_t bare_ends = 0;  // 1C without 0D, accepted
+    std::uint64_t restarts = 0;   // 0B inside a frame
+    std::uint64_t damaged = 0;    // 1C inside a frame
 };
 
 class MllpDecoder {
 public:
     enum class Step : std::uint8_t {
-        more,         // all bytes are taken
-        frame,        // take() has a whole one
-        damaged,      // take() has one that must not be acknowledged
-        oversized,    // the rest: hang up
-        not_mllp,
+        more,      // all bytes are taken
+        frame,     // take() has a whole one
+        damaged,   // take() has one that must not be acknowledged
+        lost,      // one that had begun, and does not end
+        oversized, // take() has the first segment of one; what follows is not to be read
+        not_mllp,  // hang up, as for junk
         junk,
     };
 
@@ -56,6 +59,7 @@ private:
     Step between(std::string_view& bytes);
     Step inside(std::string_view& bytes);
     Step after_end(std::string_view& bytes);
+    Step give_up(std::string_view text);
     Step finish();
     bool is_foreign_hello() const;
 
@@ -67,4 +71,4 @@ private:
     DecoderNumbers numbers_;
 };
 
-}  // namespace clinic::intake
+} // namespace clinic::intake

@@ -11,7 +11,8 @@
 namespace clinic::intake {
 
 // Changes `order`: persons that a CSV import brought are filled in as known.
-Result<void> write_order(records::Transaction& txn, const records::Disclosure& why, release::Releaser& releaser,
-                         Order& order, std::string_view raw);
+// `feed`: whose message it is (feed_of). True: of a person or an appointment, newer things are known.
+Result<bool> write_order(records::Transaction& txn, const records::Disclosure& why, release::Releaser& releaser,
+                         Order& order, std::string_view feed, std::string_view raw);
 
 }  // namespace clinic::intake

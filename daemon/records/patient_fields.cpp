@@ -61,6 +61,7 @@ PatientFields from_json(const json& value) {
     fields.phones = strings(value, "phones");
     fields.emails = strings(value, "emails");
     fields.deceased = value.value("deceased", false);
+    fields.text_assumed = value.value("text_assumed", false);
     for (const auto& number : value.at("identifiers")) {
         fields.identifiers.push_back({number.at("name_space").get<std::string>(), number.at("type").get<std::string>(),
                                       number.at("value").get<std::string>()});
@@ -90,6 +91,7 @@ void apply(PatientFields& fields, const PatientChange& change, const Disclosure&
     apply(fields.language, change.language, why);
     apply(fields.phones, change.phones, why);
     apply(fields.emails, change.emails, why);
+    if (change.family.is_given() || change.given.is_given()) fields.text_assumed = change.text_assumed;
     if (change.deceased.is_cleared())
         fields.deceased = false;
     else if (change.deceased.is_given())
@@ -142,6 +144,7 @@ Result<std::string> encode(const PatientFields& fields) {
     if (!fields.phones.empty()) value["phones"] = fields.phones;
     if (!fields.emails.empty()) value["emails"] = fields.emails;
     if (fields.deceased) value["deceased"] = true;
+    if (fields.text_assumed) value["text_assumed"] = true;
     auto& numbers = value["identifiers"] = json::array();
     for (const auto& number : fields.identifiers)
         numbers.push_back({{"name_space", number.name_space}, {"type", number.type}, {"value", number.value}});

@@ -23,6 +23,7 @@ struct PatientFields {
     std::vector<std::string> phones, emails;
     std::vector<Number> identifiers;
     bool deceased = false;
+    bool text_assumed = false; // the name was read by a guess at its character set
 
     friend bool operator==(const PatientFields&, const PatientFields&) = default;
     bool has_mobile() const;

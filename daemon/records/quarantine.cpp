@@ -113,10 +113,10 @@ Result<std::vector<std::int64_t>> waiting_items(Session& session, std::string_vi
     }
 }
 
-Result<void> mark_replayed(Transaction& txn, std::int64_t id, Literal as) {
+Result<void> mark_replayed(Transaction& txn, std::int64_t id, std::string_view as) {
     auto mark = txn.prepare("UPDATE quarantine SET replayed_at = ?, replayed_as = ? WHERE id = ?");
     if (!mark) return mark.error();
-    return mark->bind(txn.now(), as.c_str(), id).run();
+    return mark->bind(txn.now(), as, id).run();
 }
 
 Result<std::string> open_quarantined(Session& session, const Disclosure&, std::int64_t id) {

@@ -30,7 +30,7 @@ Result<std::vector<QuarantineItem>> quarantined(Session& session, int rows_max);
 Result<QuarantineItem> quarantine_item(Session& session, std::int64_t id);         // not_found
 // Items of the feed that wait, oldest first, after that one: no replay has settled them.
 Result<std::vector<std::int64_t>> waiting_items(Session& session, std::string_view feed, std::int64_t after, int rows_max);
-Result<void> mark_replayed(Transaction& txn, std::int64_t id, Literal as);         // again: the newest counts
+Result<void> mark_replayed(Transaction& txn, std::int64_t id, std::string_view as); // again: the newest counts
 Result<std::string> open_quarantined(Session& session, const Disclosure& why, std::int64_t id);
 Result<std::int64_t> purge_quarantine(Transaction& txn);   // past their life; the count removed
 

@@ -58,6 +58,7 @@ struct PatientChange {
     Said<PhiText> sex, address, language;
     Said<std::vector<PhiText>> phones, emails;   // as sent; matched by their digits, lower-cased
     Said<bool> deceased;
+    bool text_assumed = false;                   // the character set was a guess
     std::optional<Timestamp> visited_at;         // A01, A04: when the person was here
     bool visit_cancelled = false;                // A11, A13: that visit did not happen, or is not over
     std::optional<bool> active;                  // A29 says false; nothing else but a new A28/A31 says true

@@ -22,7 +22,7 @@ std::vector<std::string> frames_of(std::string_view bytes, std::size_t part) {
         while (!now.empty()) {
             const Step step = decoder.feed(now);
             assert(decoder.buffered_bytes() <= frame_bytes_max + 1); // a mark of damage; the next byte hangs up
-            if (step == Step::more) continue;
+            if (step == Step::more || step == Step::lost) continue;
             if (step != Step::frame && step != Step::damaged) return frames;
             frames.push_back((step == Step::damaged ? "!" : " ") + decoder.take());
             assert(frames.back().size() <= 1 + frame_bytes_max); // our own mark and the frame

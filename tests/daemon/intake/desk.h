@@ -15,6 +15,7 @@
 #include "crypto/key_slot.h"
 #include "daemon/audit/trail.h"
 #include "daemon/intake/feed_books.h"
+#include "daemon/intake/feeds.h"
 #include "daemon/intake/ingest.h"
 #include "daemon/outbox/outbox.h"
 #include "daemon/records/appointments.h"
@@ -48,7 +49,8 @@ inline std::string field_of(const std::string& answer, std::string_view segment,
 
 class Desk {
 public:
-    explicit Desk(SiteRules site = {}, records::StoreOptions options = {}) {
+    // `senders`: those that have a name; they come from anywhere.
+    explicit Desk(std::vector<FeedSettings> senders = {}, records::StoreOptions options = {}) {
         setenv("TZ", "UTC", 1); // the clinic's zone, which messages leave out
         tzset();
         EXPECT_TRUE(crypto::start());
@@ -58,7 +60,9 @@ public:
         EXPECT_TRUE(opened);
         store = std::move(*opened);
         releaser.set_clock_trusted(true);
-        ingest = std::make_unique<Ingest>(*store, releaser, clock, std::move(site),
+        feeds = *Feeds::make({"0.0.0.0/0"});
+        for (auto& sender : senders) name(std::move(sender));
+        ingest = std::make_unique<Ingest>(*store, releaser, clock, feeds,
                                           [this](Literal code, Literal) { alerts.emplace_back(code.c_str()); });
     }
     ~Desk() { store.reset(); } // before ingest: it finishes what was posted
@@ -68,6 +72,18 @@ public:
         auto answer = answered.get_future();
         ingest->message(message, damaged, [&answered](std::string text) { answered.set_value(std::move(text)); });
         return answer.get();
+    }
+    // From an address, with a certificate of those names.
+    std::string send_from(const Peer& peer, const std::string& message, Frame::State state = Frame::State::whole) {
+        std::promise<std::string> answered;
+        auto answer = answered.get_future();
+        ingest->message({message, state, std::make_shared<const Peer>(peer)},
+                        [&answered](std::string text) { answered.set_value(std::move(text)); });
+        return answer.get();
+    }
+    void name(FeedSettings sender) {
+        if (sender.addresses.empty() && sender.certificate.empty()) sender.addresses = {"::/0"};
+        EXPECT_TRUE(store->write([&](records::Transaction& txn) { return feeds->put(txn, sender); }));
     }
     std::string send(const std::vector<std::string>& lines) { return send(joined(lines)); }
     std::string code(const std::vector<std::string>& lines) { return field_of(send(lines), "MSA", 1); }
@@ -105,8 +121,9 @@ public:
         return std::move(*out);
     }
 
-    FeedCounts books(Literal feed = feed_mllp) {
-        return read([&](records::Snapshot& snapshot) { return feed_counts(snapshot, feed); });
+    FeedCounts books(Literal feed = feed_mllp) { return books(std::string{feed.c_str()}); }
+    FeedCounts books(const std::string& feed) {
+        return read([&](records::Snapshot& snapshot) { return feed_counts(snapshot, std::string_view{feed}); });
     }
     std::vector<records::PatientId> find(Literal kind, std::string_view value) {
         return read([&](records::Snapshot& snapshot) { return records::find_by_index(snapshot, kind, value); });
@@ -145,6 +162,7 @@ public:
     fakes::ManualClock clock;
     std::unique_ptr<records::Store> store;
     release::Releaser releaser{clock};
+    std::shared_ptr<Feeds> feeds;
     std::unique_ptr<Ingest> ingest;
     std::vector<std::string> alerts;
 

@@ -16,14 +16,14 @@ using testing::msh;
 
 constexpr Timestamp received{1'795'255'200'000'000}; // 2026-11-21T10:00:00Z
 
-std::variant<Order, Rejection> read(const std::vector<std::string>& lines, const SiteRules& site = {}) {
+std::variant<Order, Rejection> read(const std::vector<std::string>& lines, const SenderRules& rules = {}) {
     const auto message = parse(joined(lines));
     EXPECT_TRUE(message) << message.error().what.c_str();
-    return read_order(*message, site, received);
+    return read_order(*message, rules, received);
 }
 
-Order order(const std::vector<std::string>& lines, const SiteRules& site = {}) {
-    auto reading = read(lines, site);
+Order order(const std::vector<std::string>& lines, const SenderRules& rules = {}) {
+    auto reading = read(lines, rules);
     auto* found = std::get_if<Order>(&reading);
     EXPECT_NE(found, nullptr) << std::get<Rejection>(reading).complaint.text.c_str();
     return found != nullptr ? std::move(*found) : Order{};
@@ -181,7 +181,7 @@ TEST(Hl7Event, LetsTheTriggerEventWinOverTheStatusWord) {
 }
 
 TEST(Hl7Event, KnowsASitesOwnWords) {
-    const SiteRules site{
+    const SenderRules site{
         .status_words = {{"roomed", AppointmentStatus::arrived}, {"booked", AppointmentStatus::requested}}};
     EXPECT_EQ(order({msh("SIU^S14", "1"), sch + std::string(23, '|') + "Roomed"}, site).appointment->status,
               AppointmentStatus::arrived);
@@ -264,13 +264,19 @@ TEST(Hl7Event, LeavesAnAppointmentToNobodyWhereThereIsNobodyOrSeveral) {
 }
 
 TEST(Hl7Event, ReadsPreadmissionsAsAppointmentsWhereASiteSaysSo) {
-    const SiteRules site{.preadmit_is_appointment = {"APP|FAC"}};
+    const SenderRules site{.preadmit_is_appointment = true};
     const std::string pv1 = "PV1|1|O" + std::string(17, '|') + "V77" + std::string(25, '|') + "20261201090000Z";
     const auto booked = order({msh("ADT^A05", "1"), pid, pv1}, site);
     ASSERT_TRUE(booked.appointment && booked.patient);
     EXPECT_EQ(utc(booked.appointment->start), "2026-12-01T09:00:00Z");
     EXPECT_EQ(order({msh("ADT^A38", "1"), pid, pv1}, site).appointment->status, AppointmentStatus::cancelled);
     EXPECT_FALSE(order({msh("ADT^A05", "1"), pid, pv1}).appointment);
+}
+
+TEST(Hl7Event, ReadsATypeThatIsWrittenAsItsStructure) {
+    EXPECT_STREQ(order({msh("ADT_A04", "1"), pid}).event.c_str(), "ADT^A04");
+    EXPECT_EQ(rejection({msh("ADT_A24", "1"), pid}), "AR 201 MSH^1^9");
+    EXPECT_EQ(rejection({msh("ORU_R01", "1"), pid}), "AR 200 MSH^1^9");
 }
 
 TEST(Hl7Event, MarksTestTraffic) {

@@ -126,14 +126,132 @@ TEST(Ingest, NeverAcknowledgesWithoutAnIdNorADamagedFrameNorTwoMessages) {
 }
 
 TEST(Ingest, AnswersInEnhancedModeAndStaysSilentOnlyWhereASiteAgreed) {
-    Desk desk{{.silent_senders = {"APP|FAC"}}};
-    EXPECT_EQ(desk.code({msh("ADT^A04", "1", "2026", "P|2.5|||AL|NE"), pid("10")}), "CA");
-    EXPECT_EQ(desk.code({msh("ORU^R01", "2", "2026", "P|2.5|||AL|NE"), pid("10")}), "CR");
-    EXPECT_EQ(desk.code({msh("ADT^A04", "3", "2026", "P|2.5|||ER|"), "PID|"}), "CE");
-    EXPECT_EQ(desk.send({msh("ADT^A04", "4", "2026", "P|2.5|||NE|NE"), pid("11")}), "");
+    Desk desk{
+        {FeedSettings{.name = "pms", .sender = "APP|FAC", .rules = {.acknowledgement = Acknowledgement::silent}}}};
+    const Peer pms{.address = {1}};
+    const auto code = [&](const std::vector<std::string>& lines) {
+        return field_of(desk.send_from(pms, joined(lines)), "MSA", 1);
+    };
+    EXPECT_EQ(code({msh("ADT^A04", "1", "2026", "P|2.5|||AL|NE"), pid("10")}), "CA");
+    EXPECT_EQ(code({msh("ORU^R01", "2", "2026", "P|2.5|||AL|NE"), pid("10")}), "CR");
+    EXPECT_EQ(code({msh("ADT^A04", "3", "2026", "P|2.5|||ER|"), "PID|"}), "CE");
+    EXPECT_EQ(desk.send_from(pms, joined({msh("ADT^A04", "4", "2026", "P|2.5|||NE|NE"), pid("11")})), "");
     EXPECT_TRUE(desk.number("HOSP|11"));
     Desk other;
     EXPECT_EQ(other.code({msh("ADT^A04", "4", "2026", "P|2.5|||NE|NE"), pid("11")}), "AA");
+}
+
+TEST(Ingest, AnswersASenderInItsOwnMode) {
+    Desk desk{
+        {FeedSettings{.name = "plain", .sender = "APP|FAC", .rules = {.acknowledgement = Acknowledgement::original}},
+         FeedSettings{.name = "commit", .sender = "LAB|FAC", .rules = {.acknowledgement = Acknowledgement::enhanced}}}};
+    const Peer anywhere{.address = {1}};
+    EXPECT_EQ(
+        field_of(desk.send_from(anywhere, joined({msh("ADT^A04", "1", "2026", "P|2.5|||AL|AL"), pid("10")})), "MSA", 1),
+        "AA");
+    EXPECT_EQ(field_of(desk.send_from(anywhere, joined({"MSH|^~\\&|LAB|FAC|CE|BOX|2026||ADT^A04|1|P|2.5", pid("11")})),
+                       "MSA", 1),
+              "CA");
+}
+
+TEST(Ingest, KeepsABookForEachSenderThatHasAName) {
+    Desk desk{{FeedSettings{.name = "pms", .addresses = {"10.0.0.7"}},
+               FeedSettings{.name = "idle", .addresses = {"10.0.0.8"}}}};
+    Peer pms;
+    pms.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 10, 0, 0, 7};
+    const std::string good = joined({msh("ADT^A04", "1"), pid("10")});
+    EXPECT_EQ(field_of(desk.send_from(pms, good), "MSA", 1), "AA");
+    EXPECT_EQ(field_of(desk.send_from(pms, good), "MSA", 1), "AA");
+    EXPECT_EQ(field_of(desk.send_from(pms, joined({msh("ORU^R01", "2")})), "MSA", 1), "AR");
+    desk.send_from(pms, "MSH|cut", Frame::State::damaged);
+    EXPECT_EQ(field_of(desk.send_from(pms, msh("ADT^A04", "3"), Frame::State::oversized), "MSA", 2), "3");
+    desk.send({msh("ADT^A04", "4"), pid("11")});
+    const auto own = desk.books(feed_of("pms"));
+    EXPECT_EQ(own.received, 5);
+    EXPECT_EQ(own.stored, 1);
+    EXPECT_EQ(own.duplicate, 1);
+    EXPECT_EQ(own.refused, 2);
+    EXPECT_EQ(own.quarantined, 1);
+    EXPECT_EQ(desk.books().received, 6) << "and in the feed's book with everybody else's";
+    expect_balanced(desk.books());
+    EXPECT_EQ(desk.books(feed_of("idle")).received, 0);
+    EXPECT_FALSE(desk.books(feed_of("idle")).last_at);
+    EXPECT_EQ(desk.count("SELECT count(*) FROM raw_message WHERE feed = 'mllp/pms'"), 1);
+    EXPECT_EQ(desk.quarantine().at(0).feed, "mllp/pms");
+}
+
+TEST(Ingest, ReadsASendersMessagesByItsOwnRules) {
+    Desk desk{{FeedSettings{.name = "medway",
+                            .rules = {.status_words = {{"roomed", AppointmentStatus::arrived}},
+                                      .preadmit_is_appointment = true,
+                                      .character_set = "8859/2"}}}};
+    const Peer medway{.address = {1}};
+    const std::string pv1 = "PV1|1|O" + std::string(17, '|') + "V77" + std::string(25, '|') + "20261201090000Z";
+    desk.send_from(medway, joined({msh("ADT^A05", "1"), "PID|1||10^^^HOSP^MR||\xA3uk^Ewa", pv1}));
+    EXPECT_EQ(desk.facts("HOSP|10").appointments.size(), 1U);
+    EXPECT_EQ(desk.find("name", "\xC5\x81uk Ewa").size(), 1U);
+    EXPECT_EQ(desk.ingest->numbers().character_sets_assumed, 1);
+    desk.send_from(medway, joined({msh("SIU^S14", "2"), "SCH|P|F" + std::string(23, '|') + "Roomed", pid("11")}));
+    EXPECT_EQ(desk.facts("HOSP|11").appointments.at(0).status, AppointmentStatus::arrived);
+}
+
+TEST(Ingest, ReplaysFromTheQuarantineOnceAndLeavesTheBooksAsTheyAre) {
+    Desk desk{{FeedSettings{.name = "medway", .addresses = {"10.0.0.7"}}}};
+    Peer medway;
+    medway.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 10, 0, 0, 7};
+    const std::string bad = joined({msh("SIU^S12", "1"), "SCH|P1|F1|||||||||^^^20261331090000", pid("10")});
+    EXPECT_EQ(field_of(desk.send_from(medway, bad), "MSA", 1), "AE");
+    const auto item = desk.quarantine().at(0).id;
+    const auto before = desk.books();
+    const auto again = desk.ingest->replay(item, 1'000);
+    ASSERT_TRUE(again);
+    EXPECT_EQ(*again, Booked::quarantined) << "it is as wrong as it was";
+    EXPECT_EQ(desk.quarantine().size(), 1U);
+    EXPECT_EQ(desk.quarantine()[0].replayed_as, "quarantined");
+
+    // One that could not be stored for a reason of ours is taken the second time.
+    const std::string good = joined({msh("ADT^A04", "2"), pid("11")});
+    std::int64_t kept = 0;
+    ASSERT_TRUE(desk.store->write([&](records::Transaction& txn) -> Result<void> {
+        const auto id = records::quarantine(txn, "mllp/medway", Error{Errc::full, "the store is full"}, good);
+        CLINIC_TRY(id);
+        kept = *id;
+        return {};
+    }));
+    EXPECT_EQ(*desk.ingest->replay(kept, 1'000), Booked::stored);
+    EXPECT_EQ(desk.facts("HOSP|11").visits, 1);
+    EXPECT_EQ(*desk.ingest->replay(kept, 1'000), Booked::duplicate) << "nothing happens twice";
+    EXPECT_EQ(field_of(desk.send_from(medway, good), "MSA", 1), "AA") << "and the sender's own re-send is one as well";
+    const auto after = desk.books();
+    EXPECT_EQ(after.received, before.received + 1);
+    EXPECT_EQ(after.duplicate, before.duplicate + 1);
+    EXPECT_EQ(after.stored, before.stored) << "no sender was answered for what was replayed";
+    expect_balanced(after);
+    EXPECT_EQ(desk.count("SELECT count(*) FROM audit_link WHERE detail LIKE 'quarantine_replay %' AND actor_id = 1000"),
+              4);
+    EXPECT_EQ(desk.ingest->replay(999, 1'000).error().code, Errc::not_found);
+}
+
+TEST(Ingest, DoesNotReplayWhatLostBytesNorALineOfAFile) {
+    Desk desk;
+    desk.send(joined({msh("ADT^A04", "1"), pid("10")}), true);
+    EXPECT_EQ(desk.ingest->replay(desk.quarantine().at(0).id, 0).error().code, Errc::refused);
+    EXPECT_EQ(desk.count("SELECT count(*) FROM patient"), 0);
+    std::int64_t line = 0;
+    ASSERT_TRUE(desk.store->write([&](records::Transaction& txn) -> Result<void> {
+        const auto id = records::quarantine(txn, "csv", Error{Errc::malformed, "x"}, "1,2,3");
+        CLINIC_TRY(id);
+        line = *id;
+        return {};
+    }));
+    EXPECT_EQ(desk.ingest->replay(line, 0).error().code, Errc::unsupported);
+}
+
+TEST(Ingest, CountsWhatCameLate) {
+    Desk desk;
+    desk.send({msh("ADT^A08", "1", "20261121100500"), pid("10")});
+    desk.send({msh("ADT^A08", "2", "20261121100000"), pid("10")});
+    EXPECT_EQ(desk.ingest->numbers().late, 1);
 }
 
 TEST(Ingest, UpdatesASnapshotAndNeverGoesBackInTime) {

@@ -26,12 +26,16 @@ struct Stream {
     void take(Step step) {
         if (step == Step::frame) frames.push_back(decoder.take());
         if (step == Step::damaged) frames.push_back('!' + decoder.take());
-        hung_up = hung_up || (step != Step::more && step != Step::frame && step != Step::damaged);
+        if (step == Step::oversized) head = decoder.take();
+        if (step == Step::lost) ++lost;
+        hung_up = hung_up || step == Step::oversized || step == Step::not_mllp || step == Step::junk;
         if (hung_up) frames.push_back("#");
     }
 
     MllpDecoder decoder;
     std::vector<std::string> frames;
+    std::string head; // of a frame above the bound
+    int lost = 0;
     bool hung_up = false;
 };
 
@@ -79,6 +83,7 @@ TEST(MllpDecoder, DropsWhatASenderDidNotFinish) {
     stream << "\x0BMSH|the first try" << framed("the second");
     EXPECT_THAT(stream.frames, ElementsAre("the second"));
     EXPECT_EQ(stream.decoder.numbers().restarts, 1U);
+    EXPECT_EQ(stream.lost, 1);
     Stream doubled;
     doubled << "\x0B" << framed("whole");
     EXPECT_THAT(doubled.frames, ElementsAre("whole"));
@@ -135,6 +140,20 @@ TEST(MllpDecoder, HangsUpAboveItsBounds) {
     Stream junk;
     junk << std::string(junk_bytes_max + 1, 'x');
     EXPECT_TRUE(junk.hung_up);
+}
+
+TEST(MllpDecoder, KeepsTheFirstSegmentOfAFrameAboveItsBound) {
+    Stream stream{10'000};
+    stream << "\x0BMSH|the header\rPID|" << std::string(5'000, 'x') << std::string(6'000, 'y');
+    EXPECT_TRUE(stream.hung_up);
+    EXPECT_EQ(stream.head, "MSH|the header");
+    EXPECT_FALSE(stream.decoder.inside_frame());
+    Stream endless{10'000};
+    endless << "\x0BMSH|" << std::string(20'000, 'x');
+    EXPECT_EQ(endless.head.size(), head_bytes_max) << "one without an end is cut";
+    Stream at_once{8};
+    at_once << "\x0BMSH|in one read\rPID|";
+    EXPECT_EQ(at_once.head, "MSH|in one read") << "what came with the byte that was too many belongs to it";
 }
 
 } // namespace

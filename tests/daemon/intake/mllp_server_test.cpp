@@ -14,35 +14,21 @@
 
 #include "daemon/intake/address_list.h"
 #include "tests/daemon/intake/desk.h"
+#include "tests/daemon/intake/mllp_port.h"
 
 namespace clinic::intake {
 namespace {
 
 using testing::Desk;
+using testing::echo;
+using testing::eventually;
 using testing::field_of;
+using testing::framed;
 using testing::joined;
 using testing::msh;
-
-constexpr int patience_ms = 100'000; // a failure takes so long; nothing else does
-
-std::string framed(const std::string& text) {
-    return '\x0B' + text + "\x1C\r";
-}
-
-struct Port {
-    Port() : listener{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        EXPECT_EQ(bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-        EXPECT_EQ(listen(listener.get(), 256), 0);
-        socklen_t length = sizeof address;
-        EXPECT_EQ(getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
-        number = address.sin_port;
-    }
-    base::UniqueFd listener;
-    in_port_t number = 0;
-};
+using testing::patience_ms;
+using testing::Port;
+using testing::serve;
 
 class Sender {
 public:
@@ -94,28 +80,6 @@ private:
     bool closed_ = false;
 };
 
-std::unique_ptr<MllpServer> serve(Port& port, const Clock& clock, MllpServer::Handler handler,
-                                  MllpOptions options = {}) {
-    if (options.allowed.empty()) options.allowed = {"127.0.0.0/8"};
-    auto server = MllpServer::start(std::move(port.listener), options, clock, std::move(handler));
-    EXPECT_TRUE(server);
-    return std::move(*server);
-}
-
-void echo(const std::string& message, bool damaged, const MllpServer::Answer& answer) {
-    answer((damaged ? "!" : "") + message);
-}
-
-template <class Condition>
-bool eventually(const Condition& condition) {
-    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds{patience_ms};
-    while (!condition()) {
-        if (std::chrono::steady_clock::now() > until) return false;
-        std::this_thread::yield();
-    }
-    return true;
-}
-
 TEST(MllpServer, AnswersEachFrameWhereverItIsSplit) {
     Port port;
     base::SystemClock clock;
@@ -136,9 +100,9 @@ TEST(MllpServer, AnswersInTheOrderOfTheFrames) {
     base::SystemClock clock;
     std::mutex mutex;
     std::vector<std::pair<std::string, MllpServer::Answer>> waiting;
-    const auto server = serve(port, clock, [&](std::string message, bool, MllpServer::Answer answer) {
+    const auto server = serve(port, clock, [&](Frame frame, MllpServer::Answer answer) {
         const std::scoped_lock lock{mutex};
-        waiting.emplace_back(std::move(message), std::move(answer));
+        waiting.emplace_back(std::move(frame.bytes), std::move(answer));
         if (waiting.size() < 20) return;
         for (; !waiting.empty(); waiting.pop_back()) waiting.back().second(waiting.back().first);
     });
@@ -155,7 +119,7 @@ TEST(MllpServer, HoldsBackASenderThatDoesNotWait) {
     std::mutex mutex;
     std::vector<MllpServer::Answer> waiting;
     const auto server = serve(port, clock,
-                              [&](const std::string&, bool, MllpServer::Answer answer) {
+                              [&](const Frame&, MllpServer::Answer answer) {
                                   const std::scoped_lock lock{mutex};
                                   waiting.push_back(std::move(answer));
                               },
@@ -181,8 +145,8 @@ TEST(MllpServer, HoldsBackASenderThatDoesNotWait) {
 TEST(MllpServer, SaysNothingWhereNothingIsToBeSaid) {
     Port port;
     base::SystemClock clock;
-    const auto server = serve(port, clock, [](const std::string& message, bool, const MllpServer::Answer& answer) {
-        answer(message == "quiet" ? "" : message);
+    const auto server = serve(port, clock, [](const Frame& frame, const MllpServer::Answer& answer) {
+        answer(frame.bytes == "quiet" ? "" : frame.bytes);
     });
     Sender sender{port.number};
     sender.send(framed("quiet") + framed("loud"));
@@ -224,12 +188,12 @@ TEST(MllpServer, AnswersASenderThatHasClosedItsSide) {
     EXPECT_TRUE(sender.is_closed());
 }
 
-TEST(MllpServer, HangsUpOnOtherProtocolsAndOnFramesAboveItsBound) {
+TEST(MllpServer, HangsUpOnOtherProtocols) {
     Port port;
     base::SystemClock clock;
-    const auto server = serve(port, clock, echo, {.frame_bytes_max = 100});
+    const auto server = serve(port, clock, echo);
     for (const std::string& bytes : {std::string{"GET / HTTP/1.1\r\n\r\n"}, std::string{"\x16\x03\x01\x02\x03"},
-                                     framed(std::string(101, 'x')), std::string(junk_bytes_max + 100, 'j')}) {
+                                     std::string(junk_bytes_max + 100, 'j')}) {
         Sender sender{port.number};
         sender.send(bytes);
         EXPECT_EQ(sender.answer(), "");
@@ -237,9 +201,96 @@ TEST(MllpServer, HangsUpOnOtherProtocolsAndOnFramesAboveItsBound) {
     }
     const auto numbers = server->numbers();
     EXPECT_EQ(numbers.not_mllp, 2U);
-    EXPECT_EQ(numbers.oversized, 1U);
     EXPECT_EQ(numbers.junk, 1U);
     EXPECT_EQ(numbers.frames, 0U);
+}
+
+// The sender is still writing when we know that it is too much: its answer must reach it all the same.
+TEST(MllpServer, AnswersAFrameAboveItsBoundAndThenCloses) {
+    Desk desk;
+    Port port;
+    const auto server = serve(port, desk.clock, [&desk](Frame frame, MllpServer::Answer answer) {
+        desk.ingest->message(std::move(frame), std::move(answer));
+    });
+    Sender sender{port.number};
+    sender.send(framed(joined({msh("ADT^A04", "1"), "PID|1||1^^^HOSP^MR"})));
+    sender.send(
+        framed(joined({msh("ADT^A04", "too-long"), "PID|1||10^^^HOSP^MR", "NTE|1||" + std::string(9'000'000, 'x')})));
+    EXPECT_EQ(field_of(sender.answer(), "MSA", 1), "AA");
+    const std::string answer = sender.answer();
+    EXPECT_EQ(field_of(answer, "MSA", 1), "AR");
+    EXPECT_EQ(field_of(answer, "MSA", 2), "too-long");
+    EXPECT_EQ(field_of(answer, "ERR", 3), "104^Value too long^HL70357");
+    EXPECT_TRUE(sender.is_closed());
+    EXPECT_EQ(desk.books().refused, 1);
+    EXPECT_EQ(desk.books().received, 2);
+    EXPECT_TRUE(desk.books().balanced());
+    EXPECT_EQ(server->numbers().oversized, 1U);
+    sender.end();
+    EXPECT_TRUE(eventually([&] { return server->numbers().open == 0; }));
+}
+
+TEST(MllpServer, EndsWithASenderThatDoesNotStopAboveTheBound) {
+    Port port;
+    fakes::ManualClock clock;
+    const auto server = serve(port, clock, echo, {.frame_bytes_max = 100, .thrown_away_bytes_max = 1'000'000});
+    Sender endless{port.number};
+    endless.send("\x0BMSH|" + std::string(3'000'000, 'x'));
+    EXPECT_TRUE(eventually([&] { return server->numbers().open == 0; })) << "by its bytes";
+    Sender still{port.number};
+    still.send("\x0BMSH|" + std::string(200, 'x'));
+    EXPECT_EQ(still.answer().substr(0, 5), "!MSH|");
+    EXPECT_EQ(server->numbers().open, 1U);
+    EXPECT_TRUE(eventually([&] {
+        clock.advance(std::chrono::seconds{11});
+        return server->numbers().open == 0;
+    })) << "by time, when it does not close";
+}
+
+TEST(MllpServer, BooksEachFrameThatBeganAndDidNotEnd) {
+    Desk desk;
+    Port port;
+    auto server = serve(port, desk.clock, [&desk](Frame frame, MllpServer::Answer answer) {
+        desk.ingest->message(std::move(frame), std::move(answer));
+    });
+    {
+        Sender left{port.number};
+        left.send("\x0BMSH|one that ends with the connection");
+    }
+    Sender again{port.number};
+    again.send("\x0BMSH|begun, and begun again" + framed(joined({msh("ADT^A04", "1"), "PID|1||1^^^HOSP^MR"})));
+    EXPECT_EQ(field_of(again.answer(), "MSA", 1), "AA");
+    EXPECT_TRUE(eventually([&] { return desk.books().refused == 2; }));
+    const auto before = server->numbers().bytes;
+    again.send("\x0BMSH|one that ends with the server");
+    EXPECT_TRUE(eventually([&] { return server->numbers().bytes > before; }));
+    server->stop();
+    EXPECT_TRUE(eventually([&] { return desk.books().refused == 3; }));
+    EXPECT_EQ(server->numbers().lost, 3U);
+    const auto books = desk.books();
+    EXPECT_EQ(books.received, 4);
+    EXPECT_TRUE(books.balanced());
+}
+
+TEST(MllpServer, EndsAFrameThatTakesForEver) {
+    Port port;
+    fakes::ManualClock clock;
+    const auto server = serve(port, clock, echo);
+    Sender slow{port.number};
+    slow.send("\x0BMSH|");
+    std::uint64_t sent = 5;
+    for (int minute = 0; minute < 11 && server->numbers().timed_out == 0; ++minute) { // a byte each 50 s: never a gap
+        ASSERT_TRUE(eventually([&] { return server->numbers().bytes == sent || server->numbers().timed_out > 0; }));
+        clock.advance(std::chrono::seconds{50});
+        if (server->numbers().timed_out > 0) break;
+        slow.send("x");
+        ++sent;
+    }
+    EXPECT_TRUE(eventually([&] {
+        clock.advance(std::chrono::seconds{1});
+        return server->numbers().timed_out == 1;
+    }));
+    EXPECT_TRUE(slow.is_closed());
 }
 
 TEST(MllpServer, LetsInOnlyListedAddressesAndSoMany) {
@@ -286,7 +337,7 @@ TEST(MllpServer, AnswersWhatIsPendingWhenItStops) {
     base::SystemClock clock;
     std::mutex mutex;
     std::vector<MllpServer::Answer> waiting;
-    const auto server = serve(port, clock, [&](const std::string&, bool, MllpServer::Answer answer) {
+    const auto server = serve(port, clock, [&](const Frame&, MllpServer::Answer answer) {
         const std::scoped_lock lock{mutex};
         waiting.push_back(std::move(answer));
     });
@@ -319,11 +370,10 @@ TEST(MllpServer, StoresTheMessagesOfManySenders) {
     constexpr int senders = 50, each = 40;
     Desk desk;
     Port port;
-    const auto server = serve(port, desk.clock,
-                              [&desk](std::string message, bool damaged, MllpServer::Answer answer) {
-                                  desk.ingest->message(std::move(message), damaged, std::move(answer));
-                              },
-                              {.connections_per_address_max = senders});
+    const auto server = serve(
+        port, desk.clock,
+        [&desk](Frame frame, MllpServer::Answer answer) { desk.ingest->message(std::move(frame), std::move(answer)); },
+        {.connections_per_address_max = senders});
     std::atomic<int> positive{0};
     {
         std::vector<std::jthread> threads;
