@@ -270,10 +270,11 @@ private:
         control_.reset();
         closed_desk_.reset();
         closed_egress_.reset();
-        parts_ = std::make_unique<Parts>(options_, std::move(egress).value(), std::move(store), feeds_, health_, clock_);
+        parts_ =
+            std::make_unique<Parts>(options_, std::move(egress).value(), std::move(store), feeds_, health_, clock_);
         CLINIC_TRY(parts_->start(std::move(mllp).value(), clock_));
-        return serve_operators(commands({*parts_->store, parts_->releaser, parts_->housekeeping, health_, containment_,
-                                         *feeds_, parts_->ingest}));
+        return serve_operators(commands(
+            {*parts_->store, parts_->releaser, parts_->housekeeping, health_, containment_, *feeds_, parts_->ingest}));
     }
 
     Result<void> serve_closed() {

@@ -8,8 +8,9 @@
 #include <nlohmann/json.hpp>
 
 #include "crypto/base/files.h"
-#include "crypto/base/json.h"
+#include "provisioning/answers.h"
 #include "provisioning/containment_view.h"
+#include "provisioning/message_commands.h"
 #include "provisioning/outside.h"
 #include "provisioning/status_view.h"
 
@@ -19,15 +20,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t file_bytes_max = 64 * 1'048'576;
-constexpr int failed = 2;
-
-int exit_of(const json& answer) {
-    return answer.value("exit", failed);
-}
-
-void print_json(const json& value) {
-    std::printf("%s\n", base::dump_json(value).c_str());
-}
 
 std::optional<std::string> read_file(const std::string& path) {
     auto text = base::read_text(path, file_bytes_max);
@@ -107,14 +99,6 @@ int containment(const Call& call, const Client& client) {
     return report.at("holds").get<bool>() ? 0 : 1;
 }
 
-// Commands whose answer is shown as it is: one line of facts, or JSON.
-int plain(const Client& client, const char* command, const json& args) {
-    const auto answer = client.ask(command, args);
-    if (!answer) return failed;
-    print_json((*answer)["data"]);
-    return exit_of(*answer);
-}
-
 std::optional<std::int64_t> number(const std::string& word) {
     std::int64_t value = 0;
     const auto [end, wrong] = std::from_chars(word.data(), word.data() + word.size(), value);
@@ -169,6 +153,34 @@ const std::array rows{
     Row{{"quarantine", "list"},
         "quarantine list                       what could not be accepted, and why",
         [](const Call&, const Client& client) { return plain(client, "quarantine-list", json::object()); }},
+    Row{{"quarantine", "show", ""},
+        "quarantine show ID [--reveal --reason TEXT] [--json]",
+        [](const Call& call, const Client& client) { return show_message(call, client, "quarantine-show"); }},
+    Row{{"quarantine", "replay", ""}, "quarantine replay ID", replay},
+    Row{{"quarantine", "replay"}, "quarantine replay --all               give them to intake again", replay},
+    Row{{"messages", "list"}, "messages list [--feed NAME] [--since TIME] [--limit N] [--json]", list_messages},
+    Row{{"messages", "show", ""},
+        "messages show ID [--reveal --reason TEXT] [--json]",
+        [](const Call& call, const Client& client) { return show_message(call, client, "messages-show"); }},
+    Row{{"feed", "list"}, "feed list [--json]                    the senders that have a name", list_feeds},
+    Row{{"feed", "show", ""},
+        "feed show NAME",
+        [](const Call& call, const Client& client) {
+            return plain(client, "feed-show", {{"name", call.words[2]}});
+        }},
+    Row{{"feed", "add", ""},
+        "feed add NAME [--address A]... [--certificate NAME] [--sender 'MSH-3|MSH-4'] [--character-set SET]\n"
+        "      [--ack by-message|silent|original|enhanced] [--preadmit person|appointment] [--status-word "
+        "WORD=STATUS]...",
+        [](const Call& call, const Client& client) { return keep_feed(call, client, "feed-add"); }},
+    Row{{"feed", "set", ""},
+        "feed set NAME ...                     the same options; what is not given stays",
+        [](const Call& call, const Client& client) { return keep_feed(call, client, "feed-set"); }},
+    Row{{"feed", "remove", ""},
+        "feed remove NAME",
+        [](const Call& call, const Client& client) {
+            return plain(client, "feed-remove", {{"name", call.words[2]}});
+        }},
     Row{{"clock", "confirm"},
         "clock confirm                         the box's date and time are right: I have looked",
         [](const Call&, const Client& client) { return plain(client, "clock-confirm", json::object()); }},
@@ -201,6 +213,13 @@ std::string Call::value(std::string_view option) const {
     const auto found =
         std::find_if(options.begin(), options.end(), [&](const auto& one) { return one.first == option; });
     return found == options.end() ? std::string{} : found->second;
+}
+
+std::vector<std::string> Call::values(std::string_view option) const {
+    std::vector<std::string> all;
+    for (const auto& [name, value] : options)
+        if (name == option) all.push_back(value);
+    return all;
 }
 
 void print_usage() {

@@ -16,6 +16,7 @@ struct Call {
     std::vector<std::pair<std::string, std::string>> options;
     bool has(std::string_view option) const;
     std::string value(std::string_view option) const;
+    std::vector<std::string> values(std::string_view option) const; // of each time it was given
 };
 
 // 0 done and well, 1 needs a look, 2 not done or not working.

@@ -10,7 +10,9 @@ namespace {
 using namespace clinic::provisioning;
 
 constexpr const char* default_control = "/run/clinic-edge/control.sock";
-constexpr std::string_view with_value[]{"--after", "--control", "--evidence", "--expires"};
+constexpr std::string_view with_value[]{
+    "--after",   "--control", "--evidence",    "--expires",       "--feed", "--since",       "--limit",   "--reason",
+    "--address", "--sender",  "--certificate", "--character-set", "--ack",  "--status-word", "--preadmit"};
 
 // False: an option lacks its value.
 bool parse(int count, char** arguments, Call& call) {

@@ -96,6 +96,12 @@ std::string books(const json& status) {
         out += format("  %-6s %8lld %8lld %11lld %8lld %9lld  %s\n", name.c_str(), number(feed, "received"),
                       number(feed, "stored"), number(feed, "quarantined"), number(feed, "refused"),
                       number(feed, "duplicate"), age(status, status.at("feeds").at(name), "last_message_s").c_str());
+    for (const auto& [name, sender] : status.at("feeds").items()) {
+        if (!sender.contains("sender_of")) continue; // its messages are in the lines above as well
+        out += format("    %-9s %9lld %9lld %11lld %9lld %9lld  %s\n", name.c_str(), number(sender, "received"),
+                      number(sender, "stored"), number(sender, "quarantined"), number(sender, "refused"),
+                      number(sender, "duplicate"), age(status, sender, "last_message_s").c_str());
+    }
     const json& crm = status.at("egress").at("crm");
     out += format("\nTo GHL        released %lld = delivered %lld + pending %lld + leased %lld\n",
                   number(crm, "released"), number(crm, "delivered"), number(crm, "pending"), number(crm, "leased"));

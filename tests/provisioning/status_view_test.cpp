@@ -19,7 +19,8 @@ json status() {
         "needs": [{"code": "E2401", "what": "1 message is in quarantine", "action": "Ask your technician to look at it with the practice system's support."}],
         "intake": {"mllp": {"received": 1234567, "stored": 1234560, "quarantined": 1, "refused": 2, "duplicate": 4},
                    "csv": {"received": 0, "stored": 0, "quarantined": 0, "refused": 0, "duplicate": 0}},
-        "feeds": {"mllp": {"last_message_s": 125}, "csv": {"last_message_s": null}},
+        "feeds": {"mllp": {"last_message_s": 125}, "csv": {"last_message_s": null},
+                  "front-desk": {"sender_of": "mllp", "last_message_s": 7300, "received": 77, "stored": 77, "quarantined": 0, "refused": 0, "duplicate": 0}},
         "egress": {"crm": {"released": 9, "pending": 1, "leased": 1, "delivered": 2, "superseded": 1, "withdrawn": 1, "parked": 1, "dead": 1, "discarded": 1}},
         "lanes": {"crm": {"state": "paused"}, "mqtt": {"state": "up"}},
         "basis": {"name": "baa", "expired": false}, "clock": {"trusted": true, "zone_minutes": 60},
@@ -40,6 +41,8 @@ TEST(StatusView, ShowsTheBooksFreshnessAndWhatDoesNotHold) {
     const std::string text = view(status(), false);
     EXPECT_NE(text.find("released 9 = delivered 2 + pending 1 + leased 1"), std::string::npos);
     EXPECT_NE(text.find("2 min ago"), std::string::npos);
+    EXPECT_NE(text.find("front-desk"), std::string::npos);
+    EXPECT_NE(text.find("2 h ago"), std::string::npos);
     EXPECT_NE(text.find("never"), std::string::npos);
     EXPECT_NE(text.find("1 of 2 parts hold"), std::string::npos);
     auto old = status();

@@ -1,0 +1,27 @@
+#include "provisioning/answers.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "crypto/base/json.h"
+
+namespace clinic::provisioning {
+
+using nlohmann::json;
+
+int exit_of(const json& answer) {
+    return answer.value("exit", failed);
+}
+
+void print_json(const json& value) {
+    std::printf("%s\n", base::dump_json(value).c_str());
+}
+
+int plain(const Client& client, const char* command, const json& args) {
+    const auto answer = client.ask(command, args);
+    if (!answer) return failed;
+    print_json((*answer)["data"]);
+    return exit_of(*answer);
+}
+
+} // namespace clinic::provisioning

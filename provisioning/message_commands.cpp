@@ -1,0 +1,125 @@
+#include "provisioning/message_commands.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "provisioning/answers.h"
+#include "provisioning/message_view.h"
+
+namespace clinic::provisioning {
+namespace {
+
+using nlohmann::json;
+
+std::optional<std::int64_t> number(const std::string& text) {
+    std::int64_t value = 0;
+    const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error == std::errc{} && at == text.data() + text.size() && value > 0) return value;
+    std::fprintf(stderr, "clinicctl: a number is wanted in place of one of the words\n");
+    return std::nullopt;
+}
+
+// The options of a feed as clinicd takes them; nullopt: a status word has no "=", and it was said.
+std::optional<json> feed_of(const Call& call) {
+    json feed{{"name", call.words[2]}};
+    static constexpr std::pair<const char*, const char*> texts[] = {{"--certificate", "certificate"},
+                                                                    {"--sender", "sender"},
+                                                                    {"--character-set", "character_set"},
+                                                                    {"--ack", "acknowledgement"},
+                                                                    {"--preadmit", "preadmit"}};
+    for (const auto& [option, key] : texts)
+        if (call.has(option)) feed[key] = call.value(option);
+    json addresses = json::array();
+    for (const auto& address : call.values("--address"))
+        if (address != "none") addresses.push_back(address);
+    if (call.has("--address")) feed["addresses"] = std::move(addresses);
+    for (const auto& said : call.values("--status-word")) {
+        const auto equals = said.find('=');
+        if (equals == std::string::npos) {
+            std::fprintf(stderr, "clinicctl: --status-word is WORD=STATUS; WORD= takes it away\n");
+            return std::nullopt;
+        }
+        const std::string status = said.substr(equals + 1);
+        feed["status_words"][said.substr(0, equals)] = status.empty() ? json{} : json(status);
+    }
+    return feed;
+}
+
+} // namespace
+
+int list_feeds(const Call& call, const Client& client) {
+    const auto answer = client.ask("feed-list", json::object());
+    if (!answer) return failed;
+    if (call.has("--json"))
+        print_json((*answer)["data"]);
+    else
+        std::fputs(view_feeds((*answer)["data"]).c_str(), stdout);
+    return exit_of(*answer);
+}
+
+int keep_feed(const Call& call, const Client& client, const char* command) {
+    const auto feed = feed_of(call);
+    return feed ? plain(client, command, *feed) : failed;
+}
+
+int list_messages(const Call& call, const Client& client) {
+    json args{{"feed", call.value("--feed")}, {"since", call.value("--since")}};
+    if (call.has("--limit")) {
+        const auto limit = number(call.value("--limit"));
+        if (!limit) return failed;
+        args["limit"] = *limit;
+    }
+    const auto answer = client.ask("messages-list", args);
+    if (!answer) return failed;
+    if (call.has("--json"))
+        print_json((*answer)["data"]);
+    else
+        std::fputs(view_messages((*answer)["data"]).c_str(), stdout);
+    return exit_of(*answer);
+}
+
+int show_message(const Call& call, const Client& client, const char* command) {
+    const auto id = number(call.words[2]);
+    if (!id) return failed;
+    const auto answer =
+        client.ask(command, {{"id", *id}, {"reveal", call.has("--reveal")}, {"reason", call.value("--reason")}});
+    if (!answer) return failed;
+    if (call.has("--json"))
+        print_json((*answer)["data"]);
+    else
+        std::fputs(view_message((*answer)["data"]).c_str(), stdout);
+    return exit_of(*answer);
+}
+
+// One item, or turn by turn all that wait: an answer holds so many as clinicd does in a moment.
+int replay(const Call& call, const Client& client) {
+    if (call.words.size() == 2 && !call.has("--all")) {
+        print_usage();
+        return failed;
+    }
+    json args{{"all", true}, {"after", 0}};
+    if (call.words.size() == 3) {
+        const auto id = number(call.words[2]);
+        if (!id) return failed;
+        args = {{"id", *id}};
+    }
+    int exit = 0;
+    do {
+        const auto answer = client.ask("quarantine-replay", args);
+        if (!answer) return failed;
+        const json& data = (*answer)["data"];
+        if (call.has("--json"))
+            print_json(data);
+        else
+            std::fputs(view_replays(data).c_str(), stdout);
+        exit = std::max(exit, exit_of(*answer));
+        args["after"] = data.value("next", json{});
+    } while (args["after"].is_number_integer());
+    return exit;
+}
+
+} // namespace clinic::provisioning

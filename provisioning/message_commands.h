@@ -1,0 +1,14 @@
+// clinicctl's commands for senders, their messages and the quarantine. docs/clinicctl.md.
+#pragma once
+
+#include "provisioning/commands.h"
+
+namespace clinic::provisioning {
+
+int list_feeds(const Call& call, const Client& client);
+int keep_feed(const Call& call, const Client& client, const char* command); // feed-add, feed-set
+int list_messages(const Call& call, const Client& client);
+int show_message(const Call& call, const Client& client, const char* command); // messages-show, quarantine-show
+int replay(const Call& call, const Client& client);
+
+} // namespace clinic::provisioning

@@ -1,0 +1,15 @@
+// Senders, messages and replays as text in 80 columns, from clinicd's JSON. What a message holds is shown without its
+// control characters: a terminal is no place for a sender's escapes.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+namespace clinic::provisioning {
+
+std::string view_feeds(const nlohmann::json& feeds);
+std::string view_messages(const nlohmann::json& messages);
+std::string view_message(const nlohmann::json& message);
+std::string view_replays(const nlohmann::json& replays);
+
+} // namespace clinic::provisioning
