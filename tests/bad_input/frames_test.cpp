@@ -50,7 +50,8 @@ TEST(BadFrames, AreEachAnsweredAndChangeNothing) {
     clinic.set_basis(release::Basis::baa);
     clinic.add("N1", "Quillfeather");
     health.attach(*clinic.store);
-    EgressServer server{socket_at(folder / "egress.sock", true), {}, gate, *clinic.store, clinic.releaser, health};
+    EgressServer server{
+        socket_at(folder / "egress.sock", true), {}, gate, *clinic.store, clinic.releaser, health, clinic.clock};
     ASSERT_TRUE(server.start());
     const auto caller = socket_at(folder / "egress.sock", false);
 
