@@ -1,7 +1,7 @@
 # One folder, one target, one purpose. A target may include what it links and nothing else;
 # tests/house reads the graph written here and checks every include against it.
 
-set(CLINIC_SANITIZE "" CACHE STRING "asan (address+undefined), tsan, or empty")
+set(CLINIC_SANITIZE "" CACHE STRING "asan (address+undefined), tsan, coverage, or empty")
 set_property(GLOBAL PROPERTY CLINIC_GRAPH "")
 
 # The flags of every target of ours: warnings are errors, asserts stay in, hardening on.
@@ -28,6 +28,10 @@ if(CLINIC_SANITIZE STREQUAL "asan")
 elseif(CLINIC_SANITIZE STREQUAL "tsan")
     target_compile_options(clinic_flags INTERFACE -fsanitize=thread)
     target_link_options(clinic_flags INTERFACE -fsanitize=thread)
+elseif(CLINIC_SANITIZE STREQUAL "coverage")
+    # Not inlined: a line counts where it stands.
+    target_compile_options(clinic_flags INTERFACE --coverage -fprofile-update=atomic -fno-inline)
+    target_link_options(clinic_flags INTERFACE --coverage)
 else()
     target_compile_options(clinic_flags INTERFACE
         $<$<CONFIG:Release,RelWithDebInfo>:-D_FORTIFY_SOURCE=2>)
