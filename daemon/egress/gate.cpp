@@ -56,6 +56,11 @@ Result<Judged> Gate::judge(records::Transaction& txn, const Attempt& attempt) {
     const auto because = releaser_.still_allowed(txn, attempt.lease);
     CLINIC_TRY(because);
     if (*because) return not_allowed(txn, attempt, *subject, **because);
+    if (attempt.route == envelope::Route::contact_create) {
+        const auto contact = Links::contact(txn, *subject);
+        CLINIC_TRY(contact);
+        if (!contact->empty()) return linked_meanwhile(txn, attempt, *subject);
+    }
     const auto allowed = allowed_ids(txn, attempt.lease, *subject);
     CLINIC_TRY(allowed);
     if (const auto clean = release::last_check(store_.identifiers(), options_.rules, attempt, *allowed); !clean)
@@ -78,6 +83,14 @@ Result<Judged> Gate::judge_read(records::Transaction& txn, const Attempt& attemp
     const auto line = Ledger::open_line(txn, std::nullopt, attempt, "open");
     CLINIC_TRY(line);
     return say(*line, Answer::go, "");
+}
+
+// A merge has brought a contact since the lease was handed out: the same envelope goes there, by another lease.
+Result<Judged> Gate::linked_meanwhile(records::Transaction& txn, const Attempt& attempt, records::PatientId subject) {
+    const auto line = Ledger::open_line(txn, subject, attempt, "held");
+    CLINIC_TRY(line);
+    CLINIC_TRY(Outbox::release_leases(txn, attempt.lease));
+    return say(*line, Answer::hold, "linked");
 }
 
 Result<Judged> Gate::not_allowed(records::Transaction& txn, const Attempt& attempt, records::PatientId subject,

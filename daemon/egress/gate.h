@@ -36,6 +36,8 @@ public:
 
 private:
     Result<Judged> judge_read(records::Transaction& txn, const envelope::Attempt& attempt);
+    static Result<Judged> linked_meanwhile(records::Transaction& txn, const envelope::Attempt& attempt,
+                                           records::PatientId subject);
     Result<Judged> not_allowed(records::Transaction& txn, const envelope::Attempt& attempt, records::PatientId subject,
                                release::Because because);
     Result<Judged> caught(records::Transaction& txn, const envelope::Attempt& attempt, records::PatientId subject,

@@ -152,7 +152,10 @@ Result<Merged> Links::merge(records::Transaction& txn, PatientId survivor, Patie
     const auto other = contact(txn, prior);
     CLINIC_TRY(other);
     if (other->empty()) return kept->empty() ? Merged::none : Merged::only_survivor;
-    if (!kept->empty()) return Merged::both;
+    // The survivor's own contact may be there, by a create whose outcome is not known: it is not given a second one.
+    const auto unsure = create_is_unsure(txn, survivor);
+    CLINIC_TRY(unsure);
+    if (!kept->empty() || *unsure) return Merged::both;
     // That contact holds what was said of the prior: of the survivor nothing is known to be there.
     const auto ours = is_shell(txn, prior);
     CLINIC_TRY(ours);

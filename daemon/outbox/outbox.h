@@ -126,7 +126,7 @@ public:
     // state was never settled as delivered, or its create as done.
     static Result<bool> create_is_unsure(records::Session& session, records::PatientId patient);
     static Result<bool> may_hold_a_shell(records::Session& session, records::PatientId patient);
-    // The survivor takes over the prior's contact where it has none of its own.
+    // The survivor takes over the prior's contact where it has none of its own, and none can come to light.
     static Result<Merged> merge(records::Transaction& txn, records::PatientId survivor, records::PatientId prior);
     // The GHL contact ids that are recorded for an open lease: the subject's, and for a merge the prior's.
     static Result<std::vector<std::string>> contacts_of(records::Session& session, std::int64_t lease, records::PatientId subject);

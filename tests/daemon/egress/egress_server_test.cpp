@@ -305,6 +305,32 @@ TEST_F(EgressServerTest, TheSignOfLifeIsAnsweredWithWhetherSomebodyLooks) {
     EXPECT_FALSE(caller.ask<envelope::Settled>(envelope::Settle{.outcome = envelope::Outcome::retry}).watched);
 }
 
+// Between the lease and its create a merge has brought the survivor the prior's contact.
+TEST_F(EgressServerTest, NobodyWhoHasAContactByNowGetsASecondOne) {
+    const auto prior = clinic.add("N1", "Quilfeather");
+    const Caller caller{path};
+    const auto first = caller.lease();
+    const auto made = caller.ask<envelope::Verdict>(create(first));
+    caller.ask<envelope::Settled>(envelope::Settle{
+        .lease = first.lease,
+        .contact = "contact1",
+        .steps = {{.attempt = made.attempt, .result = envelope::StepOutcome::Result::answered, .status = 201}}});
+    const auto survivor = clinic.add("N2", "Quillfeather");
+    const auto lease = caller.lease();
+    ASSERT_TRUE(lease.create);
+    clinic.merge(survivor, prior);
+    const auto verdict = caller.ask<envelope::Verdict>(create(lease));
+    EXPECT_EQ(verdict.answer, Answer::hold);
+    EXPECT_EQ(verdict.code, "linked");
+    EXPECT_FALSE(caller
+                     .ask<envelope::Settled>(
+                         envelope::Settle{.lease = lease.lease, .outcome = envelope::Outcome::retry, .code = "linked"})
+                     .known);
+    const auto next = caller.lease(10'000);
+    EXPECT_EQ(next.contact, "contact1");
+    EXPECT_FALSE(next.create);
+}
+
 TEST_F(EgressServerTest, AReadWhoseAskerWentAwayIsUnknown) {
     const auto results = [&] {
         std::vector<std::string> all;

@@ -96,6 +96,24 @@ TEST_F(TheLinks, SurvivorTakesOverTheContactItLacks) {
     EXPECT_EQ(lease(false)->contact, "c2");
 }
 
+TEST_F(TheLinks, SurvivorWhoseOwnContactMayComeToLightTakesOverNone) {
+    const auto survivor = patient("1"), prior = patient("2");
+    const auto row = push_contact(survivor);
+    leased();
+    attempt(row, survivor, envelope::Route::contact_create);
+    link(prior, "c2");
+    EXPECT_EQ(merged(survivor, prior), Merged::both) << "its create is on its way";
+    release_leases(row);
+    EXPECT_EQ(merged(survivor, prior), Merged::both) << "or ended without an answer";
+    EXPECT_EQ(contact(survivor), "");
+    const auto again = lease();
+    ASSERT_TRUE(again);
+    EXPECT_TRUE(again->look_up_first);
+    settle({.lease = row, .outcome = envelope::Outcome::retry, .code = "adopted", .contact = "c1", .steps = {}});
+    EXPECT_EQ(contact(survivor), "c1");
+    EXPECT_EQ(contact(prior), "c2");
+}
+
 TEST_F(TheLinks, MergeSaysWhatBecameOfTheContacts) {
     const auto one = patient("1"), other = patient("2");
     EXPECT_EQ(merged(one, other), Merged::none);
