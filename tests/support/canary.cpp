@@ -54,7 +54,8 @@ std::string base64_middle(std::string_view canary, std::size_t before, const cha
         unsigned value = 0;
         for (std::size_t i = 0; i < 6; ++i) {
             const std::size_t at = bit + i;
-            value = value << 1 | (static_cast<unsigned char>(text[at / 8]) >> (7 - at % 8) & 1U);
+            const unsigned byte = static_cast<unsigned char>(text[at / 8]);
+            value = value << 1 | (byte >> (7 - at % 8) & 1U);
         }
         out += alphabet[value];
     }
