@@ -42,7 +42,7 @@ struct Connection {
     bool busy = false; // a request is with the store; nothing is read meanwhile
     std::optional<Waiting> waiting;
     std::set<std::int64_t> leases;
-    std::int64_t settling = 0; // its settlement is with the store
+    std::int64_t settling = 0;    // its settlement is with the store
     std::set<std::int64_t> reads; // ledger lines of requests that serve no lease, not settled yet
     bool settling_reads = false;
 };
@@ -126,6 +126,7 @@ struct EgressServer::State {
     void close(std::uint64_t id);
     void release(std::int64_t lease);
     void release_again();
+    void post_aside(records::Store::Job work);
     void end_read(std::int64_t line);
     base::Micros offset() const { return base::Micros{clock.now().micros} - clock.monotonic(); }
     void notice_step();
@@ -201,8 +202,8 @@ void EgressServer::State::release_again() {
     for (const std::int64_t lease : left) release(lease);
 }
 
-// Its asker has gone: what became of it nobody knows. Where the store cannot say so now, the next start does.
-void EgressServer::State::end_read(std::int64_t line) {
+// Work that nobody waits for an answer to.
+void EgressServer::State::post_aside(records::Store::Job work) {
     ++jobs;
     const auto end = [this](const Result<void>& outcome) {
         if (!outcome) base::log(Level::warning, "egress", outcome.error());
@@ -210,9 +211,13 @@ void EgressServer::State::end_read(std::int64_t line) {
         --jobs;
         jobs.notify_all();
     };
+    if (!behind->store.post(std::move(work), end)) end(Error{Errc::full, "the store's queue is full"});
+}
+
+// Its asker has gone: what became of it nobody knows. Where the store cannot say so now, the next start does.
+void EgressServer::State::end_read(std::int64_t line) {
     const envelope::StepOutcome unknown{.attempt = line, .result = envelope::StepOutcome::Result::unknown};
-    if (!behind->store.post([unknown](records::Transaction& txn) { return outbox::Ledger::close_line(txn, unknown); }, end))
-        end(Error{Errc::full, "the store's queue is full"});
+    post_aside([unknown](records::Transaction& txn) { return outbox::Ledger::close_line(txn, unknown); });
 }
 
 // What was to be tried again at a time that the clock now only reaches in hours or years is tried now.
@@ -221,15 +226,7 @@ void EgressServer::State::notice_step() {
     const bool back = now < std::exchange(began, now) - step_back;
     if (!back || !behind) return;
     base::log(Level::warning, "egress", "the clock was set back");
-    ++jobs;
-    const auto end = [this](const Result<void>& outcome) {
-        if (!outcome) base::log(Level::warning, "egress", outcome.error());
-        const std::lock_guard lock{mutex};
-        --jobs;
-        jobs.notify_all();
-    };
-    if (!behind->store.post([](records::Transaction& txn) { return outbox::Outbox::due_now(txn); }, end))
-        end(Error{Errc::full, "the store's queue is full"});
+    post_aside([](records::Transaction& txn) { return outbox::Outbox::due_now(txn); });
 }
 
 void EgressServer::State::close(std::uint64_t id) {
