@@ -176,8 +176,12 @@ TEST(MllpTls, EndsAHandshakeThatDoesNotEnd) {
     good.send(framed("here"));
     EXPECT_EQ(good.answer(), "here");
     clock.advance(std::chrono::seconds{11});
-    EXPECT_TRUE(eventually([&] { return served.server->numbers().timed_out == 2; }));
-    EXPECT_EQ(served.server->numbers().open, 1U) << "one that is silent after its handshake may be";
+    EXPECT_TRUE(eventually([&] {
+        const auto numbers = served.server->numbers();
+        return numbers.timed_out == 2 && numbers.open == 1;
+    })) << "one that is silent after its handshake may be";
+    good.send(framed("still here"));
+    EXPECT_EQ(good.answer(), "still here");
 }
 
 TEST(MllpTls, KnowsASenderByItsCertificate) {
