@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "crypto/first_page.h"
 #include "crypto/octets.h"
@@ -22,6 +23,7 @@ void copy_slice(std::span<const std::byte> whole, std::size_t within, std::span<
 } // namespace
 
 int WalFile::read(std::span<std::byte> out, std::uint64_t at) {
+    if (const int rc = write_held_head(); rc != SQLITE_OK) return rc;
     if (at < wal_head_bytes) return read_head(out, at);
     const std::uint64_t frame = (at - wal_head_bytes) / frame_bytes + 1;
     const std::size_t within = (at - wal_head_bytes) % frame_bytes;
@@ -123,12 +125,15 @@ int WalFile::write(std::span<const std::byte> bytes, std::uint64_t at) {
     const std::uint64_t frame = (at - wal_head_bytes) / frame_bytes + 1;
     const std::size_t within = (at - wal_head_bytes) % frame_bytes;
     follow_generation();
+    if (held_.frame != frame || within == 0)
+        if (const int rc = write_held_head(); rc != SQLITE_OK) return rc;
     if (within == 0 && bytes.size() == frame_head_bytes) return write_frame_head(frame, bytes);
     if (within == frame_head_bytes && bytes.size() == page_bytes) return write_frame_page(frame, bytes);
     return SQLITE_IOERR_WRITE;
 }
 
 int WalFile::write_head(std::span<const std::byte> head) {
+    if (const int rc = write_held_head(); rc != SQLITE_OK) return rc;
     if (get_number<std::uint32_t>(head.subspan(wal_head_page_size_at)) != page_bytes) return SQLITE_IOERR_WRITE;
     WalHead plain;
     std::ranges::copy(head, plain.begin());
@@ -142,11 +147,17 @@ int WalFile::write_frame_head(std::uint64_t frame, std::span<const std::byte> he
     MarkedHead marked{.synced = written_.synced};
     std::ranges::copy(head, marked.head.begin());
     if (generation_of(marked) != context_.wal_generation) return SQLITE_IOERR_WRITE;
-    const int rc = write_without_hole(seal_frame_head(context_.cipher, frame, marked), slot_offset(frame));
-    if (rc != SQLITE_OK) return rc;
+    std::ranges::copy(seal_frame_head(context_.cipher, frame, marked), held_.slot.begin());
+    held_.frame = frame;
     written_.head_frame = frame;
     written_.head_page = marked.page();
     return SQLITE_OK;
+}
+
+int WalFile::write_held_head() {
+    const std::uint64_t frame = std::exchange(held_.frame, 0);
+    if (frame == 0) return SQLITE_OK;
+    return write_without_hole(std::span{held_.slot}.first(sealed_frame_head_bytes), slot_offset(frame));
 }
 
 int WalFile::write_frame_page(std::uint64_t frame, std::span<const std::byte> page) {
@@ -154,8 +165,11 @@ int WalFile::write_frame_page(std::uint64_t frame, std::span<const std::byte> pa
     std::uint32_t number = 0;
     if (const int rc = page_of_frame(frame, number); rc != SQLITE_OK) return rc;
     if (number == 1 && !is_our_first_page(page)) return SQLITE_IOERR_WRITE;
-    const int rc = write_without_hole(seal_frame_page(context_.cipher, frame, context_.wal_generation, page),
-                                      slot_offset(frame) + sealed_frame_head_bytes);
+    const auto sealed = seal_frame_page(context_.cipher, frame, context_.wal_generation, page);
+    const bool with_head = std::exchange(held_.frame, 0) == frame;
+    if (with_head) std::ranges::copy(sealed, held_.slot.begin() + sealed_frame_head_bytes);
+    const int rc = with_head ? write_without_hole(held_.slot, slot_offset(frame))
+                             : write_without_hole(sealed, slot_offset(frame) + sealed_frame_head_bytes);
     if (rc == SQLITE_OK) written_.highest = std::max(written_.highest, frame);
     return rc;
 }
@@ -173,12 +187,16 @@ int WalFile::page_of_frame(std::uint64_t frame, std::uint32_t& out) {
 }
 
 int WalFile::write_without_hole(std::span<const std::byte> sealed, std::uint64_t at) {
-    std::uint64_t end = 0;
-    if (const int rc = raw_.size(end); rc != SQLITE_OK) return rc;
-    return at <= end ? raw_.write(sealed, at) : SQLITE_IOERR_WRITE;
+    if (at > written_.end)
+        if (const int rc = raw_.size(written_.end); rc != SQLITE_OK) return rc;
+    if (at > written_.end) return SQLITE_IOERR_WRITE;
+    const int rc = raw_.write(sealed, at);
+    if (rc == SQLITE_OK) written_.end = std::max(written_.end, at + sealed.size());
+    return rc;
 }
 
 int WalFile::sync(int flags) {
+    if (const int rc = write_held_head(); rc != SQLITE_OK) return rc;
     const int rc = raw_.sync(flags);
     follow_generation();
     if (rc == SQLITE_OK) written_.synced = written_.highest;
@@ -192,11 +210,14 @@ void WalFile::follow_generation() {
 }
 
 int WalFile::truncate(std::uint64_t size) {
+    if (const int rc = write_held_head(); rc != SQLITE_OK) return rc;
+    written_.end = 0;
     if (size < wal_head_bytes) return raw_.truncate(0);
     return raw_.truncate(slot_offset((size - wal_head_bytes) / frame_bytes + 1));
 }
 
 int WalFile::size(std::uint64_t& out) {
+    if (const int rc = write_held_head(); rc != SQLITE_OK) return rc;
     std::uint64_t on_disk = 0;
     const int rc = raw_.size(on_disk);
     out = on_disk < preamble_bytes ? 0 : wal_head_bytes + frames_in(on_disk) * frame_bytes;

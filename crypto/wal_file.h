@@ -1,5 +1,6 @@
 // The WAL: SQLite's header in the preamble, each frame in a slot of its own, header and page sealed apart.
 // Nothing that was synced is read, changed and written again, so a torn write harms only what was being written.
+// SQLite writes a frame in two calls, the header and then its page: they reach the file as one write.
 #pragma once
 
 #include "crypto/store_context.h"
@@ -30,6 +31,7 @@ private:
     int write_frame_head(std::uint64_t frame, std::span<const std::byte> head);
     int write_frame_page(std::uint64_t frame, std::span<const std::byte> page);
     int page_of_frame(std::uint64_t frame, std::uint32_t& out);
+    int write_held_head();
     int write_without_hole(std::span<const std::byte> sealed, std::uint64_t at);
     std::uint64_t generation_of(const MarkedHead& head) const;
     void follow_generation();
@@ -41,11 +43,19 @@ private:
         std::uint32_t head_page = 0;
         std::uint64_t highest = 0; // frame
         std::uint64_t synced = 0;  // frames that are on the disk for certain: the sync mark
+        std::uint64_t end = 0;     // the file is at least so long
+    };
+
+    // A sealed frame header that waits for its page, until anything else is asked for.
+    struct Held {
+        std::uint64_t frame = 0; // 0: none
+        std::array<std::byte, slot_bytes> slot{};
     };
 
     StoreContext& context_;
     RawFile raw_;
     Written written_;
+    Held held_;
 };
 
 } // namespace clinic::crypto
