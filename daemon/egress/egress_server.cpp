@@ -42,7 +42,8 @@ struct Connection {
     bool busy = false; // a request is with the store; nothing is read meanwhile
     std::optional<Waiting> waiting;
     std::set<std::int64_t> leases;
-    std::int64_t settling = 0;    // its settlement is with the store
+    std::int64_t asking = 0;      // a question about this lease of its own is with the store
+    bool settling = false;        // its settlement
     std::set<std::int64_t> reads; // ledger lines of requests that serve no lease, not settled yet
     bool settling_reads = false;
 };
@@ -50,6 +51,8 @@ struct Connection {
 struct Answer {
     std::uint64_t connection;
     envelope::Reply reply;
+    std::int64_t about = 0;              // the lease of the asker that the question was about
+    bool over = false;                   // which the answer ended
     std::optional<Waiting> wait_instead; // an empty lease whose asker is willing to wait
     bool blocked = false;
     bool unparked = false; // what waited for a trusted clock is pending again
@@ -121,7 +124,7 @@ struct EgressServer::State {
     }
 
     // Posts a store job that ends in an answer for this connection, whatever happens.
-    void ask_store(std::uint64_t id, std::function<Result<Answer>(records::Transaction&)> work);
+    void ask_store(std::uint64_t id, std::function<Result<Answer>(records::Transaction&)> work, std::int64_t about = 0);
     void reply(std::uint64_t id, const envelope::Reply& reply);
     void close(std::uint64_t id);
     void release(std::int64_t lease);
@@ -146,8 +149,10 @@ struct EgressServer::State {
     void run(const std::stop_token& stop);
 };
 
-void EgressServer::State::ask_store(std::uint64_t id, std::function<Result<Answer>(records::Transaction&)> work) {
+void EgressServer::State::ask_store(std::uint64_t id, std::function<Result<Answer>(records::Transaction&)> work,
+                                    std::int64_t about) {
     if (!behind) return reply(id, envelope::Refused{closed_code});
+    connections.at(id).asking = about;
     auto made = std::make_shared<Answer>(Answer{.connection = id, .reply = envelope::Refused{"busy"}});
     ++jobs;
     const bool posted = behind->store.post(
@@ -157,14 +162,15 @@ void EgressServer::State::ask_store(std::uint64_t id, std::function<Result<Answe
             *made = std::move(result).value();
             return {};
         },
-        [this, id, made](const Result<void>& outcome) {
+        [this, id, about, made](const Result<void>& outcome) {
             if (!outcome) {
                 base::log(Level::warning, "egress", outcome.error());
                 *made = Answer{.connection = id, .reply = refused(outcome.error())};
             }
+            made->about = about;
             answer(std::move(*made));
         });
-    if (!posted) answer({.connection = id, .reply = envelope::Refused{"busy"}});
+    if (!posted) answer({.connection = id, .reply = envelope::Refused{"busy"}, .about = about});
 }
 
 void EgressServer::State::reply(std::uint64_t id, const envelope::Reply& reply) {
@@ -232,7 +238,8 @@ void EgressServer::State::notice_step() {
 void EgressServer::State::close(std::uint64_t id) {
     const auto found = connections.find(id);
     if (found == connections.end()) return;
-    for (const std::int64_t lease : found->second.leases) release(lease);
+    for (const std::int64_t lease : found->second.leases)
+        if (lease != found->second.asking) release(lease); // that one may be over: its answer tells
     for (const std::int64_t line : found->second.reads) end_read(line);
     connections.erase(found);
 }
@@ -290,23 +297,31 @@ void EgressServer::State::ask_lease(std::uint64_t id, Waiting waiting) {
 void EgressServer::State::handle(std::uint64_t id, const envelope::Attempt& request) {
     if (request.lease != 0 && !connections.at(id).leases.contains(request.lease))
         return reply(id, envelope::Verdict{.answer = envelope::Answer::no, .code = "lease_unknown"});
-    ask_store(id, [this, id, request](records::Transaction& txn) -> Result<Answer> {
+    const auto judge = [this, id, request](records::Transaction& txn) -> Result<Answer> {
         const auto judged = behind->gate.judge(txn, request);
         CLINIC_TRY(judged);
         const std::int64_t read = request.lease == 0 ? judged->verdict.attempt : 0;
-        return Answer{.connection = id, .reply = judged->verdict, .blocked = judged->blocked, .read = read};
-    });
+        return Answer{.connection = id,
+                      .reply = judged->verdict,
+                      .over = judged->verdict.answer != envelope::Answer::go,
+                      .blocked = judged->blocked,
+                      .read = read};
+    };
+    ask_store(id, judge, request.lease);
 }
 
 void EgressServer::State::handle(std::uint64_t id, const envelope::Settle& request) {
     began = std::max(began, offset()); // a retry is put off by the clock as it is now, also between two looks
-    connections.at(id).settling = request.lease;
     connections.at(id).settling_reads = request.lease == 0;
-    ask_store(id, [this, id, request](records::Transaction& txn) -> Result<Answer> {
-        const auto settled = behind->gate.settle(txn, request);
+    // A lease that is not, or no longer, the asker's may be another's by now.
+    const bool own = connections.at(id).leases.contains(request.lease);
+    connections.at(id).settling = own;
+    const auto settle = [this, id, own, request](records::Transaction& txn) -> Result<Answer> {
+        const auto settled = own ? behind->gate.settle(txn, request) : outbox::Outbox::settle_steps(txn, request);
         CLINIC_TRY(settled);
-        return Answer{.connection = id, .reply = *settled};
-    });
+        return Answer{.connection = id, .reply = *settled, .over = true};
+    };
+    ask_store(id, settle, own ? request.lease : 0);
 }
 
 void EgressServer::State::handle(std::uint64_t id, const envelope::TimeState& request) {
@@ -339,18 +354,21 @@ void EgressServer::State::take(Answer made) {
     const auto found = connections.find(made.connection);
     if (found == connections.end()) {
         if (lease != nullptr && lease->lease != 0) release(lease->lease);
+        if (made.about != 0 && !made.over) release(made.about);
         if (made.read != 0) end_read(made.read);
         return;
+    }
+    found->second.asking = 0;
+    if (made.over) found->second.leases.erase(made.about);
+    // The store could not take the settlement: the envelope is due again, and looks up first.
+    if (std::exchange(found->second.settling, false) && !made.over) {
+        found->second.leases.erase(made.about);
+        release(made.about);
     }
     if (made.read != 0) found->second.reads.insert(made.read);
     if (std::exchange(found->second.settling_reads, false) && !std::holds_alternative<envelope::Refused>(made.reply))
         found->second.reads.clear();
     if (lease != nullptr && lease->lease != 0) found->second.leases.insert(lease->lease);
-    if (const auto settling = std::exchange(found->second.settling, 0); settling != 0) {
-        found->second.leases.erase(settling);
-        // The store could not take the settlement: the envelope is due again, and looks up first.
-        if (std::holds_alternative<envelope::Refused>(made.reply)) release(settling);
-    }
     if (made.wait_instead && steady_clock::now() < made.wait_instead->until) {
         found->second.waiting = made.wait_instead;
         return;

@@ -23,13 +23,11 @@ void add(std::vector<std::string>& ids, std::string_view id) {
 }
 
 // The ids that the store issued or recorded for this very lease.
-Result<release::Allowed> allowed_ids(records::Transaction& txn, std::int64_t lease, records::PatientId subject) {
-    const auto envelope = Outbox::envelope_of(txn, lease);
-    CLINIC_TRY(envelope);
-    const auto contacts = Links::contacts_of(txn, lease, subject);
+Result<release::Allowed> allowed_ids(records::Transaction& txn, const outbox::Leased& lease) {
+    const auto contacts = Links::contacts_of(txn, lease);
     CLINIC_TRY(contacts);
     release::Allowed allowed;
-    for (const Field field : {Field::pid, Field::aid, Field::old}) add(allowed.ids, envelope->text(field));
+    for (const Field field : {Field::pid, Field::aid, Field::old}) add(allowed.ids, lease.envelope.text(field));
     for (const auto& contact : *contacts) add(allowed.ids, contact);
     return allowed;
 }
@@ -50,27 +48,28 @@ Result<envelope::Lease> Gate::lease(records::Transaction& txn, envelope::Destina
 
 Result<Judged> Gate::judge(records::Transaction& txn, const Attempt& attempt) {
     if (attempt.lease == 0) return judge_read(txn, attempt);
-    const auto subject = Outbox::patient_of(txn, attempt.lease);
-    if (!subject && subject.error().code == Errc::not_found) return say(0, Answer::no, "lease_unknown");
-    CLINIC_TRY(subject);
-    const auto because = releaser_.still_allowed(txn, attempt.lease);
+    const auto lease = Outbox::leased(txn, attempt.lease);
+    if (!lease && lease.error().code == Errc::not_found) return say(0, Answer::no, "lease_unknown");
+    CLINIC_TRY(lease);
+    const records::PatientId subject = lease->patient;
+    const auto because = releaser_.still_allowed(txn, *lease);
     CLINIC_TRY(because);
-    if (*because) return not_allowed(txn, attempt, *subject, **because);
+    if (*because) return not_allowed(txn, attempt, subject, **because);
     if (attempt.route == envelope::Route::contact_create) {
-        const auto contact = Links::contact(txn, *subject);
+        const auto contact = Links::contact(txn, subject);
         CLINIC_TRY(contact);
-        if (!contact->empty()) return linked_meanwhile(txn, attempt, *subject);
+        if (!contact->empty()) return linked_meanwhile(txn, attempt, subject);
     }
-    const auto allowed = allowed_ids(txn, attempt.lease, *subject);
+    const auto allowed = allowed_ids(txn, *lease);
     CLINIC_TRY(allowed);
     if (const auto clean = release::last_check(store_.identifiers(), options_.rules, attempt, *allowed); !clean)
-        return caught(txn, attempt, *subject, clean.error());
+        return caught(txn, attempt, subject, clean.error());
     CLINIC_TRY(audit::Trail::append(txn, {.actor = audit::Actor::egress,
                                           .action = audit::Action::disclose,
                                           .purpose = audit::Purpose::release,
                                           .detail = "ghl_request",
-                                          .subjects = {*subject}}));
-    const auto line = Ledger::open_line(txn, *subject, attempt, "open");
+                                          .subjects = {subject}}));
+    const auto line = Ledger::open_line(txn, subject, attempt, "open");
     CLINIC_TRY(line);
     return say(*line, Answer::go, "");
 }
@@ -120,10 +119,11 @@ Result<Judged> Gate::caught(records::Transaction& txn, const Attempt& attempt, r
 }
 
 Result<envelope::Settled> Gate::settle(records::Transaction& txn, const envelope::Settle& outcome) {
+    if (outcome.contact.empty()) return Outbox::settle(txn, outcome);
     const auto subject = Outbox::patient_of(txn, outcome.lease);
     const auto settled = Outbox::settle(txn, outcome);
     CLINIC_TRY(settled);
-    if (!settled->known || outcome.contact.empty() || !subject) return *settled;
+    if (!settled->known || !subject) return *settled;
     // A contact that was made for somebody who has been merged meanwhile: the survivor must hear of it.
     const auto facts = records::patient_facts(txn, *subject);
     CLINIC_TRY(facts);

@@ -190,12 +190,16 @@ Result<envelope::Settled> Outbox::settle(records::Transaction& txn, const Settle
     const auto row = find_row(txn, outcome.lease);
     CLINIC_TRY(row);
     const bool open = *row && (*row)->state == State::leased;
-    // What became of a request is written down even when its lease has ended meanwhile, by a hold or a no.
-    for (const auto& step : outcome.steps) CLINIC_TRY(close_step(txn, outcome.lease, step));
-    if (!open) return envelope::Settled{.known = outcome.lease == 0};
+    const auto steps = settle_steps(txn, outcome);
+    if (!steps || !open) return steps;
     CLINIC_TRY(link(txn, (*row)->patient, outcome.contact));
     CLINIC_TRY(end(txn, **row, outcome));
     return envelope::Settled{};
+}
+
+Result<envelope::Settled> Outbox::settle_steps(records::Transaction& txn, const Settle& outcome) {
+    for (const auto& step : outcome.steps) CLINIC_TRY(close_step(txn, outcome.lease, step));
+    return envelope::Settled{.known = outcome.lease == 0};
 }
 
 Result<void> Outbox::release_leases(records::Transaction& txn, std::optional<std::int64_t> lease) {
@@ -246,10 +250,12 @@ Result<PatientId> Outbox::patient_of(records::Session& session, std::int64_t lea
     return row->patient;
 }
 
-Result<envelope::MetadataEnvelope> Outbox::envelope_of(records::Session& session, std::int64_t lease) {
+Result<Leased> Outbox::leased(records::Session& session, std::int64_t lease) {
     const auto row = leased_row(session, lease);
     CLINIC_TRY(row);
-    return envelope_in(session, *row);
+    auto envelope = envelope_in(session, *row);
+    CLINIC_TRY(envelope);
+    return Leased{row->patient, std::move(*envelope)};
 }
 
 } // namespace clinic::outbox

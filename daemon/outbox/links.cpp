@@ -165,16 +165,12 @@ Result<Merged> Links::merge(records::Transaction& txn, PatientId survivor, Patie
     return Merged::moved;
 }
 
-Result<std::vector<std::string>> Links::contacts_of(records::Session& session, std::int64_t lease, PatientId subject) {
-    const auto row = leased_row(session, lease);
-    CLINIC_TRY(row);
-    const auto envelope = envelope_in(session, *row);
-    CLINIC_TRY(envelope);
+Result<std::vector<std::string>> Links::contacts_of(records::Session& session, const Leased& lease) {
     std::vector<std::string> all;
-    const auto own = contact(session, subject);
+    const auto own = contact(session, lease.patient);
     CLINIC_TRY(own);
     if (!own->empty()) all.push_back(*own);
-    const auto old = old_contact(session, *envelope);
+    const auto old = old_contact(session, lease.envelope);
     CLINIC_TRY(old);
     if (!old->empty()) all.push_back(*old);
     return all;

@@ -1,7 +1,8 @@
 // Envelopes waiting to leave the box, oldest first per subject, durable with the record they came from.
 //   Units:   times in UTC microseconds.
-//   Errors:  full at `rows_max`; refused for an envelope that breaks its schema, or for `ops` (no patient kind goes there);
-//            tampered when a stored value does not open. A row that opens and does not decode is dead: "unreadable".
+//   Errors:  full at `rows_max`; refused for an envelope that breaks its schema, or for `ops` (which takes no patient
+//            kind); tampered when a stored value does not open. A row that opens and does not decode is dead:
+//            "unreadable".
 //   Threads: the store's writer thread (Transaction), readers for books and lists.
 //   Source:  design, "From a message to GHL", steps 2 and 4; "The books".
 #pragma once
@@ -30,18 +31,19 @@ const char* name(State state);
 
 // released = the sum of all the others, always.
 struct Books {
-    std::int64_t released = 0, pending = 0, leased = 0, delivered = 0, superseded = 0, withdrawn = 0, parked = 0, dead = 0, discarded = 0;
-    std::int64_t oldest_pending_s = 0;        // age; 0 when nothing is pending
-    std::int64_t last_delivered_s = -1;       // age; -1: never
-    std::string last_code;                    // why the newest retry was one
+    std::int64_t released = 0, pending = 0, leased = 0, delivered = 0, superseded = 0, withdrawn = 0, parked = 0,
+                 dead = 0, discarded = 0;
+    std::int64_t oldest_pending_s = 0;  // age; 0 when nothing is pending
+    std::int64_t last_delivered_s = -1; // age; -1: never
+    std::string last_code;              // why the newest retry was one
     bool balanced() const;
 };
 
-struct LastSaid {                             // what the destination holds from us about this subject and kind
-    std::string content;                      // MetadataEnvelope::content()
+struct LastSaid {        // what the destination holds from us about this subject and kind
+    std::string content; // MetadataEnvelope::content()
     std::vector<envelope::Word> tags;
-    std::string queued_content;               // of the newest row not yet final; empty: none
-    bool unsure = false;                      // something has been begun since that may have changed it
+    std::string queued_content; // of the newest row not yet final; empty: none
+    bool unsure = false;        // something has been begun since that may have changed it
 };
 
 struct DeadLetter {
@@ -51,15 +53,22 @@ struct DeadLetter {
     Timestamp queued_at{}, died_at{};
 };
 
+struct Leased {
+    records::PatientId patient;
+    envelope::MetadataEnvelope envelope;
+};
+
 class Outbox {
 public:
     // The row lives or dies with the record: both are in `txn`. Envelopes of the same patient and kind that are
     // pending or parked are superseded (newest state wins; appt.state by patient, consent.state by scope, a suppression
     // takes the place of both states; a merge of nothing). `parked`: enters as parked, by code.
-    static Result<std::int64_t> push(records::Transaction& txn, envelope::Destination destination, records::PatientId patient,
-                                     const envelope::MetadataEnvelope& envelope, std::optional<std::string_view> parked_code);
+    static Result<std::int64_t> push(records::Transaction& txn, envelope::Destination destination,
+                                     records::PatientId patient, const envelope::MetadataEnvelope& envelope,
+                                     std::optional<std::string_view> parked_code);
     // Empty where a suppression has been said or queued since (and the other way about). `scope`: for consent.state.
-    static Result<LastSaid> last_said(records::Session& session, envelope::Destination destination, records::PatientId patient, envelope::Kind kind,
+    static Result<LastSaid> last_said(records::Session& session, envelope::Destination destination,
+                                      records::PatientId patient, envelope::Kind kind,
                                       std::optional<envelope::Scope> scope = std::nullopt);
 
     // The patient's envelopes that have not left: withdrawn. An open lease is settled as it ends.
@@ -72,17 +81,20 @@ public:
     // `unsure_for`: how long after the end of a create of unknown outcome a look-up that finds nothing proves nothing.
     static Result<std::optional<envelope::Lease>> lease(records::Transaction& txn, envelope::Destination destination,
                                                         bool may_create, std::chrono::milliseconds unsure_for);
-    // A contact that is given is linked, whatever the outcome. A retry with the code "no_contact" (looked up, not there, not
-    // to be made) parks. A retry whose content a newer row replaces is superseded; after `withdraw`, withdrawn.
+    // A contact that is given is linked, whatever the outcome. A retry with the code "no_contact" (looked up, not
+    // there, not to be made) parks. A retry whose content a newer row replaces is superseded; after `withdraw`,
+    // withdrawn.
     static Result<envelope::Settled> settle(records::Transaction& txn, const envelope::Settle& outcome);
+    // What became of the attempts alone, from who does not hold the lease (any more).
+    static Result<envelope::Settled> settle_steps(records::Transaction& txn, const envelope::Settle& outcome);
     // The peer went away, or (nullopt) we started: leased rows are pending again; with an unsettled attempt they look
     // up first, and at a start the time that such an attempt is unsure is counted from now.
     static Result<void> release_leases(records::Transaction& txn, std::optional<std::int64_t> lease);
     // These end an open lease; not_found when it is not open.
     static Result<void> park(records::Transaction& txn, std::int64_t lease, std::string_view code);
     static Result<void> withdraw_lease(records::Transaction& txn, std::int64_t lease, std::string_view code);
-    static Result<void> kill(records::Transaction& txn, std::int64_t lease, std::string_view code);   // to dead letters
-    static Result<void> unpark(records::Transaction& txn, std::string_view code);       // all parked with it become pending
+    static Result<void> kill(records::Transaction& txn, std::int64_t lease, std::string_view code); // to dead letters
+    static Result<void> unpark(records::Transaction& txn, std::string_view code); // all parked with it become pending
     // What is due later than any retry may be was written by a clock that was ahead: it is due now.
     static Result<void> mend_due_times(records::Transaction& txn);
     static Result<void> retry_dead(records::Transaction& txn, std::optional<std::int64_t> row);
@@ -102,7 +114,7 @@ public:
 
     // Of an open lease; not_found otherwise.
     static Result<records::PatientId> patient_of(records::Session& session, std::int64_t lease);
-    static Result<envelope::MetadataEnvelope> envelope_of(records::Session& session, std::int64_t lease);
+    static Result<Leased> leased(records::Session& session, std::int64_t lease);
     static Result<Books> books(records::Session& session, envelope::Destination destination);
 };
 
@@ -115,10 +127,13 @@ enum class Merged : std::uint8_t { none, only_survivor, moved, both };
 // Pseudonyms and links, one set per patient and destination, sealed with the patient's key.
 class Links {
 public:
-    static Result<envelope::Pseudonym> pid(records::Transaction& txn, envelope::Destination destination, records::PatientId patient);
-    static Result<envelope::Pseudonym> aid(records::Transaction& txn, envelope::Destination destination, records::PatientId patient, records::AppointmentId appointment);
-    static Result<std::int64_t> next_sequence(records::Transaction& txn, envelope::Destination destination, records::PatientId patient);
-    static Result<std::string> contact(records::Session& session, records::PatientId patient);     // empty: not linked
+    static Result<envelope::Pseudonym> pid(records::Transaction& txn, envelope::Destination destination,
+                                           records::PatientId patient);
+    static Result<envelope::Pseudonym> aid(records::Transaction& txn, envelope::Destination destination,
+                                           records::PatientId patient, records::AppointmentId appointment);
+    static Result<std::int64_t> next_sequence(records::Transaction& txn, envelope::Destination destination,
+                                              records::PatientId patient);
+    static Result<std::string> contact(records::Session& session, records::PatientId patient); // empty: not linked
     // What was parked for want of a contact is pending again; a create whose outcome was unknown is settled.
     static Result<void> set_contact(records::Transaction& txn, records::PatientId patient, std::string_view contact,
                                     Made made);
@@ -129,7 +144,7 @@ public:
     // The survivor takes over the prior's contact where it has none of its own, and none can come to light.
     static Result<Merged> merge(records::Transaction& txn, records::PatientId survivor, records::PatientId prior);
     // The GHL contact ids that are recorded for an open lease: the subject's, and for a merge the prior's.
-    static Result<std::vector<std::string>> contacts_of(records::Session& session, std::int64_t lease, records::PatientId subject);
+    static Result<std::vector<std::string>> contacts_of(records::Session& session, const Leased& lease);
     static Result<std::optional<records::PatientId>> patient_by_pid(records::Session& session, std::string_view pid);
 };
 
@@ -138,21 +153,22 @@ struct LedgerLine {
     std::int64_t attempt = 0, lease = 0;
     Timestamp at{};
     envelope::Route route{};
-    std::string digest;                  // hexadecimal BLAKE2b-256 of method ' ' path '\n' body
-    std::string result;                  // open, not_sent, answered, unknown, held, blocked
+    std::string digest; // hexadecimal BLAKE2b-256 of method ' ' path '\n' body
+    std::string result; // open, not_sent, answered, unknown, held, blocked
     int status = 0;
 };
 
 class Ledger {
 public:
     // `result`: open, held or blocked.
-    static Result<std::int64_t> open_line(records::Transaction& txn, std::optional<records::PatientId> subject, const envelope::Attempt& attempt, Literal result);
+    static Result<std::int64_t> open_line(records::Transaction& txn, std::optional<records::PatientId> subject,
+                                          const envelope::Attempt& attempt, Literal result);
     static Result<void> close_line(records::Transaction& txn, const envelope::StepOutcome& outcome);
     static Result<std::int64_t> purge_before(records::Transaction& txn, Timestamp written_before,
                                              int lines_max); // how many
     static Result<std::vector<LedgerLine>> lines(records::Session& session, std::int64_t after, int lines_max);
-    static Result<std::vector<LedgerLine>> lines_about(records::Session& session, records::PatientId subject, std::int64_t after,
-                                                       int lines_max);
+    static Result<std::vector<LedgerLine>> lines_about(records::Session& session, records::PatientId subject,
+                                                       std::int64_t after, int lines_max);
 };
 
-}  // namespace clinic::outbox
+} // namespace clinic::outbox

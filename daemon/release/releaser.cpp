@@ -294,7 +294,14 @@ Releaser::Releaser(const Clock& clock) : clock_{clock} {}
 Result<Policy> Releaser::policy(records::Session& session) const {
     auto stored = records::setting(session, policy_setting);
     if (!stored) return stored.error();
-    return *stored ? decode_policy(**stored) : Policy{};
+    if (!*stored) return Policy{};
+    const std::lock_guard lock{policy_lock_};
+    if (policy_text_ == **stored) return policy_;
+    auto policy = decode_policy(**stored);
+    CLINIC_TRY(policy);
+    policy_text_ = **stored;
+    policy_ = *policy;
+    return policy;
 }
 
 Result<void> Releaser::set_policy(records::Transaction& txn, const Policy& policy) {
@@ -411,27 +418,24 @@ Result<void> Releaser::erase(Transaction& txn, const records::Disclosure& why, P
     return records::erase_patient(txn, why, patient, [&](PatientId one) { return Outbox::erase(txn, one); });
 }
 
-Result<std::optional<Because>> Releaser::still_allowed(Transaction& txn, std::int64_t lease) {
-    auto patient = Outbox::patient_of(txn, lease);
-    if (!patient) return patient.error();
-    auto waiting = Outbox::envelope_of(txn, lease);
-    if (!waiting) return waiting.error();
-    auto facts = records::patient_facts(txn, *patient);
+Result<std::optional<Because>> Releaser::still_allowed(Transaction& txn, const outbox::Leased& lease) {
+    const MetadataEnvelope& waiting = lease.envelope;
+    auto facts = records::patient_facts(txn, lease.patient);
     if (!facts) return facts.error();
     auto policy = this->policy(txn);
     if (!policy) return policy.error();
     const Decision decision = decide(*facts, *policy, moment(), std::nullopt);
 
     // Taking back is allowed but where nothing at all may leave: a merge archives the old contact.
-    if (waiting->kind() == Kind::contact_suppress || waiting->kind() == Kind::contact_merge) {
+    if (waiting.kind() == Kind::contact_suppress || waiting.kind() == Kind::contact_merge) {
         const bool closed = policy->basis == Basis::off || policy->basis == Basis::deid || facts->test_traffic;
         if (closed)
             return std::optional{policy->basis == Basis::deid ? Because::deid_needs_contactless : Because::basis_off};
         return decision.clock_holds ? std::optional{Because::clock_untrusted} : std::nullopt;
     }
     if (!decision.may_leave) return std::optional{decision.because};
-    const bool too_much = waiting->kind() == Kind::contact_state ? says_too_much(*waiting, *decision.contact)
-                                                                 : grants_too_much(*waiting, *facts, moment().now);
+    const bool too_much = waiting.kind() == Kind::contact_state ? says_too_much(waiting, *decision.contact)
+                                                                : grants_too_much(waiting, *facts, moment().now);
     if (too_much) return std::optional{Because::consent_expired};
     return std::optional<Because>{};
 }

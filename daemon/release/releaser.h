@@ -8,7 +8,9 @@
 
 #include <atomic>
 #include <functional>
+#include <mutex>
 #include <optional>
+#include <string>
 
 #include "daemon/outbox/outbox.h"
 #include "daemon/records/patients.h"
@@ -23,11 +25,12 @@ class Releaser {
 public:
     explicit Releaser(const Clock& clock);
 
-    Result<Policy> policy(records::Session& session) const;                // the factory's when none is stored
+    Result<Policy> policy(records::Session& session) const; // the factory's when none is stored
     Result<void> set_policy(records::Transaction& txn, const Policy& policy);
 
     // An envelope whose content the destination already holds (or that waits already) is not sent again.
-    Result<void> changed(records::Transaction& txn, records::PatientId patient, std::optional<records::AppointmentId> appointment);
+    Result<void> changed(records::Transaction& txn, records::PatientId patient,
+                         std::optional<records::AppointmentId> appointment);
     Result<void> consent_changed(records::Transaction& txn, records::PatientId patient, records::ConsentScope scope);
     Result<void> merged(records::Transaction& txn, records::PatientId survivor, records::PatientId prior);
 
@@ -39,11 +42,12 @@ public:
     static Result<void> erase(records::Transaction& txn, const records::Disclosure& why, records::PatientId patient);
 
     // The last moment before sending: is this lease still allowed? Empty: go. clock_untrusted: hold; else withdraw.
-    Result<std::optional<Because>> still_allowed(records::Transaction& txn, std::int64_t lease);
+    Result<std::optional<Because>> still_allowed(records::Transaction& txn, const outbox::Leased& lease);
 
     // Re-releases a slice of patients: the daily job and a change of basis walk all of them, a slice a transaction.
     // Answers where to go on, nullopt at the end.
-    Result<std::optional<records::PatientId>> re_release(records::Transaction& txn, std::optional<records::PatientId> after, int rows_max);
+    Result<std::optional<records::PatientId>> re_release(records::Transaction& txn,
+                                                         std::optional<records::PatientId> after, int rows_max);
 
     // Consents whose end has come: marked expired, told, and their patients released again. Answers how many patients;
     // 0 while the clock is not trusted. Call again while it answers `rows_max`.
@@ -55,7 +59,7 @@ public:
     bool clock_trusted() const { return clock_trusted_ && (!ask_clock_ || ask_clock_()); }
 
 private:
-    enum class Note : std::uint8_t { always, when_something_left };     // which decisions the audit chain keeps
+    enum class Note : std::uint8_t { always, when_something_left }; // which decisions the audit chain keeps
 
     // The time first: a step between the two looks is seen by the second.
     Moment moment() const {
@@ -63,11 +67,16 @@ private:
         return {now, clock_trusted()};
     }
     // True when it pushed or withdrew something.
-    Result<bool> release(records::Transaction& txn, records::PatientId patient, std::optional<records::AppointmentId> appointment, Note note);
+    Result<bool> release(records::Transaction& txn, records::PatientId patient,
+                         std::optional<records::AppointmentId> appointment, Note note);
 
     const Clock& clock_;
+    mutable std::mutex policy_lock_; // guards the policy that was read last, and the text it was read from
+    mutable std::optional<std::string> policy_text_;
+    mutable Policy policy_;
+
     std::atomic<bool> clock_trusted_{false};
     std::function<bool()> ask_clock_;
 };
 
-}  // namespace clinic::release
+} // namespace clinic::release

@@ -89,6 +89,24 @@ protected:
         server.reset();
         health.detach();
     }
+    // Hands out a create for somebody to whom a merge brings a contact, and asks to go on with it.
+    envelope::Lease held_lease(const Caller& caller) {
+        const auto prior = clinic.add("N1", "Quilfeather");
+        const auto first = caller.lease();
+        const auto made = caller.ask<envelope::Verdict>(create(first));
+        caller.ask<envelope::Settled>(envelope::Settle{
+            .lease = first.lease,
+            .contact = "contact1",
+            .steps = {{.attempt = made.attempt, .result = envelope::StepOutcome::Result::answered, .status = 201}}});
+        const auto survivor = clinic.add("N2", "Quillfeather");
+        auto lease = caller.lease();
+        EXPECT_TRUE(lease.create);
+        clinic.merge(survivor, prior);
+        const auto verdict = caller.ask<envelope::Verdict>(create(lease));
+        EXPECT_EQ(verdict.answer, Answer::hold);
+        EXPECT_EQ(verdict.code, "linked");
+        return lease;
+    }
     void make(ServerOptions options) {
         clinic.store->on_change({});
         server.reset();
@@ -307,21 +325,8 @@ TEST_F(EgressServerTest, TheSignOfLifeIsAnsweredWithWhetherSomebodyLooks) {
 
 // Between the lease and its create a merge has brought the survivor the prior's contact.
 TEST_F(EgressServerTest, NobodyWhoHasAContactByNowGetsASecondOne) {
-    const auto prior = clinic.add("N1", "Quilfeather");
     const Caller caller{path};
-    const auto first = caller.lease();
-    const auto made = caller.ask<envelope::Verdict>(create(first));
-    caller.ask<envelope::Settled>(envelope::Settle{
-        .lease = first.lease,
-        .contact = "contact1",
-        .steps = {{.attempt = made.attempt, .result = envelope::StepOutcome::Result::answered, .status = 201}}});
-    const auto survivor = clinic.add("N2", "Quillfeather");
-    const auto lease = caller.lease();
-    ASSERT_TRUE(lease.create);
-    clinic.merge(survivor, prior);
-    const auto verdict = caller.ask<envelope::Verdict>(create(lease));
-    EXPECT_EQ(verdict.answer, Answer::hold);
-    EXPECT_EQ(verdict.code, "linked");
+    const auto lease = held_lease(caller);
     EXPECT_FALSE(caller
                      .ask<envelope::Settled>(
                          envelope::Settle{.lease = lease.lease, .outcome = envelope::Outcome::retry, .code = "linked"})
@@ -329,6 +334,26 @@ TEST_F(EgressServerTest, NobodyWhoHasAContactByNowGetsASecondOne) {
     const auto next = caller.lease(10'000);
     EXPECT_EQ(next.contact, "contact1");
     EXPECT_FALSE(next.create);
+}
+
+// The same row goes out again under the same number: who had it before has no say in it any more.
+TEST_F(EgressServerTest, AHeldLeaseIsTheNextOnesAlone) {
+    const Caller other{path};
+    envelope::Lease again;
+    {
+        const Caller before{path};
+        const auto held = held_lease(before);
+        for (again = other.lease(10'000); again.lease != held.lease; again = other.lease(10'000)) {
+            ASSERT_NE(again.lease, 0) << "it is due again";
+            EXPECT_TRUE(other.ask<envelope::Settled>(envelope::Settle{.lease = again.lease}).known);
+        }
+        const envelope::Settle late{.lease = held.lease, .outcome = envelope::Outcome::dead, .code = "late"};
+        EXPECT_FALSE(before.ask<envelope::Settled>(late).known);
+    }
+    // Two round trips: the other's end has been seen by then.
+    for (int i = 0; i < 2; ++i) other.ask<envelope::Settled>(envelope::TimeState{});
+    EXPECT_TRUE(other.ask<envelope::Settled>(envelope::Settle{.lease = again.lease}).known);
+    EXPECT_EQ(clinic.books().dead, 0);
 }
 
 TEST_F(EgressServerTest, AReadWhoseAskerWentAwayIsUnknown) {

@@ -144,7 +144,11 @@ TEST_F(TheOutbox, MergeNamesTheOldContact) {
     ASSERT_TRUE(got);
     EXPECT_EQ(got->contact, "c1");
     EXPECT_EQ(got->old_contact, "c2");
-    EXPECT_EQ(in([&](Transaction& txn) { return Links::contacts_of(txn, got->lease, who); }),
+    EXPECT_EQ(in([&](Transaction& txn) -> Result<std::vector<std::string>> {
+                  const auto open = Outbox::leased(txn, got->lease);
+                  CLINIC_TRY(open);
+                  return Links::contacts_of(txn, *open);
+              }),
               (std::vector<std::string>{"c1", "c2"}));
 }
 

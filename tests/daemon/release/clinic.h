@@ -128,7 +128,9 @@ public:
                 if (!lease) return lease.error();
                 if (!*lease) return {};
                 any = true;
-                auto because = releaser.still_allowed(txn, (*lease)->lease);
+                const auto open = outbox::Outbox::leased(txn, (*lease)->lease);
+                CLINIC_TRY(open);
+                auto because = releaser.still_allowed(txn, *open);
                 if (!because) return because.error();
                 if (*because == Because::clock_untrusted) return outbox::Outbox::park(txn, (*lease)->lease, "clock");
                 if (*because) return outbox::Outbox::withdraw_lease(txn, (*lease)->lease, name(**because));

@@ -561,7 +561,9 @@ public:
     std::optional<Because> judged() const {
         std::optional<Because> because;
         clinic_.write([&](records::Transaction& txn) -> Result<void> {
-            auto answer = clinic_.releaser.still_allowed(txn, lease_.lease);
+            const auto open = outbox::Outbox::leased(txn, lease_.lease);
+            CLINIC_TRY(open);
+            auto answer = clinic_.releaser.still_allowed(txn, *open);
             if (!answer) return answer.error();
             because = *answer;
             return {};
