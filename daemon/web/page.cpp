@@ -79,11 +79,32 @@ std::string containment(const json& status) {
     return lines.empty() ? element("li", "", word("containment.none")) : lines;
 }
 
+std::string shown(const json& status, std::string_view text) {
+    const auto colon = text.find(':');
+    const auto kind = text.substr(0, colon);
+    const auto argument = text.substr(colon + 1);
+    const std::string exact = exact_time(status, kind, argument);
+    const std::string title = exact.empty() ? "" : " title=\"" + escaped(exact) + "\"";
+    return element("span", "data-show=\"" + escaped(text) + "\"" + title, escaped(show(status, kind, argument)));
+}
+
+// Who sends to the MLLP ports and has a name: that one of several has fallen silent is to be seen.
+std::string senders(const json& status) {
+    std::string lines;
+    for (const auto& [name, feed] : status.at("feeds").items())
+        if (feed.contains("sender_of"))
+            lines += element("div", "",
+                             element("dt", "", word("feeds.sender") + " " + escaped(name)) +
+                                 element("dd", "", shown(status, "ago:feeds." + name + ".last_message_s")));
+    return lines;
+}
+
 // "kind:argument" to HTML that page/app.ts finds again by its data attributes.
 std::string directive(const json& status, std::string_view text) {
     if (text == "shape") return shape;
     if (text == "needs") return needs(status);
     if (text == "containment") return containment(status);
+    if (text == "senders") return senders(status);
     const auto colon = text.find(':');
     const auto kind = text.substr(0, colon);
     const auto argument = text.substr(colon + 1);
@@ -91,9 +112,7 @@ std::string directive(const json& status, std::string_view text) {
     if (is_mark(kind))
         return "data-mark=\"" + escaped(text) + "\" data-state=\"" + escaped(mark(status, kind, argument)) + "\"";
     if (kind == "text") return escaped(show(status, kind, argument));
-    const std::string exact = exact_time(status, kind, argument);
-    const std::string title = exact.empty() ? "" : " title=\"" + escaped(exact) + "\"";
-    return element("span", "data-show=\"" + escaped(text) + "\"" + title, escaped(show(status, kind, argument)));
+    return shown(status, text);
 }
 
 template <class Fill>

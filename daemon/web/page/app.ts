@@ -12,6 +12,7 @@ let heardAt = performance.now();
 let announced = "";
 let needsShown = "";
 let partsShown = "";
+let sendersShown = "";
 let lostTimer: number | undefined;
 
 function element(tag: string, className: string, text: string): HTMLElement {
@@ -85,6 +86,23 @@ function showParts(parts: Part[]): void {
   document.getElementById("parts")!.replaceChildren(...lines);
 }
 
+// The ages in it are set like all the others.
+function showSenders(feeds: Status["feeds"]): void {
+  const names = Object.keys(feeds).filter((name) => feeds[name]?.sender_of !== undefined).sort();
+  const wanted = names.join(" ");
+  if (wanted === sendersShown) return;
+  sendersShown = wanted;
+  document.getElementById("senders")!.replaceChildren(...names.map((name) => {
+    const line = document.createElement("div");
+    const last = document.createElement("dd");
+    const age = element("span", "", "");
+    age.dataset.show = `ago:feeds.${name}.last_message_s`;
+    last.append(age);
+    line.append(element("dt", "", `${word("feeds.sender")} ${name}`), last);
+    return line;
+  }));
+}
+
 // Spoken only when a state changed, never for a number or an age.
 function announce(now: Moment): void {
   const { box, ghl, needs } = status!.answers;
@@ -99,6 +117,7 @@ function announce(now: Moment): void {
 function render(): void {
   if (status === undefined) return;
   const now = moment(status, (performance.now() - cameAt) / 1000);
+  showSenders(status.feeds);
   for (const target of document.querySelectorAll<HTMLElement>("[data-mark]")) target.dataset.state = mark(status, target.dataset.mark!);
   for (const target of document.querySelectorAll<HTMLElement>("[data-show]")) {
     const directive = target.dataset.show!;

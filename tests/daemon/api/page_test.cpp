@@ -39,6 +39,18 @@ TEST_F(Page, SaysThatItDoesNotKnowWhatLiesInClosedRecords) {
     EXPECT_EQ(html.find("not known"), std::string::npos);
 }
 
+TEST_F(Page, TellsWhenEachNamedSenderWasLastHeard) {
+    auto status = nlohmann::json::parse(health::to_json(health_.status()));
+    status["store"]["open"] = true;
+    EXPECT_NE(status_page(status.dump()).find("<dl class=\"facts\" id=\"senders\"></dl>"), std::string::npos);
+    status["feeds"]["front-desk"] = {{"sender_of", "mllp"}, {"last_message_s", 150}, {"balanced", true}};
+    const std::string html = status_page(status.dump());
+    const auto line = html.find("<dt>Last from front-desk</dt>");
+    ASSERT_NE(line, std::string::npos);
+    EXPECT_NE(html.find(">2 minutes ago<", line), std::string::npos);
+    EXPECT_NE(html.find("data-show=\"ago:feeds.front-desk.last_message_s\"", line), std::string::npos);
+}
+
 TEST_F(Page, HasNothingInlineThatItsPolicyForbids) {
     const std::string html = page();
     for (const char* text :
