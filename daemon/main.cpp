@@ -203,17 +203,18 @@ turn_senders_away(intake::MllpPorts ports, std::shared_ptr<intake::Feeds> feeds,
 
 // The port by TLS needs a socket and a certificate. One without the other, or a certificate that cannot be used, costs
 // that port alone. Called before the containment: the key may be root's to read.
-std::shared_ptr<const intake::TlsContext> mllp_tls(const Sockets& sockets, const Options& options) {
-    if (options.mllp_certificate.empty() || !sockets.mllps) {
-        if (sockets.mllps || !options.mllp_certificate.empty())
-            log(Level::warning, "clinicd", "MLLP over TLS is not served: it needs mllp.tls and the socket mllps");
-        return nullptr;
-    }
-    auto context = intake::TlsContext::read(
+Result<std::shared_ptr<const intake::TlsContext>> mllp_tls(const Sockets& sockets, const Options& options) {
+    if (options.mllp_certificate.empty() && !sockets.mllps) return std::shared_ptr<const intake::TlsContext>{};
+    if (options.mllp_certificate.empty() || !sockets.mllps)
+        return Error{Errc::not_found, "MLLP by TLS needs its settings and its socket, and one of them is missing",
+                     "set mllp.tls in the configuration and start the socket mllps, or take both away"};
+    return intake::TlsContext::read(
         {.certificate = options.mllp_certificate, .key = options.mllp_key, .client_ca = options.mllp_client_ca});
-    if (context) return std::move(context).value();
-    log(Level::error, "clinicd", context.error());
-    return nullptr;
+}
+
+void not_served(health::Health& health, Literal code, const Error& why) {
+    log(Level::error, "clinicd", why);
+    health.not_served(code, why);
 }
 
 // Who is served from the records. While they are closed: senders are answered AE, clinic-syncd hears the mode,
@@ -400,15 +401,13 @@ Result<void> run(const Options& options) {
     containment.look();
     auto feeds = intake::Feeds::make(options.mllp_allow);
     CLINIC_TRY(feeds);
-    Doors doors{options, *sockets, std::move(tls), std::move(feeds).value(), health, containment, clock};
+    if (!tls) not_served(health, "E2014", tls.error());
+    Doors doors{options, *sockets, tls ? *tls : nullptr, std::move(feeds).value(), health, containment, clock};
     CLINIC_TRY(doors.start());
     auto api = api::ApiServer::make(
         {.certificate = options.console_certificate, .key = options.console_key, .hosts = options.console_names},
         std::move(sockets->https), health);
-    if (!api) { // messages come in and go out without it
-        log(Level::error, "clinicd", api.error());
-        health.console_failed(api.error());
-    }
+    if (!api) not_served(health, "E2013", api.error()); // messages come in and go out without it
     return loop_until_told(notifier);
 }
 

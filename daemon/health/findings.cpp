@@ -108,7 +108,7 @@ void find_machine(const Status& status, std::vector<Finding>& found) {
     const auto open_parts = std::count_if(status.containment.begin(), status.containment.end(),
                                           [](const ContainmentPart& part) { return !part.holds; });
     if (open_parts > 0) found.push_back({"E2008", Tone::look, open_parts});
-    if (status.console_failure) found.push_back({"E2013", Tone::look});
+    for (const auto& [code, why] : status.not_served) found.push_back({code, Tone::look});
     if (status.disk_free_percent < disk_free_percent_min && status.mode != Mode::full)
         found.push_back({"E2006", Tone::look, status.disk_free_percent});
 }

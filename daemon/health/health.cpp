@@ -24,7 +24,7 @@ constexpr base::Micros patients_life = 2s;
 constexpr base::Micros trusted_time_kept_each = 60s;
 constexpr base::Micros lanes_life = 10min; // what clinic-syncd said of the clock counts this long
 constexpr base::Micros read_failure_logged_each = 60s;
-constexpr base::Micros watched_life = 45s; // the page without JavaScript comes again after 30 s
+constexpr base::Micros watched_life = 45s;           // the page without JavaScript comes again after 30 s
 constexpr base::Micros clock_step_back_max = 60s;    // a time server's small correction is no broken clock
 constexpr base::Micros clock_step_forward_max = 24h; // a longer one wants both sources, or a person
 constexpr base::Micros word_drift_max = 120s;        // what was said of the clock counts while it goes on as it went
@@ -96,7 +96,7 @@ struct Health::State {
     Mode mode = Mode::locked;
     std::optional<Error> cause; // of the mode
     std::vector<ContainmentPart> containment;
-    std::optional<Error> console_failure;
+    std::map<std::string, Error> not_served;
     envelope::TimeState said;
     base::Micros said_at = never;
     Timestamp said_of{}; // the time that our clock showed then
@@ -237,7 +237,7 @@ void Health::State::copy_facts(Status& status, base::Micros now) const {
     const std::lock_guard lock{facts_mutex};
     status.mode = mode;
     status.containment = containment;
-    status.console_failure = console_failure;
+    status.not_served = not_served;
     status.lanes = said;
     status.lanes_age_s = said_at == never ? -1 : seconds_of(now - said_at);
     status.clock_trusted = trusted();
@@ -279,8 +279,11 @@ void Health::State::judge(Status& status, base::Micros now) {
     const std::lock_guard lock{facts_mutex};
     const auto& of_mode = store != nullptr ? numbers.write_failure : cause;
     for (Need& need : status.needs) {
-        const auto& why = need.code == "E2013" ? status.console_failure : of_mode;
-        if (!why || (need.code != "E2013" && !is_mode_code(need.code))) continue;
+        const auto service = status.not_served.find(need.code);
+        const Error* why = service != status.not_served.end()   ? &service->second
+                           : of_mode && is_mode_code(need.code) ? &*of_mode
+                                                                : nullptr;
+        if (why == nullptr) continue;
         need.cause = why->what;
         need.remedy = why->remedy;
     }
@@ -377,10 +380,10 @@ void Health::records_closed(const Error& why) {
     set_mode(mode_of(why), why);
 }
 
-void Health::console_failed(const Error& why) {
+void Health::not_served(Literal code, const Error& why) {
     {
         const std::lock_guard lock{state_->facts_mutex};
-        state_->console_failure = why;
+        state_->not_served.insert_or_assign(code.c_str(), why);
     }
     changed();
 }

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -77,9 +78,9 @@ struct Status {
     std::vector<Measure> measures;
     std::vector<Need> needs;
     std::vector<ContainmentPart> containment;
-    std::optional<Error> console_failure; // why the page is not served
-    envelope::TimeState lanes;            // as clinic-syncd last said
-    std::int64_t lanes_age_s = -1;        // -1: clinic-syncd has not spoken yet
+    std::map<std::string, Error> not_served; // by code, E2013 or E2014: why
+    envelope::TimeState lanes;               // as clinic-syncd last said
+    std::int64_t lanes_age_s = -1;           // -1: clinic-syncd has not spoken yet
     bool clock_trusted = false;
     bool clock_floor_holds = false; // later than the build and than the last time a trusted clock showed
     std::int64_t clock_step_s = 0;  // how far it went forward without confirmation; 0: it did not
@@ -111,8 +112,8 @@ public:
     void attach(records::Store& store); // running; from here on the status has books
     void detach();                      // before the store goes away
     void set_mode(Mode mode, const Error& cause);
-    void records_closed(const Error& why); // the store did not open: the mode that follows from why
-    void console_failed(const Error& why); // the page is not served; the rest is
+    void records_closed(const Error& why);           // the store did not open: the mode that follows from why
+    void not_served(Literal code, const Error& why); // E2013 the page, E2014 MLLP by TLS; the rest is
     void set_containment(std::vector<ContainmentPart> parts);
     // Asked at each look, under a lock: must not wait, nor call back. An empty one takes it back.
     void measure(std::function<std::vector<Measure>()> source);

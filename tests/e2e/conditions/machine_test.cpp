@@ -1,6 +1,7 @@
 // A machine that gives too little, and settings that are not there: said with what, where and what to do; and back.
 #include <csignal>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "tests/e2e/conditions/room.h"
@@ -116,6 +117,21 @@ TEST_F(Machine, AConsoleThatCannotBeServedDoesNotKeepMessagesOut) {
     EXPECT_TRUE(eventually([] { return send() == "AA"; }));
     EXPECT_NE(box().ctl("status").out.find("E2013"), std::string::npos) << box().ctl("status").out;
     std::ofstream{file} << good;
+    restart("clinicd");
+}
+
+TEST_F(Machine, APortByTlsThatCannotBeServedIsToldAndTheOtherServes) {
+    const auto config = box().folder() / "etc" / "clinicd.json";
+    const auto before = nlohmann::json::parse(std::ifstream{config});
+    auto broken = before;
+    const auto none = box().folder() / "etc" / "no-certificate.pem";
+    std::ofstream{none} << "no certificate";
+    broken["mllp"]["tls"]["certificate"] = none;
+    std::ofstream{config} << broken;
+    restart("clinicd");
+    EXPECT_TRUE(eventually([] { return send() == "AA"; }));
+    EXPECT_NE(box().ctl("status").out.find("E2014"), std::string::npos) << box().ctl("status").out;
+    std::ofstream{config} << before;
     restart("clinicd");
 }
 
