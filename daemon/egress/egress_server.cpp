@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cerrno>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -90,6 +91,8 @@ struct EgressServer::State {
     base::UniqueFd poll, event;
     std::map<std::uint64_t, Connection> connections;
     std::uint64_t next_connection = first_connection;
+    const std::unique_ptr<char[]> frame =
+        std::make_unique_for_overwrite<char[]>(envelope::frame_bytes_max + 1); // the newest request
     bool clock_was_trusted = false;
 
     std::mutex mutex; // guards `answers` and `to_release`
@@ -265,11 +268,10 @@ void EgressServer::State::accept_one() {
 }
 
 void EgressServer::State::read_one(std::uint64_t id) {
-    std::vector<char> frame(envelope::frame_bytes_max + 1);
-    const ssize_t got = recv(connections.at(id).socket.get(), frame.data(), frame.size(), MSG_DONTWAIT);
+    const ssize_t got = recv(connections.at(id).socket.get(), frame.get(), envelope::frame_bytes_max + 1, MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (got <= 0) return close(id);
-    const auto request = envelope::decode_request({frame.data(), static_cast<std::size_t>(got)});
+    const auto request = envelope::decode_request({frame.get(), static_cast<std::size_t>(got)});
     if (!request) {
         base::log(Level::warning, "egress", request.error());
         return reply(id, refused(request.error()));

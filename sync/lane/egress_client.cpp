@@ -9,7 +9,6 @@
 #include <cassert>
 #include <cerrno>
 #include <cstring>
-#include <vector>
 
 namespace clinic::lane {
 namespace {
@@ -24,7 +23,8 @@ void signal_event(int fd) {
 } // namespace
 
 EgressClient::EgressClient(std::filesystem::path socket)
-    : path_{std::move(socket)}, wake_{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
+    : path_{std::move(socket)}, wake_{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)},
+      frame_{std::make_unique_for_overwrite<char[]>(envelope::frame_bytes_max)} {
     assert(wake_);
 }
 
@@ -72,17 +72,16 @@ Result<envelope::Reply> EgressClient::ask(const envelope::Request& request, std:
         close(); // a late reply must not be taken for the next one's
         return waited.error();
     }
-    std::vector<char> bytes(envelope::frame_bytes_max);
-    const ssize_t got = recv(socket_.get(), bytes.data(), bytes.size(), MSG_TRUNC);
+    const ssize_t got = recv(socket_.get(), frame_.get(), envelope::frame_bytes_max, MSG_TRUNC);
     if (got <= 0) {
         close();
         return Error{Errc::offline, "clinicd went away", "", {}, got < 0 ? errno : 0};
     }
-    if (static_cast<std::size_t>(got) > bytes.size()) {
+    if (static_cast<std::size_t>(got) > envelope::frame_bytes_max) {
         close();
         return Error{Errc::malformed, "clinicd's reply is longer than a frame"};
     }
-    auto reply = envelope::decode_reply({bytes.data(), static_cast<std::size_t>(got)});
+    auto reply = envelope::decode_reply({frame_.get(), static_cast<std::size_t>(got)});
     if (!reply) close();
     return reply;
 }

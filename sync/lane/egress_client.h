@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <memory>
 #include <stop_token>
 #include <utility>
 #include <variant>
@@ -46,7 +47,8 @@ private:
 
     std::filesystem::path path_;
     base::UniqueFd socket_;
-    base::UniqueFd wake_; // eventfd: a stop request ends the wait
+    base::UniqueFd wake_;           // eventfd: a stop request ends the wait
+    std::unique_ptr<char[]> frame_; // the newest reply
 };
 
 } // namespace clinic::lane
