@@ -136,6 +136,7 @@ struct Health::State {
     void remember_time(base::Micros now);
     void compute(base::Micros now);
     std::vector<envelope::Device::Event> open_events() const;
+    std::int64_t acknowledged_now() const;
 };
 
 bool Health::State::floor_holds(Timestamp now) const {
@@ -321,14 +322,27 @@ void Health::State::compute(base::Micros now) {
     computed_at = now;
 }
 
-// Under both mutexes. What was acknowledged is out at once, though the store may still be writing that down.
+std::int64_t Health::State::acknowledged_now() const {
+    const std::lock_guard lock{facts_mutex};
+    return acknowledged;
+}
+
+// Under look_mutex. Straight from the store, so that one full frame follows the other. What was acknowledged is out at
+// once, though the store may still be writing that down.
 std::vector<envelope::Device::Event> Health::State::open_events() const {
     std::vector<envelope::Device::Event> open;
-    const auto take = [&](const envelope::Device::Event& event) {
+    if (store != nullptr) {
+        const auto read = store->read([&, after = acknowledged_now()](records::Snapshot& snapshot) -> Result<void> {
+            auto stored = health::open_events(snapshot, after);
+            CLINIC_TRY(stored);
+            open = std::move(*stored);
+            return {};
+        });
+        if (!read) base::log(base::Level::warning, "health", read.error());
+    }
+    const std::lock_guard lock{facts_mutex};
+    for (const auto& event : events)
         if (event.number > acknowledged && open.size() < events_frame_max) open.push_back(event);
-    };
-    if (store != nullptr) std::for_each(view.events.begin(), view.events.end(), take);
-    std::for_each(events.begin(), events.end(), take);
     return open;
 }
 
@@ -492,7 +506,7 @@ Status Health::status() {
 
 envelope::Device Health::device() {
     const Status status = this->status();
-    const std::scoped_lock lock{state_->look_mutex, state_->facts_mutex};
+    const std::lock_guard lock{state_->look_mutex};
     envelope::Device device{
         .mode = name(status.mode),
         .uptime_s = status.uptime_s,

@@ -62,20 +62,6 @@ Result<void> read_policy(records::Session& session, StoreView& view) {
     return {};
 }
 
-Result<void> read_events(records::Session& session, std::vector<envelope::Device::Event>& events) {
-    auto rows =
-        session.prepare("SELECT number, code, severity, at FROM event WHERE acknowledged = 0 ORDER BY number LIMIT ?");
-    if (!rows) return rows.error();
-    rows->bind(events_frame_max);
-    for (;;) {
-        auto row = rows->step();
-        if (!row) return row.error();
-        if (!*row) return {};
-        events.push_back(
-            {rows->integer(0), std::string{rows->text(1)}, std::string{rows->text(2)}, rows->integer(3) / 1'000});
-    }
-}
-
 } // namespace
 
 std::vector<Feed> no_messages_yet() {
@@ -91,19 +77,33 @@ Result<StoreView> read_view(records::Session& session) {
     CLINIC_TRY(read_feeds(session, view));
     CLINIC_TRY(read_policy(session, view));
     auto items = one_number(session, "SELECT count(*) FROM quarantine WHERE coalesce(replayed_as, '')"
-                                      " NOT IN ('stored', 'duplicate')");
+                                     " NOT IN ('stored', 'duplicate')");
     if (!items) return items.error();
     view.quarantine_items = *items;
     auto entries = one_number(session, "SELECT max(number) FROM audit_link"); // the chain has no gaps
     if (!entries) return entries.error();
     view.audit_entries = *entries;
-    CLINIC_TRY(read_events(session, view.events));
     return view;
 }
 
 Result<std::int64_t> count_patients(records::Session& session) {
     return one_number(session, "SELECT (SELECT count(*) FROM patient) - "
                                "(SELECT count(*) FROM patient WHERE merged_into IS NOT NULL)");
+}
+
+Result<std::vector<envelope::Device::Event>> open_events(records::Session& session, std::int64_t after) {
+    auto rows = session.prepare("SELECT number, code, severity, at FROM event WHERE acknowledged = 0 AND number > ?"
+                                " ORDER BY number LIMIT ?");
+    if (!rows) return rows.error();
+    rows->bind(after, events_frame_max);
+    std::vector<envelope::Device::Event> events;
+    for (;;) {
+        auto row = rows->step();
+        if (!row) return row.error();
+        if (!*row) return events;
+        events.push_back(
+            {rows->integer(0), std::string{rows->text(1)}, std::string{rows->text(2)}, rows->integer(3) / 1'000});
+    }
 }
 
 Result<void> keep_event(records::Transaction& txn, const envelope::Device::Event& event) {

@@ -14,7 +14,6 @@ struct StoreView {
     Timestamp basis_expires{};
     int zone_minutes = 0; // 0: not set
     std::int64_t quarantine_items = 0, audit_entries = 0;
-    std::vector<envelope::Device::Event> events; // open ones, oldest first, at most 32
 };
 
 inline constexpr int events_frame_max = 32;
@@ -24,6 +23,8 @@ std::vector<Feed> no_messages_yet();
 Result<StoreView> read_view(records::Session& session);
 Result<std::int64_t> count_patients(records::Session& session); // walks an index: not at each look
 
+// Not acknowledged, with a higher number than `after`: oldest first, at most events_frame_max.
+Result<std::vector<envelope::Device::Event>> open_events(records::Session& session, std::int64_t after);
 Result<void> keep_event(records::Transaction& txn, const envelope::Device::Event& event);
 Result<void> close_events(records::Transaction& txn, std::int64_t number);
 Result<std::int64_t> newest_event(records::Session& session); // 0: none

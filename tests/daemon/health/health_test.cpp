@@ -419,6 +419,19 @@ TEST_F(HealthOf, AcknowledgedEventsAreNotReportedAgainAfterARestartEither) {
     restarted.detach();
 }
 
+// A burst goes out as fast as it is acknowledged: no look at the clock between one full frame and the next.
+TEST_F(HealthOf, OneFullFrameOfEventsFollowsTheOther) {
+    well_box();
+    for (int i = 0; i < 70; ++i) health_.raise("E1001", "warn");
+    write([](records::Transaction&) -> Result<void> { return {}; });
+    std::vector<std::size_t> frames;
+    for (auto events = health_.device().events; !events.empty(); events = health_.device().events) {
+        frames.push_back(events.size());
+        health_.acknowledge_events(events.back().number);
+    }
+    EXPECT_THAT(frames, ElementsAre(32, 32, 6));
+}
+
 TEST_F(HealthOf, MemoryKeepsTheNewestEventsAlone) {
     look(); // a box without its records is news of its own
     for (int i = 0; i < events_memory_max + 10; ++i) health_.raise("E1001", "info");
