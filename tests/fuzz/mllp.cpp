@@ -21,7 +21,9 @@ std::vector<std::string> frames_of(std::string_view bytes, std::size_t part) {
         bytes.remove_prefix(now.size());
         while (!now.empty()) {
             const Step step = decoder.feed(now);
-            assert(decoder.buffered_bytes() <= frame_bytes_max + 1); // a mark of damage; the next byte hangs up
+            // A mark of damage may be one too many, and the next byte hangs up: then the head is kept, for the answer.
+            assert(decoder.buffered_bytes() <=
+                   (step == Step::oversized ? intake::head_bytes_max : frame_bytes_max + 1));
             if (step == Step::more || step == Step::lost) continue;
             if (step != Step::frame && step != Step::damaged) return frames;
             frames.push_back((step == Step::damaged ? "!" : " ") + decoder.take());

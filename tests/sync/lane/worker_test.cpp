@@ -117,19 +117,19 @@ TEST_F(Workers, NothingIsLeasedWhileTheLaneIsClosed) {
     EXPECT_TRUE(egress.seen<envelope::LeaseRequest>().empty());
 }
 
-TEST_F(Workers, AHoldAndANoSendNothing) {
+struct Refusals : Workers, testing::WithParamInterface<Answer> {};
+
+TEST_P(Refusals, SendNothing) {
     support::ScriptedEgress egress{socket, script()};
+    verdict = GetParam();
     lane.probed({});
-    for (const auto said : {Answer::hold, Answer::no}) {
-        const auto before = egress.seen<envelope::Settle>().size();
-        verdict = said;
-        leases_left = 1;
-        const auto worker = start();
-        ASSERT_TRUE(eventually([&] { return egress.seen<envelope::Settle>().size() == before + 1; }));
-    }
+    const auto worker = start();
+    ASSERT_TRUE(eventually([&] { return egress.seen<envelope::Settle>().size() == 1; }));
     EXPECT_EQ(channel.sent, 0);
     EXPECT_EQ(egress.seen<envelope::Settle>().back().code, "consent");
 }
+
+INSTANTIATE_TEST_SUITE_P(HoldAndNo, Refusals, testing::Values(Answer::hold, Answer::no));
 
 TEST_F(Workers, WhatTheWriteRulesForbidIsNeverAskedFor) {
     support::ScriptedEgress egress{socket, script()};
