@@ -19,7 +19,8 @@ constexpr std::array<std::pair<const char*, Fault>, 8> names{{
 }};
 
 bool fits(Fault fault, bool is_write) {
-    return is_write || (fault != Fault::timeout_after_effect && fault != Fault::created_422);
+    return is_write ||
+           (fault != Fault::timeout_after_effect && fault != Fault::created_422 && fault != Fault::person_in_error);
 }
 
 } // namespace

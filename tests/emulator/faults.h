@@ -17,7 +17,8 @@ enum class Fault : std::uint8_t {
     html_body,            // 502 with a page of HTML
     token_expired,        // 401
     rate_limited,         // 429, in turn with and without Retry-After
-    person_in_error,      // 400, 422, 502 and another 400 in turn, each with the `text` of the fault in it
+    person_in_error, // creates and writes: 400, 422, 502 and another 400 in turn, each with the `text` of the fault in
+                     // it
 };
 
 std::optional<Fault> fault_named(std::string_view name); // "timeout-after-effect", …
