@@ -176,12 +176,12 @@ public:
         return say(std::move(lines));
     }
 
-    // The word is in the audit chain before it counts.
+    // The word is in the audit chain, and known to the next start, before it counts.
     Result<Answer> clock_confirm(const Question& question) const {
         Timestamp at{};
         CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
             at = txn.now();
-            CLINIC_TRY(health_.may_confirm_clock());
+            CLINIC_TRY(health_.keep_confirmed_clock(txn));
             return configured(txn, question.asker, "clock_confirmed");
         }));
         CLINIC_TRY(health_.confirm_clock());

@@ -124,6 +124,7 @@ struct Health::State {
     bool went_on(Timestamp then, base::Micros then_monotonic, Timestamp now) const;
     bool person_said_so(Timestamp now) const;
     bool trusted() const;
+    Result<void> may_be_confirmed() const;
     void post(records::Store::Job job);
     void keep(std::string_view code, std::string_view severity);
     void hold(envelope::Device::Event event);
@@ -443,19 +444,23 @@ bool Health::clock_trusted() const {
     return state_->trusted();
 }
 
-Result<void> Health::may_confirm_clock() const {
-    if (state_->clock.now() >= state_->settings.clock_floor) return {};
+Result<void> Health::State::may_be_confirmed() const {
+    if (clock.now() >= settings.clock_floor) return {};
     return Error{Errc::refused, "the clock shows a time before this release",
                  "set the clock first: timedatectl set-time"};
 }
 
+Result<void> Health::keep_confirmed_clock(records::Transaction& txn) const {
+    CLINIC_TRY(state_->may_be_confirmed());
+    return keep_trusted_time(txn, txn.now());
+}
+
 Result<void> Health::confirm_clock() {
-    CLINIC_TRY(may_confirm_clock());
+    CLINIC_TRY(state_->may_be_confirmed());
     {
         const std::lock_guard lock{state_->facts_mutex};
         state_->confirmed = state_->clock.now();
         state_->confirmed_at = state_->clock.monotonic();
-        state_->trusted_time_at = never; // it is written down at the next look
     }
     base::log(base::Level::notice, "health", "a person confirmed the clock");
     changed();

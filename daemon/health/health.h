@@ -123,9 +123,10 @@ public:
     // The floor, and one of the kernel's time server and GHL's date; after a step forward of more than a day both of
     // them; or a person's word, until the clock steps again.
     bool clock_trusted() const;
-    // A person says that the clock is right. Errors: refused (it shows a time before this release).
+    // A person says that the clock is right: first what a restart must know of it, and after that commit what counts
+    // from then on. Errors: refused (it shows a time before this release).
+    Result<void> keep_confirmed_clock(records::Transaction& txn) const;
     Result<void> confirm_clock();
-    Result<void> may_confirm_clock() const;
     // Something moved: the listener is called, from any thread and once until the next status is computed.
     void changed();
     void on_change(std::function<void()> listener); // one; an empty one takes it back, and it is not called any more

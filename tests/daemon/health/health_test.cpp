@@ -371,6 +371,24 @@ TEST_F(HealthOf, APersonsWordHoldsUntilTheClockStepsAgain) {
     EXPECT_EQ(health_.confirm_clock().error().code, Errc::refused);
 }
 
+TEST_F(HealthOf, APersonsWordIsKnownToAStartRightAfterIt) {
+    attach();
+    everything_up();
+    const Timestamp right = clock_.now();
+    for (const auto& at : {right + 72h, right}) {
+        clock_.set(at);
+        write([&](records::Transaction& txn) { return health_.keep_confirmed_clock(txn); });
+        ASSERT_TRUE(health_.confirm_clock());
+        if (at != right) look(); // which writes down the time that was wrong after all
+    }
+    health_.detach();
+    Health restarted{settings_, clock_};
+    restarted.attach(*store_);
+    restarted.lanes({.kernel_synchronised = true, .https_offset_s = 0});
+    EXPECT_TRUE(restarted.clock_trusted());
+    restarted.detach();
+}
+
 TEST_F(HealthOf, ABasisDoesNotEndByAClockThatIsNotTrusted) {
     set_basis(release::Basis::baa, clock_.now() + 48h);
     attach();
