@@ -175,7 +175,7 @@ describe('consumers nobody here wrote', () => {
       const words = ['-dump', '-cols', '80', '-o', `ssl_ca_file=${box.endpoints.console_ca}`, '-o', 'ssl_verify_server=1'];
       const seen = await run('w3m', [...words, `${url}/`]);
       assert.equal(seen.code, 0, seen.complaint);
-      const order = ['Is the box well?', 'Is GHL up to date?', 'What needs me?', 'What comes in', 'Released for GHL', 'No way out', 'Clock', 'Version'];
+      const order = ['Is the box well?', 'Is GHL up to date?', 'What needs me?', 'What comes in', 'No way out', 'Released for GHL', 'Clock', 'Version'];
       const places = order.map((text) => seen.out.indexOf(text));
       assert.ok(!places.includes(-1), seen.out);
       assert.deepEqual(places, [...places].sort((a, b) => a - b), seen.out);
