@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <charconv>
 #include <condition_variable>
 #include <mutex>
@@ -16,7 +17,7 @@ namespace paho = ::mqtt;
 
 constexpr std::chrono::milliseconds look{50}; // between two looks at a stop request
 constexpr std::chrono::milliseconds goodbye_max{1'000};
-constexpr int in_flight_max = 20;
+constexpr std::size_t in_flight_max = 20;
 constexpr const char* ping_filter = "clinic/ping";
 
 Error what_failed(const paho::exception& failed) {
@@ -92,7 +93,7 @@ void Broker::State::prepare(const BrokerOptions& given, const Will& will) {
     options.set_clean_start(false);
     options.set_keep_alive_interval(given.keep_alive);
     options.set_connect_timeout(std::chrono::ceil<std::chrono::seconds>(given.connect_max));
-    options.set_max_inflight(in_flight_max);
+    options.set_max_inflight(static_cast<int>(in_flight_max));
     const auto delay = static_cast<int>(given.will_delay.count());
     paho::properties session;
     session.add({paho::property::SESSION_EXPIRY_INTERVAL, delay + 10});
@@ -140,17 +141,18 @@ Result<void> Broker::publish(const Message& message, std::stop_token stop) {
     return publish_all({message}, std::move(stop)).ended;
 }
 
-// Waited for in their order, which is the order of the broker's answers.
+// Waited for in their order, which is the order of the broker's answers. Never more unanswered ones than may be: the
+// library looks at what it held back once a second.
 Broker::Published Broker::publish_all(const std::vector<Message>& messages, std::stop_token stop) {
     Published out;
     try {
         std::vector<paho::delivery_token_ptr> tokens;
         tokens.reserve(messages.size());
-        for (const auto& message : messages) tokens.push_back(state_->send(message));
-        for (const auto& token : tokens) {
-            out.ended = state_->wait(token, state_->publish_max, stop);
+        for (; out.first < messages.size(); ++out.first) {
+            while (tokens.size() < std::min(messages.size(), out.first + in_flight_max))
+                tokens.push_back(state_->send(messages[tokens.size()]));
+            out.ended = state_->wait(tokens[out.first], state_->publish_max, stop);
             if (!out.ended) break;
-            ++out.first;
         }
     } catch (const paho::exception& failed) {
         out.ended = what_failed(failed);
