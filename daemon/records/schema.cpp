@@ -180,6 +180,12 @@ ALTER TABLE quarantine ADD COLUMN replayed_at INTEGER;
 ALTER TABLE quarantine ADD COLUMN replayed_as TEXT;
 )sql";
 
+// The items that wait, counted at each look without their sealed messages.
+constexpr const char* records_v4 = R"sql(
+CREATE INDEX quarantine_waiting ON quarantine (replayed_as)
+    WHERE coalesce(replayed_as, '') NOT IN ('stored', 'duplicate');
+)sql";
+
 struct Migration {
     int to;
     std::array<const char*, 3> scripts;
@@ -190,6 +196,7 @@ constexpr Migration migrations[] = {
     {1, {records_v1, audit_v1, outbox_schema_v1}, "PRAGMA user_version = 1"},
     {2, {records_v2, "", ""}, "PRAGMA user_version = 2"},
     {3, {outbox_schema_v3, "", ""}, "PRAGMA user_version = 3"},
+    {4, {records_v4, "", ""}, "PRAGMA user_version = 4"},
 };
 static_assert(migrations[std::size(migrations) - 1].to == schema_version_known);
 
