@@ -288,7 +288,7 @@ TEST_F(Api, EndsWithItsViewersAndIdleClients) {
     const auto before = std::chrono::steady_clock::now();
     server_.reset();
     EXPECT_LT(std::chrono::steady_clock::now() - before, 5s);
-    EXPECT_TRUE(watching->is_over());
+    EXPECT_TRUE(watching->ends());
     health_.changed(); // nobody listens any more
 }
 
