@@ -14,6 +14,7 @@
 #include <ctime>
 #include <fstream>
 #include <sstream>
+#include <stdexcept>
 #include <thread>
 
 #include "crypto/base/files.h"
@@ -56,6 +57,21 @@ Ran run(const std::string& command) {
     return ran;
 }
 
+namespace {
+
+bool is_free(int port) {
+    const base::UniqueFd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    const int yes = 1;
+    setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes); // as the supervisor does
+    sockaddr_in here{};
+    here.sin_family = AF_INET;
+    here.sin_port = htons(static_cast<unsigned short>(port));
+    here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return bind(socket.get(), reinterpret_cast<const sockaddr*>(&here), sizeof here) == 0;
+}
+
+} // namespace
+
 bool eventually(const std::function<bool()>& holds, int seconds) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{seconds};
     while (!holds()) {
@@ -65,9 +81,25 @@ bool eventually(const std::function<bool()>& holds, int seconds) {
     return true;
 }
 
+int free_port_base() {
+    constexpr int first = 28'000, ports = 10, rows = 400;
+    for (int row = 0; row < rows; ++row) {
+        const int base = first + (static_cast<int>(getpid()) + row) % rows * ports;
+        bool free = true;
+        for (int port = base; port < base + ports; ++port) free = free && is_free(port);
+        if (free) return base;
+    }
+    throw std::runtime_error{"no ten ports in a row are free"};
+}
+
 Box::Box(int port_base) : port_base_{port_base} {
     std::filesystem::permissions(folder_.path(), std::filesystem::perms{0711});
-    start();
+    try {
+        start();
+    } catch (...) {
+        stop();
+        throw;
+    }
 }
 
 Box::~Box() {
@@ -77,7 +109,7 @@ Box::~Box() {
 void Box::start() {
     const auto tried = run(std::string{CLINIC_SOURCE_DIR} + "/packaging/try --empty --detach --dir " +
                            quoted(folder().string()) + " --port-base " + std::to_string(port_base_));
-    if (tried.exit != 0) std::fprintf(stderr, "%s\n", tried.out.c_str());
+    if (tried.exit != 0) throw std::runtime_error{"the box did not start: " + tried.out};
     std::ifstream in{folder() / "endpoints.json"};
     endpoints_ = json::parse(in);
 }

@@ -19,9 +19,12 @@ struct Ran {
 };
 Ran run(const std::string& command);
 
+// Ten ports in a row that nobody has, below those that the kernel hands out by itself.
+int free_port_base();
+
 class Box {
 public:
-    explicit Box(int port_base);
+    explicit Box(int port_base = free_port_base()); // throws when it did not start
     ~Box();
 
     void start();
@@ -39,11 +42,12 @@ public:
 
     // The GHL contacts whose field `ce_pid` is set: our shells.
     std::vector<nlohmann::json> contacts() const;
-    bool kill_program(const std::string& name) const; // SIGKILL; true when it was there
+    bool kill_program(const std::string& name) const;       // SIGKILL; true when it was there
     std::vector<pid_t> pids(const std::string& name) const; // of a program of this box
     bool start_again(); // the supervisor alone, by the plan as it stands; true when the page is up
+    int console_port() const { return port_base_ + 1; }
     int mllp_port() const { return port_base_ + 2; }
-    std::vector<std::string> processes() const;       // command lines that name our folder
+    std::vector<std::string> processes() const; // command lines that name our folder
     const std::filesystem::path& folder() const { return folder_.path(); }
     const nlohmann::json& endpoints() const { return endpoints_; }
 

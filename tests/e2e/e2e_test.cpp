@@ -48,7 +48,7 @@ bool balanced(const json& status) {
 
 class EndToEnd : public testing::Test {
 protected:
-    static void SetUpTestSuite() { box_ = std::make_unique<Box>(31'000 + static_cast<int>(getpid() % 300) * 10); }
+    static void SetUpTestSuite() { box_ = std::make_unique<Box>(); }
     static void TearDownTestSuite() { box_.reset(); }
     static Box& box() { return *box_; }
 

@@ -16,16 +16,15 @@ protected:
     static void SetUpTestSuite() {
         std::signal(SIGPIPE, SIG_IGN); // who is hung up on while it writes
         if (!box_) {
-            box_ = std::make_unique<Box>(port_base());
+            box_ = std::make_unique<Box>();
             std::atexit([] { box_.reset(); });
         }
         well();
         before_ = footprint(process_of(*box_, "clinicd"));
     }
 
-    static int port_base() { return 31'000 + static_cast<int>(getpid() % 300) * 10; }
-    static int console() { return port_base() + 1; }
-    static int mllp() { return port_base() + 2; }
+    static int console() { return box_->console_port(); }
+    static int mllp() { return box_->mllp_port(); }
     static Box& box() { return *box_; }
     static std::string fresh(const char* letter) {
         return letter + std::to_string(getpid()) + "x" + std::to_string(++counter_);

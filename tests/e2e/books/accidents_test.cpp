@@ -15,11 +15,6 @@ namespace {
 
 using nlohmann::json;
 
-int port_base() {
-    static int next = 36'000 + static_cast<int>(getpid() % 200) * 10;
-    return next;
-}
-
 // A file system of the test's own over the records, small enough to fill.
 class SmallDisk {
 public:
@@ -46,7 +41,7 @@ private:
 
 TEST(TheBooks, AFullDiskAcknowledgesNothingThatItDidNotKeep) {
     if (geteuid() != 0) GTEST_SKIP() << "a file system of its own needs root";
-    Box box{port_base()};
+    Box box;
     box.stop();
     // The same records, on a small disk.
     const auto records = box.folder() / "records", kept = box.folder() / "kept";
@@ -142,7 +137,7 @@ int lines_of(const Box& box, const std::string& route, const std::string& result
 
 TEST(TheBooks, ARequestIntoACutNetworkNeverArrivesLate) {
     if (geteuid() != 0) GTEST_SKIP() << "a network of its own needs root";
-    Box box{port_base()};
+    Box box;
     const FarGhl ghl{box};
     if (!ghl.made()) GTEST_SKIP() << "this machine makes no network for us";
     EXPECT_TRUE(box.kill_program("clinic-syncd"));
@@ -187,7 +182,7 @@ private:
 };
 
 TEST(TheBooks, AJumpingClockLosesNothingAndDoesNothingTwice) {
-    Box box{port_base()};
+    Box box;
     box.stop();
     const Calendar calendar{box};
     ASSERT_TRUE(calendar.usable()) << "packaging/dependencies installs faketime";

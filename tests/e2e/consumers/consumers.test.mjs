@@ -48,7 +48,7 @@ const curl = (...words) => ['curl', '--silent', '--show-error', '--max-time', '2
 
 describe('consumers nobody here wrote', () => {
   before(async () => {
-    box = await Box.start(portBase(36_000));
+    box = await Box.start(portBase(26_000));
     ops = await listen();
   }, { timeout: 1_500_000 });
   after(async () => {

@@ -25,7 +25,7 @@ class Feeds : public testing::Test {
 protected:
     static void SetUpTestSuite() {
         signal(SIGPIPE, SIG_IGN);
-        box_ = std::make_unique<Box>(34'100 + static_cast<int>(getpid() % 300) * 10);
+        box_ = std::make_unique<Box>();
     }
     static void TearDownTestSuite() { box_.reset(); }
     static Box& box() { return *box_; }

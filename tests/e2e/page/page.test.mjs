@@ -14,7 +14,7 @@ const world = { shots: 'shots' };
 describe('the status page', () => {
   before(async () => {
     mkdirSync(world.shots, { recursive: true });
-    world.box = await Box.start(portBase(35_000));
+    world.box = await Box.start(portBase(24_000));
     world.browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: flags });
   }, { timeout: 1_500_000 });
   after(async () => {
