@@ -12,7 +12,7 @@
 namespace clinic::records {
 namespace {
 
-constexpr std::chrono::milliseconds idle_after{2'000};  // nothing posted for so long: the WAL is emptied
+constexpr std::chrono::milliseconds idle_after{2'000};  // nothing written for so long: the WAL is emptied
 constexpr std::chrono::milliseconds probe_after{1'000}; // while nothing can be committed
 constexpr base::Micros failure_logged_each = std::chrono::seconds{60};
 constexpr std::uint64_t room_bytes_min = 4 * 1'048'576; // a disk was full until there is as much: no coming and going
@@ -88,14 +88,25 @@ void Writer::run(const std::stop_token& stop) {
         const auto group = next_group(stop);
         if (group.empty()) {
             if (stop.stop_requested()) return;
-            erase_keys();
-            checkpoint(SQLITE_CHECKPOINT_TRUNCATE); // on a full disk it gives the WAL's room back
+            tidy();
             if (failing_) probe();
             continue;
         }
+        const int pages_before = wal_pages_;
         commit_group(group);
-        if (wal_pages_ >= options_.wal_pages_max) checkpoint(SQLITE_CHECKPOINT_PASSIVE);
+        if (wal_pages_ != pages_before) written_at_ = Steady::now();
+        if (wal_pages_ >= options_.wal_pages_max)
+            checkpoint(SQLITE_CHECKPOINT_PASSIVE);
+        else if (wal_pages_ > 0 && Steady::now() - written_at_ >= idle_after)
+            tidy(); // there are questions each second, which write nothing
     }
+}
+
+// On a full disk it gives the WAL's room back.
+void Writer::tidy() {
+    erase_keys();
+    checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
+    written_at_ = Steady::now(); // a reader may have been in the way: not again at once
 }
 
 // Empty: idle, or the end of all work.

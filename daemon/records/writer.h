@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -35,6 +36,7 @@ public:
     std::optional<Error> write_failure() const; // why the newest group was not committed; empty: it was
 
 private:
+    using Steady = std::chrono::steady_clock;
     struct Posted {
         Store::Job job;
         Store::Done done;
@@ -55,6 +57,7 @@ private:
     Result<Outcome> run_job(const Posted& posted);
     void after_commit(std::vector<Outcome>& outcomes);
     void tell_listener();
+    void tidy(); // keys to erase, and the WAL
     void checkpoint(int mode);
     void erase_keys();
 
@@ -63,6 +66,7 @@ private:
     const StoreOptions& options_;
     const Clock& clock_;
     int wal_pages_ = 0;                       // in the WAL after the last commit
+    Steady::time_point written_at_{};         // that commit, or the last tidying
     std::vector<std::int64_t> keys_to_erase_; // of committed erasures; kept until the keystore has done it
 
     std::atomic<std::uint64_t> commits_{0}, jobs_{0}, jobs_failed_{0};
