@@ -120,20 +120,21 @@ std::uint64_t WalFile::generation_of(const MarkedHead& head) const {
 }
 
 int WalFile::write(std::span<const std::byte> bytes, std::uint64_t at) {
+    const bool is_page_of_held =
+        held_.frame != 0 && at == wal_head_bytes + (held_.frame - 1) * frame_bytes + frame_head_bytes;
+    if (!is_page_of_held)
+        if (const int rc = write_held_head(); rc != SQLITE_OK) return rc;
     if (at == 0 && bytes.size() == wal_head_bytes) return write_head(bytes);
     if (at < wal_head_bytes) return SQLITE_IOERR_WRITE;
     const std::uint64_t frame = (at - wal_head_bytes) / frame_bytes + 1;
     const std::size_t within = (at - wal_head_bytes) % frame_bytes;
     follow_generation();
-    if (held_.frame != frame || within == 0)
-        if (const int rc = write_held_head(); rc != SQLITE_OK) return rc;
     if (within == 0 && bytes.size() == frame_head_bytes) return write_frame_head(frame, bytes);
     if (within == frame_head_bytes && bytes.size() == page_bytes) return write_frame_page(frame, bytes);
     return SQLITE_IOERR_WRITE;
 }
 
 int WalFile::write_head(std::span<const std::byte> head) {
-    if (const int rc = write_held_head(); rc != SQLITE_OK) return rc;
     if (get_number<std::uint32_t>(head.subspan(wal_head_page_size_at)) != page_bytes) return SQLITE_IOERR_WRITE;
     WalHead plain;
     std::ranges::copy(head, plain.begin());

@@ -17,11 +17,6 @@ constexpr std::chrono::milliseconds probe_after{1'000}; // while nothing can be 
 constexpr base::Micros failure_logged_each = std::chrono::seconds{60};
 constexpr std::uint64_t room_bytes_min = 4 * 1'048'576; // a disk was full until there is as much: no coming and going
 
-int note_wal_pages(void* pages, sqlite3*, const char*, int in_wal) {
-    *static_cast<int*>(pages) = in_wal;
-    return SQLITE_OK;
-}
-
 // What a person is told of a group that could not be committed.
 Error for_people(const Error& error) {
     if (error.code == Errc::full)
@@ -56,7 +51,14 @@ Result<void> call(const Store::Job& job, Transaction& transaction) {
 
 Writer::Writer(Connection& connection, Shared& shared, const StoreOptions& options, const Clock& clock)
     : connection_{connection}, shared_{shared}, options_{options}, clock_{clock} {
-    sqlite3_wal_hook(connection_.handle(), note_wal_pages, &wal_pages_);
+    sqlite3_wal_hook(
+        connection_.handle(),
+        [](void* self, sqlite3*, const char*, int in_wal) {
+            static_cast<Writer*>(self)->wal_pages_ = in_wal;
+            static_cast<Writer*>(self)->written_at_ = Steady::now();
+            return SQLITE_OK;
+        },
+        this);
     if (const auto highest = connection_.number("SELECT coalesce(max(key_slot), 0) FROM patient"))
         highest_slot_ = *highest;
     thread_ = std::jthread{[this](const std::stop_token& stop) { run(stop); }};
@@ -92,9 +94,7 @@ void Writer::run(const std::stop_token& stop) {
             if (failing_) probe();
             continue;
         }
-        const int pages_before = wal_pages_;
         commit_group(group);
-        if (wal_pages_ != pages_before) written_at_ = Steady::now();
         if (wal_pages_ >= options_.wal_pages_max)
             checkpoint(SQLITE_CHECKPOINT_PASSIVE);
         else if (wal_pages_ > 0 && Steady::now() - written_at_ >= idle_after)
