@@ -103,7 +103,7 @@ Box::Box(int port_base) : port_base_{port_base} {
 }
 
 Box::~Box() {
-    run(std::string{CLINIC_SOURCE_DIR} + "/packaging/try stop --dir " + quoted(folder().string()));
+    stop();
 }
 
 void Box::start() {
