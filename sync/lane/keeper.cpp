@@ -22,7 +22,7 @@ void Prober::run(std::stop_token stop) {
         if (probe(stop))
             backoff.reset();
         else
-            sleep_for(stop, backoff.next());
+            sleep_for(stop, backoff.next()); // clinicd is away: not asked in a circle
     }
 }
 
@@ -54,9 +54,9 @@ void Reporter::run(std::stop_token stop) {
         if (report(stop)) {
             backoff.reset();
             board_.wait_change(stop, seen, times_.period);
-            sleep_for(stop, times_.spacing);
+            sleep_for(stop, times_.spacing); // changes closer together are one report
         } else {
-            sleep_for(stop, backoff.next());
+            sleep_for(stop, backoff.next()); // as above
         }
     }
 }

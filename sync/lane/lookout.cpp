@@ -9,7 +9,7 @@ Lookout::Lookout(Lane& lane, const Board& board, Reach& reach, const Clock& cloc
 
 void Lookout::run(std::stop_token stop) {
     auto greet_at = clock_.monotonic();
-    while (sleep_for(stop, times_.look)) {
+    while (sleep_for(stop, times_.look)) { // a silence has no event to wait for
         const auto waited = reach_.unanswered();
         lane_.quiet(waited > times_.patience);
         // A call under way tells as much as a greeting.

@@ -47,7 +47,7 @@ void MqttLink::run(std::stop_token stop) {
         board_.mqtt(why.state, why.code);
         if (connected_at_.count() != 0) base::log(base::Level::warning, "mqtt", "the connection to the broker is lost");
         if (connected_at_.count() != 0 && clock_.monotonic() - connected_at_ > steady) backoff.reset();
-        lane::sleep_for(stop, backoff.next());
+        lane::sleep_for(stop, backoff.next()); // a broker that comes back is not met by all boxes at once
     }
     board_.mqtt(LaneState::down, "stopped");
 }
