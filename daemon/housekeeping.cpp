@@ -127,8 +127,7 @@ Result<void> Housekeeping::discard_dead_letters() {
     while (discarded == rows_a_transaction) {
         if (stopping_) return stopped;
         CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
-            auto patients =
-                outbox::Outbox::discard_dead_before(txn, txn.now() - dead_life, rows_a_transaction);
+            auto patients = outbox::Outbox::discard_dead_before(txn, txn.now() - dead_life, rows_a_transaction);
             CLINIC_TRY(patients);
             discarded = patients->size();
             if (discarded == 0) return {};

@@ -27,7 +27,7 @@ public:
     Housekeeping& operator=(const Housekeeping&) = delete;
 
     void start();
-    void request_walk();               // soon, when the clock is trusted: the basis or the policy was changed
+    void request_walk(); // soon, when the clock is trusted: the basis or the policy was changed
     // Walks everybody now; how many transactions it took. Any thread. Errors: offline after `request_stop`.
     Result<std::int64_t> re_release();
     void request_stop(); // a walk ends after the slice it is in, and none begins
@@ -49,7 +49,7 @@ private:
     std::condition_variable_any wake_;
     bool walk_requested_ = false; // under waiting_
     std::atomic<bool> stopping_{false};
-    std::jthread thread_;         // last: joined first
+    std::jthread thread_; // last: joined first
 };
 
 } // namespace clinic::daemon

@@ -1,7 +1,6 @@
 // The audit chain: every access to patient data, who, what, when, why; each entry hashes the one before it.
-//   Hash:    BLAKE2b-256 over (previous hash | the entry's canonical bytes), docs/audit.md; subjects are ids, never names.
-//   Threads: the store's (all take its session).
-//   Source:  45 CFR 164.312(b); design, invariant 4.
+//   Hash:    BLAKE2b-256 over (previous hash | the entry's canonical bytes), docs/audit.md; subjects are ids, never
+//   names. Threads: the store's (all take its session). Source:  45 CFR 164.312(b); design, invariant 4.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +12,21 @@
 
 namespace clinic::audit {
 
-enum class Actor : std::uint8_t { feed = 1, operator_, egress, job, viewer };   // `actor_id`: feed number, uid, …
-enum class Action : std::uint8_t { create = 1, read, update, merge, erase, import, release, disclose, block, configure, quarantine, system };
+enum class Actor : std::uint8_t { feed = 1, operator_, egress, job, viewer }; // `actor_id`: feed number, uid, …
+enum class Action : std::uint8_t {
+    create = 1,
+    read,
+    update,
+    merge,
+    erase,
+    import,
+    release,
+    disclose,
+    block,
+    configure,
+    quarantine,
+    system
+};
 enum class Purpose : std::uint8_t { treatment = 1, operations, release, security, support };
 const char* name(Actor actor);
 const char* name(Action action);
@@ -25,14 +37,14 @@ struct Entry {
     std::int64_t actor_id = 0;
     Action action;
     Purpose purpose;
-    Literal detail = "";                                // a code or a word of ours
-    std::vector<records::PatientId> subjects = {};      // at most 1,000; a longer list is several entries
-    std::string note = {};                              // behind the detail: a number of ours, and a person's reason
+    Literal detail = "";                           // a code or a word of ours
+    std::vector<records::PatientId> subjects = {}; // at most 1,000; a longer list is several entries
+    std::string note = {};                         // behind the detail: a number of ours, and a person's reason
 };
 
 struct Verified {
     std::int64_t entries = 0;
-    std::string head;            // hexadecimal hash of the newest entry
+    std::string head; // hexadecimal hash of the newest entry
 };
 
 class Trail {
@@ -40,9 +52,10 @@ public:
     // The Disclosure is good inside this transaction only, and so is what it opens.
     static Result<records::Disclosure> append(records::Transaction& txn, const Entry& entry);
     // Entries about a patient that was created in this very transaction are completed with its id.
-    static Result<void> add_subject(records::Transaction& txn, const records::Disclosure& entry, records::PatientId subject);
+    static Result<void> add_subject(records::Transaction& txn, const records::Disclosure& entry,
+                                    records::PatientId subject);
     // Walks the whole chain. Errors: tampered, with the entry's number in `at.line`.
     static Result<Verified> verify(records::Session& session);
 };
 
-}  // namespace clinic::audit
+} // namespace clinic::audit

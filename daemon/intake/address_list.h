@@ -1,4 +1,5 @@
-// Who may speak to a port: IPv4 and IPv6 addresses and CIDR blocks. An IPv4 address that comes mapped into IPv6 counts as itself.
+// Who may speak to a port: IPv4 and IPv6 addresses and CIDR blocks. An IPv4 address that comes mapped into IPv6 counts
+// as itself.
 //   Errors:  malformed for what is neither. An empty list lets nobody in.
 //   Threads: const once made.
 #pragma once
@@ -18,7 +19,7 @@ namespace clinic::intake {
 // 16 bytes, IPv4 as ::ffff:a.b.c.d.
 using Address = std::array<std::uint8_t, 16>;
 
-Address address_of(const sockaddr_storage& peer);        // zeros for what is not IP
+Address address_of(const sockaddr_storage& peer); // zeros for what is not IP
 
 class AddressList {
 public:
@@ -28,10 +29,10 @@ public:
 private:
     struct Block {
         Address address;
-        int bits;            // of the 128
+        int bits; // of the 128
     };
     static Result<Block> parse_block(std::string_view entry);
     std::vector<Block> blocks_;
 };
 
-}  // namespace clinic::intake
+} // namespace clinic::intake

@@ -18,16 +18,16 @@ inline constexpr std::size_t csv_record_bytes_max = 65'536;
 inline constexpr std::size_t csv_columns_max = 64;
 
 struct CsvRecord {
-    int line = 0;                        // where it begins, from 1
-    std::string_view raw;                // without its line end
+    int line = 0;         // where it begins, from 1
+    std::string_view raw; // without its line end
     std::vector<std::string> fields;
-    bool broken = false;                 // a quote out of place or not closed, a NUL, or longer than the bounds
+    bool broken = false; // a quote out of place or not closed, a NUL, or longer than the bounds
 };
 
 class CsvReader {
 public:
     explicit CsvReader(std::string_view text);
-    std::optional<CsvRecord> next();     // lines without any character are skipped
+    std::optional<CsvRecord> next(); // lines without any character are skipped
 
 private:
     std::optional<std::size_t> read_field(std::size_t at, std::string& field) const;
@@ -38,4 +38,4 @@ private:
     int line_ = 1;
 };
 
-}  // namespace clinic::intake
+} // namespace clinic::intake

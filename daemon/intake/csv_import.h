@@ -1,8 +1,8 @@
 // `clinicctl import KIND FILE`: patients, appointments and consents from CSV. Columns: docs/csv.md.
-//   Each record is a job of its own: a bad line is quarantined and undoes no other. A record that was imported before and
-//   says the same is a duplicate and changes nothing.
-//   Errors:  malformed (the header), full (the file's bounds); what is wrong with one record is in the report.
-//   Threads: any but the store's writer thread; waits until all is durable.
+//   Each record is a job of its own: a bad line is quarantined and undoes no other. A record that was imported before
+//   and says the same is a duplicate and changes nothing. Errors:  malformed (the header), full (the file's bounds);
+//   what is wrong with one record is in the report. Threads: any but the store's writer thread; waits until all is
+//   durable.
 #pragma once
 
 #include <cstdint>
@@ -24,13 +24,13 @@ inline constexpr std::size_t import_faults_max = 1'000;
 
 struct ImportFault {
     int line = 0;
-    Literal column = "";                 // empty: the record as a whole
+    Literal column = ""; // empty: the record as a whole
     Literal what = "", remedy = "";
 };
 
 struct ImportReport {
     std::int64_t received = 0, stored = 0, duplicate = 0, quarantined = 0, refused = 0;
-    std::vector<ImportFault> faults;     // by line; the first import_faults_max
+    std::vector<ImportFault> faults; // by line; the first import_faults_max
     bool is_clean() const { return quarantined + refused == 0; }
 };
 
@@ -41,4 +41,4 @@ Result<ImportReport> import_csv(records::Store& store, release::Releaser& releas
 // {"received":…,"stored":…,"duplicate":…,"quarantined":…,"refused":…,"faults":[{"line","column","what","remedy"}…]}
 std::string to_json(const ImportReport& report);
 
-}  // namespace clinic::intake
+} // namespace clinic::intake

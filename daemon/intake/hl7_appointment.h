@@ -19,4 +19,4 @@ records::AppointmentChange read_appointment(Reader& reader, const Segment& sch, 
 // Where a site says appointments with A05 and A38: key PV1-19.
 records::AppointmentChange read_visit_as_appointment(Reader& reader, const std::string& sender);
 
-}  // namespace clinic::intake
+} // namespace clinic::intake

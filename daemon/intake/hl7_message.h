@@ -20,16 +20,16 @@ inline constexpr std::size_t segments_max = 5'000;
 
 struct Delimiters {
     char field = '|', component = '^', repetition = '~';
-    char escape = '\\', subcomponent = '&', truncation = '\0';   // NUL: the message declares none
+    char escape = '\\', subcomponent = '&', truncation = '\0'; // NUL: the message declares none
 };
 
 // The header's bytes as they came, for the answer: nothing here is decoded or trimmed.
 struct Header {
     Delimiters delimiters;
-    std::string encoding;                                        // MSH-2, byte for byte
+    std::string encoding; // MSH-2, byte for byte
     std::string sending_application, sending_facility, receiving_application, receiving_facility;
-    std::string sent_at, message_type, control_id, processing_id, version;   // MSH-7, 9, 10, 11, 12
-    std::string accept_condition, application_condition, character_set;      // MSH-15, 16, 18
+    std::string sent_at, message_type, control_id, processing_id, version; // MSH-7, 9, 10, 11, 12
+    std::string accept_condition, application_condition, character_set;    // MSH-15, 16, 18
 };
 
 // Also from bytes that are no whole message: what the answer needs is often still there.
@@ -39,13 +39,13 @@ Result<Header> read_header(std::string_view raw);
 std::string_view part(std::string_view text, char separator, int number);
 std::vector<std::string_view> parts(std::string_view text, char separator);
 template <std::same_as<std::string> Gone>
-void parts(Gone&& text, char separator) = delete;                // the views would outlive it
-bool is_null(std::string_view field);                            // "" in the message: clear what is stored
+void parts(Gone&& text, char separator) = delete; // the views would outlive it
+bool is_null(std::string_view field);             // "" in the message: clear what is stored
 
 struct Segment {
-    std::string id;                                              // upper case
+    std::string id; // upper case
     std::string_view text;
-    int number = 0;                                              // its place in the message, from 1
+    int number = 0; // its place in the message, from 1
 };
 
 class Message {
@@ -57,7 +57,7 @@ public:
     bool character_set_assumed() const { return character_set_assumed_; }
 
     std::string_view field(const Segment& segment, int number) const;
-    std::vector<std::string_view> repetitions(const Segment& segment, int number) const;   // empty when the field is
+    std::vector<std::string_view> repetitions(const Segment& segment, int number) const; // empty when the field is
     // Raw: escapes stand. The first sub-component of a component, so that `A&B` is A.
     std::string_view component(std::string_view repetition, int number) const;
     std::string_view subcomponent(std::string_view repetition, int component, int number) const;
@@ -67,7 +67,7 @@ public:
 private:
     friend Result<Message> parse(std::string_view raw, std::string_view fallback_set);
     Header header_;
-    std::unique_ptr<const std::string> text_;                    // UTF-8; what the views point into
+    std::unique_ptr<const std::string> text_; // UTF-8; what the views point into
     std::vector<Segment> segments_;
     bool character_set_assumed_ = false;
 };
@@ -77,4 +77,4 @@ private:
 // bytes are neither UTF-8 nor in what MSH-18 says; empty: Windows-1252.
 Result<Message> parse(std::string_view raw, std::string_view fallback_set = {});
 
-}  // namespace clinic::intake
+} // namespace clinic::intake

@@ -19,13 +19,13 @@ namespace clinic::intake {
 enum class Precision : std::uint8_t { year, month, day, hour, minute, second };
 
 struct Moment {
-    Timestamp at;                    // the beginning of what was said
+    Timestamp at; // the beginning of what was said
     Precision precision = Precision::second;
-    std::string date;                // YYYY, YYYYMM or YYYYMMDD, as written: a birth date knows no zone
+    std::string date; // YYYY, YYYYMM or YYYYMMDD, as written: a birth date knows no zone
 };
 
 Result<std::optional<Moment>> read_time(std::string_view text);
 
-std::string hl7_time(Timestamp at);  // YYYYMMDDHHMMSS±ZZZZ in the clinic's zone
+std::string hl7_time(Timestamp at); // YYYYMMDDHHMMSS±ZZZZ in the clinic's zone
 
-}  // namespace clinic::intake
+} // namespace clinic::intake

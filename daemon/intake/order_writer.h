@@ -15,4 +15,4 @@ namespace clinic::intake {
 Result<bool> write_order(records::Transaction& txn, const records::Disclosure& why, release::Releaser& releaser,
                          Order& order, std::string_view feed, std::string_view raw);
 
-}  // namespace clinic::intake
+} // namespace clinic::intake

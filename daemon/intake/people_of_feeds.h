@@ -1,5 +1,5 @@
-// Who a change from a feed is about, where two feeds give the same person different name spaces; and what is the same for
-// every feed that changes a person.
+// Who a change from a feed is about, where two feeds give the same person different name spaces; and what is the same
+// for every feed that changes a person.
 //   Threads: the store's writer thread.
 #pragma once
 
@@ -21,4 +21,4 @@ Result<std::optional<records::PatientId>> brought_by_csv(records::Transaction& t
 // The person with that record number in whatever name space. Errors: not_found; conflict when two have it.
 Result<records::PatientId> person_by_number(records::Transaction& txn, std::string_view number);
 
-}  // namespace clinic::intake
+} // namespace clinic::intake

@@ -15,7 +15,8 @@ struct AppointmentUpserted {
 
 // Any status creates an unknown appointment. `patient` may come later, or change; absent keeps whom it has.
 // An absent start or end keeps its value. Errors: malformed without a key; not_found for an erased patient.
-Result<AppointmentUpserted> upsert_appointment(Transaction& txn, const Disclosure& why, std::optional<PatientId> patient,
-                                               const AppointmentChange& change, const Stamp& stamp, bool test_traffic);
+Result<AppointmentUpserted> upsert_appointment(Transaction& txn, const Disclosure& why,
+                                               std::optional<PatientId> patient, const AppointmentChange& change,
+                                               const Stamp& stamp, bool test_traffic);
 
-}  // namespace clinic::records
+} // namespace clinic::records

@@ -10,6 +10,6 @@ namespace clinic::records {
 Result<void> record_consent(Transaction& txn, PatientId patient, const ConsentChange& change, const Stamp& stamp);
 // Patients with a granted consent whose expiry lies at or before `at` and which is not yet marked expired.
 Result<std::vector<PatientId>> consents_due(Session& session, Timestamp at, int rows_max);
-Result<void> expire_consents(Transaction& txn, PatientId patient, Timestamp at);   // marks them expired, revision + 1
+Result<void> expire_consents(Transaction& txn, PatientId patient, Timestamp at); // marks them expired, revision + 1
 
-}  // namespace clinic::records
+} // namespace clinic::records

@@ -19,7 +19,7 @@ enum class IdentifierKind : std::uint8_t { name = 1, phone, email, number, date 
 
 struct IdentifierValue {
     IdentifierKind kind;
-    std::string value;               // as stored; lives as long as the call
+    std::string value; // as stored; lives as long as the call
 };
 
 // Replaces the patient's rows in table `identifier_token`; the in-memory index follows on commit.
@@ -28,13 +28,13 @@ public:
     explicit IdentifierIndex(const crypto::SecureBytes& index_key);
     ~IdentifierIndex();
 
-    Result<void> load(Session& session);                                     // all rows, at start
+    Result<void> load(Session& session); // all rows, at start
     Result<void> replace(Transaction& txn, PatientId patient, const std::vector<IdentifierValue>& values);
     Result<void> remove(Transaction& txn, PatientId patient);
 
     // True when `text` holds an identifier: `text` is what remains of an attempt after the allowed parts are taken
-    // away; `values` are its whole JSON values and tokens. All forms: case, reversed, base64 at every alignment, base64url,
-    // hex, percent, JSON and HTML escapes, zero-width, full-width, regrouped digits.
+    // away; `values` are its whole JSON values and tokens. All forms: case, reversed, base64 at every alignment,
+    // base64url, hex, percent, JSON and HTML escapes, zero-width, full-width, regrouped digits.
     bool found_in(std::string_view text, const std::vector<std::string_view>& values) const;
     std::size_t size() const;
 
@@ -43,4 +43,4 @@ private:
     std::unique_ptr<State> state_;
 };
 
-}  // namespace clinic::records
+} // namespace clinic::records

@@ -15,7 +15,7 @@ namespace clinic::records {
 
 inline constexpr int messages_kept_max = 50;
 inline constexpr int unowned_messages_max = 1'000;
-inline constexpr int messages_looked_at_max = 20'000;   // by one listing, newest first
+inline constexpr int messages_looked_at_max = 20'000; // by one listing, newest first
 
 Result<void> keep_message(Transaction& txn, PatientId patient, std::string_view feed, std::string_view raw);
 // Of a block-out, or where it is not clear whose it is.
@@ -25,8 +25,8 @@ struct KeptMessage {
     std::int64_t id = 0;
     std::string feed;
     Timestamp received_at{};
-    std::int64_t bytes = 0;              // of the message
-    std::optional<PatientId> patient;    // the survivor where it was merged
+    std::int64_t bytes = 0;           // of the message
+    std::optional<PatientId> patient; // the survivor where it was merged
 };
 
 // Newest first. `feed`: that one, and its senders ("mllp" has "mllp/pms"); empty: all.

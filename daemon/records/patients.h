@@ -14,14 +14,14 @@ namespace clinic::records {
 struct Upserted {
     PatientId id;
     bool created = false;
-    bool stale = false;          // older than what is stored: it only added a visit, or numbers
-    int numbers_elsewhere = 0;   // identifiers of this change that lead to another person: for review, nothing is merged
+    bool stale = false;        // older than what is stored: it only added a visit, or numbers
+    int numbers_elsewhere = 0; // identifiers of this change that lead to another person: for review, nothing is merged
 };
 
 // Finds by any identifier (an alias leads to its survivor), else makes a new person. Errors: malformed when
 // there is no identifier.
-Result<Upserted> upsert_patient(Transaction& txn, const Disclosure& why, const PatientChange& change, const Stamp& stamp,
-                                bool test_traffic);
+Result<Upserted> upsert_patient(Transaction& txn, const Disclosure& why, const PatientChange& change,
+                                const Stamp& stamp, bool test_traffic);
 // In the order given; the survivor when it was merged. Test traffic (MSH-11) has people of its own.
 Result<std::optional<PatientId>> find_patient(Session& session, const Disclosure& why,
                                               std::span<const Identifier> identifiers, bool test_traffic = false);
@@ -41,8 +41,9 @@ Result<PatientFacts> patient_facts(Session& session, PatientId patient);
 Result<std::vector<PatientId>> active_patients(Session& session, std::optional<PatientId> after, int rows_max);
 Result<std::int64_t> patient_count(Session& session);
 
-// Blind-index look-ups for the desk and for tests: exact, normalised. Kinds: "name" (family ' ' given), "phone", "email",
-// "birth_date", "number" (name space '|' number), "number_any" (in whatever name space). Errors: refused for another kind.
+// Blind-index look-ups for the desk and for tests: exact, normalised. Kinds: "name" (family ' ' given), "phone",
+// "email", "birth_date", "number" (name space '|' number), "number_any" (in whatever name space). Errors: refused for
+// another kind.
 Result<std::vector<PatientId>> find_by_index(Session& session, Literal kind, std::string_view value);
 
-}  // namespace clinic::records
+} // namespace clinic::records

@@ -47,4 +47,4 @@ const T& reveal(const Phi<T>& phi, const Disclosure&) {
     return phi.value_;
 }
 
-}  // namespace clinic::records
+} // namespace clinic::records

@@ -1,5 +1,6 @@
-// The tables of clinic_outbox, in migrations 1 and 3: they live in the records' file so that a row and its envelope are one commit.
-// `patient` is the internal PatientId. Columns marked "sealed" are sealed with that patient's key and bound to the row.
+// The tables of clinic_outbox, in migrations 1 and 3: they live in the records' file so that a row and its envelope are
+// one commit. `patient` is the internal PatientId. Columns marked "sealed" are sealed with that patient's key and bound
+// to the row.
 #pragma once
 
 namespace clinic::records {
@@ -126,4 +127,4 @@ ALTER TABLE said ADD COLUMN unsure INTEGER NOT NULL DEFAULT 0;           -- begu
 ALTER TABLE link ADD COLUMN shell INTEGER NOT NULL DEFAULT 1;            -- we made this contact: it holds a state from us
 )sql";
 
-}  // namespace clinic::records
+} // namespace clinic::records

@@ -46,12 +46,12 @@ public:
         (bind_next(values), ...);
         return *this;
     }
-    Result<bool> step();                     // true: there is a row
-    Result<void> run();                      // steps to the end
+    Result<bool> step(); // true: there is a row
+    Result<void> run();  // steps to the end
     bool is_null(int column) const;
     std::int64_t integer(int column) const;
-    std::string_view text(int column) const;               // valid until the next step
-    std::span<const std::byte> blob(int column) const;     // valid until the next step
+    std::string_view text(int column) const;           // valid until the next step
+    std::span<const std::byte> blob(int column) const; // valid until the next step
     base::Uuid uuid(int column) const;
 
 private:
@@ -69,13 +69,17 @@ private:
     void bind_next(const crypto::Digest& value) { bind_next(std::span<const std::byte>{value}); }
     void bind_next(const base::Uuid& value) { bind_next(std::span<const std::byte>{value.bytes}); }
     template <class Tag>
-    void bind_next(const base::Id<Tag>& value) { bind_next(value.uuid); }
+    void bind_next(const base::Id<Tag>& value) {
+        bind_next(value.uuid);
+    }
     void bind_next(Timestamp value) { bind_next(value.micros); }
     void bind_next(std::nullopt_t);
     template <class T>
     void bind_next(const std::optional<T>& value) {
-        if (value) bind_next(*value);
-        else bind_next(std::nullopt);
+        if (value)
+            bind_next(*value);
+        else
+            bind_next(std::nullopt);
     }
 
     void rewind();
@@ -83,7 +87,7 @@ private:
 
     Prepared* lent_;
     int next_ = 1;
-    int failed_ = 0;             // the first bind that failed: told by the next step
+    int failed_ = 0; // the first bind that failed: told by the next step
 };
 
 // What a transaction and a snapshot can both do.
@@ -97,8 +101,8 @@ public:
     Result<Statement> prepare(Literal sql);
     Timestamp now() const { return now_; }
     base::Micros monotonic() const { return monotonic_; } // Clock::monotonic, of the same moment
-    const crypto::SecureBytes& index_key() const;        // blind index tokens
-    const crypto::SecureBytes& quarantine_key() const;   // wraps each item's own key
+    const crypto::SecureBytes& index_key() const;         // blind index tokens
+    const crypto::SecureBytes& quarantine_key() const;    // wraps each item's own key
     // The patient's data key. Errors: not_found when it was erased.
     Result<crypto::SecureBytes> patient_key(PatientId patient);
     // Sealed with the patient's key, bound to `table`, `column` and `row`.
@@ -122,12 +126,12 @@ protected:
 // Inside one job's savepoint. What it wrote is durable when the job's Done is called with success.
 class Transaction : public Session {
 public:
-    std::int64_t last_row() const;                       // sqlite3_last_insert_rowid
-    int changed_rows() const;                            // by the last statement
+    std::int64_t last_row() const; // sqlite3_last_insert_rowid
+    int changed_rows() const;      // by the last statement
     IdentifierIndex& identifiers();
-    Result<std::int64_t> take_key_slot();                // a durable free slot for a new patient
-    void on_commit(std::function<void()> then);          // on the writer thread, after the commit; dropped on rollback
-    void erase_key_on_commit(std::int64_t slot);         // durable soon after the commit; again at every open until it is
+    Result<std::int64_t> take_key_slot();        // a durable free slot for a new patient
+    void on_commit(std::function<void()> then);  // on the writer thread, after the commit; dropped on rollback
+    void erase_key_on_commit(std::int64_t slot); // durable soon after the commit; again at every open until it is
 
 private:
     friend class Writer;
@@ -141,12 +145,12 @@ private:
 };
 
 struct StoreOptions {
-    std::filesystem::path folder;            // holds records.db, its WAL, its lock and keys.db
-    std::size_t queue_jobs_max = 4'096;      // full: post answers false and intake refuses upstream
-    std::size_t batch_jobs_max = 256;        // one group commit
+    std::filesystem::path folder;       // holds records.db, its WAL, its lock and keys.db
+    std::size_t queue_jobs_max = 4'096; // full: post answers false and intake refuses upstream
+    std::size_t batch_jobs_max = 256;   // one group commit
     std::size_t readers_max = 4;
     int cache_kib = 16'384;
-    std::int64_t wal_pages_max = 2'000;      // a passive checkpoint from here, TRUNCATE when idle
+    std::int64_t wal_pages_max = 2'000; // a passive checkpoint from here, TRUNCATE when idle
 };
 
 struct StoreNumbers {
@@ -161,18 +165,19 @@ public:
     using Job = std::function<Result<void>(Transaction&)>;
     using Done = std::function<void(const Result<void>&)>;
 
-    static Result<std::unique_ptr<Store>> open(const StoreOptions& options, const crypto::KeySlot& slot, const Clock& clock);
-    ~Store();                                 // finishes what was posted, checkpoints, closes
+    static Result<std::unique_ptr<Store>> open(const StoreOptions& options, const crypto::KeySlot& slot,
+                                               const Clock& clock);
+    ~Store(); // finishes what was posted, checkpoints, closes
 
     // Each job runs in its own savepoint: one that fails undoes itself and no other. `done` runs on the
     // writer thread after the group's commit is durable (or with the error). False: the queue is full.
     [[nodiscard]] bool post(Job job, Done done);
-    Result<void> write(Job job);              // posts and waits; not from the writer thread
+    Result<void> write(Job job); // posts and waits; not from the writer thread
     Result<void> read(const std::function<Result<void>(Snapshot&)>& query);
     // Called on the writer thread after each commit that changed a row; an empty one ends it. On return no call runs.
     void on_change(std::function<void()> listener);
     StoreNumbers numbers() const;
-    const IdentifierIndex& identifiers() const;   // for the last check, any thread
+    const IdentifierIndex& identifiers() const; // for the last check, any thread
     const crypto::Bytes& store_uuid() const;
 
     struct State;
@@ -186,4 +191,4 @@ private:
 Result<std::optional<std::string>> setting(Session& session, Literal key);
 Result<void> set_setting(Transaction& txn, Literal key, std::string_view value);
 
-}  // namespace clinic::records
+} // namespace clinic::records

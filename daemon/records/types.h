@@ -23,8 +23,17 @@ template <class T>
 class Said {
 public:
     Said() = default;
-    static Said cleared() { Said said; said.state_ = State::cleared; return said; }
-    static Said given(T value) { Said said; said.state_ = State::given; said.value_ = std::move(value); return said; }
+    static Said cleared() {
+        Said said;
+        said.state_ = State::cleared;
+        return said;
+    }
+    static Said given(T value) {
+        Said said;
+        said.state_ = State::given;
+        said.value_ = std::move(value);
+        return said;
+    }
     bool is_absent() const { return state_ == State::absent; }
     bool is_cleared() const { return state_ == State::cleared; }
     bool is_given() const { return state_ == State::given; }
@@ -40,44 +49,52 @@ private:
 // An identifier as its authority wrote it. The name space keeps equal numbers of two systems apart:
 // the assigning authority, or the sender (MSH-3 and MSH-4) where the message names none.
 struct Identifier {
-    std::string name_space;      // not patient data: a system's name
-    std::string type;            // HL7 table 0203: MR, PI, SS … ; empty when not said
+    std::string name_space; // not patient data: a system's name
+    std::string type;       // HL7 table 0203: MR, PI, SS … ; empty when not said
     PhiText value;
 };
 
-// False for social security, account, visit, insurance and licence numbers: shared, re-used, or not the clinic's to match
-// people by. They are kept for the last check; nobody is found by them.
+// False for social security, account, visit, insurance and licence numbers: shared, re-used, or not the clinic's to
+// match people by. They are kept for the last check; nobody is found by them.
 bool identifies_person(std::string_view identifier_type);
 
 // A snapshot of a person from one message or CSV line.
 struct PatientChange {
-    std::optional<PatientId> known;              // who it is, found already; else the identifiers say it
-    std::vector<Identifier> identifiers;         // the first is the one to file a new person under (MR, then PI, then any)
+    std::optional<PatientId> known;      // who it is, found already; else the identifiers say it
+    std::vector<Identifier> identifiers; // the first is the one to file a new person under (MR, then PI, then any)
     Said<PhiText> family, given, middle;
-    Said<PhiText> birth_date;                    // YYYY, YYYYMM or YYYYMMDD: the precision that was sent
+    Said<PhiText> birth_date; // YYYY, YYYYMM or YYYYMMDD: the precision that was sent
     Said<PhiText> sex, address, language;
-    Said<std::vector<PhiText>> phones, emails;   // as sent; matched by their digits, lower-cased
+    Said<std::vector<PhiText>> phones, emails; // as sent; matched by their digits, lower-cased
     Said<bool> deceased;
-    bool text_assumed = false;                   // the character set was a guess
-    std::optional<Timestamp> visited_at;         // A01, A04: when the person was here
-    bool visit_cancelled = false;                // A11, A13: that visit did not happen, or is not over
-    std::optional<bool> active;                  // A29 says false; nothing else but a new A28/A31 says true
+    bool text_assumed = false;           // the character set was a guess
+    std::optional<Timestamp> visited_at; // A01, A04: when the person was here
+    bool visit_cancelled = false;        // A11, A13: that visit did not happen, or is not over
+    std::optional<bool> active;          // A29 says false; nothing else but a new A28/A31 says true
 };
 
 enum class AppointmentStatus : std::uint8_t {
-    requested, booked, confirmed, arrived, completed, cancelled, no_show, rescheduled, entered_in_error
+    requested,
+    booked,
+    confirmed,
+    arrived,
+    completed,
+    cancelled,
+    no_show,
+    rescheduled,
+    entered_in_error
 };
 const char* name(AppointmentStatus status);
 std::optional<AppointmentStatus> appointment_status(std::string_view name);
-bool is_open(AppointmentStatus status);          // still to come: requested, booked, confirmed, arrived, rescheduled
+bool is_open(AppointmentStatus status); // still to come: requested, booked, confirmed, arrived, rescheduled
 
 struct AppointmentChange {
-    PhiText key;                                 // filler id, else placer id
-    std::string name_space;                      // scoped by sender
+    PhiText key;            // filler id, else placer id
+    std::string name_space; // scoped by sender
     AppointmentStatus status = AppointmentStatus::booked;
-    bool keep_status = false;                    // a known appointment keeps the status it has
+    bool keep_status = false; // a known appointment keeps the status it has
     std::optional<Timestamp> start, end;
-    Said<PhiText> reason, provider, location;    // kept, never emitted
+    Said<PhiText> reason, provider, location; // kept, never emitted
 };
 
 enum class ConsentScope : std::uint8_t { crm_sync, reminders, marketing };
@@ -96,8 +113,8 @@ struct ConsentChange {
 
 // When and by whom a change was said: an older one never overwrites a newer one.
 struct Stamp {
-    std::string sender;          // MSH-3 '|' MSH-4, or "csv"
-    Timestamp said_at{};         // EVN-2, else MSH-7, else the time of receipt
+    std::string sender;  // MSH-3 '|' MSH-4, or "csv"
+    Timestamp said_at{}; // EVN-2, else MSH-7, else the time of receipt
 };
 
 // What release may look at: no identifier, no text.
@@ -120,13 +137,13 @@ struct PatientFacts {
     PatientId id;
     PatientStatus status = PatientStatus::active;
     std::optional<PatientId> merged_into;
-    bool test_traffic = false;                   // MSH-11 T or D: kept, never released
+    bool test_traffic = false; // MSH-11 T or D: kept, never released
     bool has_mobile = false, has_email = false;
     Timestamp created_at{};
-    std::optional<Timestamp> last_visit;         // newest visit or completed appointment, in the past
+    std::optional<Timestamp> last_visit; // newest visit or completed appointment, in the past
     int visits = 0;
-    std::vector<AppointmentFacts> appointments;  // newest 64 by start; open ones first
-    std::vector<ConsentFacts> consents;          // the latest of each scope
+    std::vector<AppointmentFacts> appointments; // newest 64 by start; open ones first
+    std::vector<ConsentFacts> consents;         // the latest of each scope
 };
 
-}  // namespace clinic::records
+} // namespace clinic::records

@@ -12,20 +12,43 @@
 
 namespace clinic::release {
 
-struct ContactState { envelope::Stage stage; std::vector<envelope::Word> tags; envelope::Channel channel; envelope::TimeBucket last, next; };
-struct ApptState { records::AppointmentId appointment; envelope::ApptStatus status; envelope::Visit visit; envelope::TimeBucket when; };
+struct ContactState {
+    envelope::Stage stage;
+    std::vector<envelope::Word> tags;
+    envelope::Channel channel;
+    envelope::TimeBucket last, next;
+};
+struct ApptState {
+    records::AppointmentId appointment;
+    envelope::ApptStatus status;
+    envelope::Visit visit;
+    envelope::TimeBucket when;
+};
 
 // Why nothing (or a suppression) leaves; kept with the release decision.
-enum class Because : std::uint8_t { allowed, basis_off, basis_expired, deid_needs_contactless, no_consent, consent_revoked, consent_expired, clock_untrusted, test_traffic, merged, inactive_unknown, erased };
+enum class Because : std::uint8_t {
+    allowed,
+    basis_off,
+    basis_expired,
+    deid_needs_contactless,
+    no_consent,
+    consent_revoked,
+    consent_expired,
+    clock_untrusted,
+    test_traffic,
+    merged,
+    inactive_unknown,
+    erased
+};
 const char* name(Because because);
 
 struct Decision {
     Because because = Because::basis_off;
-    bool may_leave = false;                      // contact.state and appt.state
-    bool clock_holds = false;                    // what is said (a suppression too) waits, parked, for a trusted clock
+    bool may_leave = false;   // contact.state and appt.state
+    bool clock_holds = false; // what is said (a suppression too) waits, parked, for a trusted clock
     std::optional<ContactState> contact;
-    std::optional<ApptState> appointment;        // the face: the soonest open one, else the one that changed
-    std::optional<envelope::Reason> suppress;    // when something was said before and must now stop
+    std::optional<ApptState> appointment;     // the face: the soonest open one, else the one that changed
+    std::optional<envelope::Reason> suppress; // when something was said before and must now stop
 };
 
 struct Moment {
@@ -36,15 +59,16 @@ struct Moment {
 // Whether the account that receives holds names, phones or e-mails. GHL does; `deid` then lets nothing leave.
 enum class Recipient : std::uint8_t { contact_store, contactless };
 
-Decision decide(const records::PatientFacts& facts, const Policy& policy, Moment moment, std::optional<records::AppointmentId> changed,
-                Recipient recipient = Recipient::contact_store);
+Decision decide(const records::PatientFacts& facts, const Policy& policy, Moment moment,
+                std::optional<records::AppointmentId> changed, Recipient recipient = Recipient::contact_store);
 
 // The latest word on a scope as it counts at `now`: a granted one past its expiry is expired. Empty: nothing is known.
-std::optional<records::ConsentState> consent_at(const records::PatientFacts& facts, records::ConsentScope scope, Timestamp now);
+std::optional<records::ConsentState> consent_at(const records::PatientFacts& facts, records::ConsentScope scope,
+                                                Timestamp now);
 
 // Whole days of the clinic's calendar; months by the calendar (a month from 31 January ends on the last of February).
-envelope::TimeBucket ahead(Timestamp now, std::optional<Timestamp> at, int utc_offset_minutes);   // next, when
-envelope::TimeBucket ago(Timestamp now, std::optional<Timestamp> at, int utc_offset_minutes);     // last
-envelope::TimeBucket year_of(std::optional<Timestamp> at, int utc_offset_minutes);                // all that `deid` says
+envelope::TimeBucket ahead(Timestamp now, std::optional<Timestamp> at, int utc_offset_minutes); // next, when
+envelope::TimeBucket ago(Timestamp now, std::optional<Timestamp> at, int utc_offset_minutes);   // last
+envelope::TimeBucket year_of(std::optional<Timestamp> at, int utc_offset_minutes);              // all that `deid` says
 
-}  // namespace clinic::release
+} // namespace clinic::release

@@ -1,5 +1,5 @@
-// The last check before a byte leaves: take away by equality what the template, the vocabulary and this very lease's ids
-// explain; what remains must hold no identifier of the store.
+// The last check before a byte leaves: take away by equality what the template, the vocabulary and this very lease's
+// ids explain; what remains must hold no identifier of the store.
 //   Source: design, "The last check".
 #pragma once
 
@@ -9,12 +9,13 @@
 
 namespace clinic::release {
 
-struct Allowed {                          // issued or recorded by the store for this lease
-    std::vector<std::string> ids;         // pid, aid, contact ids
+struct Allowed {                  // issued or recorded by the store for this lease
+    std::vector<std::string> ids; // pid, aid, contact ids
 };
 
-// Success: nothing remains that the store knows. Errors: refused (a rule of the write set), tampered is never used here;
-// conflict when an identifier was found: the attempt is blocked.
-Result<void> last_check(const records::IdentifierIndex& identifiers, const envelope::WriteRules& rules, const envelope::Attempt& attempt, const Allowed& allowed);
+// Success: nothing remains that the store knows. Errors: refused (a rule of the write set), tampered is never used
+// here; conflict when an identifier was found: the attempt is blocked.
+Result<void> last_check(const records::IdentifierIndex& identifiers, const envelope::WriteRules& rules,
+                        const envelope::Attempt& attempt, const Allowed& allowed);
 
-}  // namespace clinic::release
+} // namespace clinic::release

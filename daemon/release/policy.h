@@ -21,20 +21,20 @@ enum class Unlinked : std::uint8_t { park, shell };
 struct Policy {
     Basis basis = Basis::off;
     std::optional<Timestamp> basis_expires;
-    std::string evidence_digest;                 // hexadecimal BLAKE2b-256 of the evidence file
+    std::string evidence_digest; // hexadecimal BLAKE2b-256 of the evidence file
     Unlinked unlinked = Unlinked::park;
-    std::string site;                            // s_…, random, made once
-    int recall_after_days = 180;                 // no open appointment and the last visit is older: recall_due
+    std::string site;            // s_…, random, made once
+    int recall_after_days = 180; // no open appointment and the last visit is older: recall_due
     int lapsed_after_days = 365;
     int new_for_days = 90;
-    int utc_offset_minutes = 0;                  // the clinic's zone, for day edges where no zone name is known
+    int utc_offset_minutes = 0; // the clinic's zone, for day edges where no zone name is known
 
     // The basis as it counts at that time: an expired one is `off`.
     Basis effective(Timestamp at) const;
     bool has_expiry() const { return basis_expires.has_value(); }
 };
 
-std::string encode(const Policy& policy);        // JSON; setting "policy"
+std::string encode(const Policy& policy); // JSON; setting "policy"
 Result<Policy> decode_policy(std::string_view text);
 
-}  // namespace clinic::release
+} // namespace clinic::release

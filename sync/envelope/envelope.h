@@ -25,7 +25,16 @@ enum class Destination : std::uint8_t { crm, ops };
 enum class Kind : std::uint8_t { contact_state, appt_state, consent_state, contact_suppress, contact_merge };
 enum class Stage : std::uint8_t { lead, new_, active, recall_due, lapsed, inactive, archived };
 enum class Channel : std::uint8_t { sms, email, phone, none };
-enum class ApptStatus : std::uint8_t { requested, booked, confirmed, arrived, completed, cancelled, no_show, rescheduled };
+enum class ApptStatus : std::uint8_t {
+    requested,
+    booked,
+    confirmed,
+    arrived,
+    completed,
+    cancelled,
+    no_show,
+    rescheduled
+};
 enum class Visit : std::uint8_t { first, repeat, other };
 enum class Scope : std::uint8_t { crm_sync, reminders, marketing };
 enum class Grant : std::uint8_t { granted, revoked, expired };
@@ -33,7 +42,7 @@ enum class Reason : std::uint8_t { revoked, expired, erased, restricted };
 enum class Bucket : std::uint8_t { none, past, d0_2, d3_7, d8_30, m1_3, m3_6, m6_plus };
 
 const char* name(Destination value);
-const char* name(Kind value);          // "contact.state" …
+const char* name(Kind value); // "contact.state" …
 const char* name(Stage value);
 const char* name(Channel value);
 const char* name(ApptStatus value);
@@ -46,7 +55,7 @@ const char* name(Bucket value);
 // A pseudonym: one letter, '_', and Crockford base 32 of 128 random bits (26 digits). Never derived from anything.
 class Pseudonym {
 public:
-    static Pseudonym random(char letter);                                  // 'p' patient, 'a' appointment, 'm' message
+    static Pseudonym random(char letter); // 'p' patient, 'a' appointment, 'm' message
     static std::optional<Pseudonym> parse(std::string_view text, char letter);
     const std::string& text() const { return text_; }
     friend bool operator==(const Pseudonym&, const Pseudonym&) = default;
@@ -61,9 +70,9 @@ class TimeBucket {
 public:
     TimeBucket() = default;
     TimeBucket(Bucket bucket) : bucket_{bucket} {}
-    static std::optional<TimeBucket> year(int year);                       // 2000..2099
+    static std::optional<TimeBucket> year(int year); // 2000..2099
     static std::optional<TimeBucket> parse(std::string_view text);
-    std::string text() const;                                              // "d3_7", "y2026"
+    std::string text() const; // "d3_7", "y2026"
     bool is_year() const { return year_ != 0; }
     friend bool operator==(const TimeBucket&, const TimeBucket&) = default;
 
@@ -75,7 +84,7 @@ private:
 // A word of the approved vocabulary. The built-in list; a clinic's own come with configuration.
 class Word {
 public:
-    static std::optional<Word> parse(std::string_view text);               // must be in the vocabulary
+    static std::optional<Word> parse(std::string_view text); // must be in the vocabulary
     const char* text() const;
     friend auto operator<=>(const Word&, const Word&) = default;
 
@@ -83,14 +92,34 @@ private:
     explicit Word(std::uint8_t index) : index_{index} {}
     std::uint8_t index_;
 };
-inline constexpr std::array<const char*, 8> vocabulary{"new_patient", "returning", "recall_due", "lapsed_12m",
+inline constexpr std::array<const char*, 8> vocabulary{"new_patient",   "returning", "recall_due",  "lapsed_12m",
                                                        "forms_pending", "review_ok", "referral_ok", "do_not_contact"};
 
-enum class Field : std::uint8_t { mid, site, pid, aid, old, seq, stage, tags, channel, last, next, status, visit, when, scope, state, rev, reason };
+enum class Field : std::uint8_t {
+    mid,
+    site,
+    pid,
+    aid,
+    old,
+    seq,
+    stage,
+    tags,
+    channel,
+    last,
+    next,
+    status,
+    visit,
+    when,
+    scope,
+    state,
+    rev,
+    reason
+};
 
 // What `put` takes by reference; anything else must be one of the by-value types exactly.
 template <class T>
-concept PassedByReference = std::same_as<std::remove_cvref_t<T>, Pseudonym> || std::same_as<std::remove_cvref_t<T>, std::vector<Word>>;
+concept PassedByReference =
+    std::same_as<std::remove_cvref_t<T>, Pseudonym> || std::same_as<std::remove_cvref_t<T>, std::vector<Word>>;
 
 // A site's random name, made once per clinic: "s_" and ten digits.
 std::string random_site();
@@ -110,13 +139,12 @@ public:
     MetadataEnvelope& put(Field field, Scope value);
     MetadataEnvelope& put(Field field, Grant value);
     MetadataEnvelope& put(Field field, Reason value);
-    MetadataEnvelope& put(Field field, const std::vector<Word>& words);    // a set: kept sorted, each once; at most 8
-    MetadataEnvelope& put_sequence(std::int64_t value);                    // 0..2^31-1
-    MetadataEnvelope& put_revision(int value);                             // 1..9999
-    MetadataEnvelope& put_site(std::string_view site);                     // ^s_[0-9A-HJKMNP-TV-Z]{10}$, else the check refuses
+    MetadataEnvelope& put(Field field, const std::vector<Word>& words); // a set: kept sorted, each once; at most 8
+    MetadataEnvelope& put_sequence(std::int64_t value);                 // 0..2^31-1
+    MetadataEnvelope& put_revision(int value);                          // 1..9999
+    MetadataEnvelope& put_site(std::string_view site); // ^s_[0-9A-HJKMNP-TV-Z]{10}$, else the check refuses
     template <class T>
-        requires(!PassedByReference<T>)
-    MetadataEnvelope& put(Field, T&&) = delete;                            // bare numbers, text and Phi stop here
+    requires(!PassedByReference<T>) MetadataEnvelope& put(Field, T&&) = delete; // bare numbers, text and Phi stop here
 
     Kind kind() const { return kind_; }
     // The word, pseudonym, bucket or enumeration as it is written; empty when absent.
@@ -139,4 +167,4 @@ private:
     std::vector<Word> tags_;
 };
 
-}  // namespace clinic::envelope
+} // namespace clinic::envelope

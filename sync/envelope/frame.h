@@ -1,7 +1,7 @@
 // The frames of egress.sock: the only way between the process that can read records and the one that has a network.
-//   Transport: AF_UNIX SOCK_SEQPACKET, one frame a packet, JSON, at most 65,536 bytes; clinic-syncd asks, clinicd answers.
-//   Rules:     docs/egress.md. Closed objects: an unknown frame, field or value is a refusal, and both sides check.
-//   Threads:   values; any.
+//   Transport: AF_UNIX SOCK_SEQPACKET, one frame a packet, JSON, at most 65,536 bytes; clinic-syncd asks, clinicd
+//   answers. Rules:     docs/egress.md. Closed objects: an unknown frame, field or value is a refusal, and both sides
+//   check. Threads:   values; any.
 #pragma once
 
 #include <cstdint>
@@ -23,106 +23,120 @@ inline constexpr std::size_t device_events_max = 32;
 // ---- in: clinic-syncd asks --------------------------------------------------------------------------------------
 struct LeaseRequest {
     Destination destination = Destination::crm;
-    int wait_ms = 0;                      // 0..20,000: answer empty after this when nothing is due
+    int wait_ms = 0; // 0..20,000: answer empty after this when nothing is due
 };
 
 // Which write of facts/ghl-api §3.6 a request is. The path follows from the route and the ids.
 enum class Route : std::uint8_t {
-    location_read,       // GET  /locations/{location}
-    contact_create,      // POST /contacts/
-    contact_search,      // POST /contacts/search, filtered on the box's own marker
-    contact_fields,      // PUT  /contacts/{contact}
-    tags_add,            // POST /contacts/{contact}/tags
-    tags_remove,         // DELETE /contacts/{contact}/tags
+    location_read,  // GET  /locations/{location}
+    contact_create, // POST /contacts/
+    contact_search, // POST /contacts/search, filtered on the box's own marker
+    contact_fields, // PUT  /contacts/{contact}
+    tags_add,       // POST /contacts/{contact}/tags
+    tags_remove,    // DELETE /contacts/{contact}/tags
 };
 const char* name(Route route);
 
 struct Attempt {
-    std::int64_t lease = 0;               // 0: a read that serves no envelope (location_read alone)
+    std::int64_t lease = 0; // 0: a read that serves no envelope (location_read alone)
     Route route = Route::location_read;
-    std::string path;                     // as it will be sent, no query
-    std::string body;                     // as it will be sent, or empty; no secrets
+    std::string path; // as it will be sent, no query
+    std::string body; // as it will be sent, or empty; no secrets
 };
 
 struct StepOutcome {
     std::int64_t attempt = 0;
     enum class Result : std::uint8_t { not_sent, answered, unknown } result = Result::unknown;
-    int status = 0;                       // HTTP status when answered
+    int status = 0; // HTTP status when answered
 };
 
 enum class Outcome : std::uint8_t { delivered, retry, dead };
 
 struct Settle {
-    std::int64_t lease = 0;               // 0: only steps (location_read)
+    std::int64_t lease = 0; // 0: only steps (location_read)
     Outcome outcome = Outcome::delivered;
-    std::string code;                     // our own code, ^[a-z0-9_]{0,32}$: "throttled", "http_422", …
-    int retry_after_ms = 0;               // with retry: not before; 0..86,400,000
-    bool counts_against = false;          // a 4xx about its own body: the second one after a look-up kills it
-    std::string contact;                  // the GHL contact id that was created or found; empty otherwise
-    std::vector<StepOutcome> steps;       // at most 16
+    std::string code;               // our own code, ^[a-z0-9_]{0,32}$: "throttled", "http_422", …
+    int retry_after_ms = 0;         // with retry: not before; 0..86,400,000
+    bool counts_against = false;    // a 4xx about its own body: the second one after a look-up kills it
+    std::string contact;            // the GHL contact id that was created or found; empty otherwise
+    std::vector<StepOutcome> steps; // at most 16
 };
 
 enum class LaneState : std::uint8_t { up, paused, down };
 struct TimeState {
-    bool kernel_synchronised = false;     // adjtimex(2): not STA_UNSYNC
-    std::optional<std::int64_t> https_offset_s;   // GHL's Date header minus our clock, over verified TLS
+    bool kernel_synchronised = false;           // adjtimex(2): not STA_UNSYNC
+    std::optional<std::int64_t> https_offset_s; // GHL's Date header minus our clock, over verified TLS
     LaneState crm = LaneState::down, mqtt = LaneState::down;
-    std::string crm_code;                 // why it is not up: ^[a-z0-9_]{0,32}$
+    std::string crm_code; // why it is not up: ^[a-z0-9_]{0,32}$
     std::string mqtt_code;
     friend bool operator==(const TimeState&, const TimeState&) = default;
 };
 
-struct DeviceRequest {};                  // asks for one Device frame
+struct DeviceRequest {}; // asks for one Device frame
 
 // ---- out: clinicd answers ---------------------------------------------------------------------------------------
 struct Lease {
-    std::int64_t lease = 0;               // 0: nothing is due
+    std::int64_t lease = 0; // 0: nothing is due
     std::optional<MetadataEnvelope> envelope;
-    std::string contact;                  // the linked GHL contact, or empty
-    std::string old_contact;              // contact_merge: the prior's contact; the same as `contact` where it has moved
-    bool create = false;                  // no contact and policy `shell`: create one
-    bool look_up_first = false;           // an earlier attempt's outcome is unknown
-    int unsure_ms = 0;                    // for so long still a look-up that finds nothing proves nothing
-    std::optional<std::vector<Word>> prior_tags;   // the tags that GHL holds from us, where that is known
-    int tries = 0;                        // settled with retry so far
+    std::string contact;        // the linked GHL contact, or empty
+    std::string old_contact;    // contact_merge: the prior's contact; the same as `contact` where it has moved
+    bool create = false;        // no contact and policy `shell`: create one
+    bool look_up_first = false; // an earlier attempt's outcome is unknown
+    int unsure_ms = 0;          // for so long still a look-up that finds nothing proves nothing
+    std::optional<std::vector<Word>> prior_tags; // the tags that GHL holds from us, where that is known
+    int tries = 0;                               // settled with retry so far
 };
 
 enum class Answer : std::uint8_t { go, hold, no };
 struct Verdict {
-    std::int64_t attempt = 0;             // the ledger line; in every StepOutcome
+    std::int64_t attempt = 0; // the ledger line; in every StepOutcome
     Answer answer = Answer::no;
-    std::string code;                     // ^[a-z0-9_]{0,32}$
+    std::string code; // ^[a-z0-9_]{0,32}$
 };
 
 struct Settled {
-    bool known = true;                    // false: that lease is not (or no longer) open; nothing was changed
-    bool watched = false;                 // answer to time_state alone: somebody looks at the page
+    bool known = true;    // false: that lease is not (or no longer) open; nothing was changed
+    bool watched = false; // answer to time_state alone: somebody looks at the page
 };
 
 // Device health for central ops: dev.health of the schema, and alerts by code. Numbers and enumerations only.
 struct Device {
-    std::string mode;                     // ^[a-z-]{1,20}$: running, locked, damaged, full, clock-untrusted, restoring
+    std::string mode; // ^[a-z-]{1,20}$: running, locked, damaged, full, clock-untrusted, restoring
     std::int64_t uptime_s = 0;
-    std::string version;                  // semver
-    int queue = 0;                        // 0..1,000,000 envelopes pending, leased or parked
-    std::int64_t oldest_s = 0;            // age of the oldest pending one
+    std::string version;       // semver
+    int queue = 0;             // 0..1,000,000 envelopes pending, leased or parked
+    std::int64_t oldest_s = 0; // age of the oldest pending one
     int dead = 0;
-    int disk_free_percent = 0;            // 0..100 in steps of 5
+    int disk_free_percent = 0; // 0..100 in steps of 5
     bool clock_trusted = false, chain_ok = true, contained = false;
-    std::string basis;                    // off, deid, authorized, baa, consumer_consent
-    struct Feed { std::string feed; std::int64_t received = 0, stored = 0, quarantined = 0, refused = 0, duplicate = 0; std::int64_t silent_s = -1; };
-    std::vector<Feed> feeds;              // at most 8; names ^[a-z]{1,8}$
-    struct Event { std::int64_t number = 0; std::string code; std::string severity; std::int64_t at_ms = 0; };
-    std::vector<Event> events;            // not yet reported: at most 32; code ^E[0-9]{4}$
+    std::string basis; // off, deid, authorized, baa, consumer_consent
+    struct Feed {
+        std::string feed;
+        std::int64_t received = 0, stored = 0, quarantined = 0, refused = 0, duplicate = 0;
+        std::int64_t silent_s = -1;
+    };
+    std::vector<Feed> feeds; // at most 8; names ^[a-z]{1,8}$
+    struct Event {
+        std::int64_t number = 0;
+        std::string code;
+        std::string severity;
+        std::int64_t at_ms = 0;
+    };
+    std::vector<Event> events; // not yet reported: at most 32; code ^E[0-9]{4}$
 };
-struct DeviceAck { std::int64_t event = 0; };   // in: events up to this number reached the broker
+struct DeviceAck {
+    std::int64_t event = 0;
+}; // in: events up to this number reached the broker
 
-struct Refused { std::string code; };     // out: the frame broke a rule; the connection goes on
+struct Refused {
+    std::string code;
+}; // out: the frame broke a rule; the connection goes on
 
 using Request = std::variant<LeaseRequest, Attempt, Settle, TimeState, DeviceRequest, DeviceAck>;
 using Reply = std::variant<Lease, Verdict, Settled, Device, Refused>;
 
-// Out there is one form: a reply other than `encode` would write it is refused. In, the order of keys and spaces are free.
+// Out there is one form: a reply other than `encode` would write it is refused. In, the order of keys and spaces are
+// free.
 std::string encode(const Request& request);
 std::string encode(const Reply& reply);
 Result<Request> decode_request(std::string_view bytes);
@@ -133,11 +147,13 @@ Result<Reply> decode_reply(std::string_view bytes);
 struct WriteRules {
     std::string location;
     std::string tag_prefix = "ce-";
-    struct Fields { std::string pid, stage, last, next, appt_status, appt_when; } fields;
+    struct Fields {
+        std::string pid, stage, last, next, appt_status, appt_when;
+    } fields;
 };
 const char* method(Route route);
-std::string tag_of(Word word, std::string_view prefix);    // recall_due → "ce-recall-due"
-bool is_contact_id(std::string_view text);                 // ^[A-Za-z0-9_-]{1,64}$, and no word of GHL's own paths
+std::string tag_of(Word word, std::string_view prefix); // recall_due → "ce-recall-due"
+bool is_contact_id(std::string_view text);              // ^[A-Za-z0-9_-]{1,64}$, and no word of GHL's own paths
 Result<void> check_request(const WriteRules& rules, Route route, std::string_view path, std::string_view body);
 
-}  // namespace clinic::envelope
+} // namespace clinic::envelope

@@ -11,7 +11,7 @@ namespace clinic::emulator {
 
 class Lines {
 public:
-    Lines() = default;                                            // writes nothing
+    Lines() = default; // writes nothing
     static Result<Lines>
     open(const std::filesystem::path& file); // appends after the last whole line; an empty path writes nothing
     void write(const Json& line);

@@ -31,6 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     assert(metrics["data"].size() == metrics_keys);
     for (const auto& [feed, counts] : metrics["data"]["feeds"].items())
         for (const auto& [key, band] : counts.items()) assert(band.is_string());
-    for (const auto& event : device->events) assert(told(mqtt::event_payload(head, event))["data"].size() == event_keys);
+    for (const auto& event : device->events)
+        assert(told(mqtt::event_payload(head, event))["data"].size() == event_keys);
     return 0;
 }

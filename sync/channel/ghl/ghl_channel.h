@@ -13,7 +13,7 @@ namespace clinic::ghl {
 struct ChannelTimes {
     base::Micros retry_base = std::chrono::seconds{1};
     base::Micros retry_cap = std::chrono::minutes{5};
-    base::Micros hold = std::chrono::seconds{30};           // clinicd said "hold"
+    base::Micros hold = std::chrono::seconds{30};    // clinicd said "hold"
     base::Micros go_life = std::chrono::seconds{10}; // from the question on: a "go" is used by then or not at all
     base::Micros budget_wait_max = std::chrono::seconds{5}; // a longer wait gives the lease back
 };

@@ -167,7 +167,8 @@ Exchange GhlClient::greet(std::stop_token stop) {
     auto hurried = state.options;
     hurried.connect_max = std::min(hurried.connect_max, hurried.greet_max);
     Connection::Failure why;
-    const auto connection = Connection::open({hurried, *state.tls, state.resolver, state.watchdog}, deadline, stop, why);
+    const auto connection =
+        Connection::open({hurried, *state.tls, state.resolver, state.watchdog}, deadline, stop, why);
     if (!connection) {
         const bool silent = std::chrono::steady_clock::now() >= deadline;
         return failed(Exchange::Result::not_sent, silent ? "timeout" : why.code, why.needs_someone);

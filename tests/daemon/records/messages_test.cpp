@@ -8,15 +8,13 @@ namespace {
 class Messages : public Records {
 protected:
     void keep(PatientId patient, std::string_view feed, std::string_view raw) {
-        EXPECT_TRUE(
-            with([&](Transaction& txn, const Disclosure&) { return keep_message(txn, patient, feed, raw); }));
+        EXPECT_TRUE(with([&](Transaction& txn, const Disclosure&) { return keep_message(txn, patient, feed, raw); }));
     }
     std::vector<KeptMessage> list(std::string_view feed = "", Timestamp since = {}, int rows_max = 10) {
         return read([&](Snapshot& snapshot) { return kept_messages(snapshot, feed, since, rows_max); }).value();
     }
     std::string open_text(std::int64_t id) {
-        const auto text =
-            with([&](Transaction& txn, const Disclosure& why) { return open_message(txn, why, id); });
+        const auto text = with([&](Transaction& txn, const Disclosure& why) { return open_message(txn, why, id); });
         return text ? *text : text.error().what.c_str();
     }
 };
@@ -65,7 +63,8 @@ TEST_F(Messages, OfAnErasedPersonAreGone) {
     const auto id = upsert(person("1")).id;
     keep(id, "mllp", "MSH|1");
     const auto message = list().at(0).id;
-    EXPECT_TRUE(with([&](Transaction& txn, const Disclosure& why) { return erase_patient(txn, why, id, nothing_else); }));
+    EXPECT_TRUE(
+        with([&](Transaction& txn, const Disclosure& why) { return erase_patient(txn, why, id, nothing_else); }));
     EXPECT_TRUE(list().empty());
     EXPECT_EQ(open_text(message), "no such message");
     EXPECT_EQ(read([&](Snapshot& snapshot) { return kept_message(snapshot, message); }).error().code, Errc::not_found);
