@@ -109,8 +109,9 @@ struct EgressServer::State {
     // The last touch of this object by another thread is under the mutex: the destructor takes it once more.
     void answer(Answer made) {
         const std::lock_guard lock{mutex};
+        const bool rung = !answers.empty(); // and not taken yet
         answers.push_back(std::move(made));
-        ring();
+        if (!rung) ring();
         --jobs;
         jobs.notify_all();
     }
@@ -146,6 +147,7 @@ struct EgressServer::State {
     void handle(std::uint64_t id, const envelope::DeviceRequest& request);
     void handle(std::uint64_t id, const envelope::DeviceAck& request);
     void ask_lease(std::uint64_t id, Waiting waiting);
+    Result<envelope::Lease> lease_apart(records::Transaction& txn, Destination destination) const;
     void take_answers();
     void take(Answer made);
     void serve_waiting(bool something_due);
@@ -321,9 +323,26 @@ void EgressServer::State::handle(std::uint64_t id, const envelope::Settle& reque
     const auto settle = [this, id, own, request](records::Transaction& txn) -> Result<Answer> {
         const auto settled = own ? behind->gate.settle(txn, request) : outbox::Outbox::settle_steps(txn, request);
         CLINIC_TRY(settled);
-        return Answer{.connection = id, .reply = *settled, .over = true};
+        if (!request.next) return Answer{.connection = id, .reply = *settled, .over = true};
+        auto next = lease_apart(txn, *request.next);
+        CLINIC_TRY(next);
+        return Answer{.connection = id, .reply = std::move(*next), .over = true};
     };
     ask_store(id, settle, own ? request.lease : 0);
+}
+
+// Where nothing can be leased, the settlement stands all the same.
+Result<envelope::Lease> EgressServer::State::lease_apart(records::Transaction& txn, Destination destination) const {
+    envelope::Lease next;
+    const auto failed = txn.apart([&]() -> Result<void> {
+        auto lease = behind->gate.lease(txn, destination);
+        CLINIC_TRY(lease);
+        next = std::move(*lease);
+        return {};
+    });
+    CLINIC_TRY(failed);
+    if (*failed) base::log(Level::warning, "egress", **failed);
+    return next;
 }
 
 void EgressServer::State::handle(std::uint64_t id, const envelope::TimeState& request) {

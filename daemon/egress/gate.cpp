@@ -121,6 +121,7 @@ Result<Judged> Gate::caught(records::Transaction& txn, const Attempt& attempt, r
 Result<envelope::Settled> Gate::settle(records::Transaction& txn, const envelope::Settle& outcome) {
     if (outcome.contact.empty()) return Outbox::settle(txn, outcome);
     const auto subject = Outbox::patient_of(txn, outcome.lease);
+    if (!subject && subject.error().code != Errc::not_found) return subject.error();
     const auto settled = Outbox::settle(txn, outcome);
     CLINIC_TRY(settled);
     if (!settled->known || !subject) return *settled;

@@ -16,7 +16,7 @@ constexpr int late_lines_max = 64;
 Result<crypto::Token> subject_token(records::Session& session, records::PatientId patient) {
     const auto key = session.patient_key(patient);
     if (!key) return key.error();
-    return crypto::token(crypto::derive(*key, 1, "clledger"), patient.uuid.text());
+    return crypto::token(crypto::derive(**key, 1, "clledger"), patient.uuid.text());
 }
 
 crypto::Digest digest_of(const envelope::Attempt& attempt) {

@@ -51,26 +51,31 @@ std::span<const std::byte> Session::store_uuid() const {
     return core_.shared.uuid;
 }
 
-Result<crypto::SecureBytes> Session::patient_key(PatientId patient) {
+Result<const crypto::SecureBytes*> Session::patient_key(PatientId patient) {
+    if (core_.key_of == patient) return &core_.key;
     auto find = prepare("SELECT key_slot FROM patient WHERE id = ?");
     if (!find) return find.error();
     const auto row = find->bind(patient).step();
     if (!row) return row.error();
     if (!*row) return Error{Errc::not_found, "no such patient"};
-    return core_.shared.keys->key(crypto::SlotId{find->integer(0)});
+    auto key = core_.shared.keys->key(crypto::SlotId{find->integer(0)});
+    if (!key) return key.error();
+    core_.key = std::move(*key);
+    core_.key_of = patient;
+    return &core_.key;
 }
 
 Result<crypto::Bytes> Session::seal_for(PatientId patient, Literal place, std::int64_t row, std::string_view plain) {
     const auto key = patient_key(patient);
     if (!key) return key.error();
-    return crypto::seal(*key, base::as_bytes(plain), bound_to(core_.shared, patient.uuid, place, row));
+    return crypto::seal(**key, base::as_bytes(plain), bound_to(core_.shared, patient.uuid, place, row));
 }
 
 Result<std::string> Session::open_for(PatientId patient, Literal place, std::int64_t row,
                                       std::span<const std::byte> sealed) {
     const auto key = patient_key(patient);
     if (!key) return key.error();
-    return open_text(*key, sealed, bound_to(core_.shared, patient.uuid, place, row));
+    return open_text(**key, sealed, bound_to(core_.shared, patient.uuid, place, row));
 }
 
 crypto::Bytes Session::seal_unowned(Literal place, std::int64_t row, std::string_view plain) {
@@ -105,6 +110,24 @@ Result<std::int64_t> Transaction::take_key_slot() {
 
 void Transaction::on_commit(std::function<void()> then) {
     core_.hooks.push_back(std::move(then));
+}
+
+Result<std::optional<Error>> Transaction::apart(const std::function<Result<void>()>& part) {
+    // SQLite undoes the whole transaction by itself after some failures of the disk: what is written then is no part.
+    const Error ended{Errc::system, "the transaction ended within a job"};
+    if (!core_.connection.in_transaction()) return ended;
+    CLINIC_TRY(core_.connection.run("SAVEPOINT part"));
+    const auto hooks = core_.hooks.size(), keys = core_.keys_to_erase.size();
+    const auto done = part();
+    if (!core_.connection.in_transaction()) return done ? ended : done.error();
+    if (!done) {
+        CLINIC_TRY(core_.connection.run("ROLLBACK TO part"));
+        core_.hooks.resize(hooks);
+        core_.keys_to_erase.resize(keys);
+        core_.key_of.reset();
+    }
+    CLINIC_TRY(core_.connection.run("RELEASE part"));
+    return done ? std::nullopt : std::optional{done.error()};
 }
 
 void Transaction::erase_key_on_commit(std::int64_t slot) {

@@ -27,7 +27,9 @@ struct SessionCore {
     Shared& shared;
     std::vector<std::function<void()>> hooks = {};
     std::vector<std::int64_t> keys_to_erase = {};
-    std::int64_t slot_taken = 0; // the highest in this job
+    std::int64_t slot_taken = 0;     // the highest in this job
+    std::optional<PatientId> key_of; // whose `key` is: a job is about one patient, and asks for it again and again
+    crypto::SecureBytes key = {};
 };
 
 } // namespace clinic::records

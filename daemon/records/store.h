@@ -1,6 +1,7 @@
 // The encrypted store: one SQLite file, one writer thread with group commit, readers with short snapshots.
 //   Units:   bounds in StoreOptions; times in UTC microseconds.
-//   Errors:  open: locked, tampered, newer, conflict, full, corrupt, refused (another process has it), system.
+//   Errors:  open: not_found (no store, and none to be made), locked, tampered, newer, conflict, full, corrupt, refused
+//            (another process has it), system.
 //            A statement: tampered (a page did not open), full (the disk), conflict (a constraint), corrupt, system.
 //   Threads: any may call; jobs run on the writer thread alone.
 //   Source:  design, "The store"; facts/encrypted-sqlite §0 (one connection writes and checkpoints).
@@ -103,8 +104,8 @@ public:
     base::Micros monotonic() const { return monotonic_; } // Clock::monotonic, of the same moment
     const crypto::SecureBytes& index_key() const;         // blind index tokens
     const crypto::SecureBytes& quarantine_key() const;    // wraps each item's own key
-    // The patient's data key. Errors: not_found when it was erased.
-    Result<crypto::SecureBytes> patient_key(PatientId patient);
+    // The patient's data key, until another's is asked for. Errors: not_found when it was erased.
+    Result<const crypto::SecureBytes*> patient_key(PatientId patient);
     // Sealed with the patient's key, bound to `table`, `column` and `row`.
     Result<crypto::Bytes> seal_for(PatientId patient, Literal place, std::int64_t row, std::string_view plain);
     Result<std::string> open_for(PatientId patient, Literal place, std::int64_t row, std::span<const std::byte> sealed);
@@ -132,6 +133,9 @@ public:
     Result<std::int64_t> take_key_slot();        // a durable free slot for a new patient
     void on_commit(std::function<void()> then);  // on the writer thread, after the commit; dropped on rollback
     void erase_key_on_commit(std::int64_t slot); // durable soon after the commit; again at every open until it is
+    // In a savepoint of its own: where `part` fails, what it wrote is undone and nothing else of the job. Answers what
+    // it failed of. Errors: the savepoint's, and then the job must fail.
+    Result<std::optional<Error>> apart(const std::function<Result<void>()>& part);
 
 private:
     friend class Writer;
@@ -146,6 +150,7 @@ private:
 
 struct StoreOptions {
     std::filesystem::path folder;       // holds records.db, its WAL, its lock and keys.db
+    bool make = false;                  // a store where there is none; also by the file `make-store` in the folder
     std::size_t queue_jobs_max = 4'096; // full: post answers false and intake refuses upstream
     std::size_t batch_jobs_max = 256;   // one group commit
     std::size_t readers_max = 4;

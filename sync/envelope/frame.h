@@ -55,11 +55,12 @@ enum class Outcome : std::uint8_t { delivered, retry, dead };
 struct Settle {
     std::int64_t lease = 0; // 0: only steps (location_read)
     Outcome outcome = Outcome::delivered;
-    std::string code;               // our own code, ^[a-z0-9_]{0,32}$: "throttled", "http_422", …
-    int retry_after_ms = 0;         // with retry: not before; 0..86,400,000
-    bool counts_against = false;    // a 4xx about its own body: the second one after a look-up kills it
-    std::string contact;            // the GHL contact id that was created or found; empty otherwise
-    std::vector<StepOutcome> steps; // at most 16
+    std::string code;                // our own code, ^[a-z0-9_]{0,32}$: "throttled", "http_422", …
+    int retry_after_ms = 0;          // with retry: not before; 0..86,400,000
+    bool counts_against = false;     // a 4xx about its own body: the second one after a look-up kills it
+    std::string contact;             // the GHL contact id that was created or found; empty otherwise
+    std::vector<StepOutcome> steps;  // at most 16
+    std::optional<Destination> next; // answered by a Lease of it, as of `wait_ms` 0, and not by Settled
 };
 
 enum class LaneState : std::uint8_t { up, paused, down };

@@ -81,15 +81,16 @@ StepOutcome read_step(ObjectReader& reader) {
 std::string write(const Settle& settle) {
     std::vector<std::string> steps;
     for (const StepOutcome& step : settle.steps) steps.push_back(write(step));
-    return frame("settle")
-        .integer("lease", settle.lease)
+    ObjectWriter writer = frame("settle");
+    writer.integer("lease", settle.lease)
         .text("outcome", name_of(settle.outcome))
         .text("code", settle.code)
         .integer("retry_after_ms", settle.retry_after_ms)
         .boolean("counts_against", settle.counts_against)
         .text("contact", settle.contact)
-        .list("steps", steps)
-        .str();
+        .list("steps", steps);
+    if (settle.next) writer.text("next", name(*settle.next));
+    return writer.str();
 }
 
 Settle read_settle(ObjectReader& reader) {
@@ -100,12 +101,14 @@ Settle read_settle(ObjectReader& reader) {
                   .counts_against = reader.boolean("counts_against"),
                   .contact = reader.text("contact", is_contact_or_empty)};
     reader.objects("steps", steps_max, [&](ObjectReader& step) { settle.steps.push_back(read_step(step)); });
+    if (reader.has("next")) settle.next = reader.choice<Destination>("next");
     std::set<std::int64_t> attempts;
     for (const StepOutcome& step : settle.steps) attempts.insert(step.attempt);
     reader.require(attempts.size() == settle.steps.size(), "an attempt twice in one settle");
     reader.require(settle.outcome == Outcome::retry || settle.retry_after_ms == 0, "a time to retry without a retry");
     reader.require(settle.outcome != Outcome::delivered || !settle.counts_against, "a delivery that counts against");
     reader.require(settle.lease > 0 || settle.contact.empty(), "a contact without a lease");
+    reader.require(settle.lease > 0 || !settle.next, "a next lease without one that ends");
     return settle;
 }
 

@@ -52,26 +52,38 @@ Result<void> Worker::turn(std::stop_token stop) {
     const envelope::LeaseRequest request{options_.destination, static_cast<int>(options_.lease_wait.count())};
     auto lease = client_.ask_for<envelope::Lease>(request, options_.lease_wait + options_.reply_wait, stop);
     if (!lease) return lease.error();
-    if (lease->lease != 0 && lease->envelope) return deliver(*lease, stop);
-    if (std::chrono::steady_clock::now() - asked_at < empty_pause) sleep_for(stop, empty_pause);
-    return {};
+    if (lease->lease == 0) {
+        if (std::chrono::steady_clock::now() - asked_at < empty_pause) sleep_for(stop, empty_pause);
+        return {};
+    }
+    while (lease && lease->lease != 0) lease = deliver(*lease, stop);
+    return lease ? Result<void>{} : lease.error();
 }
 
-Result<void> Worker::deliver(const envelope::Lease& lease, std::stop_token stop) {
+// Answers the lease that follows; an empty one where none is due, or none may be taken now.
+Result<envelope::Lease> Worker::deliver(const envelope::Lease& lease, std::stop_token stop) {
     EgressGate gate{client_, rules_, &lane_, options_.reply_wait, stop};
-    const auto delivery = channel_.deliver(lease, gate, stop);
+    auto delivery = channel_.deliver(lease, gate, stop);
     if (delivery.fault) lane_.fault(*delivery.fault);
     if (delivery.abandoned) {
         client_.close();
         return Error{Errc::offline, "a lease was abandoned"};
     }
-    auto settled = client_.ask_for<envelope::Settled>(delivery.settle, settle_wait);
-    if (!settled) {
+    const bool goes_on = lane_.up() && !stop.stop_requested();
+    if (goes_on) delivery.settle.next = options_.destination;
+    auto next = goes_on ? client_.ask_for<envelope::Lease>(delivery.settle, settle_wait) : settle(delivery.settle);
+    if (!next) {
         client_.close(); // unsettled: clinicd releases it and looks up first
-        return settled.error();
+        return next;
     }
     if (delivery.settle.outcome == envelope::Outcome::delivered) lane_.delivered();
-    return {};
+    backoff_.reset();
+    return next;
+}
+
+Result<envelope::Lease> Worker::settle(const envelope::Settle& outcome) {
+    CLINIC_TRY(client_.ask_for<envelope::Settled>(outcome, settle_wait));
+    return envelope::Lease{};
 }
 
 } // namespace clinic::lane

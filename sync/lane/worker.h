@@ -1,4 +1,5 @@
-// Delivers envelopes, one at a time: lease, ask before each request, settle. Several run side by side.
+// Delivers envelopes, one at a time: lease, ask before each request, settle and lease the next. Several run side by
+// side.
 //   Errors:  a lost connection to clinicd abandons the lease, which is clinicd's again at once.
 //   Threads: one worker a thread; `run` returns soon after a stop request.
 //   Source:  design, "From a message to GHL", step 4.
@@ -44,8 +45,9 @@ public:
     void run(std::stop_token stop);
 
 private:
-    Result<void> turn(std::stop_token stop); // one lease, or none
-    Result<void> deliver(const envelope::Lease& lease, std::stop_token stop);
+    Result<void> turn(std::stop_token stop); // one lease and those that follow it at once, or none
+    Result<envelope::Lease> deliver(const envelope::Lease& lease, std::stop_token stop);
+    Result<envelope::Lease> settle(const envelope::Settle& outcome);
 
     WorkerOptions options_;
     const envelope::WriteRules& rules_;

@@ -29,7 +29,8 @@ struct Syncd : testing::Test {
     pid_t pid = -1;
 
     std::optional<envelope::Reply> answer(const envelope::Request& request) {
-        if (std::holds_alternative<envelope::LeaseRequest>(request)) {
+        const auto* settle = std::get_if<envelope::Settle>(&request);
+        if (std::holds_alternative<envelope::LeaseRequest>(request) || (settle != nullptr && settle->next)) {
             if (leases-- <= 0) return envelope::Lease{};
             return ghl::to_create(ghl::contact_state({"new_patient"}));
         }

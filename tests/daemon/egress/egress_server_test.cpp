@@ -152,6 +152,42 @@ TEST_F(EgressServerTest, LeasesJudgesAndSettles) {
     EXPECT_EQ(caller.lease().lease, 0);
 }
 
+TEST_F(EgressServerTest, ASettlementMayAskForTheNextLease) {
+    clinic.add("N1", "Quillfeather");
+    clinic.add("N2", "Vandersloot");
+    const Caller caller{path};
+    auto lease = caller.lease();
+    for (const auto* contact : {"contact1", "contact2"}) {
+        ASSERT_TRUE(lease.envelope);
+        const auto verdict = caller.ask<envelope::Verdict>(create(lease));
+        EXPECT_EQ(verdict.answer, Answer::go) << verdict.code;
+        lease = caller.ask<envelope::Lease>(envelope::Settle{
+            .lease = lease.lease,
+            .contact = contact,
+            .steps = {{.attempt = verdict.attempt, .result = envelope::StepOutcome::Result::answered, .status = 201}},
+            .next = Destination::crm});
+    }
+    EXPECT_EQ(lease.lease, 0) << "nothing more is due, and nobody is kept waiting";
+    EXPECT_EQ(clinic.books().delivered, 2);
+}
+
+TEST_F(EgressServerTest, WhereNoLeaseCanFollowTheSettlementStands) {
+    clinic.add("N1", "Quillfeather");
+    clinic.add("N2", "Vandersloot");
+    const Caller caller{path};
+    const auto lease = caller.lease();
+    clinic.write([](records::Transaction& txn) -> Result<void> {
+        auto planted = txn.prepare("CREATE TEMP TRIGGER refuse BEFORE UPDATE ON main.outbox WHEN NEW.state = 2 "
+                                   "BEGIN SELECT RAISE(ABORT, 'no'); END");
+        CLINIC_TRY(planted);
+        return planted->run();
+    });
+    const envelope::Settle settle{.lease = lease.lease, .contact = "contact1", .next = Destination::crm};
+    EXPECT_EQ(caller.ask<envelope::Lease>(settle).lease, 0);
+    EXPECT_EQ(clinic.books().delivered, 1);
+    EXPECT_EQ(clinic.books().leased, 0);
+}
+
 TEST_F(EgressServerTest, RefusesWhatIsNotInTheWriteSetAndBuriesIt) {
     clinic.add("N1", "Quillfeather");
     const Caller caller{path};

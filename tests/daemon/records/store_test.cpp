@@ -128,6 +128,35 @@ TEST_F(StoreTest, DropsHooksOfAJobThatFails) {
     EXPECT_FALSE(ran);
 }
 
+TEST_F(StoreTest, APartThatFailsUndoesItselfAndNothingElse) {
+    bool hooked = false, bad_hooked = false;
+    std::optional<Error> good, bad;
+    ASSERT_TRUE(store_->write([&](Transaction& txn) -> Result<void> {
+        CLINIC_TRY(put(txn, "basis", "off"));
+        const auto first = txn.apart([&] {
+            txn.on_commit([&] { hooked = true; });
+            return put(txn, "policy", "kept");
+        });
+        CLINIC_TRY(first);
+        good = *first;
+        const auto second = txn.apart([&]() -> Result<void> {
+            txn.on_commit([&] { bad_hooked = true; });
+            CLINIC_TRY(put(txn, "policy", "lost"));
+            return Error{Errc::refused, "no"};
+        });
+        CLINIC_TRY(second);
+        bad = *second;
+        return {};
+    }));
+    EXPECT_FALSE(good);
+    ASSERT_TRUE(bad);
+    EXPECT_EQ(bad->code, Errc::refused);
+    EXPECT_EQ(get("basis"), "off");
+    EXPECT_EQ(get("policy"), "kept");
+    EXPECT_TRUE(hooked);
+    EXPECT_FALSE(bad_hooked);
+}
+
 TEST_F(StoreTest, AnswersFalseWhenItsQueueIsFull) {
     store_.reset();
     options_.queue_jobs_max = 3;

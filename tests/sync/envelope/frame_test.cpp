@@ -124,6 +124,8 @@ TEST(Frame, RefusesBadRequests) {
         R"({"v":1,"frame":"settle","lease":9,"outcome":"delivered","code":"","retry_after_ms":5,"counts_against":false,"contact":"","steps":[]})",
         R"({"v":1,"frame":"settle","lease":9,"outcome":"delivered","code":"","retry_after_ms":0,"counts_against":true,"contact":"","steps":[]})",
         R"({"v":1,"frame":"settle","lease":0,"outcome":"delivered","code":"","retry_after_ms":0,"counts_against":false,"contact":"abc","steps":[]})",
+        R"({"v":1,"frame":"settle","lease":0,"outcome":"delivered","code":"","retry_after_ms":0,"counts_against":false,"contact":"","steps":[],"next":"crm"})",
+        R"({"v":1,"frame":"settle","lease":9,"outcome":"delivered","code":"","retry_after_ms":0,"counts_against":false,"contact":"","steps":[],"next":""})",
         R"({"v":1,"frame":"settle","lease":9,"outcome":"delivered","code":"Anna Muster","retry_after_ms":0,"counts_against":false,"contact":"","steps":[]})",
         R"({"v":1,"frame":"settle","lease":9,"outcome":"delivered","code":")" + long_code +
             R"(","retry_after_ms":0,"counts_against":false,"contact":"","steps":[]})",

@@ -72,6 +72,7 @@ inline std::vector<Request> requests() {
                   .steps = {}};
     settle.steps = {{.attempt = 4, .result = StepOutcome::Result::answered, .status = 422},
                     {.attempt = 5, .result = StepOutcome::Result::unknown, .status = 0}};
+    Settle goes_on{.lease = 10, .contact = "abcDEF123", .steps = {}, .next = Destination::crm};
     TimeState time;
     time.kernel_synchronised = true;
     time.https_offset_s = -3;
@@ -82,6 +83,7 @@ inline std::vector<Request> requests() {
             Attempt{0, Route::location_read, "/locations/loc", ""},
             settle,
             Settle{},
+            goes_on,
             time,
             TimeState{},
             DeviceRequest{},

@@ -77,7 +77,8 @@ struct Workers : testing::Test {
     std::filesystem::path socket = folder / "egress.sock";
 
     std::optional<envelope::Reply> answer(const envelope::Request& request) {
-        if (std::holds_alternative<envelope::LeaseRequest>(request)) {
+        const auto* settle = std::get_if<envelope::Settle>(&request);
+        if (std::holds_alternative<envelope::LeaseRequest>(request) || (settle != nullptr && settle->next)) {
             if (leases_left-- <= 0) return envelope::Lease{};
             return envelope::Lease{.lease = 7, .envelope = an_envelope(), .contact = "c1"};
         }
@@ -107,6 +108,30 @@ TEST_F(Workers, LeaseAskSendAndSettleInThatOrder) {
     EXPECT_EQ(settle.outcome, Outcome::delivered);
     EXPECT_EQ(egress.seen<envelope::Attempt>().size(), 1U);
     EXPECT_EQ(channel.sent, 1);
+}
+
+TEST_F(Workers, TheNextLeaseComesWithTheSettlement) {
+    std::vector<std::string> heard;
+    std::mutex hearing;
+    support::ScriptedEgress egress{socket, [&](const envelope::Request& request) {
+                                       const std::lock_guard lock{hearing};
+                                       const std::string frame = envelope::encode(request);
+                                       heard.push_back(frame.substr(0, frame.find(',', frame.find("frame"))));
+                                       return answer(request);
+                                   }};
+    leases_left = 2;
+    lane.probed({});
+    const auto worker = start();
+    ASSERT_TRUE(eventually([&] {
+        const std::lock_guard lock{hearing};
+        return heard.size() >= 6;
+    }));
+    const std::lock_guard lock{hearing};
+    heard.resize(6);
+    const std::string begin = R"({"v":1,"frame":)";
+    EXPECT_EQ(heard, (std::vector<std::string>{begin + "\"lease\"", begin + "\"attempt\"", begin + "\"settle\"",
+                                               begin + "\"attempt\"", begin + "\"settle\"", begin + "\"lease\""}));
+    EXPECT_EQ(channel.sent, 2);
 }
 
 TEST_F(Workers, NothingIsLeasedWhileTheLaneIsClosed) {
@@ -152,6 +177,7 @@ TEST_F(Workers, AFaultOfTheLaneStopsTheNextLease) {
     EXPECT_FALSE(lane.up());
     EXPECT_EQ(board.said().crm_code, "throttled");
     EXPECT_EQ(channel.deliveries, 1);
+    EXPECT_FALSE(egress.seen<envelope::Settle>().front().next);
 }
 
 TEST_F(Workers, ALeaseWhoseVerdictNeverComesIsNotSettledByUs) {
