@@ -113,10 +113,19 @@ void find_machine(const Status& status, std::vector<Finding>& found) {
         found.push_back({"E2006", Tone::look, status.disk_free_percent});
 }
 
+const char* damage(Status::Data data) {
+    switch (data) {
+    case Status::Data::sound: return "E2011";
+    case Status::Data::in_doubt: return "E2002";
+    case Status::Data::absent: return "E2015";
+    }
+    return "E2002";
+}
+
 void find_mode(const Status& status, std::vector<Finding>& found) {
     switch (status.mode) {
     case Mode::locked: found.push_back({"E2001", Tone::not_working}); break;
-    case Mode::damaged: found.push_back({status.data_is_sound ? "E2011" : "E2002", Tone::not_working}); break;
+    case Mode::damaged: found.push_back({damage(status.data), Tone::not_working}); break;
     case Mode::full: found.push_back({"E2003", Tone::not_working}); break;
     case Mode::restoring: found.push_back({"E2004", Tone::look}); break;
     case Mode::running:

@@ -58,7 +58,8 @@ Status::Well wellness(const std::vector<Need>& needs) {
 }
 
 bool is_mode_code(std::string_view code) {
-    return code == "E2001" || code == "E2002" || code == "E2003" || code == "E2004" || code == "E2011";
+    return code == "E2001" || code == "E2002" || code == "E2003" || code == "E2004" || code == "E2011" ||
+           code == "E2015";
 }
 
 // What kept the store from being opened or written, as a mode.
@@ -71,8 +72,10 @@ Mode mode_of(const Error& error) {
 }
 
 // A call that the machine refused, or another process that has the store: the data itself is not in question.
-bool data_is_sound(Errc code) {
-    return code == Errc::system || code == Errc::refused || code == Errc::timeout;
+Status::Data data_of(Errc code) {
+    if (code == Errc::not_found) return Status::Data::absent;
+    const bool sound = code == Errc::system || code == Errc::refused || code == Errc::timeout;
+    return sound ? Status::Data::sound : Status::Data::in_doubt;
 }
 
 } // namespace
@@ -245,7 +248,7 @@ void Health::State::copy_facts(Status& status, base::Micros now) const {
     status.clock_trusted = trusted();
     const auto& trouble = store != nullptr ? numbers.write_failure : cause;
     if (store != nullptr && trouble) status.mode = mode_of(*trouble);
-    status.data_is_sound = !trouble || data_is_sound(trouble->code);
+    if (trouble) status.data = data_of(trouble->code);
     if (status.mode == Mode::running && !status.clock_trusted) status.mode = Mode::clock_untrusted;
     status.clock_floor_holds = floor_holds(status.at);
     if (!status.clock_trusted) status.clock_step_s = seconds_of(step_forward(status.at));

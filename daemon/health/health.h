@@ -86,8 +86,8 @@ struct Status {
     std::int64_t clock_step_s = 0;  // how far it went forward without confirmation; 0: it did not
     bool store_open = false;        // the numbers below and the books are of an open store
     bool store_readable = true;     // false: the last look failed, and the numbers are older
-    bool data_is_sound =
-        true; // false: it is the stored data that keeps the records closed, not the disk or the machine
+    // What is known of the stored data while the mode is `damaged`. sound: it is the disk or the machine.
+    enum class Data : std::uint8_t { sound, in_doubt, absent } data = Data::sound;
     bool basis_expired = false;
     Timestamp basis_expires{}; // 0: none
     int zone_minutes = 0;      // the clinic's zone east of UTC, for words

@@ -100,6 +100,9 @@ struct Store::State {
 
     std::filesystem::path database() const { return options.folder / "records.db"; }
     std::filesystem::path keys_file() const { return options.folder / "keys.db"; }
+    std::filesystem::path wish() const {
+        return options.folder / "make-store";
+    } // put there once, by who set the box up
 
     const StoreOptions options;
     const Clock& clock;
@@ -127,12 +130,21 @@ Result<void> Store::State::open(const crypto::KeySlot& slot) {
     CLINIC_TRY(open_readers());
     writing->close_the_door();
     CLINIC_TRY(load_identifiers());
+    if (std::filesystem::remove(wish(), none); none)
+        base::log(base::Level::error, "records: the file make-store cannot be removed",
+                  Error{Errc::system, "remove it by hand: it would let a new store be made", "", {}, none.value()});
     writer = std::make_unique<Writer>(*writing, shared, options, clock);
     return {};
 }
 
 Result<void> Store::State::open_database(const crypto::KeySlot& slot) {
-    auto opened = crypto::SealedVfs::open(database(), slot, crypto::IfAbsent::create);
+    std::error_code none;
+    const bool may_make = options.make || std::filesystem::exists(wish(), none);
+    auto opened =
+        crypto::SealedVfs::open(database(), slot, may_make ? crypto::IfAbsent::create : crypto::IfAbsent::fail);
+    if (!opened && opened.error().code == Errc::not_found)
+        return Error{Errc::not_found, "there is no store in the records' folder",
+                     "mount the records' disk; on a new box, put an empty file make-store into the folder"};
     if (!opened) return opened.error();
     vfs = std::move(*opened);
     const auto& uuid = vfs->store();

@@ -86,8 +86,8 @@ nlohmann::json last_check_costs(const Arguments& given) {
     if (!crypto::start()) give_up("libsodium does not start");
     nlohmann::json out;
     {
-        auto opened =
-            records::Store::open({.folder = folder}, crypto::KeySlot::from_key(crypto::SecureBytes::random(32)), clock);
+        auto opened = records::Store::open({.folder = folder, .make = true},
+                                           crypto::KeySlot::from_key(crypto::SecureBytes::random(32)), clock);
         if (!opened) give_up(opened.error().what.c_str());
         People people{1};
         const std::int64_t few = 1'000, patients = given.number("patients", 100'000);

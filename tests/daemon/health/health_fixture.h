@@ -27,7 +27,7 @@ protected:
 
     void open() {
         auto slot = crypto::KeySlot::from_key(crypto::SecureBytes::copy_of(key_.bytes()));
-        auto opened = records::Store::open({.folder = folder_.path()}, slot, clock_);
+        auto opened = records::Store::open({.folder = folder_.path(), .make = true}, slot, clock_);
         ASSERT_TRUE(opened) << opened.error().what.c_str();
         store_ = std::move(*opened);
     }

@@ -55,6 +55,7 @@ public:
         tzset();
         EXPECT_TRUE(crypto::start());
         options.folder = folder_ / "records";
+        options.make = true;
         auto opened = records::Store::open(
             options, crypto::KeySlot::from_key(crypto::SecureBytes::random(crypto::key_bytes)), clock);
         EXPECT_TRUE(opened);

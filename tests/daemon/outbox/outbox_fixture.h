@@ -41,7 +41,7 @@ protected:
         store_.reset();
         const std::string key(32, 'k');
         const auto slot = crypto::KeySlot::from_key(crypto::SecureBytes::copy_of(std::as_bytes(std::span{key})));
-        auto opened = records::Store::open({.folder = folder_ / "records"}, slot, clock_);
+        auto opened = records::Store::open({.folder = folder_ / "records", .make = true}, slot, clock_);
         ASSERT_TRUE(opened) << opened.error().what.c_str();
         store_ = std::move(*opened);
     }

@@ -130,6 +130,28 @@ TEST_F(Damage, AMissingKeystoreIsNotMadeAnew) {
     EXPECT_FALSE(std::filesystem::exists(keys()));
 }
 
+// Its disk is not mounted, or somebody took the files away.
+TEST_F(Damage, AnEmptyFolderIsNotGivenANewStore) {
+    options_.make = false;
+    std::filesystem::remove_all(options_.folder);
+    std::filesystem::create_directory(options_.folder);
+    EXPECT_EQ(failure(), Errc::not_found);
+    EXPECT_FALSE(std::filesystem::exists(database()));
+    EXPECT_FALSE(std::filesystem::exists(keys()));
+}
+
+TEST_F(Damage, TheWishForAStoreHoldsForOneAlone) {
+    options_.make = false;
+    std::filesystem::remove_all(options_.folder);
+    std::filesystem::create_directory(options_.folder);
+    put(options_.folder / "make-store", "");
+    ASSERT_TRUE(open());
+    EXPECT_FALSE(std::filesystem::exists(options_.folder / "make-store"));
+    std::filesystem::remove_all(options_.folder);
+    std::filesystem::create_directory(options_.folder);
+    EXPECT_EQ(failure(), Errc::not_found);
+}
+
 TEST_F(Damage, AFreshStoreBesideAnOldKeystoreIsRefused) {
     const auto old_keys = content(keys());
     std::filesystem::remove_all(options_.folder);

@@ -24,7 +24,7 @@ class IdentifierIndexTest : public ::testing::Test {
 protected:
     IdentifierIndexTest() {
         EXPECT_TRUE(crypto::start());
-        auto opened = Store::open({.folder = folder_ / "records"},
+        auto opened = Store::open({.folder = folder_ / "records", .make = true},
                                   crypto::KeySlot::from_key(crypto::SecureBytes::random(32)), clock_);
         EXPECT_TRUE(opened);
         store_ = std::move(*opened);

@@ -119,7 +119,7 @@ protected:
 
     fakes::TempFolder folder_;
     fakes::ManualClock clock_;
-    StoreOptions options_{.folder = folder_ / "records"};
+    StoreOptions options_{.folder = folder_ / "records", .make = true};
     std::unique_ptr<Store> store_;
 };
 

@@ -25,7 +25,7 @@ class Clinic {
 public:
     Clinic() {
         EXPECT_TRUE(crypto::start());
-        auto opened = records::Store::open({.folder = folder_ / "records"},
+        auto opened = records::Store::open({.folder = folder_ / "records", .make = true},
                                            crypto::KeySlot::from_key(crypto::SecureBytes::random(32)), clock);
         EXPECT_TRUE(opened);
         store = std::move(*opened);

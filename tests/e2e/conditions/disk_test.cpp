@@ -2,6 +2,7 @@
 // back by itself where time or a person can mend it.
 #include <sys/mount.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "tests/e2e/conditions/room.h"
@@ -55,25 +56,69 @@ TEST_F(Disk, AWrongKeyIsNamedAndNoNewStoreIsMade) {
     });
 }
 
-TEST_F(Disk, AFlippedBitIsDamageAndTheBackupMendsIt) {
+struct Damaged {
+    const char* name;
+    std::string (*to)(std::string sound);
+};
+
+class DamagedFile : public Disk, public testing::WithParamInterface<Damaged> {};
+
+TEST_P(DamagedFile, IsSaidAndTheBackupMendsIt) {
     const auto file = records() / "records.db";
     std::string sound;
     const auto put = [&](const std::string& bytes) {
-        std::fstream out{file, std::ios::in | std::ios::out | std::ios::binary};
-        out << bytes;
+        std::fstream{file, std::ios::in | std::ios::out | std::ios::binary} << bytes;
+        fs::resize_file(file, bytes.size());
     };
     // A page that has a newer version in the WAL is written over, whatever became of it.
     ASSERT_TRUE(eventually([] { return box().status()["store"]["wal_bytes"] == 0; })) << box().status()["store"].dump();
     while_closed([&] {
         std::ifstream in{file, std::ios::binary};
         sound.assign(std::istreambuf_iterator<char>{in}, {});
-        std::string flipped = sound;
-        flipped[flipped.size() / 2] ^= 1;
-        put(flipped);
+        put(GetParam().to(sound));
     });
     expect_closed("damaged", "E2002");
     put(sound);
     restart("clinicd");
+}
+
+constexpr std::size_t page = 4'096; // docs/store-format.md
+
+std::string with_a_flipped_bit(std::string sound) {
+    sound[sound.size() / 2] ^= 1;
+    return sound;
+}
+std::string with_two_pages_swapped(std::string sound) {
+    const auto last = sound.end() - page;
+    std::swap_ranges(last - page, last, last);
+    return sound;
+}
+std::string without_its_end(std::string sound) {
+    sound.resize(sound.size() - 2 * page);
+    return sound;
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, DamagedFile,
+                         testing::Values(Damaged{"flipped_bit", with_a_flipped_bit},
+                                         Damaged{"swapped_pages", with_two_pages_swapped},
+                                         Damaged{"cut_off", without_its_end}),
+                         [](const auto& one) { return std::string{one.param.name}; });
+
+// As when its disk is not mounted: nothing new is started, and what comes back is opened.
+TEST_F(Disk, RecordsThatAreNotThereAreWaitedFor) {
+    const auto away = box().folder() / "records-away";
+    const auto move_all = [](const fs::path& from, const fs::path& to) {
+        for (const auto& entry : fs::directory_iterator{from}) fs::rename(entry.path(), to / entry.path().filename());
+    };
+    fs::create_directory(away);
+    while_closed([&] { move_all(records(), away); });
+    expect_closed("damaged", "E2015");
+    EXPECT_FALSE(fs::exists(records() / "records.db"));
+    const int process = process_of(box(), "clinicd");
+    fs::remove_all(records() / "records.db.lock");
+    move_all(away, records());
+    EXPECT_TRUE(eventually([] { return is("running"); }));
+    EXPECT_EQ(process_of(box(), "clinicd"), process);
 }
 
 TEST_F(Disk, RecordsThatCannotBeWrittenAreSaidAndTriedAgain) {

@@ -1,0 +1,57 @@
+#include "daemon/sockets.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "crypto/base/process.h"
+#include "systemd/listen_fds.h"
+
+namespace clinic::daemon {
+namespace {
+
+constexpr unsigned first_handed_fd = 3; // SD_LISTEN_FDS_START
+
+} // namespace
+
+Result<Sockets> take_sockets() {
+    auto handed = systemd::listen_fds();
+    CLINIC_TRY(handed);
+    base::close_inherited(first_handed_fd + static_cast<unsigned>(handed->size()));
+    Sockets sockets;
+    for (auto& one : *handed) {
+        if (one.name == "https")
+            sockets.https = std::move(one.socket);
+        else if (one.name == "mllp")
+            sockets.mllp = std::move(one.socket);
+        else if (one.name == "mllps")
+            sockets.mllps = std::move(one.socket);
+        else if (one.name == "control")
+            sockets.control = std::move(one.socket);
+        else if (one.name == "egress")
+            sockets.egress = std::move(one.socket);
+    }
+    if (!sockets.https || !sockets.mllp || !sockets.control || !sockets.egress)
+        return Error{Errc::not_found, "the sockets https, mllp, control and egress are not handed over",
+                     "start clinicd by its socket units or by packaging/try"};
+    return sockets;
+}
+
+unsigned short port_of(const base::UniqueFd& socket) {
+    sockaddr_storage own{};
+    socklen_t size = sizeof own;
+    if (getsockname(socket.get(), reinterpret_cast<sockaddr*>(&own), &size) != 0) return 0;
+    if (own.ss_family == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in&>(own).sin_port);
+    return own.ss_family == AF_INET6 ? ntohs(reinterpret_cast<const sockaddr_in6&>(own).sin6_port) : 0;
+}
+
+Result<base::UniqueFd> another(const base::UniqueFd& socket) {
+    base::UniqueFd made{fcntl(socket.get(), F_DUPFD_CLOEXEC, 0)};
+    if (!made) return Error{Errc::system, "a listening socket cannot be duplicated", "", {}, errno};
+    return made;
+}
+
+} // namespace clinic::daemon
