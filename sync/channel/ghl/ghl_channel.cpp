@@ -32,16 +32,17 @@ public:
         : talk_{talk}, rules_{rules}, lease_{lease} {}
 
     Delivery run() {
-        if (lease_.envelope->kind() == Kind::contact_merge) return write("");
-        if (!lease_.contact.empty()) return update();
+        if (lease_.envelope->kind() == Kind::contact_merge) return update("");
+        if (!lease_.contact.empty()) return update(lease_.contact);
         return find_or_create();
     }
 
 private:
-    Delivery update() {
+    // `contact`: empty with a merge, whose calls name both.
+    Delivery update(const std::string& contact) {
         // Between two refusals of the same body stands a look-up; what it finds changes nothing here.
         if (lease_.look_up_first && !talk_.ask(search_marker(rules_, pid()))) return talk_.delivery();
-        return write(lease_.contact);
+        return write(contact);
     }
 
     Delivery find_or_create() {

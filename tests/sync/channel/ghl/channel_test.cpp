@@ -263,6 +263,14 @@ TEST_F(GhlChannels, ALookUpStandsBetweenTwoRefusalsOfAWrite) {
     EXPECT_EQ(paths(), (Paths{"POST /contacts/search", "PUT /contacts/c1"}));
 }
 
+TEST_F(GhlChannels, ALookUpStandsBetweenTwoRefusalsOfAMerge) {
+    auto lease = merge("c1", "c0");
+    lease.look_up_first = true;
+    script({answer(200, R"({"contacts":[]})"), answer(404, R"({"message":"no"})")});
+    EXPECT_TRUE(deliver(lease).settle.counts_against);
+    EXPECT_EQ(paths(), (Paths{"POST /contacts/search", "PUT /contacts/c0"}));
+}
+
 TEST_F(GhlChannels, AHoldAndANoSendNothing) {
     script({});
     gate.answer = envelope::Answer::hold;
