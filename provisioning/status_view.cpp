@@ -90,6 +90,12 @@ std::string answers(const json& status) {
     return out;
 }
 
+bool adds_up(const json& status) {
+    bool all = status.at("queue").at("crm").value("balanced", false);
+    for (const auto& [name, feed] : status.at("feeds").items()) all = all && feed.value("balanced", false);
+    return all;
+}
+
 std::string books(const json& status) {
     std::string out = "\nMessages received   stored quarantined  refused duplicate  last\n";
     for (const auto& [name, feed] : status.at("intake").items())
@@ -108,14 +114,18 @@ std::string books(const json& status) {
     out += format("              + superseded %lld + withdrawn %lld + parked %lld + dead %lld\n",
                   number(crm, "superseded"), number(crm, "withdrawn"), number(crm, "parked"), number(crm, "dead"));
     out += format("              + discarded %lld\n", number(crm, "discarded"));
-    return out;
+    const json& queue = status.at("queue").at("crm");
+    out += "              last delivered " + age(status, queue, "last_delivered_s");
+    if (number(crm, "pending") > 0) out += ", the oldest came " + age(status, queue, "oldest_s");
+    return out + (adds_up(status) ? "\nThe books add up\n" : "\nThe books do NOT add up\n");
 }
 
 std::string facts(const json& status) {
     const json& lanes = status.at("lanes");
     const json& held = status.at("containment");
-    std::string out = format("\nLinks         GHL %s, central ops %s\n", word(lanes.at("crm"), "state").c_str(),
-                             word(lanes.at("mqtt"), "state").c_str());
+    std::string out =
+        format("\nLinks         GHL %s, central ops %s, delivery program %s\n", word(lanes.at("crm"), "state").c_str(),
+               word(lanes.at("mqtt"), "state").c_str(), word(lanes.at("program"), "state").c_str());
     out += format("Basis         %s%s\n", word(status.at("basis"), "name").c_str(),
                   status.at("basis").value("expired", false) ? " (expired)" : "");
     out += format("Clock         %s\n", status.at("clock").value("trusted", false) ? "trusted" : "not trusted yet");
@@ -123,8 +133,12 @@ std::string facts(const json& status) {
     for (const auto& part : held.at("parts"))
         if (!part.value("holds", false))
             out += "              does not hold: " + word(part, "part") + ", " + word(part, "detail") + "\n";
-    out += format("Store         %lld patients, mode %s\n", number(status.at("store"), "patients"),
-                  word(status, "mode").c_str());
+    const json& store = status.at("store");
+    out += format("Store         %lld patients, mode %s, %lld in quarantine, %lld%% of the disk free\n",
+                  number(store, "patients"), word(status, "mode").c_str(), number(store, "quarantine_items"),
+                  number(store, "disk_free_percent"));
+    out += format("Keys          %lld in reserve, %lld pages failed their seal\n", number(store, "free_key_slots"),
+                  number(store, "authentication_failures"));
     out += format("Box           %s, version %s\n", word(status, "box").c_str(), word(status, "version").c_str());
     return out;
 }

@@ -19,13 +19,14 @@ json status() {
         "needs": [{"code": "E2401", "what": "1 message is in quarantine", "action": "Ask your technician to look at it with the practice system's support."}],
         "intake": {"mllp": {"received": 1234567, "stored": 1234560, "quarantined": 1, "refused": 2, "duplicate": 4},
                    "csv": {"received": 0, "stored": 0, "quarantined": 0, "refused": 0, "duplicate": 0}},
-        "feeds": {"mllp": {"last_message_s": 125}, "csv": {"last_message_s": null},
-                  "front-desk": {"sender_of": "mllp", "last_message_s": 7300, "received": 77, "stored": 77, "quarantined": 0, "refused": 0, "duplicate": 0}},
+        "feeds": {"mllp": {"last_message_s": 125, "balanced": true}, "csv": {"last_message_s": null, "balanced": true},
+                  "front-desk": {"sender_of": "mllp", "balanced": true, "last_message_s": 7300, "received": 77, "stored": 77, "quarantined": 0, "refused": 0, "duplicate": 0}},
         "egress": {"crm": {"released": 9, "pending": 1, "leased": 1, "delivered": 2, "superseded": 1, "withdrawn": 1, "parked": 1, "dead": 1, "discarded": 1}},
-        "lanes": {"crm": {"state": "paused"}, "mqtt": {"state": "up"}},
+        "queue": {"crm": {"oldest_s": 400, "last_delivered_s": 65, "balanced": true}},
+        "lanes": {"crm": {"state": "paused"}, "mqtt": {"state": "up"}, "program": {"state": "up"}},
         "basis": {"name": "baa", "expired": false}, "clock": {"trusted": true, "zone_minutes": 60},
         "containment": {"held": 1, "all": 2, "parts": [{"part": "network namespace", "holds": false, "detail": "not here"}, {"part": "own user", "holds": true, "detail": "yes"}]},
-        "store": {"patients": 40}})");
+        "store": {"patients": 40, "quarantine_items": 3, "disk_free_percent": 85, "free_key_slots": 120, "authentication_failures": 0}})");
 }
 
 TEST(StatusView, FitsIn80ColumnsAndAnswersInOrder) {
@@ -52,6 +53,23 @@ TEST(StatusView, ShowsTheBooksFreshnessAndWhatDoesNotHold) {
     std::istringstream in{view(old, false)};
     for (std::string line; std::getline(in, line);) EXPECT_LE(line.size(), 80u) << line;
     EXPECT_NE(text.find("does not hold: network namespace"), std::string::npos);
+}
+
+TEST(StatusView, ShowsTheQueueTheKeysAndWhetherTheBooksAddUp) {
+    const std::string text = view(status(), false);
+    EXPECT_NE(text.find("last delivered 1 min ago, the oldest came 6 min ago"), std::string::npos) << text;
+    EXPECT_NE(text.find("The books add up"), std::string::npos);
+    EXPECT_NE(text.find("3 in quarantine, 85% of the disk free"), std::string::npos);
+    EXPECT_NE(text.find("120 in reserve, 0 pages failed their seal"), std::string::npos);
+    EXPECT_NE(text.find("delivery program up"), std::string::npos);
+    for (const char* feed : {"mllp", "csv", "front-desk"}) {
+        auto wrong = status();
+        wrong["feeds"][feed]["balanced"] = false;
+        EXPECT_NE(view(wrong, false).find("The books do NOT add up"), std::string::npos) << feed;
+    }
+    auto wrong = status();
+    wrong["queue"]["crm"]["balanced"] = false;
+    EXPECT_NE(view(wrong, false).find("The books do NOT add up"), std::string::npos);
 }
 
 TEST(ImportView, NamesEachFaultByLine) {
