@@ -14,7 +14,7 @@ target_compile_options(clinic_flags INTERFACE
     -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
     -Wold-style-cast -Woverloaded-virtual -Wformat=2 -Wimplicit-fallthrough
     -Wno-missing-field-initializers
-    -UNDEBUG -fstack-protector-strong -fno-omit-frame-pointer -g1)
+    -UNDEBUG -D_GLIBCXX_ASSERTIONS -fstack-protector-strong -fno-omit-frame-pointer -g1)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # GCC 12 warns of string concatenation by mistake (GCC bug 105651).
     target_compile_options(clinic_flags INTERFACE -fstack-clash-protection -fcf-protection=full -Wno-restrict)

@@ -96,7 +96,7 @@ std::set<std::string> reach(const Graph& graph, const std::string& target, bool 
 }
 
 std::vector<std::string> check_includes(const Graph& graph, const std::vector<Source>& sources) {
-    static const std::regex include{R"re(^\s*#\s*include\s*"([^"]+)")re"};
+    static const std::regex include{R"re(^\s*#\s*include\s*["<]([^">]+)[">])re"};
     std::vector<std::string> faults;
     for (const auto& source : sources) {
         const auto own = owner(graph, source.path);
@@ -111,6 +111,10 @@ std::vector<std::string> check_includes(const Graph& graph, const std::vector<So
             ++number;
             std::smatch match;
             if (!std::regex_search(line, match, include)) continue;
+            if (match[1].str().find("../") != std::string::npos)
+                faults.push_back(source.path + ":" + std::to_string(number) + ": includes " + match[1].str() +
+                                 ": the way to a header begins at the root");
+            if (line.find("<systemd/sd-") != std::string::npos) continue; // the library's own folder is called as ours
             const auto whose = owner(graph, match[1].str());
             if (whose && !may.contains(*whose))
                 faults.push_back(source.path + ":" + std::to_string(number) + ": includes " + match[1].str() + " of " +

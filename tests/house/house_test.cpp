@@ -55,6 +55,12 @@ TEST(House, FindsAPlantedIncludeWithFileLineAndRule) {
         "sync/lane/lane.cpp:2: includes daemon/records/store.h of clinic_records, which clinic_lane does not link");
 }
 
+TEST(House, FindsAPlantedIncludeHoweverItIsSpelt) {
+    for (const char* spelt : {"#include <daemon/records/store.h>", "  #  include \"daemon/records/store.h\"",
+                              "#include \"../../daemon/records/store.h\""})
+        EXPECT_EQ(check_includes(small, {{"sync/lane/lane.cpp", spelt}}).size(), 1u) << spelt;
+}
+
 TEST(House, LetsAHeaderIncludeOnlyWhatItsReadersGet) {
     Graph graph = small;
     graph["clinic_lane"].uses = {"clinic_records"};
