@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/socket.h>
 
@@ -285,12 +286,30 @@ TEST_F(MqttLinks, ABrokerUnderAnotherNameIsNotTalkedTo) {
     EXPECT_FALSE(state());
 }
 
+TEST_F(MqttLinks, ABrokerWhoseCertificateHasExpiredIsNotTalkedTo) {
+    const auto apart = folder / "expired";
+    std::filesystem::create_directory(apart);
+    const Mosquitto expired{apart, authority, -1};
+    auto given = options();
+    given.broker.port = expired.port();
+    const auto link = start(given);
+    ASSERT_TRUE(eventually([&] { return board.said().mqtt_code == "offline"; }));
+    EXPECT_FALSE(state());
+}
+
 TEST_F(MqttLinks, SmallMessagesAreNotHeldBack) {
     const auto given = options();
     auto connected =
         Broker::connect(given.broker, {state_topic("demo-1"), state_payload("demo-1", 1, false, "lwt")}, {});
     ASSERT_TRUE(connected);
-    EXPECT_GE(set_no_delay(broker->port()), 1);
+    const auto sockets = connections_to(broker->port());
+    ASSERT_FALSE(sockets.empty());
+    for (const int socket : sockets) {
+        int on = 0;
+        socklen_t size = sizeof on;
+        EXPECT_EQ(getsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, &size), 0);
+        EXPECT_NE(on, 0);
+    }
     EXPECT_TRUE((*connected)->publish({up_topic("demo-1", "metrics"), "{}", false, 60s}, {}));
     (*connected)->leave({state_topic("demo-1"), state_payload("demo-1", 1, false, "shutdown"), true, {}});
 }

@@ -50,9 +50,9 @@ bool Mosquitto::installed() {
     return access(program, X_OK) == 0;
 }
 
-Mosquitto::Mosquitto(const std::filesystem::path& folder, const support::Authority& authority)
+Mosquitto::Mosquitto(const std::filesystem::path& folder, const support::Authority& authority, int days)
     : configuration_{folder / "mosquitto.conf"}, port_{free_port()} {
-    const auto leaf = authority.issue("broker", "IP:127.0.0.1");
+    const auto leaf = authority.issue("broker", "IP:127.0.0.1", days);
     const auto rights = folder / "rights.acl";
     std::ofstream{rights}
         << "user ops\ntopic readwrite clinic/#\npattern write clinic/%u/up/#\npattern write clinic/%u/state\n";

@@ -19,7 +19,8 @@ class Mosquitto {
 public:
     static bool installed();
     // The certificate's common name is the user; "ops" reads everything, a box writes its own topics.
-    Mosquitto(const std::filesystem::path& folder, const support::Authority& authority);
+    // `days`: how long the broker's own holds; below zero it has expired.
+    Mosquitto(const std::filesystem::path& folder, const support::Authority& authority, int days = 1);
     ~Mosquitto();
     Mosquitto(const Mosquitto&) = delete;
     Mosquitto& operator=(const Mosquitto&) = delete;

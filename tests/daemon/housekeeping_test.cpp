@@ -1,0 +1,191 @@
+// What comes due by itself, on the real store, with a clock that is told.
+#include "daemon/housekeeping.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <thread>
+
+#include "daemon/records/quarantine.h"
+#include "daemon/records/seen.h"
+#include "tests/daemon/release/clinic.h"
+
+namespace clinic::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+using records::ConsentScope;
+using records::ConsentState;
+using release::testing::one_day;
+using Kinds = std::vector<std::string>;
+
+class HousekeepingTest : public testing::Test {
+protected:
+    void SetUp() override {
+        setenv("TZ", "UTC", 1);
+        tzset();
+        health.attach(*clinic.store);
+        clinic.set_basis(release::Basis::baa);
+    }
+    void TearDown() override {
+        housekeeping.reset();
+        health.detach();
+    }
+    // clinic-syncd's word, which lasts some seconds of this clock.
+    void trust_the_clock() {
+        envelope::TimeState said;
+        said.kernel_synchronised = true;
+        health.lanes(said);
+        ASSERT_TRUE(health.clock_trusted());
+    }
+    void start() {
+        housekeeping = std::make_unique<Housekeeping>(*clinic.store, clinic.releaser, health, clinic.clock);
+        housekeeping->start();
+    }
+    std::string last_walk() {
+        std::string walk;
+        EXPECT_TRUE(clinic.store->read([&](records::Snapshot& session) -> Result<void> {
+            const auto stored = records::setting(session, "last_walk");
+            CLINIC_TRY(stored);
+            walk = stored->value_or("");
+            return {};
+        }));
+        return walk;
+    }
+    std::int64_t count(Literal sql) {
+        std::int64_t rows = -1;
+        EXPECT_TRUE(clinic.store->read([&](records::Snapshot& session) -> Result<void> {
+            auto find = session.prepare(sql);
+            CLINIC_TRY(find);
+            CLINIC_TRY(find->step());
+            rows = find->integer(0);
+            return {};
+        }));
+        return rows;
+    }
+    static bool eventually(const std::function<bool()>& holds) {
+        const auto end = std::chrono::steady_clock::now() + 20s;
+        while (!holds() && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(5ms);
+        return holds();
+    }
+    void keep_old_things() {
+        clinic.write([](records::Transaction& txn) -> Result<void> {
+            CLINIC_TRY(records::quarantine(txn, "mllp", Error{Errc::malformed, "unreadable"}, "MSH|"));
+            return records::remember_seen(txn, {"APP|FAC", "1", ""}, {}, "AA");
+        });
+    }
+
+    release::testing::Clinic clinic;
+    fakes::TempFolder folder;
+    health::Health health{{.box = "box-1", .version = "0.1.0", .records = folder.path()}, clinic.clock};
+    std::unique_ptr<Housekeeping> housekeeping;
+};
+
+TEST_F(HousekeepingTest, AConsentThatEndsIsTakenBackByItself) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    clinic.consent(patient, ConsentScope::crm_sync, ConsentState::granted, clinic.in_days(1));
+    ASSERT_EQ(clinic.deliver_kinds(), Kinds{"contact.state"});
+    clinic.clock.advance(one_day * 2);
+    trust_the_clock();
+    start();
+    ASSERT_TRUE(eventually([&] { return clinic.books().pending == 1; }));
+    EXPECT_EQ(clinic.deliver_kinds(), Kinds{"contact.suppress"});
+}
+
+TEST_F(HousekeepingTest, ADayIsWalkedOnceAndThenWhatIsPastItsLifeGoes) {
+    keep_old_things();
+    clinic.clock.advance(one_day * 31);
+    trust_the_clock();
+    start();
+    ASSERT_TRUE(eventually([&] { return last_walk() == "2026-12-22 baa"; })) << last_walk();
+    EXPECT_EQ(count("SELECT count(*) FROM quarantine"), 0);
+    EXPECT_EQ(count("SELECT count(*) FROM seen_message"), 0);
+}
+
+TEST_F(HousekeepingTest, ALetterThatIsDeadForTooLongIsDiscardedWithAnEntry) {
+    clinic.add("N1", "Quillfeather");
+    clinic.write([](records::Transaction& txn) -> Result<void> {
+        const auto lease = outbox::Outbox::lease(txn, envelope::Destination::crm, true, {});
+        CLINIC_TRY(lease);
+        return outbox::Outbox::kill(txn, (*lease)->lease, "http_422");
+    });
+    ASSERT_EQ(clinic.books().dead, 1);
+    const auto entries = clinic.audit_entries();
+    clinic.clock.advance(one_day * (outbox::dead_life_days + 1));
+    trust_the_clock();
+    start();
+    ASSERT_TRUE(eventually([&] { return clinic.books().discarded == 1; }));
+    EXPECT_EQ(clinic.books().dead, 0);
+    EXPECT_GT(clinic.audit_entries(), entries);
+}
+
+TEST_F(HousekeepingTest, ALedgerLineGoesAfterSixYears) {
+    clinic.write([](records::Transaction& txn) -> Result<void> {
+        const auto line = outbox::Ledger::open_line(txn, std::nullopt, {.path = "/locations/LOC1"}, "open");
+        CLINIC_TRY(line);
+        return outbox::Ledger::close_line(
+            txn, {.attempt = *line, .result = envelope::StepOutcome::Result::answered, .status = 200});
+    });
+    clinic.clock.advance(one_day * (outbox::ledger_life_days + 1));
+    trust_the_clock();
+    start();
+    EXPECT_TRUE(eventually([&] { return count("SELECT count(*) FROM ledger") == 0; }));
+}
+
+// Nothing expires by a clock that is not trusted; it is taken up as soon as that is.
+TEST_F(HousekeepingTest, AnUntrustedClockWalksNobodyAndDeletesNothing) {
+    keep_old_things();
+    clinic.clock.advance(one_day * 31);
+    start();
+    housekeeping->request_walk();
+    ASSERT_TRUE(housekeeping->re_release()); // its own thread has begun by then
+    EXPECT_EQ(last_walk(), "");
+    EXPECT_EQ(count("SELECT count(*) FROM quarantine"), 1);
+    trust_the_clock();
+    EXPECT_TRUE(eventually([&] { return !last_walk().empty(); }));
+}
+
+TEST_F(HousekeepingTest, AWalkThatIsAskedForIsMadeOnADayThatWasWalked) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    clinic.deliver();
+    trust_the_clock();
+    start();
+    ASSERT_TRUE(eventually([&] { return !last_walk().empty(); }));
+    // Said to the patient's row alone, so that only a walk can find it.
+    clinic.write([&](records::Transaction& txn) {
+        return records::record_consent(
+            txn, patient, {ConsentScope::crm_sync, ConsentState::revoked, clinic.clock.now(), {}}, clinic.stamp());
+    });
+    EXPECT_EQ(clinic.books().pending, 0);
+    housekeeping->request_walk();
+    EXPECT_TRUE(eventually([&] { return clinic.books().pending == 1; }));
+}
+
+TEST_F(HousekeepingTest, AnotherBasisIsAReasonForAWalk) {
+    release::Policy policy;
+    policy.basis = release::Basis::baa;
+    policy.basis_expires = clinic.clock.now() + one_day / 2;
+    clinic.write([&](records::Transaction& txn) { return clinic.releaser.set_policy(txn, policy); });
+    clinic.add("N1", "Quillfeather");
+    clinic.deliver();
+    trust_the_clock();
+    start();
+    ASSERT_TRUE(eventually([&] { return last_walk() == "2026-11-21 baa"; }));
+    clinic.clock.advance(one_day / 2 + 1s);
+    trust_the_clock();
+    housekeeping.reset(); // the next look comes with the next minute, or the next start
+    start();
+    ASSERT_TRUE(eventually([&] { return last_walk() == "2026-11-21 off"; }));
+    EXPECT_EQ(clinic.books().pending, 1) << "what was said is taken back";
+}
+
+TEST_F(HousekeepingTest, NoWalkBeginsOnceItWasToldToStop) {
+    start();
+    housekeeping->request_stop();
+    const auto walked = housekeeping->re_release();
+    ASSERT_FALSE(walked);
+    EXPECT_EQ(walked.error().code, Errc::offline);
+}
+
+} // namespace
+} // namespace clinic::daemon
