@@ -1,5 +1,6 @@
 // A pure function of (facts, basis, consents, policy) to what may be said. No store, no clock, no pseudonym:
-// those are put on by Releaser. Table-tested over basis x kind x consent state.
+// those are put on by Releaser. Table-tested over basis x consent state for contact, appointment and suppression; what
+// is said of a consent and of a merge follows from the same decision, in Releaser.
 #pragma once
 
 #include <optional>
