@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <mutex>
 #include <set>
 #include <shared_mutex>
@@ -276,6 +277,18 @@ Result<std::vector<Row>> rows_of(Transaction& txn, PatientId patient) {
     return out;
 }
 
+// `sql` takes the patient and then a row's columns.
+Result<void> with_each(Transaction& txn, Literal sql, PatientId patient, const std::vector<Row>& rows) {
+    auto change = txn.prepare(sql);
+    if (!change) return change.error();
+    for (const Row& row : rows) {
+        change->bind(patient, static_cast<int>(row.kind), static_cast<int>(row.form),
+                     static_cast<std::int64_t>(row.length), static_cast<std::int64_t>(row.token));
+        CLINIC_TRY(change->run());
+    }
+    return {};
+}
+
 } // namespace
 
 IdentifierIndex::IdentifierIndex(const crypto::SecureBytes& index_key) : state_{std::make_unique<State>(index_key)} {}
@@ -295,18 +308,24 @@ Result<void> IdentifierIndex::replace(Transaction& txn, PatientId patient, const
     for (const IdentifierValue& value : values) maker.add(value);
     maker.add_joined_names();
     const std::set<Row> rows = maker.take();
-    CLINIC_TRY(remove(txn, patient));
-    for (const Row& row : rows) {
-        auto insert =
-            txn.prepare("INSERT INTO identifier_token (patient, kind, form, length, token) VALUES (?, ?, ?, ?, ?)");
-        if (!insert) return insert.error();
-        insert->bind(patient, static_cast<int>(row.kind), static_cast<int>(row.form),
-                     static_cast<std::int64_t>(row.length), static_cast<std::int64_t>(row.token));
-        CLINIC_TRY(insert->run());
-    }
-    txn.on_commit([state = state_.get(), rows] {
+    const auto stored = rows_of(txn, patient);
+    if (!stored) return stored.error();
+    const std::set<Row> before{stored->begin(), stored->end()};
+    // Most changes are of one value: the rows of the others lie on other pages, and stay as they are.
+    std::vector<Row> gone, added;
+    std::ranges::set_difference(before, rows, std::back_inserter(gone));
+    std::ranges::set_difference(rows, before, std::back_inserter(added));
+    CLINIC_TRY(with_each(txn,
+                         "DELETE FROM identifier_token"
+                         " WHERE patient = ? AND kind = ? AND form = ? AND length = ? AND token = ?",
+                         patient, gone));
+    CLINIC_TRY(with_each(txn,
+                         "INSERT INTO identifier_token (patient, kind, form, length, token) VALUES (?, ?, ?, ?, ?)",
+                         patient, added));
+    txn.on_commit([state = state_.get(), gone = std::move(gone), added = std::move(added)] {
         const std::unique_lock lock{state->mutex};
-        for (const Row& row : rows) state->add(row);
+        for (const Row& row : gone) state->drop(row);
+        for (const Row& row : added) state->add(row);
     });
     return {};
 }

@@ -1,6 +1,7 @@
 #include "daemon/records/patients.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "daemon/records/blind_index.h"
 #include "daemon/records/patient_fields.h"
@@ -56,19 +57,27 @@ Result<void> keep_fields(Transaction& txn, const Person& person, const PatientFi
     return update->bind(*sealed, fields.has_mobile(), fields.has_email(), txn.now(), person.row).run();
 }
 
+// `sql` takes kind, token and patient.
+Result<void> with_each(Transaction& txn, Literal sql, PatientId patient, const std::vector<IndexEntry>& entries) {
+    auto change = txn.prepare(sql);
+    if (!change) return change.error();
+    for (const auto& entry : entries) {
+        const auto token = index_token(txn, entry.kind, entry.normal);
+        CLINIC_TRY(change->bind(static_cast<int>(entry.kind), token, patient).run());
+    }
+    return {};
+}
+
+// Each token lies on a page of its own: those that stay are not touched.
 Result<void> index_fields(Transaction& txn, const Person& person, const PatientFields& before,
                           const PatientFields& after) {
-    if (const auto entries = index_entries(after); entries != index_entries(before)) {
-        auto clear = txn.prepare("DELETE FROM patient_token WHERE patient = ?");
-        if (!clear) return clear.error();
-        CLINIC_TRY(clear->bind(person.id).run());
-        auto insert = txn.prepare("INSERT INTO patient_token (kind, token, patient) VALUES (?, ?, ?)");
-        if (!insert) return insert.error();
-        for (const auto& entry : entries) {
-            const auto token = index_token(txn, entry.kind, entry.normal);
-            CLINIC_TRY(insert->bind(static_cast<int>(entry.kind), token, person.id).run());
-        }
-    }
+    const auto had = index_entries(before), has = index_entries(after);
+    std::vector<IndexEntry> gone, added;
+    std::ranges::set_difference(had, has, std::back_inserter(gone));
+    std::ranges::set_difference(has, had, std::back_inserter(added));
+    CLINIC_TRY(
+        with_each(txn, "DELETE FROM patient_token WHERE kind = ? AND token = ? AND patient = ?", person.id, gone));
+    CLINIC_TRY(with_each(txn, "INSERT INTO patient_token (kind, token, patient) VALUES (?, ?, ?)", person.id, added));
     return txn.identifiers().replace(txn, person.id, identifier_values(after));
 }
 
