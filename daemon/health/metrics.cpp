@@ -108,7 +108,8 @@ void put_links(Writer& out, const Status& status) {
     out.sample(label("lane", "mqtt"), status.lanes_age_s >= 0 && status.lanes.mqtt == envelope::LaneState::up);
     out.single("clinic_lanes_said_age_seconds", "gauge", "Age of clinic-syncd's last word; -1 when it has not spoken.",
                status.lanes_age_s);
-    out.single("clinic_clock_trusted", "gauge", "1 when the time is confirmed by a time server, by GHL or by a person.", status.clock_trusted);
+    out.single("clinic_clock_trusted", "gauge", "1 when the time is confirmed by a time server, by GHL or by a person.",
+               status.clock_trusted);
     out.family("clinic_containment_holds", "gauge", "1 when the part of the containment holds, as the kernel answers.");
     for (const auto& part : status.containment) out.sample(label("part", part.part.c_str()), part.holds);
 }
