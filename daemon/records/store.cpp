@@ -100,9 +100,8 @@ struct Store::State {
 
     std::filesystem::path database() const { return options.folder / "records.db"; }
     std::filesystem::path keys_file() const { return options.folder / "keys.db"; }
-    std::filesystem::path wish() const {
-        return options.folder / "make-store";
-    } // put there once, by who set the box up
+    // Put there once, by who set the box up.
+    std::filesystem::path wish() const { return options.folder / "make-store"; }
 
     const StoreOptions options;
     const Clock& clock;

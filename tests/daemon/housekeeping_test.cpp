@@ -4,16 +4,17 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <thread>
 
 #include "daemon/records/quarantine.h"
 #include "daemon/records/seen.h"
 #include "tests/daemon/release/clinic.h"
+#include "tests/fakes/eventually.h"
 
 namespace clinic::daemon {
 namespace {
 
 using namespace std::chrono_literals;
+using fakes::eventually;
 using records::ConsentScope;
 using records::ConsentState;
 using release::testing::one_day;
@@ -62,11 +63,6 @@ protected:
             return {};
         }));
         return rows;
-    }
-    static bool eventually(const std::function<bool()>& holds) {
-        const auto end = std::chrono::steady_clock::now() + 20s;
-        while (!holds() && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(5ms);
-        return holds();
     }
     void keep_old_things() {
         clinic.write([](records::Transaction& txn) -> Result<void> {

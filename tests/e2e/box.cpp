@@ -204,7 +204,7 @@ std::vector<json> Box::contacts() const {
     return ours;
 }
 
-std::vector<std::string> Box::processes() const {
+std::vector<std::string> processes_of(const std::filesystem::path& folder) {
     std::vector<std::string> found;
     for (const auto& entry : std::filesystem::directory_iterator{"/proc"}) {
         auto text = base::read_text(entry.path() / "cmdline", command_line_bytes_max);
@@ -212,10 +212,14 @@ std::vector<std::string> Box::processes() const {
         std::string line = std::move(text).value();
         for (char& c : line)
             if (c == '\0') c = ' ';
-        if (line.find(folder().string() + "/") != std::string::npos)
+        if (line.find(folder.string() + "/") != std::string::npos)
             found.push_back(entry.path().filename().string() + " " + line);
     }
     return found;
+}
+
+std::vector<std::string> Box::processes() const {
+    return processes_of(folder());
 }
 
 std::vector<pid_t> Box::pids(const std::string& name) const {

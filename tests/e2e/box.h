@@ -18,6 +18,7 @@ struct Ran {
     std::string out;
 };
 Ran run(const std::string& command);
+std::vector<std::string> processes_of(const std::filesystem::path& folder); // command lines that name it
 
 // Ten ports in a row that nobody has, below those that the kernel hands out by itself.
 int free_port_base();

@@ -20,6 +20,7 @@
 #include "tests/emulator/fields.h"
 #include "tests/emulator/https_client.h"
 #include "tests/emulator/lines.h"
+#include "tests/fakes/eventually.h"
 #include "tests/fakes/temp_folder.h"
 
 namespace clinic::emulator {
@@ -27,11 +28,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-bool eventually(const std::function<bool()>& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + 20s;
-    while (!condition() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-    return condition();
-}
+using fakes::eventually;
 
 // The program with its standard output in a pipe.
 class Program {

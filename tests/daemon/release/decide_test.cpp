@@ -57,7 +57,7 @@ std::vector<std::string> words(const Decision& decision) {
 }
 
 // The oracle. A row a basis, a letter a standing of crm_sync:
-//   G goes · O off · D only to a contact-less store · X basis expired · N no consent · R revoked · E consent expired
+//   G goes · O off · D only to a contact-less store · L basis lapsed · N no consent · R revoked · E consent expired
 //   C waits for the clock · r, e: as R and E, and the suppression itself waits for the clock
 struct Table {
     const char* conditions;
@@ -68,8 +68,8 @@ struct Table {
 const std::array tables{
     Table{"trusted clock, basis without end", true, {}, {"OOOOOO", "DDDDDD", "NGGERE", "GGGERE", "NGGERE"}},
     Table{"trusted clock, basis ends later", true, in_days(1), {"OOOOOO", "DDDDDD", "NGGERE", "GGGERE", "NGGERE"}},
-    Table{"trusted clock, basis over", true, in_days(-1), {"OOOOOO", "DDDDDD", "XXXXXX", "XXXXXX", "XXXXXX"}},
-    Table{"trusted clock, basis ends now", true, now, {"OOOOOO", "DDDDDD", "XXXXXX", "XXXXXX", "XXXXXX"}},
+    Table{"trusted clock, basis over", true, in_days(-1), {"OOOOOO", "DDDDDD", "LLLLLL", "LLLLLL", "LLLLLL"}},
+    Table{"trusted clock, basis ends now", true, now, {"OOOOOO", "DDDDDD", "LLLLLL", "LLLLLL", "LLLLLL"}},
     Table{"untrusted clock, basis without end", false, {}, {"OOOOOO", "DDDDDD", "NGCCRE", "GGCCRE", "NGCCRE"}},
     Table{"untrusted clock, basis ends later", false, in_days(1), {"OOOOOO", "DDDDDD", "nCCCre", "CCCCre", "nCCCre"}},
     Table{"untrusted clock, basis over by it", false, in_days(-1), {"OOOOOO", "DDDDDD", "nCCCre", "CCCCre", "nCCCre"}},
@@ -84,7 +84,7 @@ const std::map<char, Expected> oracle{
     {'G', {Because::allowed, true, true, false, {}}},
     {'O', {Because::basis_off, false, false, false, {}}},
     {'D', {Because::deid_needs_contactless, false, false, false, {}}},
-    {'X', {Because::basis_expired, false, false, false, Reason::expired}},
+    {'L', {Because::basis_expired, false, false, false, Reason::expired}},
     {'N', {Because::no_consent, false, false, false, Reason::restricted}},
     {'n', {Because::no_consent, false, false, true, Reason::restricted}},
     {'R', {Because::consent_revoked, false, false, false, Reason::revoked}},
@@ -112,7 +112,7 @@ TEST(Decide, FollowsTheTableOfBasisKindAndConsent) {
                 EXPECT_EQ(decision.contact.has_value(), expected.told) << "contact.state";
                 EXPECT_EQ(decision.appointment.has_value(), expected.told) << "appt.state";
                 EXPECT_EQ(decision.suppress, expected.suppress) << "contact.suppress";
-                const bool nothing_to_hold = letter == 'O' || letter == 'D' || letter == 'X';
+                const bool nothing_to_hold = letter == 'O' || letter == 'D' || letter == 'L';
                 EXPECT_TRUE(nothing_to_hold || decision.clock_holds == expected.holds);
             }
         }

@@ -67,13 +67,4 @@ void ScriptedEgress::run(const std::stop_token& stop) {
     }
 }
 
-bool eventually(const std::function<bool()>& holds) {
-    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{30};
-    while (std::chrono::steady_clock::now() < until) {
-        if (holds()) return true;
-        std::this_thread::sleep_for(std::chrono::milliseconds{5});
-    }
-    return holds();
-}
-
 } // namespace clinic::support

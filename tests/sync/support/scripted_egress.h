@@ -11,6 +11,7 @@
 
 #include "crypto/base/owned.h"
 #include "sync/envelope/frame.h"
+#include "tests/fakes/eventually.h"
 
 namespace clinic::support {
 
@@ -44,7 +45,6 @@ private:
     std::jthread thread_;
 };
 
-// Until it holds, or a generous while has passed; answers whether it holds.
-bool eventually(const std::function<bool()>& holds);
+using fakes::eventually;
 
 } // namespace clinic::support
