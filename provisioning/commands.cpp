@@ -9,6 +9,8 @@
 
 #include "crypto/base/files.h"
 #include "provisioning/answers.h"
+#include "provisioning/call.h"
+#include "provisioning/client.h"
 #include "provisioning/containment_view.h"
 #include "provisioning/message_commands.h"
 #include "provisioning/outside.h"
@@ -121,77 +123,108 @@ int dead_discard_one(const Call& call, const Client& client) {
 }
 
 struct Row {
-    std::vector<std::string> words; // "" stands for any word
-    const char* usage;              // null: said by the row before
+    std::vector<std::string> words;        // "" stands for any word
+    std::vector<std::string_view> options; // as `Options` has them
+    const char* usage;                     // null: said by the row before
     int (*run)(const Call&, const Client&);
 };
 
+const std::vector<std::string_view> feed_options{
+    "--address=*", "--certificate=", "--sender=", "--character-set=", "--ack=", "--preadmit=", "--status-word=*"};
+const std::vector<std::string_view> everywhere{"--control=", "--help"};
+
 const std::array rows{
-    Row{{"status"}, "status [--json] [--watch]             is the box well, is GHL up to date, what needs you", status},
-    Row{{"import", "", ""}, "import patients|appointments|consents FILE [--json]", import},
+    Row{{"status"},
+        {"--json", "--watch"},
+        "status [--json] [--watch]             is the box well, is GHL up to date, what needs you",
+        status},
+    Row{{"import", "", ""}, {"--json"}, "import patients|appointments|consents FILE [--json]", import},
     Row{{"basis", "set", ""},
+        {"--evidence=", "--expires="},
         "basis set off|deid|authorized|baa|consumer_consent [--evidence FILE] [--expires YYYY-MM-DD]",
         basis_set},
-    Row{{"basis", "show"}, "basis show [--json]", basis_show},
+    Row{{"basis", "show"}, {"--json"}, "basis show [--json]", basis_show},
     Row{{"policy", "unlinked", ""},
+        {},
         "policy unlinked park|shell            patients without a GHL contact: wait, or make one",
         [](const Call& call, const Client& client) {
             return plain(client, "policy-unlinked", {{"mode", call.words[2]}});
         }},
     Row{{"release", "daily"},
+        {},
         "release daily                         run the daily re-release now",
         [](const Call&, const Client& client) { return plain(client, "release-daily", json::object()); }},
     Row{{"containment"},
+        {"--json"},
         "containment [--json]                  what keeps patient data in, part by part, as the kernel answers",
         containment},
     Row{{"audit", "verify"},
+        {},
         "audit verify                          walk the whole chain",
         [](const Call&, const Client& client) { return plain(client, "audit-verify", json::object()); }},
     Row{{"ledger"},
+        {"--after="},
         "ledger [--after ATTEMPT]              what left the building, oldest first, 500 lines at a time",
         ledger},
     Row{{"quarantine", "list"},
+        {},
         "quarantine list                       what could not be accepted, and why",
         [](const Call&, const Client& client) { return plain(client, "quarantine-list", json::object()); }},
     Row{{"quarantine", "show", ""},
+        {"--reveal", "--reason=", "--json"},
         "quarantine show ID [--reveal --reason TEXT] [--json]",
         [](const Call& call, const Client& client) { return show_message(call, client, "quarantine-show"); }},
-    Row{{"quarantine", "replay", ""}, "quarantine replay ID", replay},
-    Row{{"quarantine", "replay"}, "quarantine replay --all               give them to intake again", replay},
-    Row{{"messages", "list"}, "messages list [--feed NAME] [--since TIME] [--limit N] [--json]", list_messages},
+    Row{{"quarantine", "replay", ""}, {"--json"}, "quarantine replay ID", replay},
+    Row{{"quarantine", "replay"},
+        {"--all", "--json"},
+        "quarantine replay --all               give them to intake again",
+        replay},
+    Row{{"messages", "list"},
+        {"--feed=", "--since=", "--limit=", "--json"},
+        "messages list [--feed NAME] [--since TIME] [--limit N] [--json]",
+        list_messages},
     Row{{"messages", "show", ""},
+        {"--reveal", "--reason=", "--json"},
         "messages show ID [--reveal --reason TEXT] [--json]",
         [](const Call& call, const Client& client) { return show_message(call, client, "messages-show"); }},
-    Row{{"feed", "list"}, "feed list [--json]                    the senders that have a name", list_feeds},
+    Row{{"feed", "list"}, {"--json"}, "feed list [--json]                    the senders that have a name", list_feeds},
     Row{{"feed", "show", ""},
+        {},
         "feed show NAME",
         [](const Call& call, const Client& client) {
             return plain(client, "feed-show", {{"name", call.words[2]}});
         }},
     Row{{"feed", "add", ""},
+        feed_options,
         "feed add NAME [--address A]... [--certificate NAME] [--sender 'MSH-3|MSH-4'] [--character-set SET]\n"
         "      [--ack by-message|silent|original|enhanced] [--preadmit person|appointment] [--status-word "
         "WORD=STATUS]...",
         [](const Call& call, const Client& client) { return keep_feed(call, client, "feed-add"); }},
     Row{{"feed", "set", ""},
+        feed_options,
         "feed set NAME ...                     the same options; what is not given stays",
         [](const Call& call, const Client& client) { return keep_feed(call, client, "feed-set"); }},
     Row{{"feed", "remove", ""},
+        {},
         "feed remove NAME",
         [](const Call& call, const Client& client) {
             return plain(client, "feed-remove", {{"name", call.words[2]}});
         }},
     Row{{"clock", "confirm"},
+        {},
         "clock confirm                         the box's date and time are right: I have looked",
         [](const Call&, const Client& client) { return plain(client, "clock-confirm", json::object()); }},
     Row{{"dead", "list"},
+        {},
         "dead list                             what GHL refused twice, and why",
         [](const Call&, const Client& client) { return plain(client, "dead-list", json::object()); }},
     Row{{"dead", "discard"},
+        {},
         "dead discard [NUMBER]                 give up all dead letters, or the one of that number",
         [](const Call&, const Client& client) { return plain(client, "dead-discard", json::object()); }},
-    Row{{"dead", "discard", ""}, nullptr, dead_discard_one},
+    Row{{"dead", "discard", ""}, {}, nullptr, dead_discard_one},
     Row{{"dead", "retry"},
+        {},
         "dead retry                            send all dead letters again",
         [](const Call&, const Client& client) { return plain(client, "dead-retry", json::object()); }},
 };
@@ -203,36 +236,50 @@ bool fits(const Row& row, const Call& call) {
                                                                });
 }
 
-} // namespace
+constexpr const char* default_control = "/run/clinic-edge/control.sock";
 
-bool Call::has(std::string_view option) const {
-    return std::any_of(options.begin(), options.end(), [&](const auto& one) { return one.first == option; });
+// Of the commands that begin with these words; of all, when none does.
+void print_usage(std::FILE* out, const std::vector<std::string>& words) {
+    const auto begins = [&](const Row& row) {
+        return words.size() <= row.words.size() &&
+               std::equal(words.begin(), words.end(), row.words.begin(),
+                          [](const auto& word, const auto& wanted) { return wanted.empty() || wanted == word; });
+    };
+    const bool some = std::any_of(rows.begin(), rows.end(), begins);
+    std::fputs("usage: clinicctl [--control PATH] COMMAND\n", out);
+    for (const auto& row : rows)
+        if (row.usage != nullptr && (!some || begins(row))) std::fprintf(out, "  clinicctl %s\n", row.usage);
 }
 
-std::string Call::value(std::string_view option) const {
-    const auto found =
-        std::find_if(options.begin(), options.end(), [&](const auto& one) { return one.first == option; });
-    return found == options.end() ? std::string{} : found->second;
-}
-
-std::vector<std::string> Call::values(std::string_view option) const {
-    std::vector<std::string> all;
-    for (const auto& [name, value] : options)
-        if (name == option) all.push_back(value);
+std::vector<std::string_view> all_options() {
+    auto all = everywhere;
+    for (const auto& row : rows) all.insert(all.end(), row.options.begin(), row.options.end());
     return all;
 }
 
-void print_usage() {
-    std::fputs("usage: clinicctl [--control PATH] COMMAND\n", stderr);
-    for (const auto& row : rows)
-        if (row.usage != nullptr) std::fprintf(stderr, "  clinicctl %s\n", row.usage);
+int refuse(const Objection& wrong) {
+    std::fprintf(stderr, "clinicctl: %s; see clinicctl --help\n", wrong.c_str());
+    return failed;
 }
 
-int run(const Call& call, const Client& client) {
-    for (const auto& row : rows)
-        if (fits(row, call)) return row.run(call, client);
-    print_usage();
-    return failed;
+} // namespace
+
+int run(std::span<const std::string> arguments) {
+    Call call;
+    if (const auto wrong = parse(arguments, all_options(), call); !wrong.empty()) return refuse(wrong);
+    if (call.has("--help")) {
+        print_usage(stdout, call.words);
+        return 0;
+    }
+    const auto row = std::find_if(rows.begin(), rows.end(), [&](const Row& one) { return fits(one, call); });
+    if (row == rows.end()) {
+        print_usage(stderr, call.words);
+        return failed;
+    }
+    auto allowed = row->options;
+    allowed.insert(allowed.end(), everywhere.begin(), everywhere.end());
+    if (const auto wrong = check(call, allowed); !wrong.empty()) return refuse(wrong);
+    return row->run(call, Client{call.has("--control") ? call.value("--control") : default_control});
 }
 
 } // namespace clinic::provisioning

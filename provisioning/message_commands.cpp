@@ -98,7 +98,7 @@ int show_message(const Call& call, const Client& client, const char* command) {
 // One item, or turn by turn all that wait: an answer holds so many as clinicd does in a moment.
 int replay(const Call& call, const Client& client) {
     if (call.words.size() == 2 && !call.has("--all")) {
-        print_usage();
+        std::fputs("clinicctl: quarantine replay: say the number of an item, or --all\n", stderr);
         return failed;
     }
     json args{{"all", true}, {"after", 0}};

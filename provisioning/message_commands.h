@@ -1,7 +1,8 @@
 // clinicctl's commands for senders, their messages and the quarantine. docs/clinicctl.md.
 #pragma once
 
-#include "provisioning/commands.h"
+#include "provisioning/call.h"
+#include "provisioning/client.h"
 
 namespace clinic::provisioning {
 

@@ -1,0 +1,67 @@
+#include "provisioning/commands.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace clinic::provisioning {
+namespace {
+
+struct Said {
+    int exit;
+    std::string out, err;
+};
+
+// Where nobody listens: what got as far as asking says so.
+Said clinicctl(std::vector<std::string> words) {
+    words.insert(words.end(), {"--control", "/nonexistent/control.sock"});
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    const int exit = run(words);
+    std::string out = testing::internal::GetCapturedStdout();
+    return {exit, std::move(out), testing::internal::GetCapturedStderr()};
+}
+
+bool asked(const Said& said) {
+    return said.err.find("control.sock") != std::string::npos || said.err.find("clinicd") != std::string::npos;
+}
+
+TEST(Commands, HelpAsksAndDoesNothing) {
+    for (const auto& words : std::vector<std::vector<std::string>>{
+             {"dead", "discard", "--help"}, {"feed", "remove", "pms", "--help"}, {"clock", "confirm", "--help"}}) {
+        const auto said = clinicctl(words);
+        EXPECT_EQ(said.exit, 0);
+        EXPECT_FALSE(asked(said)) << said.err;
+        EXPECT_NE(said.out.find("clinicctl " + words[0] + " " + words[1]), std::string::npos) << said.out;
+        EXPECT_EQ(said.out.find("audit verify"), std::string::npos) << "the usage of other commands is noise";
+    }
+    EXPECT_NE(clinicctl({"--help"}).out.find("audit verify"), std::string::npos);
+}
+
+TEST(Commands, AnOptionOfAnotherCommandIsRefusedBeforeAnythingIsAsked) {
+    for (const auto& words : std::vector<std::vector<std::string>>{{"quarantine", "replay", "--all", "--feed", "pms"},
+                                                                   {"quarantine", "replay", "7", "--all"},
+                                                                   {"quarantine", "replay"},
+                                                                   {"dead", "discard", "--all"},
+                                                                   {"feed", "remove", "pms", "--ack=silent"},
+                                                                   {"dead", "discard", "--dry-run"}}) {
+        const auto said = clinicctl(words);
+        EXPECT_EQ(said.exit, 2);
+        EXPECT_FALSE(asked(said)) << said.err;
+        EXPECT_FALSE(said.err.empty());
+    }
+}
+
+TEST(Commands, AsksWhenTheWordsAreRight) {
+    for (const auto& words : std::vector<std::vector<std::string>>{{"dead", "discard"},
+                                                                   {"quarantine", "replay", "7", "--json"},
+                                                                   {"status", "--json"},
+                                                                   {"feed", "set", "pms", "--ack=silent"}}) {
+        const auto said = clinicctl(words);
+        EXPECT_EQ(said.exit, 2);
+        EXPECT_TRUE(asked(said)) << said.err;
+    }
+}
+
+} // namespace
+} // namespace clinic::provisioning
