@@ -271,6 +271,7 @@ private:
 
 Command status_command(health::Health& health) {
     return {.run = [&health](const Question&) -> Result<Answer> {
+        health.looked_at(); // as on the page: a hung link is looked for while somebody wants to know
         const auto status = health.status();
         auto data = base::parse_json(health::to_json(status), control::answer_bytes_max, 16);
         CLINIC_TRY(data);
@@ -286,15 +287,12 @@ Command containment_command(const ContainmentReport& containment) {
 
 // The commands that need the records say so.
 Commands commands(health::Health& health, const ContainmentReport& containment) {
-    Commands all;
-    for (const char* name : {"basis-set", "basis-show", "policy-unlinked", "import", "release-daily", "audit-verify",
-                             "ledger", "quarantine-list", "clock-confirm", "dead-list", "dead-retry", "dead-discard"})
-        all[name] = {.run = [](const Question&) -> Result<Answer> {
-            return Error{Errc::locked, "the records are closed", "see why, and what to do: clinicctl status"};
-        }};
-    all["status"] = status_command(health);
-    all["containment"] = containment_command(containment);
-    return all;
+    const auto closed = [](const Question&) -> Result<Answer> {
+        return Error{Errc::locked, "the records are closed", "see why, and what to do: clinicctl status"};
+    };
+    return {{"status", status_command(health)},
+            {"containment", containment_command(containment)},
+            {control::any_other, {.run = closed}}};
 }
 
 Commands commands(const Room& room) {
@@ -318,7 +316,7 @@ Commands commands(const Room& room) {
         {"dead-retry", ask(&Desk::dead_retry)},
         {"dead-discard", ask(&Desk::dead_discard)},
     };
-    all.merge(message_commands(room.store, room.ingest));
+    all.merge(message_commands(room.store, room.ingest, room.feeds));
     all.merge(feed_commands(room.store, room.feeds, room.ingest));
     return all;
 }

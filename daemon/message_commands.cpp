@@ -19,8 +19,8 @@ using control::Answer;
 using control::Question;
 using nlohmann::json;
 
-constexpr std::int64_t messages_shown_max = 200, messages_shown = 20;
-constexpr int quarantine_rows_max = 500, replays_in_turn_max = 100;
+constexpr std::int64_t rows_shown_max = 200, rows_shown = 20;
+constexpr int items_in_turn_max = 100;
 constexpr std::size_t reason_bytes_min = 4, reason_bytes_max = 200;
 
 Answer say(json data, int exit = 0) {
@@ -62,7 +62,7 @@ Result<std::string> reason(const json& args) {
     std::string text = word(args, "reason");
     const bool odd = std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; });
     if (text.size() < reason_bytes_min || text.size() > reason_bytes_max || odd || !intake::is_utf8(text))
-        return Error{Errc::refused, "to reveal a message needs a reason", "add --reason TEXT, 4 to 200 characters"};
+        return Error{Errc::refused, "this needs a reason", "add --reason TEXT, 4 to 200 characters"};
     return text;
 }
 
@@ -87,13 +87,17 @@ Result<audit::Entry> opening(const Question& question, std::int64_t id, bool rev
     return entry;
 }
 
-// UTF-8 for the operator's eyes.
-json text_of(const std::string& raw, bool reveal) {
+// UTF-8 for the operator's eyes, read as its sender's messages are.
+json text_of(const std::string& raw, bool reveal, std::string_view fallback_set) {
     if (!reveal) return intake::masked(raw);
-    const auto message = intake::parse(raw);
+    const auto message = intake::parse(raw, fallback_set);
     const auto said =
         message ? std::vector<std::string_view>{message->header().character_set} : std::vector<std::string_view>{};
-    return intake::to_utf8(raw, said, {}).text;
+    return intake::to_utf8(raw, said, fallback_set).text;
+}
+
+int limit_of(const Question& question) {
+    return static_cast<int>(std::clamp<std::int64_t>(number(question.args, "limit", rows_shown), 1, rows_shown_max));
 }
 
 json message_row(const records::KeptMessage& message, const std::string& raw) {
@@ -121,17 +125,18 @@ json item_row(const records::QuarantineItem& item) {
 
 class Browser {
 public:
-    Browser(records::Store& store, intake::Ingest& ingest) : store_{store}, ingest_{ingest} {}
+    Browser(records::Store& store, intake::Ingest& ingest, const intake::Feeds& feeds)
+        : store_{store}, ingest_{ingest}, feeds_{feeds} {}
 
     // One entry covers the list, with everybody whose message is opened for its kind.
     Result<Answer> list(const Question& question) const {
-        const auto limit =
-            std::clamp<std::int64_t>(number(question.args, "limit", messages_shown), 1, messages_shown_max);
         json rows = json::array();
         CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
             const auto from = since(word(question.args, "since"), txn.now());
             CLINIC_TRY(from);
-            const auto found = records::kept_messages(txn, feed(question), *from, static_cast<int>(limit));
+            const auto found = records::kept_messages(
+                txn, {.feed = feed(question), .since = *from, .before = number(question.args, "before", 0)},
+                limit_of(question));
             CLINIC_TRY(found);
             audit::Entry entry = look(question, "messages_list");
             for (const auto& message : *found)
@@ -166,16 +171,17 @@ public:
             CLINIC_TRY(raw);
             facts = message_row(*message, *raw);
             facts["revealed"] = reveal;
-            facts["text"] = text_of(*raw, reveal);
+            facts["text"] = text_of(*raw, reveal, fallback_of(message->feed));
             return {};
         }));
         return say(std::move(facts));
     }
 
-    Result<Answer> quarantine_list(const Question&) const {
+    Result<Answer> quarantine_list(const Question& question) const {
         json items = json::array();
-        CLINIC_TRY(store_.read([&](records::Snapshot& session) -> Result<void> {
-            const auto found = records::quarantined(session, quarantine_rows_max);
+        CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
+            CLINIC_TRY(audit::Trail::append(txn, look(question, "quarantine_list")));
+            const auto found = records::quarantined(txn, number(question.args, "before", 0), limit_of(question));
             CLINIC_TRY(found);
             for (const auto& item : *found) items.push_back(item_row(item));
             return {};
@@ -198,7 +204,7 @@ public:
             CLINIC_TRY(raw);
             facts = item_row(*item);
             facts["revealed"] = reveal;
-            facts["text"] = text_of(*raw, reveal);
+            facts["text"] = text_of(*raw, reveal, fallback_of(item->feed));
             return {};
         }));
         return say(std::move(facts));
@@ -206,31 +212,72 @@ public:
 
     // One item, or the next of those that wait; `next` is where to go on, null at the end.
     Result<Answer> replay(const Question& question) const {
-        std::vector<std::int64_t> items{number(question.args, "id", 0)};
         const bool all = question.args.value("all", false);
-        if (all) {
-            CLINIC_TRY(store_.read([&](records::Snapshot& session) -> Result<void> {
-                auto waiting = records::waiting_items(session, intake::feed_mllp.c_str(),
-                                                      number(question.args, "after", 0), replays_in_turn_max);
-                CLINIC_TRY(waiting);
-                items = std::move(*waiting);
-                return {};
-            }));
-        }
+        const auto items = meant(question, intake::feed_mllp.c_str()); // lines of CSV cannot be replayed
+        CLINIC_TRY(items);
         json outcomes = json::array();
         int exit = 0;
-        for (const std::int64_t id : items) {
+        for (const std::int64_t id : *items) {
             const auto as = ingest_.replay(id, question.asker);
             if (!as && !all) return as.error();
             const bool taken = as && (*as == intake::Booked::stored || *as == intake::Booked::duplicate);
             if (!taken) exit = 1;
             outcomes.push_back({{"id", id}, {"as", as ? intake::name(*as) : as.error().what.c_str()}});
         }
-        const bool more = all && items.size() == static_cast<std::size_t>(replays_in_turn_max);
-        return say({{"items", std::move(outcomes)}, {"next", more ? json(items.back()) : json{}}}, exit);
+        return say({{"items", std::move(outcomes)}, {"next", next(*items, all)}}, exit);
+    }
+
+    // The same, given up: each with an entry of its own, which says why.
+    Result<Answer> discard(const Question& question) const {
+        const auto why = reason(question.args);
+        CLINIC_TRY(why);
+        const auto items = meant(question, {});
+        CLINIC_TRY(items);
+        json outcomes = json::array();
+        CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
+            for (const std::int64_t id : *items) {
+                CLINIC_TRY(records::discard(txn, id));
+                CLINIC_TRY(audit::Trail::append(txn, {.actor = audit::Actor::operator_,
+                                                      .actor_id = question.asker,
+                                                      .action = audit::Action::update,
+                                                      .purpose = audit::Purpose::operations,
+                                                      .detail = "quarantine_discard",
+                                                      .note = std::to_string(id) + ": " + *why}));
+                outcomes.push_back({{"id", id}, {"as", "discarded"}});
+            }
+            return {};
+        }));
+        return say({{"items", std::move(outcomes)}, {"next", next(*items, question.args.value("all", false))}});
     }
 
 private:
+    // The items that a question is about: the one of its number, or the next of those that wait.
+    Result<std::vector<std::int64_t>> meant(const Question& question, std::string_view feed_otherwise) const {
+        if (!question.args.value("all", false)) return std::vector{number(question.args, "id", 0)};
+        const std::string asked = feed(question);
+        std::vector<std::int64_t> items;
+        CLINIC_TRY(store_.read([&](records::Snapshot& session) -> Result<void> {
+            auto waiting = records::waiting_items(session, asked.empty() ? feed_otherwise : asked,
+                                                  number(question.args, "after", 0), items_in_turn_max);
+            CLINIC_TRY(waiting);
+            items = std::move(*waiting);
+            return {};
+        }));
+        return items;
+    }
+
+    // Where to go on; null: that was all.
+    static json next(const std::vector<std::int64_t>& items, bool all) {
+        const bool more = all && items.size() == static_cast<std::size_t>(items_in_turn_max);
+        return more ? json(items.back()) : json{};
+    }
+
+    std::string fallback_of(const std::string& feed) const {
+        const auto table = feeds_.table();
+        const auto* named = table->named(intake::sender_of(feed));
+        return named ? named->rules.character_set : std::string{};
+    }
+
     // "mllp" and "csv" are feeds; any other name is a sender's.
     static std::string feed(const Question& question) {
         const std::string name = word(question.args, "feed");
@@ -241,12 +288,13 @@ private:
 
     records::Store& store_;
     intake::Ingest& ingest_;
+    const intake::Feeds& feeds_;
 };
 
 } // namespace
 
-control::Commands message_commands(records::Store& store, intake::Ingest& ingest) {
-    const auto browser = std::make_shared<const Browser>(store, ingest);
+control::Commands message_commands(records::Store& store, intake::Ingest& ingest, const intake::Feeds& feeds) {
+    const auto browser = std::make_shared<const Browser>(store, ingest, feeds);
     const auto ask = [browser](Result<Answer> (Browser::*what)(const Question&) const) {
         return control::Command{
             .run = [browser, what](const Question& question) { return (*browser.*what)(question); }};
@@ -255,7 +303,8 @@ control::Commands message_commands(records::Store& store, intake::Ingest& ingest
             {"messages-show", ask(&Browser::show)},
             {"quarantine-list", ask(&Browser::quarantine_list)},
             {"quarantine-show", ask(&Browser::quarantine_show)},
-            {"quarantine-replay", ask(&Browser::replay)}};
+            {"quarantine-replay", ask(&Browser::replay)},
+            {"quarantine-discard", ask(&Browser::discard)}};
 }
 
 } // namespace clinic::daemon

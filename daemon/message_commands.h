@@ -5,11 +5,12 @@
 #pragma once
 
 #include "daemon/control/control_server.h"
+#include "daemon/intake/feeds.h"
 #include "daemon/intake/ingest.h"
 #include "daemon/records/store.h"
 
 namespace clinic::daemon {
 
-control::Commands message_commands(records::Store& store, intake::Ingest& ingest);
+control::Commands message_commands(records::Store& store, intake::Ingest& ingest, const intake::Feeds& feeds);
 
 } // namespace clinic::daemon

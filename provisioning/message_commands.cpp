@@ -49,16 +49,59 @@ std::optional<json> feed_of(const Call& call) {
     return feed;
 }
 
-} // namespace
+// False: one of the numbers is none, and it was said.
+bool page(const Call& call, json& args) {
+    for (const auto& [option, key] : {std::pair{"--limit", "limit"}, std::pair{"--before", "before"}}) {
+        if (!call.has(option)) continue;
+        const auto said = number(call.value(option));
+        if (!said) return false;
+        args[key] = *said;
+    }
+    return true;
+}
 
-int list_feeds(const Call& call, const Client& client) {
-    const auto answer = client.ask("feed-list", json::object());
+int show_list(const Call& call, const Client& client, const char* command, const json& args,
+              std::string (*view)(const json&)) {
+    const auto answer = client.ask(command, args);
     if (!answer) return failed;
     if (call.has("--json"))
         print_json((*answer)["data"]);
     else
-        std::fputs(view_feeds((*answer)["data"]).c_str(), stdout);
+        std::fputs(view((*answer)["data"]).c_str(), stdout);
     return exit_of(*answer);
+}
+
+// An answer holds so many as clinicd does in a moment, and says where to go on.
+int settle(const Call& call, const Client& client, const char* command) {
+    json args{{"all", true}, {"after", 0}, {"feed", call.value("--feed")}};
+    if (call.words.size() == 3) {
+        const auto id = number(call.words[2]);
+        if (!id) return failed;
+        args = {{"id", *id}};
+    } else if (!call.has("--all")) {
+        std::fputs("clinicctl: say the number of an item, or --all\n", stderr);
+        return failed;
+    }
+    args["reason"] = call.value("--reason");
+    int exit = 0;
+    do {
+        const auto answer = client.ask(command, args);
+        if (!answer) return failed;
+        const json& data = (*answer)["data"];
+        if (call.has("--json"))
+            print_json(data);
+        else
+            std::fputs(view_settled(data).c_str(), stdout);
+        exit = std::max(exit, exit_of(*answer));
+        args["after"] = data.value("next", json{});
+    } while (args["after"].is_number_integer());
+    return exit;
+}
+
+} // namespace
+
+int list_feeds(const Call& call, const Client& client) {
+    return show_list(call, client, "feed-list", json::object(), view_feeds);
 }
 
 int keep_feed(const Call& call, const Client& client, const char* command) {
@@ -68,18 +111,12 @@ int keep_feed(const Call& call, const Client& client, const char* command) {
 
 int list_messages(const Call& call, const Client& client) {
     json args{{"feed", call.value("--feed")}, {"since", call.value("--since")}};
-    if (call.has("--limit")) {
-        const auto limit = number(call.value("--limit"));
-        if (!limit) return failed;
-        args["limit"] = *limit;
-    }
-    const auto answer = client.ask("messages-list", args);
-    if (!answer) return failed;
-    if (call.has("--json"))
-        print_json((*answer)["data"]);
-    else
-        std::fputs(view_messages((*answer)["data"]).c_str(), stdout);
-    return exit_of(*answer);
+    return page(call, args) ? show_list(call, client, "messages-list", args, view_messages) : failed;
+}
+
+int list_quarantine(const Call& call, const Client& client) {
+    json args = json::object();
+    return page(call, args) ? show_list(call, client, "quarantine-list", args, view_quarantine) : failed;
 }
 
 int show_message(const Call& call, const Client& client, const char* command) {
@@ -95,31 +132,12 @@ int show_message(const Call& call, const Client& client, const char* command) {
     return exit_of(*answer);
 }
 
-// One item, or turn by turn all that wait: an answer holds so many as clinicd does in a moment.
 int replay(const Call& call, const Client& client) {
-    if (call.words.size() == 2 && !call.has("--all")) {
-        std::fputs("clinicctl: quarantine replay: say the number of an item, or --all\n", stderr);
-        return failed;
-    }
-    json args{{"all", true}, {"after", 0}};
-    if (call.words.size() == 3) {
-        const auto id = number(call.words[2]);
-        if (!id) return failed;
-        args = {{"id", *id}};
-    }
-    int exit = 0;
-    do {
-        const auto answer = client.ask("quarantine-replay", args);
-        if (!answer) return failed;
-        const json& data = (*answer)["data"];
-        if (call.has("--json"))
-            print_json(data);
-        else
-            std::fputs(view_replays(data).c_str(), stdout);
-        exit = std::max(exit, exit_of(*answer));
-        args["after"] = data.value("next", json{});
-    } while (args["after"].is_number_integer());
-    return exit;
+    return settle(call, client, "quarantine-replay");
+}
+
+int discard(const Call& call, const Client& client) {
+    return settle(call, client, "quarantine-discard");
 }
 
 } // namespace clinic::provisioning

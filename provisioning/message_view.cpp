@@ -107,9 +107,24 @@ std::string view_message(const json& message) {
     return out + "\n" + word(message, "text") + "\n";
 }
 
-std::string view_replays(const json& replays) {
+std::string view_quarantine(const json& items) {
+    std::string out = "        id  received at                  feed                 what was wrong\n";
+    for (const auto& one : items) {
+        out += format("%10lld  %-27s  %-20s ", number(one, "id"), word(one, "received_at").c_str(),
+                      word(one, "feed").c_str());
+        out += word(one, "reason");
+        if (number(one, "line") > 0) out += format(", line %lld", number(one, "line"));
+        if (number(one, "segment") > 0) out += format(", segment %lld", number(one, "segment"));
+        if (number(one, "field") > 0) out += format(", field %lld", number(one, "field"));
+        if (!word(one, "replayed_as").empty()) out += " (now: " + word(one, "replayed_as") + ")";
+        out += '\n';
+    }
+    return items.empty() ? "nothing is in the quarantine\n" : out;
+}
+
+std::string view_settled(const json& settled) {
     std::string out;
-    for (const auto& one : replays.at("items")) out += format("%lld: ", number(one, "id")) + word(one, "as") + "\n";
+    for (const auto& one : settled.at("items")) out += format("%lld: ", number(one, "id")) + word(one, "as") + "\n";
     if (out.empty()) out = "nothing waits\n";
     return out;
 }

@@ -116,7 +116,8 @@ std::string ControlServer::answer(int socket) {
     if (!question) return failure(question.error());
     if (!well_formed(*question))
         return failure({Errc::malformed, "not a question of this version", "use the clinicctl of this package"});
-    const auto command = commands_.find((*question)["command"].get_ref<const std::string&>());
+    auto command = commands_.find((*question)["command"].get_ref<const std::string&>());
+    if (command == commands_.end()) command = commands_.find(any_other);
     if (command == commands_.end())
         return failure({Errc::unsupported, "this box has no such command", "use the clinicctl of this package"});
     std::string body;

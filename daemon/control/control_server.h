@@ -39,6 +39,9 @@ struct Command {
 
 using Commands = std::map<std::string, Command, std::less<>>;
 
+// The name of a command that answers for every one that has no entry.
+inline constexpr const char* any_other = "";
+
 class ControlServer {
 public:
     // `operators`: the users that may ask. Others are answered `unauthorized`.

@@ -118,7 +118,7 @@ public:
     // Asked at each look, under a lock: must not wait, nor call back. An empty one takes it back.
     void measure(std::function<std::vector<Measure>()> source);
     void lanes(const envelope::TimeState& said); // clinic-syncd's last word; also moves clock trust
-    void looked_at();                            // by somebody, on the page
+    void looked_at();                            // by somebody, on the page or in clinicctl
     bool watched() const;                        // within the last 45 s
     // The floor, and one of the kernel's time server and GHL's date; after a step forward of more than a day both of
     // them; or a person's word, until the clock steps again.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "daemon/records/quarantine.h"
 #include "daemon/release/policy.h"
 
 namespace clinic::health {
@@ -76,8 +77,7 @@ Result<StoreView> read_view(records::Session& session) {
     view.crm = *books;
     CLINIC_TRY(read_feeds(session, view));
     CLINIC_TRY(read_policy(session, view));
-    auto items = one_number(session, "SELECT count(*) FROM quarantine INDEXED BY quarantine_waiting"
-                                     " WHERE coalesce(replayed_as, '') NOT IN ('stored', 'duplicate')");
+    auto items = records::count_waiting(session);
     if (!items) return items.error();
     view.quarantine_items = *items;
     auto entries = one_number(session, "SELECT max(number) FROM audit_link"); // the chain has no gaps

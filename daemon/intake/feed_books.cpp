@@ -36,6 +36,11 @@ std::string feed_of(std::string_view sender) {
     return feed;
 }
 
+std::string_view sender_of(std::string_view feed) {
+    const std::size_t slash = feed.find('/');
+    return slash == std::string_view::npos ? std::string_view{} : feed.substr(slash + 1);
+}
+
 Result<void> book(records::Transaction& txn, Literal feed, Booked as, std::int64_t count) {
     return add(txn, feed.c_str(), as, count);
 }

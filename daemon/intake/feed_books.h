@@ -34,6 +34,7 @@ Result<FeedCounts> feed_counts(records::Session& session, Literal feed);
 
 // How a message or a book says whose it is: "mllp", and "mllp/pms" for the sender that is named so.
 std::string feed_of(std::string_view sender);
+std::string_view sender_of(std::string_view feed); // empty: nobody that has a name
 
 // A named sender has a book from the start, so that silence is seen; it goes with the name.
 Result<void> open_sender_books(records::Transaction& txn, std::string_view sender);

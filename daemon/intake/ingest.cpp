@@ -52,12 +52,6 @@ void mark_assumed(Order& order, bool assumed) {
     for (auto& merge : order.merges) merge.survivor.text_assumed = merge.prior.text_assumed = assumed;
 }
 
-// "mllp/pms" is the sender pms.
-std::string_view sender_in(std::string_view feed) {
-    const std::size_t slash = feed.find('/');
-    return slash == std::string_view::npos ? std::string_view{} : feed.substr(slash + 1);
-}
-
 } // namespace
 
 std::string kind_of(const Header& header) {
@@ -287,7 +281,7 @@ Result<Booked> Ingest::replay_in(records::Transaction& txn, std::int64_t item, s
     auto raw = records::open_quarantined(txn, *why, item);
     CLINIC_TRY(raw);
     const auto work = work_of({std::move(*raw), Frame::State::whole, nullptr}, {});
-    work->sender = sender_in(about->feed);
+    work->sender = sender_of(about->feed);
     const auto table = feeds_ ? feeds_->table() : nullptr;
     if (const auto* feed = table ? table->named(work->sender) : nullptr) work->rules = feed->rules;
     read(*work);

@@ -1,5 +1,7 @@
 #include "daemon/records/messages.h"
 
+#include <limits>
+
 #include "daemon/records/people.h"
 
 namespace clinic::records {
@@ -59,19 +61,20 @@ Result<void> keep_unowned_message(Transaction& txn, std::string_view feed, std::
     return keep(txn, nobody, *row, feed, txn.seal_unowned(sealed_at, *row, raw), unowned_messages_max);
 }
 
-Result<std::vector<KeptMessage>> kept_messages(Session& session, std::string_view feed, Timestamp since, int rows_max) {
+Result<std::vector<KeptMessage>> kept_messages(Session& session, const MessageSearch& search, int rows_max) {
     auto find = session.prepare("SELECT m.row, m.feed, m.received_at, length(m.sealed), m.patient, p.merged_into"
                                 " FROM raw_message m LEFT JOIN patient p ON p.id = m.patient"
-                                " ORDER BY m.row DESC LIMIT ?");
+                                " WHERE m.row < ? ORDER BY m.row DESC LIMIT ?");
     if (!find) return find.error();
-    find->bind(messages_looked_at_max);
+    find->bind(search.before > 0 ? search.before : std::numeric_limits<std::int64_t>::max(), messages_looked_at_max);
     std::vector<KeptMessage> messages;
     while (messages.size() < static_cast<std::size_t>(rows_max)) {
         const auto row = find->step();
         if (!row) return row.error();
         if (!*row) break;
         KeptMessage message = read_row(*find);
-        if (message.received_at >= since && is_of(message.feed, feed)) messages.push_back(std::move(message));
+        if (message.received_at >= search.since && is_of(message.feed, search.feed))
+            messages.push_back(std::move(message));
     }
     return messages;
 }

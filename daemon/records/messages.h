@@ -29,8 +29,13 @@ struct KeptMessage {
     std::optional<PatientId> patient; // the survivor where it was merged
 };
 
-// Newest first. `feed`: that one, and its senders ("mllp" has "mllp/pms"); empty: all.
-Result<std::vector<KeptMessage>> kept_messages(Session& session, std::string_view feed, Timestamp since, int rows_max);
+struct MessageSearch {
+    std::string feed;        // that one, and its senders ("mllp" has "mllp/pms"); empty: all
+    Timestamp since{};       // received then or later
+    std::int64_t before = 0; // numbers below this one; 0: all
+};
+// Newest first.
+Result<std::vector<KeptMessage>> kept_messages(Session& session, const MessageSearch& search, int rows_max);
 // Errors: not_found.
 Result<KeptMessage> kept_message(Session& session, std::int64_t id);
 Result<std::string> open_message(Session& session, const Disclosure& why, std::int64_t id);

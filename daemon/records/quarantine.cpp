@@ -2,6 +2,7 @@
 
 #include <array>
 #include <chrono>
+#include <limits>
 
 #include "crypto/base/files.h"
 #include "crypto/secure_bytes.h"
@@ -24,12 +25,25 @@ crypto::Bytes bound_to(const Session& session, std::int64_t id, char part) {
     return out;
 }
 
-Result<std::int64_t> count(Session& session) {
-    auto find = session.prepare("SELECT count(*) FROM quarantine");
+Result<std::int64_t> number_of(Session& session, Literal sql) {
+    auto find = session.prepare(sql);
     if (!find) return find.error();
     const auto row = find->step();
     if (!row) return row.error();
     return find->integer(0);
+}
+
+Result<void> make_room(Transaction& txn) {
+    const auto items = number_of(txn, "SELECT count(*) FROM quarantine");
+    if (!items) return items.error();
+    if (*items < quarantine_items_max) return {};
+    auto remove = txn.prepare("DELETE FROM quarantine WHERE id = (SELECT id FROM quarantine"
+                              " WHERE id NOT IN (SELECT id FROM quarantine_waits) ORDER BY id LIMIT 1)");
+    if (!remove) return remove.error();
+    CLINIC_TRY(remove->run());
+    if (txn.changed_rows() > 0) return {};
+    return Error{Errc::full, "the quarantine is full",
+                 "see clinicctl quarantine list; replay or discard what is in it"};
 }
 
 Result<std::int64_t> insert_item(Transaction& txn, std::string_view feed, const Error& reason) {
@@ -59,10 +73,7 @@ QuarantineItem read_item(const Statement& found) {
 } // namespace
 
 Result<std::int64_t> quarantine(Transaction& txn, std::string_view feed, const Error& reason, std::string_view raw) {
-    const auto items = count(txn);
-    if (!items) return items.error();
-    if (*items >= quarantine_items_max)
-        return Error{Errc::full, "the quarantine is full", "look through it in the console, or wait 30 days"};
+    CLINIC_TRY(make_room(txn));
     const auto id = insert_item(txn, feed, reason);
     if (!id) return id.error();
     const auto key = crypto::SecureBytes::random(crypto::key_bytes);
@@ -74,11 +85,11 @@ Result<std::int64_t> quarantine(Transaction& txn, std::string_view feed, const E
     return *id;
 }
 
-Result<std::vector<QuarantineItem>> quarantined(Session& session, int rows_max) {
+Result<std::vector<QuarantineItem>> quarantined(Session& session, std::int64_t before, int rows_max) {
     auto find = session.prepare("SELECT id, feed, reason, line, segment, field, offset, received_at, length(sealed),"
-                                " replayed_at, replayed_as FROM quarantine ORDER BY id DESC LIMIT ?");
+                                " replayed_at, replayed_as FROM quarantine WHERE id < ? ORDER BY id DESC LIMIT ?");
     if (!find) return find.error();
-    find->bind(rows_max);
+    find->bind(before > 0 ? before : std::numeric_limits<std::int64_t>::max(), rows_max);
     std::vector<QuarantineItem> items;
     for (;;) {
         const auto row = find->step();
@@ -98,10 +109,14 @@ Result<QuarantineItem> quarantine_item(Session& session, std::int64_t id) {
     return read_item(*find);
 }
 
+Result<std::int64_t> count_waiting(Session& session) {
+    return number_of(session, "SELECT count(*) FROM quarantine_waits");
+}
+
 Result<std::vector<std::int64_t>> waiting_items(Session& session, std::string_view feed, std::int64_t after,
                                                 int rows_max) {
-    auto find = session.prepare("SELECT id FROM quarantine WHERE id > ?1 AND (feed = ?2 OR feed LIKE ?2 || '/%')"
-                                " AND coalesce(replayed_as, '') NOT IN ('stored', 'duplicate') ORDER BY id LIMIT ?3");
+    auto find = session.prepare("SELECT id FROM quarantine_waits WHERE id > ?1"
+                                " AND (?2 = '' OR feed = ?2 OR feed LIKE ?2 || '/%') ORDER BY id LIMIT ?3");
     if (!find) return find.error();
     find->bind(after, feed, rows_max);
     std::vector<std::int64_t> items;
@@ -117,6 +132,14 @@ Result<void> mark_replayed(Transaction& txn, std::int64_t id, std::string_view a
     auto mark = txn.prepare("UPDATE quarantine SET replayed_at = ?, replayed_as = ? WHERE id = ?");
     if (!mark) return mark.error();
     return mark->bind(txn.now(), as, id).run();
+}
+
+Result<void> discard(Transaction& txn, std::int64_t id) {
+    const auto item = quarantine_item(txn, id);
+    if (!item) return item.error();
+    if (item->is_settled())
+        return Error{Errc::conflict, "the item is settled already", "see clinicctl quarantine list"};
+    return mark_replayed(txn, id, "discarded");
 }
 
 Result<std::string> open_quarantined(Session& session, const Disclosure&, std::int64_t id) {

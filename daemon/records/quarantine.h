@@ -21,17 +21,25 @@ struct QuarantineItem {
     Timestamp received_at{};
     std::int64_t bytes = 0; // of the message
     std::optional<Timestamp> replayed_at;
-    std::string replayed_as; // what became of it then: "stored", "duplicate", "quarantined", "refused"
-    bool is_settled() const { return replayed_as == "stored" || replayed_as == "duplicate"; }
+    std::string replayed_as; // what became of it then: "stored", "duplicate", "quarantined", "refused"; "discarded"
+    bool is_settled() const {
+        return replayed_as == "stored" || replayed_as == "duplicate" || replayed_as == "discarded";
+    }
 };
 
+// Where it is full the oldest settled item makes room; full when none is settled.
 Result<std::int64_t> quarantine(Transaction& txn, std::string_view feed, const Error& reason, std::string_view raw);
-Result<std::vector<QuarantineItem>> quarantined(Session& session, int rows_max); // newest first
-Result<QuarantineItem> quarantine_item(Session& session, std::int64_t id);       // not_found
-// Items of the feed that wait, oldest first, after that one: no replay has settled them.
+// Newest first, those before that number; 0: from the newest.
+Result<std::vector<QuarantineItem>> quarantined(Session& session, std::int64_t before, int rows_max);
+Result<QuarantineItem> quarantine_item(Session& session, std::int64_t id); // not_found
+Result<std::int64_t> count_waiting(Session& session);                      // of all feeds
+// Items of the feed that wait, oldest first, after that one: nothing has settled them. `feed`: empty for all; "mllp"
+// has "mllp/pms".
 Result<std::vector<std::int64_t>> waiting_items(Session& session, std::string_view feed, std::int64_t after,
                                                 int rows_max);
 Result<void> mark_replayed(Transaction& txn, std::int64_t id, std::string_view as); // again: the newest counts
+// A person has looked and wants no more of it; it stays for its 30 days. Errors: not_found; conflict (it is settled).
+Result<void> discard(Transaction& txn, std::int64_t id);
 Result<std::string> open_quarantined(Session& session, const Disclosure& why, std::int64_t id);
 Result<std::int64_t> purge_quarantine(Transaction& txn); // past their life; the count removed
 

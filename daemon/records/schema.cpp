@@ -186,6 +186,15 @@ CREATE INDEX quarantine_waiting ON quarantine (replayed_as)
     WHERE coalesce(replayed_as, '') NOT IN ('stored', 'duplicate');
 )sql";
 
+// A person may settle an item too: "discarded" in replayed_as.
+constexpr const char* records_v5 = R"sql(
+DROP INDEX quarantine_waiting;
+CREATE INDEX quarantine_waiting ON quarantine (id)
+    WHERE coalesce(replayed_as, '') NOT IN ('stored', 'duplicate', 'discarded');
+CREATE VIEW quarantine_waits AS SELECT id, feed FROM quarantine INDEXED BY quarantine_waiting
+    WHERE coalesce(replayed_as, '') NOT IN ('stored', 'duplicate', 'discarded');
+)sql";
+
 struct Migration {
     int to;
     std::array<const char*, 3> scripts;
@@ -197,6 +206,7 @@ constexpr Migration migrations[] = {
     {2, {records_v2, "", ""}, "PRAGMA user_version = 2"},
     {3, {outbox_schema_v3, "", ""}, "PRAGMA user_version = 3"},
     {4, {records_v4, "", ""}, "PRAGMA user_version = 4"},
+    {5, {records_v5, "", ""}, "PRAGMA user_version = 5"},
 };
 static_assert(migrations[std::size(migrations) - 1].to == schema_version_known);
 

@@ -5,7 +5,7 @@
 
 namespace clinic::records {
 
-inline constexpr int schema_version_known = 4;
+inline constexpr int schema_version_known = 5;
 
 // Errors: newer (made by a later version), else as a statement.
 Result<void> migrate(Connection& connection);

@@ -49,8 +49,8 @@ TEST(MessageView, ListsMessagesAndReplays) {
     const auto text = view_messages(
         json::parse(R"([{"id":12,"feed":"mllp","received_at":"2026-11-21T10:00:00Z","bytes":300,"kind":"ADT^A04"}])"));
     EXPECT_NE(text.find("12  2026-11-21T10:00:00Z"), std::string::npos) << text;
-    EXPECT_EQ(view_replays(json::parse(R"({"items":[{"id":4,"as":"stored"}],"next":null})")), "4: stored\n");
-    EXPECT_EQ(view_replays(json::parse(R"({"items":[],"next":null})")), "nothing waits\n");
+    EXPECT_EQ(view_settled(json::parse(R"({"items":[{"id":4,"as":"stored"}],"next":null})")), "4: stored\n");
+    EXPECT_EQ(view_settled(json::parse(R"({"items":[],"next":null})")), "nothing waits\n");
 }
 
 } // namespace

@@ -24,7 +24,7 @@ protected:
         std::strcpy(at.sun_path, (folder / "control.sock").c_str());
         return at;
     }
-    void make(std::vector<uid_t> operators) {
+    void make(std::vector<uid_t> operators, Commands more = {}) {
         base::UniqueFd listener{socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
         const auto at = address();
         ASSERT_EQ(bind(listener.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at), 0);
@@ -39,6 +39,7 @@ protected:
         commands["fail"] = {.run = [](const Question&) -> Result<Answer> {
             return Error{Errc::refused, "not today", "come tomorrow", {.line = 7}};
         }};
+        commands.merge(more);
         server = std::make_unique<ControlServer>(std::move(listener), std::move(operators), std::move(commands));
         ASSERT_TRUE(server->start());
     }
@@ -80,6 +81,14 @@ TEST_F(ControlServerTest, RefusesWhatItDoesNotUnderstand) {
     EXPECT_EQ(ask(R"({"v":2,"command":"size","args":{}})")["error"]["code"], "malformed");
     EXPECT_EQ(ask(R"({"v":1,"command":"erase-all","args":{}})")["error"]["code"], "unsupported");
     EXPECT_EQ(ask(std::string(question_bytes_max + 1, 'x'))["error"]["code"], "full");
+}
+
+TEST_F(ControlServerTest, OneCommandMayAnswerForAllThatAreNotThere) {
+    make({geteuid()}, {{any_other, {.run = [](const Question&) -> Result<Answer> {
+                            return Error{Errc::locked, "closed", "come back"};
+                        }}}});
+    EXPECT_EQ(ask(R"({"v":1,"command":"feed-list","args":{}})")["error"]["code"], "locked");
+    EXPECT_EQ(ask(R"({"v":1,"command":"fail","args":{}})")["error"]["code"], "refused");
 }
 
 TEST_F(ControlServerTest, AnswersOnlyItsOperators) {

@@ -157,7 +157,7 @@ public:
         });
     }
     std::vector<records::QuarantineItem> quarantine() {
-        return read([](records::Snapshot& snapshot) { return records::quarantined(snapshot, 100); });
+        return read([](records::Snapshot& snapshot) { return records::quarantined(snapshot, 0, 100); });
     }
 
     fakes::ManualClock clock;

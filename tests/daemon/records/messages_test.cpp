@@ -10,8 +10,8 @@ protected:
     void keep(PatientId patient, std::string_view feed, std::string_view raw) {
         EXPECT_TRUE(with([&](Transaction& txn, const Disclosure&) { return keep_message(txn, patient, feed, raw); }));
     }
-    std::vector<KeptMessage> list(std::string_view feed = "", Timestamp since = {}, int rows_max = 10) {
-        return read([&](Snapshot& snapshot) { return kept_messages(snapshot, feed, since, rows_max); }).value();
+    std::vector<KeptMessage> list(const MessageSearch& search = {}, int rows_max = 10) {
+        return read([&](Snapshot& snapshot) { return kept_messages(snapshot, search, rows_max); }).value();
     }
     std::string open_text(std::int64_t id) {
         const auto text = with([&](Transaction& txn, const Disclosure& why) { return open_message(txn, why, id); });
@@ -30,10 +30,12 @@ TEST_F(Messages, AreListedNewestFirstByFeedAndTime) {
     EXPECT_EQ(all[1].feed, "mllp/pms");
     EXPECT_EQ(all[1].bytes, 6);
     EXPECT_EQ(all[1].patient, id);
-    EXPECT_EQ(list("mllp").size(), 2U) << "with its senders, and without a feed that only begins alike";
-    EXPECT_EQ(list("mllp/pms").size(), 1U);
-    EXPECT_EQ(list("", clock_.now()).size(), 2U);
-    EXPECT_EQ(list("", {}, 1).front().feed, "mllp2");
+    EXPECT_EQ(list({.feed = "mllp"}).size(), 2U) << "with its senders, and without a feed that only begins alike";
+    EXPECT_EQ(list({.feed = "mllp/pms"}).size(), 1U);
+    EXPECT_EQ(list({.since = clock_.now()}).size(), 2U);
+    EXPECT_EQ(list({}, 1).front().feed, "mllp2");
+    EXPECT_EQ(list({.before = all[1].id}, 1).front().id, all[2].id) << "the next page";
+    EXPECT_TRUE(list({.before = all[2].id}).empty());
 }
 
 TEST_F(Messages, OpenWithTheirPersonsKeyAfterAMergeToo) {
@@ -52,7 +54,7 @@ TEST_F(Messages, OfNobodyAreKeptWithinTheirBound) {
             CLINIC_TRY(keep_unowned_message(txn, "mllp", "MSH|" + std::to_string(number)));
         return {};
     }));
-    const auto all = list("", {}, unowned_messages_max + 100);
+    const auto all = list({}, unowned_messages_max + 100);
     ASSERT_EQ(all.size(), static_cast<std::size_t>(unowned_messages_max));
     EXPECT_FALSE(all.front().patient);
     EXPECT_EQ(open_text(all.front().id), "MSH|" + std::to_string(unowned_messages_max + 4));

@@ -22,7 +22,7 @@ protected:
 TEST_F(Quarantine, GivesBackTheBytesAndTheReason) {
     const std::string raw{"MSH|^~\\&|\0\xff", 11};
     const auto id = put(raw);
-    const auto items = read([](Snapshot& snapshot) { return quarantined(snapshot, 10); });
+    const auto items = read([](Snapshot& snapshot) { return quarantined(snapshot, 0, 10); });
     ASSERT_EQ(items->size(), 1U);
     EXPECT_EQ(items->front().id, id);
     EXPECT_EQ(items->front().feed, "mllp");
@@ -34,12 +34,15 @@ TEST_F(Quarantine, GivesBackTheBytesAndTheReason) {
 }
 
 TEST_F(Quarantine, ListsTheNewestFirstWithinTheBound) {
-    put("one");
+    const auto first = put("one");
     put("two");
     const auto last = put("three");
-    const auto items = read([](Snapshot& snapshot) { return quarantined(snapshot, 2); });
+    const auto items = read([](Snapshot& snapshot) { return quarantined(snapshot, 0, 2); });
     ASSERT_EQ(items->size(), 2U);
     EXPECT_EQ(items->front().id, last);
+    const auto rest = read([&](Snapshot& snapshot) { return quarantined(snapshot, items->back().id, 2); });
+    ASSERT_EQ(rest->size(), 1U);
+    EXPECT_EQ(rest->front().id, first);
 }
 
 TEST_F(Quarantine, RemembersAReplayAndWhatBecameOfIt) {
@@ -55,7 +58,22 @@ TEST_F(Quarantine, RemembersAReplayAndWhatBecameOfIt) {
     const auto waiting = read([](Snapshot& snapshot) { return waiting_items(snapshot, "mllp", 0, 10); });
     EXPECT_EQ(waiting.value(), std::vector{first}) << "it failed again, and waits";
     EXPECT_TRUE(read([](Snapshot& snapshot) { return waiting_items(snapshot, "csv", 0, 10); })->empty());
+    EXPECT_EQ(read([](Snapshot& snapshot) { return waiting_items(snapshot, "", 0, 10); })->size(), 1U);
+    EXPECT_EQ(read([](Snapshot& snapshot) { return count_waiting(snapshot); }).value(), 1);
     EXPECT_EQ(read([](Snapshot& snapshot) { return quarantine_item(snapshot, 99); }).error().code, Errc::not_found);
+}
+
+TEST_F(Quarantine, LetsAPersonSettleAnItemOnce) {
+    const auto id = put("one");
+    const auto give_up = [&](std::int64_t which) {
+        return with([&](Transaction& txn, const Disclosure&) { return discard(txn, which); });
+    };
+    EXPECT_TRUE(give_up(id));
+    EXPECT_EQ(read([](Snapshot& snapshot) { return count_waiting(snapshot); }).value(), 0);
+    EXPECT_EQ(read([&](Snapshot& snapshot) { return quarantine_item(snapshot, id); })->replayed_as, "discarded");
+    EXPECT_TRUE(with([&](Transaction& txn, const Disclosure& why) { return open_quarantined(txn, why, id); }));
+    EXPECT_EQ(give_up(id).error().code, Errc::conflict);
+    EXPECT_EQ(give_up(99).error().code, Errc::not_found);
 }
 
 TEST_F(Quarantine, ForgetsAfterThirtyDays) {
@@ -85,6 +103,10 @@ TEST_F(Quarantine, RefusesBeyondItsBound) {
     });
     ASSERT_FALSE(out);
     EXPECT_EQ(out.error().code, Errc::full);
+    EXPECT_TRUE(with([](Transaction& txn, const Disclosure&) { return discard(txn, 7); }));
+    const auto id = put("the settled one made room");
+    EXPECT_GT(id, quarantine_items_max);
+    EXPECT_EQ(read([](Snapshot& snapshot) { return quarantine_item(snapshot, 7); }).error().code, Errc::not_found);
 }
 
 class Seen : public Records {

@@ -47,7 +47,7 @@ TEST_F(StoreTest, KeepsWhatWasWrittenOverARestart) {
     ASSERT_TRUE(store_->write([](Transaction& txn) { return put(txn, "policy", "baa"); }));
     reopen();
     EXPECT_EQ(get("policy"), "baa");
-    EXPECT_EQ(store_->numbers().schema_version, 4);
+    EXPECT_EQ(store_->numbers().schema_version, 5);
     EXPECT_GE(store_->numbers().free_key_slots, 64);
 }
 

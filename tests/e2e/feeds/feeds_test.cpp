@@ -148,7 +148,8 @@ TEST_F(Feeds, AnItemOfTheQuarantineIsShownAndReplayed) {
     const std::string bad = "MSH|^~\\&|PMS|CLINIC|BOX|EDGE|20261121||ADT^A28|" + fresh("C") + "|P|2.5.1\rPID|1||" +
                             fresh("N") + "^^^CLINIC^MR||" + family + "^" + given + "||19801331\r";
     EXPECT_NE(box().send(bad).find("MSA|AE|"), std::string::npos);
-    const auto items = json::parse(box().ctl("quarantine list").out);
+    EXPECT_NE(box().ctl("quarantine list").out.find("not a date or time, segment 2, field 7"), std::string::npos);
+    const auto items = json::parse(box().ctl("quarantine list --json").out);
     ASSERT_FALSE(items.empty());
     const std::string id = std::to_string(items.at(0).at("id").get<std::int64_t>());
     const auto shown = box().ctl("quarantine show " + id);
@@ -163,6 +164,9 @@ TEST_F(Feeds, AnItemOfTheQuarantineIsShownAndReplayed) {
     EXPECT_EQ(box().ctl("quarantine replay --all").exit, 1);
     EXPECT_EQ(box().ctl("quarantine replay").exit, 2);
     EXPECT_EQ(box().status().at("intake"), before);
+    EXPECT_EQ(box().ctl("quarantine discard " + id).exit, 2) << "not without a reason";
+    EXPECT_EQ(box().ctl("quarantine discard " + id + " --reason 'the sender has mended it'").exit, 0);
+    EXPECT_EQ(box().ctl("quarantine replay --all").exit, 0) << "it waits no more";
 }
 
 TEST_F(Feeds, AFrameThatIsTooLongIsAnsweredAndBooked) {
