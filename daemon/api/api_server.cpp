@@ -98,6 +98,8 @@ std::string Server::metrics() const {
     };
     put("clinic_http_connections", "gauge", "Connections that hold a worker or wait for one.", connections.open());
     put("clinic_http_viewers", "gauge", "Viewers of live events.", events.viewers());
+    put("clinic_page_watched", "gauge", "1: somebody looked within 45 s, so silent links are looked for.",
+        health.watched() ? 1 : 0);
     put("clinic_http_requests_total", "counter", "Requests answered.", requests);
     put("clinic_http_requests_refused_total", "counter", "Requests refused by the gate or for their route.", refused);
     put("clinic_http_connections_refused_total", "counter", "Connections beyond the bound of their address.",

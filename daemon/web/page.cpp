@@ -48,13 +48,12 @@ std::string needs(const json& status) {
     std::string lines;
     for (const json& need : status.at("needs")) {
         const auto of = [&](const char* key) { return escaped(need.at(key).get_ref<const std::string&>()); };
-        const std::string code = of("code"),
-                          since =
-                              show({{"at", status.at("at")}, {"clock", status.at("clock")}, {"t", need.at("since")}},
-                                   "since", "t");
+        const json moment{{"at", status.at("at")}, {"clock", status.at("clock")}, {"t", need.at("since")}};
+        const std::string code = of("code"), since = show(moment, "since", "t"),
+                          title = escaped(exact_time(moment, "since", "t"));
         lines +=
             "<li data-state=\"" + of("state") + "\" data-code=\"" + code + "\"><p class=\"what\">" + shape +
-            element("strong", "", of("what")) + element("span", "class=\"when\"", escaped(since)) +
+            element("strong", "", of("what")) + element("span", "class=\"when\" title=\"" + title + "\"", escaped(since)) +
             element("a",
                     "class=\"code\" href=\"/help/" + code + "\" aria-label=\"" + word("page.help") + " " + code + "\"",
                     code) +

@@ -1,6 +1,6 @@
 // Keeps the page alive: each event carries the whole status, and the elements that show a part of it are set again.
 
-import { exactTime, mark, moment, needSince, say, show, word, type Moment } from "./say";
+import { exactly, exactTime, mark, moment, needSince, say, show, word, type Moment } from "./say";
 import type { Need, Part, Status } from "./status";
 
 const lostVisibleAfter = 15_000;     // ms: a reconnect of five seconds is not news
@@ -47,7 +47,9 @@ function needLine(need: Need, now: Moment, open: boolean): HTMLElement {
   const code = element("a", "code", need.code) as HTMLAnchorElement;
   code.href = `/help/${need.code}`;
   code.setAttribute("aria-label", `${word("page.help")} ${need.code}`);
-  what.append(shape(), element("strong", "", need.what), element("span", "when", needSince(need.since, now)), code);
+  const when = element("span", "when", needSince(need.since, now));
+  when.title = exactly(need.since, now);
+  what.append(shape(), element("strong", "", need.what), when, code);
   const details = document.createElement("details");
   details.open = open;
   details.append(element("summary", "", word("page.details")), element("p", "", need.meaning), element("p", "", need.by_itself));
@@ -56,9 +58,9 @@ function needLine(need: Need, now: Moment, open: boolean): HTMLElement {
   return line;
 }
 
-// Built again only when they differ, so that what a person has opened or focused stays.
+// Built again only when they read differently, so that what a person has opened or focused stays.
 function showNeeds(needs: Need[], now: Moment): void {
-  const wanted = JSON.stringify(needs);
+  const wanted = JSON.stringify(needs.map((need) => [need, needSince(need.since, now)]));
   if (wanted === needsShown) return;
   needsShown = wanted;
   const list = document.getElementById("needs")!;

@@ -116,6 +116,10 @@ export function needSince(time: string, now: Moment): string {
   return say("page.since", { at: epoch(time) }, now);
 }
 
+export function exactly(time: string, now: Moment): string {
+  return exact(epoch(time), now);
+}
+
 // Counts, ages and the basis lie in the records: while those are closed nobody knows them.
 function isKnown(status: Status, path: string): boolean {
   return status.store.open || path === "store.disk_free_percent" || !/^(egress|queue|intake|feeds|basis|store)\./.test(path);
@@ -163,6 +167,6 @@ export function exactTime(status: Status, directive: string, now: Moment): strin
   const value = at(status, path);
   if (!isKnown(status, path)) return "";
   if (kind === "ago" && typeof value === "number") return exact(now.seconds - age(value, now), now);
-  if (kind === "since") return exact(epoch(value), now);
+  if (kind === "since") return exactly(String(value), now);
   return "";
 }
