@@ -19,6 +19,9 @@ struct Timestamp {
     friend Micros operator-(Timestamp a, Timestamp b) { return Micros{a.micros - b.micros}; }
 };
 
+// 2026-11-01: the month of this release. No clock is right before it.
+inline constexpr Timestamp this_release{1'793'491'200'000'000};
+
 // "2026-11-21T10:00:00Z", whole seconds.
 std::string rfc3339(Timestamp at);
 

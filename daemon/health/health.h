@@ -100,8 +100,8 @@ struct Status {
 
 struct Settings {
     std::string box, version;
-    std::filesystem::path records;                // for the free space of its file system
-    Timestamp clock_floor{1'793'491'200'000'000}; // 2026-11-01: the month of this release; no clock is right before it
+    std::filesystem::path records; // for the free space of its file system
+    Timestamp clock_floor = base::this_release;
 };
 
 class Health {

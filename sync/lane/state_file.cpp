@@ -50,7 +50,8 @@ Result<std::unique_ptr<StateFile>> StateFile::open(const std::filesystem::path& 
         std::filesystem::rename(file->path_, aside, failed);
         if (failed) return Error{Errc::system, "the unreadable state file cannot be set aside", "", {}, failed.value()};
     }
-    const auto start = std::max<std::int64_t>(0, clock.now().micros / 1'000'000);
+    // A clock that lies before this release would begin below what had been counted.
+    const auto start = std::max(base::this_release, clock.now()).micros / 1'000'000;
     file->numbers_ = {start, start};
     CLINIC_TRY(file->write(file->numbers_));
     return file;

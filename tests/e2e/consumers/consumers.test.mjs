@@ -33,15 +33,19 @@ const sub = (...words) => {
   const { host, port, ca, cert, key } = box.endpoints.mqtt;
   return ['-V', '5', '-h', host, '-p', String(port), '--cafile', ca, '--cert', cert, '--key', key, ...words];
 };
-// What a shell's pipe does: the first program's output is the second's input.
-function pipe(first, second) {
-  return new Promise((resolve) => {
+// What a shell's pipe does: the first program's output is the second's input. The first one ends by itself, or is told
+// to when `until` has come about.
+function pipe(first, second, until) {
+  return new Promise((resolve, reject) => {
     const from = spawn(first[0], first.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
+    until?.then(() => from.kill('SIGTERM'), (failed) => { from.kill('SIGTERM'); reject(failed); });
+    let ended;
+    from.on('close', (code) => { ended = code; });
     const to = spawn(second[0], second.slice(1), { stdio: [from.stdout, 'pipe', 'pipe'] });
     let out = '', complaint = '';
     to.stdout.on('data', (part) => { out += part; });
     to.stderr.on('data', (part) => { complaint += part; });
-    to.on('close', (code) => resolve({ code, out, complaint }));
+    to.on('close', (code) => resolve({ code, out, complaint, first: ended }));
   });
 }
 const curl = (...words) => ['curl', '--silent', '--show-error', '--max-time', '20', '--cacert', box.endpoints.console_ca, ...words];
@@ -127,27 +131,41 @@ describe('consumers nobody here wrote', () => {
 
   describe('mosquitto_sub with jq', () => {
     it('reads all that is published, message by message', async () => {
-      const listening = pipe(['mosquitto_sub', ...sub('-t', 'clinic/#', '-F', '%J', '-W', '40', '-C', '4')],
-        ['jq', '-c', '-f', join(process.cwd(), 'shapes.jq')]);
-      await basis('off');
-      await basis('baa', '--evidence', join(box.folder, 'etc', 'baa-demo.txt'), '--expires', '2099-01-01');
-      const seen = await listening;
+      const from = ops.messages.length;
+      const told = () => ops.messages.slice(from).map(({ topic, text }) => [kind(topic), JSON.parse(text).reason].filter(Boolean).join(' '));
+      const everything = async () => {
+        await eventually(() => told().includes('metrics'), 'metrics');
+        await basis('off');
+        await eventually(() => told().includes('event'), 'an event');
+        await basis('baa', '--evidence', join(box.folder, 'etc', 'baa-demo.txt'), '--expires', '2099-01-01');
+        box.kill('clinic-syncd');
+        await eventually(() => told().includes('state lwt'), 'the will');
+        box.revive();
+        await eventually(() => told().at(-1) === 'metrics', 'it is back');
+        box.signal('clinic-syncd', 'SIGTERM');
+        await eventually(() => told().includes('state shutdown'), 'the clean stop');
+        await eventually(() => told().at(-1) === 'metrics', 'it is back again');
+      };
+      const seen = await pipe(['mosquitto_sub', ...sub('-t', 'clinic/#', '-F', '%J')],
+        ['jq', '-c', '--unbuffered', '-f', join(process.cwd(), 'shapes.jq')], everything());
       assert.equal(seen.complaint, '');
-      const lines = seen.out.trim().split('\n');
-      assert.ok(lines.length >= 2, seen.out);
-      assert.deepEqual([...new Set(lines)], ['true']);
+      const lines = seen.out.trim().split('\n').map((line) => JSON.parse(line));
+      assert.deepEqual(lines.filter(([, good]) => !good), []);
+      assert.deepEqual([...new Set(lines.map(([what]) => what))].sort(), ['event', 'metrics', 'state connected', 'state lwt', 'state shutdown']);
     });
     it('would see a message that is not as documented', async () => {
       const wrong = await run('jq', ['-c', '-f', 'shapes.jq'],
         { input: '{"topic":"clinic/x/state","payload":{"v":1,"box":"x","online":"yes","session":1,"reason":"lwt"}}' });
-      assert.equal(wrong.out, 'false\n');
+      assert.equal(wrong.out, '["state lwt",false]\n');
     });
   });
 
   describe('Prometheus', () => {
     it('promtool has nothing to say against /metrics', async () => {
-      const checked = await pipe(curl(`${box.url}/metrics`), ['promtool', 'check', 'metrics']);
-      assert.deepEqual(checked, { code: 0, out: '', complaint: '' });
+      const checked = await pipe(curl('--fail', `${box.url}/metrics`), ['promtool', 'check', 'metrics']);
+      assert.deepEqual(checked, { code: 0, out: '', complaint: '', first: 0 });
+      const { body } = await box.request('/metrics');
+      assert.ok(body.match(/^# TYPE /gm).length > 30, 'it had next to nothing to read');
     });
     it('promtool would say so', async () => {
       const checked = await run('promtool', ['check', 'metrics'], { input: '# TYPE clinic_x counter\nclinic_x 1\n' });
@@ -180,6 +198,11 @@ describe('consumers nobody here wrote', () => {
       assert.ok(!places.includes(-1), seen.out);
       assert.deepEqual(places, [...places].sort((a, b) => a - b), seen.out);
       assert.ok(seen.out.split('\n').every((line) => line.length <= 80), 'wider than a terminal');
+      for (const answer of ['All well', 'Up to date', 'Nothing needs you']) assert.ok(seen.out.includes(answer), `${answer}: ${seen.out}`);
+      await basis('off');
+      const needs = await run('w3m', [...words, `${url}/`]);
+      for (const said of ['Needs a look', 'Nothing leaves: no legal basis is set', 'E2201']) assert.ok(needs.out.includes(said), `${said}: ${needs.out}`);
+      await basis('baa', '--evidence', join(box.folder, 'etc', 'baa-demo.txt'), '--expires', '2099-01-01');
       const help = await run('w3m', [...words, `${url}/help/E2102`]);
       assert.match(help.out, /What to do/);
     });

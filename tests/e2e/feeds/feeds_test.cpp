@@ -13,6 +13,7 @@
 
 #include "crypto/base/owned.h"
 #include "tests/e2e/box.h"
+#include "tests/e2e/wire.h"
 
 namespace clinic::e2e {
 namespace {
@@ -88,6 +89,7 @@ TEST_F(Feeds, ASenderComesByTlsAndIsKnownByItsCertificate) {
               std::string::npos);
     EXPECT_TRUE(eventually([] { return feed("pms").value("stored", 0) == 1; }));
     EXPECT_TRUE(feed("pms").at("balanced").get<bool>());
+    EXPECT_LT(feed("pms").at("last_message_s").get<int>(), 60) << "it is fresh";
     const auto status = box().status();
     EXPECT_EQ(status.at("intake").size(), 2U);
     EXPECT_EQ(status.at("containment").at("held"), status.at("containment").at("all"));
@@ -96,6 +98,33 @@ TEST_F(Feeds, ASenderComesByTlsAndIsKnownByItsCertificate) {
     EXPECT_NE(metrics.find("clinic_mllp_tls_handshakes_total 1"), std::string::npos) << metrics;
     EXPECT_EQ(box().ctl("feed remove pms").exit, 0);
     EXPECT_TRUE(eventually([] { return feed("pms").is_null(); }));
+}
+
+TEST_F(Feeds, AnAddressComesInForAsLongAsItsFeedIsThere) {
+    constexpr const char* annex = "127.0.0.9"; // on no list
+    const auto plain_port = box().mllp_port();
+    const auto answer_from_annex = [&](const base::UniqueFd& socket) {
+        if (!send_all(socket, mllp_frame(adt("A28", fresh("C"), fresh("N"), family, given)))) return std::string{};
+        return acknowledgement(hear(socket, 20, "\x1c").bytes);
+    };
+    EXPECT_EQ(answer_from_annex(tcp(plain_port, annex)), "") << "a stranger is hung up on";
+    EXPECT_EQ(box().ctl(std::string{"feed add annex --address="} + annex).exit, 0);
+    const auto connection = tcp(plain_port, annex);
+    EXPECT_EQ(answer_from_annex(connection), "AA");
+    EXPECT_EQ(feed("annex").at("stored"), 1);
+    EXPECT_EQ(box().ctl("feed set annex --address none --certificate annex").exit, 0);
+    EXPECT_TRUE(hear(connection, 5).ended) << "it is on no list any more";
+    EXPECT_EQ(answer_from_annex(tcp(plain_port, annex)), "");
+    EXPECT_EQ(box().ctl("feed remove annex").exit, 0);
+}
+
+TEST_F(Feeds, AMessageIsReadAndShownInItsSendersCharacterSet) {
+    EXPECT_EQ(box().ctl("feed add warsaw --address 127.0.0.1 --character-set 8859/2").exit, 0);
+    EXPECT_NE(box().send(adt("A28", fresh("C"), fresh("N"), "\xA3ukasiewicz", given)).find("MSA|AA|"),
+              std::string::npos);
+    const auto shown = box().ctl("messages show " + newest() + " --reveal --reason 'its letters look odd'");
+    EXPECT_NE(shown.out.find("\xC5\x81ukasiewicz"), std::string::npos) << shown.out;
+    EXPECT_EQ(box().ctl("feed remove warsaw").exit, 0);
 }
 
 TEST_F(Feeds, ASettingIsInEffectWithoutARestart) {

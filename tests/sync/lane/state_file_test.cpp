@@ -49,6 +49,11 @@ TEST_F(StateFiles, ALostFileCountsOnAboveWhatItHadReached) {
     EXPECT_GT(*open()->next_session(), before);
 }
 
+TEST_F(StateFiles, ALostFileUnderAClockOfNoUseCountsFromTheReleaseOn) {
+    clock.set(Timestamp{}); // 1970
+    EXPECT_GT(*open()->next_session(), base::this_release.micros / 1'000'000);
+}
+
 TEST_F(StateFiles, AFileThatDoesNotOpenIsSetAsideAndCountedAbove) {
     const auto before = *open()->next_session();
     clock.advance(std::chrono::hours{1});
