@@ -39,13 +39,12 @@ function pipe(first, second, until) {
   return new Promise((resolve, reject) => {
     const from = spawn(first[0], first.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
     until?.then(() => from.kill('SIGTERM'), (failed) => { from.kill('SIGTERM'); reject(failed); });
-    let ended;
-    from.on('close', (code) => { ended = code; });
+    const ended = new Promise((over) => { from.on('exit', over); });
     const to = spawn(second[0], second.slice(1), { stdio: [from.stdout, 'pipe', 'pipe'] });
     let out = '', complaint = '';
     to.stdout.on('data', (part) => { out += part; });
     to.stderr.on('data', (part) => { complaint += part; });
-    to.on('close', (code) => resolve({ code, out, complaint, first: ended }));
+    to.on('close', async (code) => resolve({ code, out, complaint, first: await ended }));
   });
 }
 const curl = (...words) => ['curl', '--silent', '--show-error', '--max-time', '20', '--cacert', box.endpoints.console_ca, ...words];

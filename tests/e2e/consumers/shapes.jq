@@ -2,8 +2,8 @@
 def exactly($names): (keys | sort) == ($names | sort);
 def count: type == "number" and . >= 0 and . == floor;
 def band: IN("0", "lt11", "11_25", "26_50", "51_100", "101_250", "gt250");
-def headed($type): exactly(["v", "msg_id", "box", "session", "seq", "ts", "sent_ts", "type", "data"])
-    and .v == 1 and ([.msg_id, .box] | all(type == "string" and . != "")) and .type == $type and (.session | count) and (.seq | count) and (.ts | count) and (.sent_ts | count);
+def headed($of): exactly(["v", "msg_id", "box", "session", "seq", "ts", "sent_ts", "type", "data"])
+    and .v == 1 and ([.msg_id, .box] | all(type == "string" and . != "")) and .type == $of and (.session | count) and (.seq | count) and (.ts | count) and (.sent_ts | count);
 def feed: exactly(["state", "received", "stored", "quarantined", "refused", "duplicate"])
     and (.state | IN("up", "stale", "off")) and ([.received, .stored, .quarantined, .refused, .duplicate] | all(band));
 def metrics: exactly(["mode", "uptime_s", "version", "basis", "queue", "oldest", "dead", "disk_free_percent", "clock_trusted",
