@@ -21,8 +21,8 @@ using namespace std::chrono_literals;
 constexpr base::Micros status_life = 200ms;
 constexpr base::Micros status_gap = 20ms; // after a change: who asks just after an acknowledgement sees it in the books
 constexpr base::Micros patients_life = 2s;
-constexpr base::Micros trusted_time_kept_each = 60s;
-constexpr base::Micros lanes_life = 10min; // what clinic-syncd said of the clock counts this long
+constexpr base::Micros trusted_time_kept_each = 15min; // each is a commit, and a disk is worn by them
+constexpr base::Micros lanes_life = 10min;             // what clinic-syncd said of the clock counts this long
 constexpr base::Micros read_failure_logged_each = 60s;
 constexpr base::Micros watched_life = 45s;           // the page without JavaScript comes again after 30 s
 constexpr base::Micros clock_step_back_max = 60s;    // a time server's small correction is no broken clock

@@ -11,6 +11,7 @@ namespace clinic::lane {
 namespace {
 
 constexpr std::size_t bytes_max = 4'096;
+constexpr std::int64_t set_aside = 240; // an hour of metrics
 constexpr std::string_view purpose = "clinic-syncd state 1"; // associated data
 
 } // namespace
@@ -39,6 +40,7 @@ Result<std::unique_ptr<StateFile>> StateFile::open(const std::filesystem::path& 
     std::unique_ptr<StateFile> file{new StateFile{folder / "state.sealed", std::move(credential)}};
     if (const auto numbers = file->read()) {
         file->numbers_ = *numbers;
+        file->handed_out_ = numbers->sequence;
         return file;
     } else if (numbers.error().code == Errc::system) {
         return numbers.error();
@@ -54,7 +56,14 @@ Result<std::unique_ptr<StateFile>> StateFile::open(const std::filesystem::path& 
     const auto start = std::max(base::this_release, clock.now()).micros / 1'000'000;
     file->numbers_ = {start, start};
     CLINIC_TRY(file->write(file->numbers_));
+    file->handed_out_ = start;
     return file;
+}
+
+StateFile::~StateFile() {
+    if (handed_out_ == numbers_.sequence) return;
+    if (const auto kept = write({numbers_.session, handed_out_}); !kept)
+        base::log(base::Level::warning, "state", kept.error());
 }
 
 Result<std::int64_t> StateFile::next_session() {
@@ -67,10 +76,13 @@ Result<std::int64_t> StateFile::next_session() {
 
 Result<std::int64_t> StateFile::next_sequences(std::size_t count) {
     const std::lock_guard lock{mutex_};
-    const std::int64_t first = numbers_.sequence + 1;
-    const Numbers next{numbers_.session, numbers_.sequence + static_cast<std::int64_t>(count)};
-    CLINIC_TRY(write(next));
-    numbers_ = next;
+    const std::int64_t first = handed_out_ + 1, last = handed_out_ + static_cast<std::int64_t>(count);
+    if (last > numbers_.sequence) {
+        const Numbers next{numbers_.session, last + set_aside};
+        CLINIC_TRY(write(next));
+        numbers_ = next;
+    }
+    handed_out_ = last;
     return first;
 }
 

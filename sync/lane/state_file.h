@@ -22,14 +22,18 @@ public:
     static Result<std::unique_ptr<StateFile>> open(const std::filesystem::path& folder, crypto::KeySlot credential,
                                                    const Clock& clock);
 
-    // Durable before they are handed out; each is greater than the one before.
+    ~StateFile(); // gives back what was set aside and not used
+
+    // Durable before they are handed out; each is greater than the one before. Sequence numbers are set aside some
+    // hundred at a time, so that a box that says only that it is well writes next to nothing: a stop that is not clean
+    // skips the rest of them.
     Result<std::int64_t> next_session();
     Result<std::int64_t> next_sequence() { return next_sequences(1); }
     Result<std::int64_t> next_sequences(std::size_t count); // so many in a row; the first of them
 
 private:
     struct Numbers {
-        std::int64_t session = 0, sequence = 0;
+        std::int64_t session = 0, sequence = 0; // of the file: the highest that may have been handed out
     };
     StateFile(std::filesystem::path path, crypto::KeySlot credential)
         : path_{std::move(path)}, credential_{std::move(credential)} {}
@@ -39,7 +43,8 @@ private:
     std::filesystem::path path_;
     crypto::KeySlot credential_;
     std::mutex mutex_;
-    Numbers numbers_;
+    Numbers numbers_;             // as the file has them
+    std::int64_t handed_out_ = 0; // of the sequence
 };
 
 } // namespace clinic::lane

@@ -54,30 +54,32 @@ public:
         db_.reset(raw);
         // As the store is set, but for the encryption: WAL, durable at each commit, a checkpoint at 2,000 pages.
         run("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=2000;"
-            "CREATE TABLE message (id INTEGER PRIMARY KEY, body TEXT)");
-        sqlite3_stmt* statement = nullptr;
-        sqlite3_prepare_v2(db_.get(), "INSERT INTO message (body) VALUES (?)", -1, &statement, nullptr);
-        insert_.reset(statement);
+            "CREATE TABLE message (id INTEGER PRIMARY KEY, body TEXT);"
+            "CREATE TABLE token (digest BLOB PRIMARY KEY, person INTEGER) WITHOUT ROWID;"
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)"
+            " INSERT INTO token SELECT randomblob(32), i FROM n");
+        insert_ = prepared("INSERT INTO message (body) VALUES (?)");
+        scatter_ = prepared("INSERT INTO token VALUES (randomblob(32), 1)");
         sqlite3_bind_text(insert_.get(), 1, row_.data(), static_cast<int>(row_.size()), SQLITE_STATIC);
     }
     ~BareDatabase() {
         insert_.reset();
+        scatter_.reset();
         db_.reset();
         clear();
     }
     BareDatabase(const BareDatabase&) = delete;
     BareDatabase& operator=(const BareDatabase&) = delete;
 
-    Spans commit(std::int64_t rows, double seconds) {
+    // `scattered` rows more in each commit, each in a page of its own more or less: what an index of digests costs.
+    Spans commit(std::int64_t rows, std::int64_t scattered, double seconds) {
         Spans spans;
         const Instant begin = now();
         while (seconds_between(begin, now()) < seconds) {
             const Instant before = now();
             run("BEGIN IMMEDIATE");
-            for (std::int64_t i = 0; i < rows; ++i) {
-                if (sqlite3_step(insert_.get()) != SQLITE_DONE) give_up("a row is not inserted");
-                sqlite3_reset(insert_.get());
-            }
+            for (std::int64_t i = 0; i < rows; ++i) put(insert_);
+            for (std::int64_t i = 0; i < scattered; ++i) put(scatter_);
             run("COMMIT");
             spans.add(seconds_between(before, now()));
         }
@@ -85,6 +87,15 @@ public:
     }
 
 private:
+    static void put(const Statement& row) {
+        if (sqlite3_step(row.get()) != SQLITE_DONE) give_up("a row is not inserted");
+        sqlite3_reset(row.get());
+    }
+    Statement prepared(const char* sql) {
+        sqlite3_stmt* statement = nullptr;
+        sqlite3_prepare_v2(db_.get(), sql, -1, &statement, nullptr);
+        return Statement{statement};
+    }
     void run(const char* sql) {
         if (sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) give_up(sqlite3_errmsg(db_.get()));
     }
@@ -95,7 +106,7 @@ private:
     std::filesystem::path file_;
     std::string row_;
     Db db_;
-    Statement insert_;
+    Statement insert_, scatter_;
 };
 
 } // namespace
@@ -103,11 +114,11 @@ private:
 json bare_sqlite(const Arguments& given) {
     const std::filesystem::path folder = given.text("folder");
     const auto seconds = static_cast<double>(given.number("seconds", 3));
-    const std::int64_t rows = given.number("rows", 1);
+    const std::int64_t rows = given.number("rows", 1), scattered = given.number("scattered", 0);
     const Spans syncs = fdatasyncs(folder, seconds / 2);
     BareDatabase database{folder, static_cast<std::size_t>(given.number("row-bytes", 600))};
     const Instant begin = now();
-    const Spans commits = database.commit(rows, seconds);
+    const Spans commits = database.commit(rows, scattered, seconds);
     const double took = seconds_between(begin, now());
     return {{"fdatasync", syncs.said()},
             {"rows_per_commit", rows},

@@ -13,6 +13,11 @@ def at_most($name; $box; $peer; $unit; $goal):
   if $box == null or $peer == null then empty
   else {name: $name, figure: "\($box | short) \($unit)", beside: "\($peer | short) \($unit)", ratio: ($box / $peer | short),
         goal: "<= \($goal)", met: ($box / $peer <= $goal)} end;
+# Beside what its kind of work costs at least: no goal, but how far the floor is.
+def beside($name; $box; $floor; $unit):
+  if $box == null or $floor == null then empty
+  else {name: $name, figure: "\($box | short) \($unit)", beside: "\($floor | short) \($unit)", ratio: ($box / $floor | short),
+        goal: "", met: null} end;
 # A bound of its own.
 def within($name; $box; $unit; $goal):
   if $box == null then empty
@@ -24,6 +29,8 @@ def within($name; $box; $unit; $goal):
 | of("acks.bare"; .fdatasync.p50_ms) as $sync
 | of("acks.bare"; .fdatasync.p99_ms) as $sync_p99
 | [ at_least("acknowledged/s, 1 sender, to bare commits/s"; of("acks.one"; .messages_per_s); $commits; "/s"; 0.7),
+    beside("acknowledged/s, 1 sender, to commits/s of 25 pages"; of("acks.one"; .messages_per_s); of("acks.floor_one"; .commits_per_s); "/s"),
+    beside("acknowledged/s, 32 senders, to 32 times 25 pages"; of("acks.many"; .messages_per_s); of("acks.floor_many"; .rows_per_s); "/s"),
     at_least("acknowledged/s, 32 senders, to bare commits/s"; of("acks.many"; .messages_per_s); $commits; "/s"; 0.7),
     at_least("acknowledged/s, 32 senders, to bare rows/s of 32"; of("acks.many"; .messages_per_s); $grouped; "/s"; 0.7),
     at_most("p99, 1 sender, to p99 of one fdatasync"; of("acks.one"; .outside_checkpoints.p99_ms); $sync_p99; "ms"; 3),
@@ -38,6 +45,7 @@ def within($name; $box; $unit; $goal):
     within("lag of the request behind the message, most"; of("sustained.box"; .lag.most_ms); "ms"; 1000),
     within("resident, idle, clinic-syncd"; (of("footprint.memory"; ."clinic-syncd".rss_kib) | if . then . / 1024 else null end); "MiB"; 15),
     within("resident, idle, clinicd"; (of("footprint.memory"; .clinicd.rss_kib) | if . then . / 1024 else null end); "MiB"; 30),
+    within("written in an idle hour, both"; (of("idle_hour.written"; (.clinicd_bytes + .syncd_bytes) / 1048576)); "MiB"; 0.21),
     within("exec to READY=1, p50"; of("footprint.start"; .ready.p50_ms); "ms"; 300),
     within("exec to the first acknowledgement, p50"; of("footprint.start"; .first_acknowledgement.p50_ms); "ms"; 300),
     within("last check of a clean attempt"; of("last_check.cost"; .clean_us); "us"; 1000),

@@ -42,6 +42,19 @@ TEST_F(StateFiles, SeveralNumbersAreTakenAtOnceAndNoneTwice) {
     EXPECT_EQ(*open()->next_sequence(), first + 32);
 }
 
+TEST_F(StateFiles, WritesOnceForManyNumbersAndRepeatsNoneAfterACrash) {
+    const auto bytes = [&] { return base::read_bytes(folder / "state.sealed", 4'096).value(); };
+    auto file = open();
+    const auto first = *file->next_sequence();
+    const auto written = bytes();
+    for (int i = 0; i < 240; ++i) EXPECT_TRUE(file->next_sequence());
+    EXPECT_EQ(bytes(), written);
+    EXPECT_TRUE(file->next_sequence());
+    EXPECT_NE(bytes(), written);
+    const auto crashed = *open()->next_sequence(); // while the other one lives: its file is as a crash leaves it
+    EXPECT_GT(crashed, first + 241);
+}
+
 TEST_F(StateFiles, ALostFileCountsOnAboveWhatItHadReached) {
     const auto before = *open()->next_session();
     std::filesystem::remove(folder / "state.sealed");
