@@ -34,12 +34,13 @@ std::optional<std::string> read_file(const std::string& path) {
 int status(const Call& call, const Client& client) {
     for (;;) {
         const auto answer = client.ask("status", json::object());
-        if (!answer) return failed;
-        if (call.has("--json"))
+        const bool watch = call.has("--watch"); // goes on: a clinicd that is started again is what one watches for
+        if (!answer && !watch) return failed;
+        if (answer && call.has("--json"))
             print_json((*answer)["data"]);
-        else
-            std::fputs(view((*answer)["data"], call.has("--watch")).c_str(), stdout);
-        if (!call.has("--watch")) return exit_of(*answer);
+        else if (answer)
+            std::fputs(view((*answer)["data"], watch).c_str(), stdout);
+        if (!watch) return exit_of(*answer);
         std::fflush(stdout);
         const timespec second{1, 0};
         nanosleep(&second, nullptr);

@@ -35,6 +35,12 @@ long long number(const json& from, const char* key) {
     return found != from.end() && found->is_number_integer() ? found->get<long long>() : 0;
 }
 
+// "1,234,567", set to the right.
+std::string grouped(long long value, std::size_t width = 0) {
+    const std::string digits = words::number(value);
+    return digits.size() < width ? std::string(width - digits.size(), ' ') + digits : digits;
+}
+
 // A state as a word, a shape, and a colour where the terminal has one.
 std::string state(const std::string& name) {
     struct Look {
@@ -76,18 +82,37 @@ std::string age(const json& status, const json& from, const char* key) {
     return words::ago(seconds, {words::moment_of(word(status, "at")), zone});
 }
 
+// " since 09:12", in the clinic's zone; empty where nobody said since when.
+std::string since(const json& status, const json& from) {
+    if (word(from, "since").empty()) return {};
+    const int zone = static_cast<int>(number(status.at("clock"), "zone_minutes"));
+    return " " + words::say("page.since", {.at = words::moment_of(word(from, "since"))},
+                            {words::moment_of(word(status, "at")), zone});
+}
+
 std::string answers(const json& status) {
     std::string out;
     for (const char* key : {"box", "ghl", "needs"}) {
         const json& answer = status.at("answers").at(key);
-        out += state(word(answer, "state")) + " " + wrapped(word(answer, "text"), 7);
+        out += state(word(answer, "state")) + " " + wrapped(word(answer, "text") + since(status, answer), 7);
     }
     for (const auto& need : status.at("needs")) {
-        const std::string cause = word(need, "cause").empty() ? "" : ": " + word(need, "cause");
-        out += "       - " + wrapped(word(need, "what") + cause + " (" + word(need, "code") + ")", 9);
+        out += "       - " + wrapped(word(need, "what") + since(status, need) + " (" + word(need, "code") + ")", 9);
         if (!word(need, "action").empty()) out += "         " + wrapped(word(need, "action"), 9);
+        if (word(need, "cause").empty()) continue;
+        const std::string remedy = word(need, "remedy").empty() ? "" : "; " + word(need, "remedy");
+        out += "         " + wrapped("Technician: " + word(need, "cause") + remedy, 9);
     }
     return out;
+}
+
+// A line of the books. A name that is too long for its column has a line of its own.
+std::string counts(const std::string& name, const json& of, const std::string& last) {
+    const bool fits = name.size() <= 7;
+    return (fits ? "" : "  " + name + "\n") + format("  %-7s", fits ? name.c_str() : "") +
+           grouped(number(of, "received"), 10) + grouped(number(of, "stored"), 10) +
+           grouped(number(of, "quarantined"), 12) + grouped(number(of, "refused"), 8) +
+           grouped(number(of, "duplicate"), 10) + " " + last + "\n";
 }
 
 bool adds_up(const json& status) {
@@ -97,23 +122,19 @@ bool adds_up(const json& status) {
 }
 
 std::string books(const json& status) {
-    std::string out = "\nMessages received   stored quarantined  refused duplicate  last\n";
+    std::string out = "\nMessages   received    stored quarantined refused duplicate last\n";
     for (const auto& [name, feed] : status.at("intake").items())
-        out += format("  %-6s %8lld %8lld %11lld %8lld %9lld  %s\n", name.c_str(), number(feed, "received"),
-                      number(feed, "stored"), number(feed, "quarantined"), number(feed, "refused"),
-                      number(feed, "duplicate"), age(status, status.at("feeds").at(name), "last_message_s").c_str());
+        out += counts(name, feed, age(status, status.at("feeds").at(name), "last_message_s"));
     for (const auto& [name, sender] : status.at("feeds").items()) {
         if (!sender.contains("sender_of")) continue; // its messages are in the lines above as well
-        out += format("    %-9s %9lld %9lld %11lld %9lld %9lld  %s\n", name.c_str(), number(sender, "received"),
-                      number(sender, "stored"), number(sender, "quarantined"), number(sender, "refused"),
-                      number(sender, "duplicate"), age(status, sender, "last_message_s").c_str());
+        out += counts("  " + name, sender, age(status, sender, "last_message_s"));
     }
     const json& crm = status.at("egress").at("crm");
-    out += format("\nTo GHL        released %lld = delivered %lld + pending %lld + leased %lld\n",
-                  number(crm, "released"), number(crm, "delivered"), number(crm, "pending"), number(crm, "leased"));
-    out += format("              + superseded %lld + withdrawn %lld + parked %lld + dead %lld\n",
-                  number(crm, "superseded"), number(crm, "withdrawn"), number(crm, "parked"), number(crm, "dead"));
-    out += format("              + discarded %lld\n", number(crm, "discarded"));
+    std::string sum =
+        "released " + grouped(number(crm, "released")) + " = delivered " + grouped(number(crm, "delivered"));
+    for (const char* key : {"pending", "leased", "superseded", "withdrawn", "parked", "dead", "discarded"})
+        sum += std::string{" + "} + key + " " + grouped(number(crm, key));
+    out += "\nTo GHL        " + wrapped(sum, 14);
     const json& queue = status.at("queue").at("crm");
     out += "              last delivered " + age(status, queue, "last_delivered_s");
     if (number(crm, "pending") > 0) out += ", the oldest came " + age(status, queue, "oldest_s");
@@ -132,13 +153,14 @@ std::string facts(const json& status) {
     out += format("No way out    %lld of %lld parts hold\n", number(held, "held"), number(held, "all"));
     for (const auto& part : held.at("parts"))
         if (!part.value("holds", false))
-            out += "              does not hold: " + word(part, "part") + ", " + word(part, "detail") + "\n";
+            out += "              " + wrapped("does not hold: " + word(part, "part") + ", " + word(part, "detail"), 14);
     const json& store = status.at("store");
-    out += format("Store         %lld patients, mode %s, %lld in quarantine, %lld%% of the disk free\n",
-                  number(store, "patients"), word(status, "mode").c_str(), number(store, "quarantine_items"),
-                  number(store, "disk_free_percent"));
-    out += format("Keys          %lld in reserve, %lld pages failed their seal\n", number(store, "free_key_slots"),
-                  number(store, "authentication_failures"));
+    out += "Store         " + wrapped(grouped(number(store, "patients")) + " patients, mode " + word(status, "mode") +
+                                          ", " + grouped(number(store, "quarantine_items")) + " in quarantine, " +
+                                          grouped(number(store, "disk_free_percent")) + "% of the disk free",
+                                      14);
+    out += "Keys          " + grouped(number(store, "free_key_slots")) + " in reserve, " +
+           grouped(number(store, "authentication_failures")) + " pages failed their seal\n";
     out += format("Box           %s, version %s\n", word(status, "box").c_str(), word(status, "version").c_str());
     return out;
 }

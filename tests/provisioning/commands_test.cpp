@@ -39,7 +39,7 @@ TEST(Commands, HelpAsksAndDoesNothing) {
 }
 
 TEST(Commands, AnOptionOfAnotherCommandIsRefusedBeforeAnythingIsAsked) {
-    for (const auto& words : std::vector<std::vector<std::string>>{{"quarantine", "replay", "--all", "--feed", "pms"},
+    for (const auto& words : std::vector<std::vector<std::string>>{{"quarantine", "replay", "7", "--feed", "pms"},
                                                                    {"quarantine", "replay", "7", "--all"},
                                                                    {"quarantine", "replay"},
                                                                    {"dead", "discard", "--all"},

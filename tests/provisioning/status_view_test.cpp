@@ -16,7 +16,7 @@ json status() {
         "answers": {"box": {"state": "look", "text": "Needs a look"},
                     "ghl": {"state": "well", "text": "23 changes are waiting, the oldest for 6 minutes: GHL is slowing us down, we go on by ourselves"},
                     "needs": {"state": "look", "text": "1 thing needs you"}},
-        "needs": [{"code": "E2401", "what": "1 message is in quarantine", "action": "Ask your technician to look at it with the practice system's support."}],
+        "needs": [{"code": "E2401", "what": "1 message is in quarantine", "since": "2026-11-21T08:12:00Z", "cause": "the segment PID is missing in what came over the line today", "remedy": "look at: clinicctl quarantine list", "action": "Ask your technician to look at it with the practice system's support."}],
         "intake": {"mllp": {"received": 1234567, "stored": 1234560, "quarantined": 1, "refused": 2, "duplicate": 4},
                    "csv": {"received": 0, "stored": 0, "quarantined": 0, "refused": 0, "duplicate": 0}},
         "feeds": {"mllp": {"last_message_s": 125, "balanced": true}, "csv": {"last_message_s": null, "balanced": true},
@@ -35,12 +35,28 @@ TEST(StatusView, FitsIn80ColumnsAndAnswersInOrder) {
     for (std::string line; std::getline(in, line);) EXPECT_LE(line.size(), 80u) << line;
     EXPECT_LT(text.find("Needs a look"), text.find("23 changes"));
     EXPECT_LT(text.find("23 changes"), text.find("1 thing needs you"));
-    EXPECT_NE(text.find("(E2401)"), std::string::npos);
+    EXPECT_NE(text.find("1 message is in quarantine since 09:12 (E2401)"), std::string::npos) << text;
+    EXPECT_NE(text.find("Technician: the segment PID"), std::string::npos);
+    EXPECT_NE(text.find("look at: clinicctl"), std::string::npos) << "with what to do";
+    EXPECT_NE(text.find("mllp    1,234,567 1,234,560           1       2         4 2 min ago"), std::string::npos)
+        << text;
+}
+
+TEST(StatusView, GivesALongNameALineOfItsOwn) {
+    auto one = status();
+    const std::string name(32, 'n');
+    one["feeds"][name] = one["feeds"]["front-desk"];
+    one["feeds"][name]["received"] = 12'345'678;
+    one["containment"]["parts"][0]["detail"] = std::string(30, 'd') + " " + std::string(40, 'e');
+    const std::string text = view(one, false);
+    EXPECT_NE(text.find("    " + name + "\n         12,345,678"), std::string::npos) << text;
+    std::istringstream in{text};
+    for (std::string line; std::getline(in, line);) EXPECT_LE(line.size(), 80u) << line;
 }
 
 TEST(StatusView, ShowsTheBooksFreshnessAndWhatDoesNotHold) {
     const std::string text = view(status(), false);
-    EXPECT_NE(text.find("released 9 = delivered 2 + pending 1 + leased 1"), std::string::npos);
+    EXPECT_NE(text.find("released 9 = delivered 2 + pending 1 + leased 1 + superseded 1"), std::string::npos);
     EXPECT_NE(text.find("2 min ago"), std::string::npos);
     EXPECT_NE(text.find("front-desk"), std::string::npos);
     EXPECT_NE(text.find("at 08:58"), std::string::npos);
