@@ -7,6 +7,7 @@
 #include "crypto/base/json.h"
 #include "crypto/seal.h"
 #include "daemon/audit/trail.h"
+#include "daemon/audit_commands.h"
 #include "daemon/control/wire/wire.h"
 #include "daemon/feed_commands.h"
 #include "daemon/intake/csv_import.h"
@@ -142,17 +143,6 @@ public:
         const auto transactions = housekeeping_.re_release();
         CLINIC_TRY(transactions);
         return say({{"transactions", *transactions}});
-    }
-
-    Result<Answer> audit_verify(const Question&) const {
-        json facts;
-        CLINIC_TRY(store_.read([&](records::Snapshot& session) -> Result<void> {
-            const auto verified = audit::Trail::verify(session);
-            CLINIC_TRY(verified);
-            facts = {{"entries", verified->entries}, {"head", verified->head}};
-            return {};
-        }));
-        return say(std::move(facts));
     }
 
     Result<Answer> ledger(const Question& question) const {
@@ -302,20 +292,14 @@ Commands commands(const Room& room) {
                        .run = [desk, what](const Question& question) { return (*desk.*what)(question); }};
     };
     Commands all{
-        {"status", status_command(room.health)},
-        {"containment", containment_command(room.containment)},
-        {"basis-set", ask(&Desk::basis_set, true)},
-        {"basis-show", ask(&Desk::basis_show)},
-        {"policy-unlinked", ask(&Desk::policy_unlinked)},
-        {"import", ask(&Desk::import, true)},
-        {"release-daily", ask(&Desk::release_daily)},
-        {"audit-verify", ask(&Desk::audit_verify)},
-        {"ledger", ask(&Desk::ledger)},
-        {"clock-confirm", ask(&Desk::clock_confirm)},
-        {"dead-list", ask(&Desk::dead_list)},
-        {"dead-retry", ask(&Desk::dead_retry)},
-        {"dead-discard", ask(&Desk::dead_discard)},
+        {"status", status_command(room.health)},          {"containment", containment_command(room.containment)},
+        {"basis-set", ask(&Desk::basis_set, true)},       {"basis-show", ask(&Desk::basis_show)},
+        {"policy-unlinked", ask(&Desk::policy_unlinked)}, {"import", ask(&Desk::import, true)},
+        {"release-daily", ask(&Desk::release_daily)},     {"ledger", ask(&Desk::ledger)},
+        {"clock-confirm", ask(&Desk::clock_confirm)},     {"dead-list", ask(&Desk::dead_list)},
+        {"dead-retry", ask(&Desk::dead_retry)},           {"dead-discard", ask(&Desk::dead_discard)},
     };
+    all.merge(audit_commands(room.store));
     all.merge(message_commands(room.store, room.ingest, room.feeds));
     all.merge(feed_commands(room.store, room.feeds, room.ingest));
     return all;

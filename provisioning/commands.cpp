@@ -116,6 +116,25 @@ int ledger(const Call& call, const Client& client) {
     return failed;
 }
 
+// Turn by turn to the link that was the newest when it began.
+int export_audit(const Call& call, const Client& client) {
+    const auto after = number(call.has("--after") ? call.value("--after") : "0");
+    if (!after) {
+        std::fputs("clinicctl: audit export: --after takes the number of a link\n", stderr);
+        return failed;
+    }
+    json args{{"after", *after}};
+    do {
+        const auto answer = client.ask("audit-export", args);
+        if (!answer) return failed;
+        const json& page = (*answer)["data"];
+        if (!args.contains("until")) print_json({{"store", page.at("store")}, {"after", *after}});
+        for (const json& link : page.at("links")) print_json(link);
+        args = {{"after", page.at("next")}, {"until", page.at("until")}};
+    } while (args["after"].is_number_integer());
+    return 0;
+}
+
 int dead_discard_one(const Call& call, const Client& client) {
     const auto letter = number(call.words[2]);
     if (letter) return plain(client, "dead-discard", {{"number", *letter}});
@@ -163,6 +182,14 @@ const std::array rows{
         {},
         "audit verify                          walk the whole chain",
         [](const Call&, const Client& client) { return plain(client, "audit-verify", json::object()); }},
+    Row{{"audit", "list"},
+        {"--before=", "--limit=", "--json"},
+        "audit list [--before NUMBER] [--limit N] [--json]   who did what to patient data, and why; newest first",
+        list_audit},
+    Row{{"audit", "export"},
+        {"--after="},
+        "audit export [--after NUMBER]         the chain, a line of JSON per link, for somebody else to verify",
+        export_audit},
     Row{{"ledger"},
         {"--after="},
         "ledger [--after ATTEMPT]              what left the building, oldest first, 500 lines at a time",

@@ -114,6 +114,11 @@ int list_messages(const Call& call, const Client& client) {
     return page(call, args) ? show_list(call, client, "messages-list", args, view_messages) : failed;
 }
 
+int list_audit(const Call& call, const Client& client) {
+    json args = json::object();
+    return page(call, args) ? show_list(call, client, "audit-list", args, view_audit) : failed;
+}
+
 int list_quarantine(const Call& call, const Client& client) {
     json args = json::object();
     return page(call, args) ? show_list(call, client, "quarantine-list", args, view_quarantine) : failed;

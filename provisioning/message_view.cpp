@@ -107,6 +107,21 @@ std::string view_message(const json& message) {
     return out + "\n" + word(message, "text") + "\n";
 }
 
+std::string view_audit(const json& links) {
+    std::string out = "    number  at                    who              did         for         people\n";
+    for (const auto& one : links) {
+        out += format("%10lld  %-20s  ", number(one, "number"), word(one, "at").c_str());
+        if (one.contains("more_of"))
+            out += format("more people of %lld: %lld\n", number(one, "more_of"), number(one, "subjects"));
+        else
+            out += format("%-8s %-6lld  %-10s  %-10s %7lld\n            ", word(one, "actor").c_str(),
+                          number(one, "actor_id"), word(one, "action").c_str(), word(one, "purpose").c_str(),
+                          number(one, "subjects")) +
+                   word(one, "detail") + "\n";
+    }
+    return out;
+}
+
 std::string view_quarantine(const json& items) {
     std::string out = "        id  received at                  feed                 what was wrong\n";
     for (const auto& one : items) {

@@ -14,6 +14,7 @@ using crypto::Bytes;
 using crypto::Digest;
 
 constexpr std::size_t subjects_max = 1'000;
+constexpr std::size_t subjects_listed_max = 5'000;
 constexpr std::size_t detail_bytes_max = 1'024;
 
 enum class Kind : std::uint8_t { entry = 1, subjects };
@@ -259,6 +260,34 @@ Result<Verified> Trail::verify(records::Session& session) {
     CLINIC_TRY(check_edges(session, links, subjects));
     verified.head = crypto::hex(hash);
     return verified;
+}
+
+Result<std::int64_t> Trail::newest(records::Session& session) {
+    const auto newest = head(session);
+    if (!newest) return newest.error();
+    return newest->number;
+}
+
+Result<std::vector<ChainLink>> Trail::links(records::Session& session, std::int64_t after, int rows_max) {
+    auto rows = session.prepare("SELECT number, at, kind, refers, actor, actor_id, action, purpose, detail, hash"
+                                " FROM audit_link WHERE number > ? ORDER BY number LIMIT ?");
+    if (!rows) return rows.error();
+    rows->bind(after, rows_max);
+    std::vector<ChainLink> out;
+    std::size_t subjects = 0;
+    while (subjects < subjects_listed_max) {
+        const auto row = rows->step();
+        if (!row) return row.error();
+        if (!*row) break;
+        const Link link = to_link(*rows);
+        auto people = read_subjects(session, link.number);
+        if (!people) return people.error();
+        subjects += people->size();
+        out.push_back({link.number, link.at, static_cast<std::int64_t>(link.kind), link.refers, link.actor,
+                       link.actor_id, link.action, link.purpose, link.detail, std::move(*people),
+                       crypto::hex(rows->blob(9))});
+    }
+    return out;
 }
 
 } // namespace clinic::audit

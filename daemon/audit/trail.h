@@ -30,7 +30,7 @@ enum class Action : std::uint8_t {
 enum class Purpose : std::uint8_t { treatment = 1, operations, release, security, support };
 const char* name(Actor actor);
 const char* name(Action action);
-const char* name(Purpose purpose);
+const char* name(Purpose purpose); // "unnamed" for what is none, as the others
 
 struct Entry {
     Actor actor;
@@ -47,6 +47,16 @@ struct Verified {
     std::string head; // hexadecimal hash of the newest entry
 };
 
+// One link as docs/audit.md writes it down, with everything that its hash covers.
+struct ChainLink {
+    std::int64_t number = 0;
+    Timestamp at{};
+    std::int64_t kind = 1, refers = 0, actor = 0, actor_id = 0, action = 0, purpose = 0;
+    std::string detail;
+    std::vector<base::Uuid> subjects;
+    std::string hash; // hexadecimal
+};
+
 class Trail {
 public:
     // The Disclosure is good inside this transaction only, and so is what it opens.
@@ -56,6 +66,9 @@ public:
                                     records::PatientId subject);
     // Walks the whole chain. Errors: tampered, with the entry's number in `at.line`.
     static Result<Verified> verify(records::Session& session);
+    static Result<std::int64_t> newest(records::Session& session); // the number of the newest link; 0: there is none
+    // The links after that number, in order; at most so many, and fewer where they have many subjects.
+    static Result<std::vector<ChainLink>> links(records::Session& session, std::int64_t after, int rows_max);
 };
 
 } // namespace clinic::audit

@@ -1,6 +1,6 @@
 // Programs nobody here wrote read what the box publishes: mqtt.js, mosquitto_sub with jq, promtool, curl, a text browser.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -183,6 +183,39 @@ describe('consumers nobody here wrote', () => {
     it('reads live events', async () => {
       const live = await ask('--no-buffer', '--max-time', '3', `${box.url}/api/v1/events`);
       assert.match(live, /^id: \d+\nevent: status\ndata: \{.*"format":1/m);
+    });
+  });
+
+  describe('b2sum', () => {
+    const sum = (bytes) => spawnSync('b2sum', ['-l', '256'], { input: bytes }).stdout.toString().slice(0, 64);
+    const whole = (value, size) => {
+      const bytes = Buffer.alloc(8);
+      bytes.writeBigInt64BE(BigInt(value));
+      return bytes.subarray(8 - size);
+    };
+    // docs/audit.md, "The hash".
+    const canonical = (link) => {
+      const detail = Buffer.from(link.detail);
+      return Buffer.concat([Buffer.from('clinic-audit-1'), whole(link.number, 8), whole(link.at, 8), whole(link.kind, 1), whole(link.refers, 8),
+        whole(link.actor, 1), whole(link.actor_id, 8), whole(link.action, 1), whole(link.purpose, 1), whole(detail.length, 2), detail,
+        whole(link.subjects.length, 4), ...link.subjects.map((subject) => Buffer.from(subject, 'hex'))]);
+    };
+    it('verifies the audit chain that was exported, link by link', async () => {
+      const [head, ...links] = (await box.ctl('audit', 'export')).out.trim().split('\n').map((line) => JSON.parse(line));
+      assert.ok(links.length > 10, `${links.length} links`);
+      let hash = sum(Buffer.concat([Buffer.from('clinic-audit-1 first'), Buffer.from(head.store, 'hex')]));
+      for (const link of links) {
+        const wrong = sum(Buffer.concat([Buffer.from(hash, 'hex'), canonical({ ...link, actor_id: link.actor_id + 1 })]));
+        hash = sum(Buffer.concat([Buffer.from(hash, 'hex'), canonical(link)]));
+        assert.equal(hash, link.hash, `link ${link.number}`);
+        assert.notEqual(wrong, hash);
+      }
+      assert.deepEqual(links.map(({ number }) => number), links.map((_, i) => i + 1));
+    });
+    it('is told by a list who did what, and why', async () => {
+      const { out } = await box.ctl('audit', 'list', '--limit', '3');
+      assert.match(out, /operator \d+ +read +security +0\n +audit_list\n/);
+      assert.match(out, /audit_export/);
     });
   });
 

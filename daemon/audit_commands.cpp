@@ -1,0 +1,123 @@
+#include "daemon/audit_commands.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "crypto/seal.h"
+#include "daemon/audit/trail.h"
+
+namespace clinic::daemon {
+namespace {
+
+using control::Answer;
+using control::Question;
+using nlohmann::json;
+
+constexpr std::int64_t rows_shown = 20, rows_shown_max = 200;
+constexpr int links_in_turn_max = 1'000;
+
+Answer say(json data) {
+    return {.data = std::make_shared<json>(std::move(data))};
+}
+
+std::int64_t number(const json& args, const char* key, std::int64_t otherwise) {
+    const auto found = args.find(key);
+    return found != args.end() && found->is_number_integer() ? found->get<std::int64_t>() : otherwise;
+}
+
+// Who reads who has read stands there too.
+Result<void> note_look(records::Transaction& txn, const Question& question, Literal what) {
+    const auto entry = audit::Trail::append(txn, {.actor = audit::Actor::operator_,
+                                                  .actor_id = question.asker,
+                                                  .action = audit::Action::read,
+                                                  .purpose = audit::Purpose::security,
+                                                  .detail = what});
+    return entry ? Result<void>{} : entry.error();
+}
+
+// In words, for a person. A link with more subjects says whose it is by the number of its entry.
+json row_of(const audit::ChainLink& link) {
+    json row{{"number", link.number}, {"at", base::rfc3339(link.at)}, {"subjects", link.subjects.size()}};
+    if (link.refers != 0) {
+        row["more_of"] = link.refers;
+        return row;
+    }
+    row["actor"] = audit::name(static_cast<audit::Actor>(link.actor));
+    row["actor_id"] = link.actor_id;
+    row["action"] = audit::name(static_cast<audit::Action>(link.action));
+    row["purpose"] = audit::name(static_cast<audit::Purpose>(link.purpose));
+    row["detail"] = link.detail;
+    return row;
+}
+
+// With every value that its hash covers.
+json exported(const audit::ChainLink& link) {
+    json subjects = json::array();
+    for (const auto& subject : link.subjects) subjects.push_back(crypto::hex(subject.bytes));
+    return {{"number", link.number}, {"at", link.at.micros},      {"kind", link.kind},     {"refers", link.refers},
+            {"actor", link.actor},   {"actor_id", link.actor_id}, {"action", link.action}, {"purpose", link.purpose},
+            {"detail", link.detail}, {"subjects", subjects},      {"hash", link.hash}};
+}
+
+Result<Answer> verify(records::Store& store) {
+    json facts;
+    CLINIC_TRY(store.read([&](records::Snapshot& session) -> Result<void> {
+        const auto verified = audit::Trail::verify(session);
+        CLINIC_TRY(verified);
+        facts = {{"entries", verified->entries}, {"head", verified->head}};
+        return {};
+    }));
+    return say(std::move(facts));
+}
+
+// Newest first; the numbers have no gaps.
+Result<Answer> list(records::Store& store, const Question& question) {
+    json rows = json::array();
+    CLINIC_TRY(store.write([&](records::Transaction& txn) -> Result<void> {
+        CLINIC_TRY(note_look(txn, question, "audit_list"));
+        const auto newest = audit::Trail::newest(txn);
+        CLINIC_TRY(newest);
+        const auto limit = std::clamp<std::int64_t>(number(question.args, "limit", rows_shown), 1, rows_shown_max);
+        const auto end = std::min(number(question.args, "before", *newest + 1), *newest + 1);
+        const auto count = std::clamp<std::int64_t>(end - 1, 0, limit);
+        const auto links = audit::Trail::links(txn, end - 1 - count, static_cast<int>(count));
+        CLINIC_TRY(links);
+        for (auto link = links->rbegin(); link != links->rend(); ++link) rows.push_back(row_of(*link));
+        return {};
+    }));
+    return say(std::move(rows));
+}
+
+// A page of the chain, oldest first, up to the newest link of its first page; `next` is where to go on.
+Result<Answer> export_page(records::Store& store, const Question& question) {
+    json page;
+    CLINIC_TRY(store.write([&](records::Transaction& txn) -> Result<void> {
+        const std::int64_t after = std::max<std::int64_t>(0, number(question.args, "after", 0));
+        const auto newest = audit::Trail::newest(txn);
+        CLINIC_TRY(newest);
+        const std::int64_t until = std::min(number(question.args, "until", *newest), *newest);
+        if (!question.args.contains("until")) CLINIC_TRY(note_look(txn, question, "audit_export"));
+        const auto most = std::clamp<std::int64_t>(until - after, 0, links_in_turn_max);
+        const auto links = audit::Trail::links(txn, after, static_cast<int>(most));
+        CLINIC_TRY(links);
+        json rows = json::array();
+        for (const auto& link : *links) rows.push_back(exported(link));
+        const bool more = !links->empty() && links->back().number < until;
+        page = {{"store", crypto::hex(txn.store_uuid())},
+                {"until", until},
+                {"links", std::move(rows)},
+                {"next", more ? json(links->back().number) : json{}}};
+        return {};
+    }));
+    return say(std::move(page));
+}
+
+} // namespace
+
+control::Commands audit_commands(records::Store& store) {
+    return {{"audit-verify", {.run = [&store](const Question&) { return verify(store); }}},
+            {"audit-list", {.run = [&store](const Question& question) { return list(store, question); }}},
+            {"audit-export", {.run = [&store](const Question& question) { return export_page(store, question); }}}};
+}
+
+} // namespace clinic::daemon

@@ -1,0 +1,74 @@
+// The audit chain as clinicctl lists and exports it, on the real store.
+#include "daemon/audit_commands.h"
+
+#include <nlohmann/json.hpp>
+
+#include "daemon/audit/trail.h"
+#include "tests/daemon/records/records_fixture.h"
+
+namespace clinic::daemon {
+namespace {
+
+using nlohmann::json;
+using records::Transaction;
+
+class AuditCommands : public records::Records {
+protected:
+    json data(const char* command, const json& args) {
+        const auto answer = audit_commands(*store_).at(command).run({.args = args, .body = {}, .asker = 1'000});
+        EXPECT_TRUE(answer);
+        return answer ? *answer->data : json{};
+    }
+    void append(int count, std::size_t subjects = 0) {
+        ASSERT_TRUE(store_->write([&](Transaction& txn) -> Result<void> {
+            for (int i = 0; i < count; ++i)
+                CLINIC_TRY(audit::Trail::append(
+                    txn, {.actor = audit::Actor::feed,
+                          .action = audit::Action::disclose,
+                          .purpose = audit::Purpose::support,
+                          .detail = "message_reveal",
+                          .subjects = std::vector<records::PatientId>(subjects, records::PatientId::make(txn.now())),
+                          .note = "7: the sender asks why"}));
+            return {};
+        }));
+    }
+};
+
+TEST_F(AuditCommands, ListWhoDidWhatAndWhyNewestFirstByPages) {
+    append(30, 2);
+    const auto page = data("audit-list", json::object());
+    ASSERT_EQ(page.size(), 20U);
+    EXPECT_EQ(page.at(0).at("detail"), "audit_list") << "the look itself";
+    EXPECT_EQ(page.at(0).at("actor_id"), 1'000);
+    const json& reveal = page.at(1);
+    EXPECT_EQ(reveal.at("actor"), "feed");
+    EXPECT_EQ(reveal.at("action"), "disclose");
+    EXPECT_EQ(reveal.at("purpose"), "support");
+    EXPECT_EQ(reveal.at("detail"), "message_reveal 7: the sender asks why");
+    EXPECT_EQ(reveal.at("subjects"), 2);
+    const auto last = page.back().at("number").get<std::int64_t>();
+    const auto rest = data("audit-list", {{"before", last}, {"limit", 200}});
+    EXPECT_EQ(rest.at(0).at("number"), last - 1);
+    EXPECT_EQ(rest.back().at("number"), 1);
+    EXPECT_TRUE(data("audit-list", {{"before", 1}}).empty());
+}
+
+TEST_F(AuditCommands, ExportEachLinkOnceThoughTheChainGrows) {
+    append(1'500);
+    append(12, 1'000);
+    std::int64_t next = 0, pages = 0;
+    json args{{"after", 0}};
+    do {
+        const auto page = data("audit-export", args);
+        EXPECT_EQ(page.at("store").get<std::string>().size(), 32U);
+        for (const auto& link : page.at("links")) EXPECT_EQ(link.at("number"), ++next);
+        args = {{"after", page.at("next")}, {"until", page.at("until")}};
+        append(1);
+        ++pages;
+    } while (args.at("after").is_number());
+    EXPECT_GT(pages, 3) << "many subjects are a page too";
+    EXPECT_EQ(args.at("until"), next) << "to the end as it was at the beginning";
+}
+
+} // namespace
+} // namespace clinic::daemon
