@@ -202,7 +202,7 @@ describe('consumers nobody here wrote', () => {
     };
     it('verifies the audit chain that was exported, link by link', async () => {
       const [head, ...links] = (await box.ctl('audit', 'export')).out.trim().split('\n').map((line) => JSON.parse(line));
-      assert.ok(links.length > 10, `${links.length} links`);
+      assert.ok(links.length > 5 && links.some(({ subjects }) => subjects.length > 0), JSON.stringify(links));
       let hash = sum(Buffer.concat([Buffer.from('clinic-audit-1 first'), Buffer.from(head.store, 'hex')]));
       for (const link of links) {
         const wrong = sum(Buffer.concat([Buffer.from(hash, 'hex'), canonical({ ...link, actor_id: link.actor_id + 1 })]));
