@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::size_t unpacked_bytes_max = 64U << 20;
 constexpr int depth_max = 3;
+constexpr std::size_t gzip_part_bytes = 1U << 16;
+constexpr std::string_view gzip_magic{"\x1f\x8b\x08", 3};
 constexpr std::uint64_t multiplier = 0x9E37'79B9'7F4A'7C15;
 
 constexpr std::array<unsigned char, 256> folds = [] {
@@ -136,6 +138,31 @@ std::uint64_t slot_of(std::uint64_t value, std::size_t bits) {
     return value * multiplier >> (64 - bits);
 }
 
+// What is packed, as far as it is whole and within the bound. `read` gives the bytes from there, a part at
+// a time, and none at the end.
+std::string unpacked(const std::function<std::string_view()>& read) {
+    z_stream stream{};
+    if (inflateInit2(&stream, 15 + 32) != Z_OK) return {};
+    std::string out(1U << 16, '\0');
+    std::size_t made = 0;
+    for (int code = Z_OK; code == Z_OK && made < unpacked_bytes_max;) {
+        if (stream.avail_in == 0) {
+            const auto part = read();
+            if (part.empty()) break;
+            stream.next_in = const_cast<unsigned char*>(reinterpret_cast<const unsigned char*>(part.data()));
+            stream.avail_in = static_cast<unsigned>(part.size());
+        }
+        if (made == out.size()) out.resize(out.size() * 2);
+        stream.next_out = reinterpret_cast<unsigned char*>(out.data() + made);
+        stream.avail_out = static_cast<unsigned>(out.size() - made);
+        code = inflate(&stream, Z_SYNC_FLUSH);
+        made = out.size() - stream.avail_out;
+    }
+    inflateEnd(&stream);
+    out.resize(made);
+    return out;
+}
+
 } // namespace
 
 std::vector<Form> forms(std::string_view canary) {
@@ -222,43 +249,47 @@ void Search::scan_digits(std::string_view bytes, std::vector<Hit>& hits) const {
     look(bytes.size());
 }
 
-void Search::unpack(std::string_view bytes, std::vector<Hit>& hits, int depth) const {
-    constexpr std::string_view magic{"\x1f\x8b\x08", 3};
-    for (std::size_t at = bytes.find(magic); at != std::string_view::npos; at = bytes.find(magic, at + 1)) {
-        z_stream stream{};
-        if (inflateInit2(&stream, 15 + 32) != Z_OK) continue;
-        std::string out(1U << 16, '\0');
-        stream.next_in = const_cast<unsigned char*>(reinterpret_cast<const unsigned char*>(bytes.data() + at));
-        stream.avail_in = static_cast<unsigned>(std::min(bytes.size() - at, std::size_t{1} << 30));
-        std::size_t made = 0;
-        int code = Z_OK;
-        while (code == Z_OK && made < unpacked_bytes_max) {
-            if (made == out.size()) out.resize(out.size() * 2);
-            stream.next_out = reinterpret_cast<unsigned char*>(out.data() + made);
-            stream.avail_out = static_cast<unsigned>(out.size() - made);
-            code = inflate(&stream, Z_SYNC_FLUSH);
-            made = out.size() - stream.avail_out;
-        }
-        inflateEnd(&stream);
-        whole(std::string_view{out}.substr(0, made), hits, depth + 1);
+// `more` gives what follows `bytes` where they are a part of something.
+void Search::unpack(std::string_view bytes, std::size_t from, const More& more, std::vector<Hit>& hits,
+                    int depth) const {
+    for (std::size_t at = bytes.find(gzip_magic, from); at != std::string_view::npos;
+         at = bytes.find(gzip_magic, at + 1)) {
+        std::size_t next = at;
+        std::string part;
+        const auto text = unpacked([&]() -> std::string_view {
+            if (next < bytes.size()) {
+                const auto rest = bytes.substr(next, gzip_part_bytes);
+                next += rest.size();
+                return rest;
+            }
+            part = more ? more(next - bytes.size(), gzip_part_bytes) : std::string{};
+            next += part.size();
+            return part;
+        });
+        whole(text, 0, {}, hits, depth + 1);
     }
 }
 
-void Search::whole(std::string_view bytes, std::vector<Hit>& hits, int depth) const {
+void Search::whole(std::string_view bytes, std::size_t gzip_from, const More& more, std::vector<Hit>& hits,
+                   int depth) const {
     scan(bytes, hits);
     scan_digits(bytes, hits);
-    if (depth < depth_max) unpack(bytes, hits, depth);
+    if (depth < depth_max) unpack(bytes, gzip_from, more, hits, depth);
 }
 
 std::vector<Hit> Search::in(std::string_view bytes) const {
     std::vector<Hit> hits;
-    whole(bytes, hits, 0);
+    whole(bytes, 0, {}, hits, 0);
     return hits;
 }
 
 std::vector<Hit> Search::in_file(const std::filesystem::path& path, std::size_t part_bytes) const {
-    std::vector<Hit> hits;
     const base::UniqueFd file{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+    return file ? in_file(file.get(), part_bytes) : std::vector<Hit>{};
+}
+
+std::vector<Hit> Search::in_file(int file, std::size_t part_bytes) const {
+    std::vector<Hit> hits;
     std::string part;
     std::uint64_t before = 0;
     const std::size_t overlap = longest_ + 64;
@@ -266,14 +297,24 @@ std::vector<Hit> Search::in_file(const std::filesystem::path& path, std::size_t 
         const std::size_t kept = std::min(part.size(), overlap);
         part.erase(0, part.size() - kept);
         part.resize(kept + part_bytes);
-        const ssize_t got = file ? read(file.get(), part.data() + kept, part_bytes) : -1;
+        const ssize_t got = pread(file, part.data() + kept, part_bytes, static_cast<off_t>(before));
         if (got <= 0) return hits;
         part.resize(kept + static_cast<std::size_t>(got));
-        for (auto& hit : in(part)) {
+        const std::uint64_t end = before + static_cast<std::uint64_t>(got);
+        const More more = [&](std::size_t at, std::size_t bytes) {
+            std::string next(bytes, '\0');
+            const ssize_t more_got = pread(file, next.data(), bytes, static_cast<off_t>(end + at));
+            next.resize(more_got > 0 ? static_cast<std::size_t>(more_got) : 0);
+            return next;
+        };
+        std::vector<Hit> here;
+        // A magic in the overlap was followed from the part before, but for one that the parts had between them.
+        whole(part, kept - std::min(kept, gzip_magic.size() - 1), more, here, 0);
+        for (auto& hit : here) {
             hit.at += before - kept;
             if (hits.size() < hits_max) hits.push_back(std::move(hit));
         }
-        before += static_cast<std::uint64_t>(got);
+        before = end;
     }
 }
 

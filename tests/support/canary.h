@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -33,10 +34,12 @@ class Search {
 public:
     explicit Search(const std::vector<std::string>& canaries);
 
-    // Unpacks gzip where it meets it. At most `hits_max` hits.
+    // Unpacks gzip where it meets it, up to 64 MiB of a stream and three deep. At most `hits_max` hits.
     std::vector<Hit> in(std::string_view bytes) const;
-    // A file in parts that overlap; empty when it cannot be opened any more.
+    // A file in parts that overlap; a gzip stream is followed through all of them. Links are not followed; empty when
+    // it cannot be opened any more.
     std::vector<Hit> in_file(const std::filesystem::path& path, std::size_t part_bytes = 8U << 20) const;
+    std::vector<Hit> in_file(int file, std::size_t part_bytes = 8U << 20) const; // from its first byte on
 
     static constexpr std::size_t hits_max = 20;
 
@@ -47,8 +50,11 @@ private:
     };
     void scan(std::string_view bytes, std::vector<Hit>& hits) const;
     void scan_digits(std::string_view bytes, std::vector<Hit>& hits) const;
-    void unpack(std::string_view bytes, std::vector<Hit>& hits, int depth) const;
-    void whole(std::string_view bytes, std::vector<Hit>& hits, int depth) const;
+    // What follows the searched bytes, from an offset behind them on; empty at the end.
+    using More = std::function<std::string(std::size_t at, std::size_t bytes)>;
+    void unpack(std::string_view bytes, std::size_t from, const More& more, std::vector<Hit>& hits, int depth) const;
+    void whole(std::string_view bytes, std::size_t gzip_from, const More& more, std::vector<Hit>& hits,
+               int depth) const;
 
     static constexpr std::size_t window = 6; // the bytes that are hashed
     static constexpr std::size_t filter_bits = 20;

@@ -101,5 +101,18 @@ TEST(CanarySearch, FindsItWhereTwoPartsOfAFileMeet) {
         }
 }
 
+TEST(CanarySearch, FindsItInGzipThatReachesOverThePartsOfAFile) {
+    const fakes::TempFolder folder;
+    const Search search{{word, number}};
+    constexpr std::size_t part = 65'536;
+    const auto stream = packed(noise(3 * part, 9) + word); // noise does not shrink: the word is in the fourth part
+    ASSERT_GT(stream.size(), 3 * part);
+    for (const std::size_t before :
+         {std::size_t{0}, part - stream.size() % part, part - 1, part - 2, part - 3, part, part / 2, 2 * part - 1}) {
+        std::ofstream{folder / "file", std::ios::binary} << std::string(before, '.') << stream << "...";
+        EXPECT_FALSE(search.in_file(folder / "file", part).empty()) << before;
+    }
+}
+
 } // namespace
 } // namespace clinic::support
