@@ -567,8 +567,8 @@ TEST_F(GhlEmulator, RecordsBytesThatAreNoText) {
     ASSERT_EQ(lines.size(), 2U);
     EXPECT_EQ(lines[0]["body"], "M\xC3\xBCller");
     EXPECT_FALSE(lines[0].contains("body_encoding"));
-    EXPECT_EQ(lines[1]["body"], "M\xC3\xBCller");
-    EXPECT_EQ(lines[1]["body_encoding"], "latin-1");
+    EXPECT_EQ(lines[1]["body"], "TfxsbGVy"); // printf 'M\xFCller' | base64
+    EXPECT_EQ(lines[1]["body_encoding"], "base64");
 }
 
 TEST_F(GhlEmulator, GoesOnWhereItWas) {

@@ -1,6 +1,7 @@
 #include "tests/emulator/lines.h"
 
 #include <fcntl.h>
+#include <openssl/evp.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
@@ -20,17 +21,12 @@ bool is_utf8(const std::string& text) {
     }
 }
 
-std::string latin1_as_utf8(const std::string& bytes) {
-    std::string out;
-    for (const char c : bytes) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x80U) {
-            out.push_back(c);
-        } else {
-            out.push_back(static_cast<char>(0xC0U | (byte >> 6U)));
-            out.push_back(static_cast<char>(0x80U | (byte & 0x3FU)));
-        }
-    }
+std::string base64(const std::string& bytes) {
+    std::string out(4 * ((bytes.size() + 2) / 3) + 1, '\0');
+    const int length =
+        EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                        reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+    out.resize(static_cast<std::size_t>(length));
     return out;
 }
 
@@ -64,8 +60,8 @@ void put_body(Json& line, const std::string& body) {
     if (is_utf8(body)) {
         line["body"] = body;
     } else {
-        line["body"] = latin1_as_utf8(body);
-        line["body_encoding"] = "latin-1";
+        line["body"] = base64(body);
+        line["body_encoding"] = "base64";
     }
 }
 

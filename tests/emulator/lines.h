@@ -20,8 +20,7 @@ private:
     base::UniqueFd fd_;
 };
 
-// The exact bytes as a JSON string. Bytes that are not UTF-8 become one character each (Latin-1), and
-// `body_encoding` says so.
+// The exact bytes as a JSON string; in base64 where they are not UTF-8, and `body_encoding` says so.
 void put_body(Json& line, const std::string& body);
 
 } // namespace clinic::emulator
