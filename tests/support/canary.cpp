@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t unpacked_bytes_max = 64U << 20;
 constexpr int depth_max = 3;
+constexpr std::size_t number_digits_min = 8;
 constexpr std::size_t gzip_part_bytes = 1U << 16;
 constexpr std::string_view gzip_magic{"\x1f\x8b\x08", 3};
 constexpr std::uint64_t multiplier = 0x9E37'79B9'7F4A'7C15;
@@ -232,6 +233,7 @@ void Search::scan_digits(std::string_view bytes, std::vector<Hit>& hits) const {
     std::string digits;
     std::size_t gap = 0;
     const auto look = [&](std::size_t at) {
+        if (digits.size() < number_digits_min) return digits.clear();
         for (const auto& number : numbers_)
             if (hits.size() < hits_max && digits.find(number) != std::string::npos)
                 hits.push_back({number, "digits regrouped", at});
