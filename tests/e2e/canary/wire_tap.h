@@ -1,9 +1,9 @@
 // A network of the test's own in which nothing is lost: every packet is seen, and what has nowhere to go leads to a
-// cable without an end, so that a question to a resolver or a call home is a packet and not an error.
+// cable without an end, by IPv4 and IPv6, so that a question to a resolver or a call home is a packet and not an
+// error.
 //   Threads: one of its own from start to stop.
 #pragma once
 
-#include <cstdint>
 #include <mutex>
 #include <set>
 #include <string>
@@ -19,7 +19,8 @@ bool enter_own_network();
 
 class WireTap {
 public:
-    // `known`: the box's ports; `inbound`: the one on which patient data comes in, whose bytes are not kept.
+    // `known`: the box's ports; `inbound`: the one on which patient data comes in, whose bytes are not kept where they
+    // come in, over the loopback.
     WireTap(std::set<unsigned short> known, unsigned short inbound);
     ~WireTap();
     WireTap(const WireTap&) = delete;
@@ -31,7 +32,7 @@ public:
 
 private:
     void run(const std::stop_token& stop);
-    void take(const std::string& packet, bool loopback);
+    void take(const std::string& bytes, bool loopback);
 
     std::set<unsigned short> known_;
     unsigned short inbound_;
@@ -39,7 +40,6 @@ private:
     mutable std::mutex mutex_;
     std::vector<std::string> strays_;
     std::string bytes_;
-    std::uint64_t dropped_ = 0;
     std::jthread thread_; // last: joined first
 };
 
