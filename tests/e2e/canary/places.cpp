@@ -1,12 +1,14 @@
 #include "tests/e2e/canary/places.h"
 
+#include <fcntl.h>
+#include <openssl/evp.h>
 #include <sys/stat.h>
 
-#include <array>
 #include <set>
 #include <sstream>
 
 #include "crypto/base/files.h"
+#include "crypto/base/owned.h"
 
 namespace clinic::e2e {
 namespace {
@@ -39,6 +41,15 @@ std::string names_in(const fs::path& folder) {
     return out;
 }
 
+std::string from_base64(const std::string& text) {
+    std::string out(text.size() / 4 * 3 + 3, '\0');
+    const int length =
+        EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                        reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+    out.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
+    return out;
+}
+
 } // namespace
 
 void Places::note(const std::string& place, const std::vector<support::Hit>& hits) {
@@ -49,6 +60,24 @@ void Places::note(const std::string& place, const std::vector<support::Hit>& hit
 void Places::look(const std::string& place, const std::string& bytes) {
     bytes_ += bytes.size();
     note(place, search_.in(bytes));
+}
+
+void Places::look_at_requests(const std::string& place, const std::string& lines) {
+    look(place, lines);
+    std::istringstream in{lines};
+    std::string texts;
+    for (std::string line; std::getline(in, line);) {
+        const auto request = nlohmann::json::parse(line, nullptr, false);
+        if (!request.is_object()) continue;
+        const auto body = request.value("body", std::string{});
+        texts += request.value("path", std::string{}) + "\n" +
+                 (request.value("body_encoding", std::string{}) == "base64" ? from_base64(body) : body) + "\n";
+        const auto headers = request.find("headers");
+        if (headers == request.end() || !headers->is_object()) continue;
+        for (const auto& [name, value] : headers->items())
+            texts += name + ": " + (value.is_string() ? value.get<std::string>() : value.dump()) + "\n";
+    }
+    look(place, texts);
 }
 
 void Places::look_at_files() {
@@ -73,12 +102,33 @@ void Places::look_at_processes() {
         for (const char* name :
              {"cmdline", "environ", "comm", "status", "stat", "maps", "mountinfo", "limits", "net/unix"})
             look((folder / name).string(), read_all(folder / name));
-        for (const char* name : {"fd", "task", "map_files"}) look((folder / name).string(), names_in(folder / name));
-        for (const auto& thread : fs::directory_iterator{folder / "task"})
-            look("a thread's name", read_all(thread.path() / "comm"));
+        for (const char* name : {"fd", "map_files"}) {
+            look((folder / name).string(), names_in(folder / name));
+            look_at_nameless_files(folder / name);
+        }
         std::error_code failed;
+        for (fs::directory_iterator thread{folder / "task", failed}, end; !failed && thread != end;
+             thread.increment(failed))
+            look((folder / "task").string(), read_all(thread->path() / "comm"));
         for (const char* name : {"cwd", "root", "exe"})
             look((folder / name).string(), fs::read_symlink(folder / name, failed).string());
+    }
+}
+
+// The links of /proc lead to the file itself, whatever became of its name.
+void Places::look_at_nameless_files(const fs::path& links) {
+    std::error_code failed;
+    for (fs::directory_iterator one{links, failed}, end; !failed && one != end; one.increment(failed)) {
+        std::error_code gone;
+        const auto target = fs::read_symlink(one->path(), gone).string();
+        if (!target.ends_with(" (deleted)")) continue;
+        struct stat is {};
+        if (stat(one->path().c_str(), &is) != 0 || !S_ISREG(is.st_mode)) continue;
+        const base::UniqueFd file{open(one->path().c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+        if (!file) continue;
+        bytes_ += static_cast<std::uint64_t>(is.st_size);
+        ++files_;
+        note(links.string() + " " + target, search_.in_file(file.get()));
     }
 }
 

@@ -16,9 +16,12 @@ public:
 
     // Bytes that the caller has: an answer, a page, what was on the wire.
     void look(const std::string& place, const std::string& bytes);
+    // The record of GHL's requests as it is, and each line's texts as they were before they became JSON.
+    void look_at_requests(const std::string& place, const std::string& lines);
     // Every file below the box's folder, and every file of the machine that belongs to one of its two users.
     void look_at_files();
-    // Command lines, environments, names, mapped files, descriptors of all processes of the box.
+    // Of all processes of the box: command lines, environments, names of threads, mapped files, descriptors, and what
+    // is in the files without a name that they have open or mapped: deleted ones and memory files.
     void look_at_processes();
 
     const std::vector<std::string>& found() const { return found_; } // "place: canary as form at N"
@@ -27,6 +30,7 @@ public:
 
 private:
     void note(const std::string& place, const std::vector<support::Hit>& hits);
+    void look_at_nameless_files(const std::filesystem::path& links);
 
     const Box& box_;
     const support::Search& search_;
