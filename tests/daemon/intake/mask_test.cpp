@@ -33,6 +33,20 @@ TEST(Mask, HasNoWordOfAMessageWhateverItsForm) {
     for (const auto& message : messages) EXPECT_THAT(masked(message), Not(HasSubstr("Quill"))) << message;
 }
 
+TEST(Mask, ShowsCodesOfTheHeaderAndNoNameInTheirPlace) {
+    const std::string codes = "MSH|^~\\&|APP|FAC|CE|BOX|x||ADT^A04^ADT_A01|x|P^T|2.5.1|||AL|NE||";
+    for (const char* set : {"UNICODE UTF-8", "8859/1", "ASCII", "ISO IR87~8859/15", "UTF-8"})
+        EXPECT_EQ(masked(codes + set), codes + set + "\r");
+    for (const char* name : {"Quill", "QUILL", "quill", "O QUILL", "730918265", "1985-06-15", "555-0142", "ADT_QUILL"})
+        for (const char* header :
+             {"ADT^@|1|P|2.5", "@^A04|1|P|2.5", "ADT^A04|1|@|2.5", "ADT^A04|1|P|@", "ADT^A04|1|P|2.5|||@|@||@"}) {
+            std::string message = "MSH|^~\\&|APP|FAC|CE|BOX|x||" + std::string{header};
+            for (auto at = message.find('@'); at != std::string::npos; at = message.find('@'))
+                message.replace(at, 1, name);
+            EXPECT_THAT(masked(message), Not(HasSubstr(name))) << message;
+        }
+}
+
 TEST(Mask, KeepsNoLongNumber) {
     EXPECT_THAT(masked(msh("ADT^A04", "1") + "\rPID|" + std::string(40, '7')), HasSubstr("PID|x\r"));
 }
