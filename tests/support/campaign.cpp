@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <fstream>
 #include <utility>
 
@@ -23,8 +24,10 @@ bool long_run() {
 }
 
 Campaign::Campaign(CampaignPlan plan)
-    : plan_{std::move(plan)}, file_{std::filesystem::path{CLINIC_CAMPAIGN_FOLDER} / (plan_.name + ".seed")},
-      end_{std::chrono::steady_clock::time_point::max()}, last_{plan_.plain} {
+    : plan_{std::move(plan)}, file_{(plan_.folder.empty() ? std::filesystem::path{CLINIC_CAMPAIGN_FOLDER}
+                                                          : plan_.folder) /
+                                    (plan_.name + ".seed")},
+      end_{std::chrono::steady_clock::time_point::max()}, last_{plan_.plain}, exceptions_{std::uncaught_exceptions()} {
     if (const auto one = number_in("CLINIC_SEED")) {
         first_ = last_ = *one;
     } else if (long_run()) {
@@ -39,7 +42,12 @@ Campaign::Campaign(CampaignPlan plan)
 }
 
 Campaign::~Campaign() {
-    if (trying_ && !testing::Test::HasFailure()) passed(*trying_);
+    // While an exception goes by, gtest does not know of a failure yet.
+    if (std::uncaught_exceptions() > exceptions_) {
+        failed();
+    } else if (trying_ && !testing::Test::HasFailure()) {
+        passed(*trying_);
+    }
     const auto rounds = reached_ - (first_ - 1);
     std::printf("campaign %s: seeds %llu to %llu passed, %llu %s in this run; %llu of %llu rounds of the whole\n",
                 plan_.name.c_str(), static_cast<unsigned long long>(first_), static_cast<unsigned long long>(reached_),
@@ -49,16 +57,20 @@ Campaign::~Campaign() {
 
 std::optional<std::uint64_t> Campaign::next() {
     if (testing::Test::HasFailure()) {
-        if (trying_)
-            std::printf("campaign %s: seed %llu failed; CLINIC_SEED=%llu tries it alone\n", plan_.name.c_str(),
-                        static_cast<unsigned long long>(*trying_), static_cast<unsigned long long>(*trying_));
-        trying_.reset();
+        failed();
         return std::nullopt;
     }
     if (trying_) passed(*std::exchange(trying_, std::nullopt));
     if (reached_ >= last_ || std::chrono::steady_clock::now() >= end_) return std::nullopt;
     trying_ = reached_ + 1;
     return trying_;
+}
+
+void Campaign::failed() {
+    if (trying_)
+        std::printf("campaign %s: seed %llu failed; CLINIC_SEED=%llu tries it alone\n", plan_.name.c_str(),
+                    static_cast<unsigned long long>(*trying_), static_cast<unsigned long long>(*trying_));
+    trying_.reset();
 }
 
 void Campaign::passed(std::uint64_t seed) {

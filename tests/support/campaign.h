@@ -21,6 +21,7 @@ struct CampaignPlan {
     std::uint64_t plain = 1; // rounds in a plain run
     std::uint64_t most = 1;  // rounds in all, over long runs
     std::uint64_t weight = 1;
+    std::filesystem::path folder{}; // of what was reached; empty: the build folder's
 };
 
 bool long_run(); // CLINIC_LONG=1
@@ -28,7 +29,7 @@ bool long_run(); // CLINIC_LONG=1
 class Campaign {
 public:
     explicit Campaign(CampaignPlan plan);
-    ~Campaign(); // prints what was reached
+    ~Campaign(); // prints what was reached; a round that an exception ends has failed
     Campaign(const Campaign&) = delete;
     Campaign& operator=(const Campaign&) = delete;
 
@@ -37,12 +38,14 @@ public:
 
 private:
     void passed(std::uint64_t seed);
+    void failed();
 
     CampaignPlan plan_;
     std::filesystem::path file_;
     std::chrono::steady_clock::time_point end_;
     std::uint64_t first_ = 1, last_ = 0, reached_ = 0;
     std::optional<std::uint64_t> trying_;
+    int exceptions_; // under way when it began
 };
 
 } // namespace clinic::support

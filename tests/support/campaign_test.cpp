@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <stdexcept>
 #include <string>
 #include <vector>
+
+#include "tests/fakes/temp_folder.h"
 
 namespace clinic::support {
 namespace {
@@ -15,11 +18,12 @@ protected:
         for (const char* one : {"CLINIC_LONG", "CLINIC_SEED", "CLINIC_LONG_SECONDS"}) unsetenv(one);
     }
     void TearDown() override { SetUp(); }
-};
 
-CampaignPlan plan(const std::string& name) {
-    return {.name = name + std::to_string(getpid()), .what = "things", .plain = 3, .most = 10};
-}
+    CampaignPlan plan(const std::string& name) const {
+        return {.name = name, .what = "things", .plain = 3, .most = 10, .folder = folder_.path()};
+    }
+    fakes::TempFolder folder_;
+};
 
 std::vector<std::uint64_t> seeds(const CampaignPlan& plan) {
     std::vector<std::uint64_t> all;
@@ -48,6 +52,19 @@ TEST_F(Campaigns, GoOnWhereALongRunStopped) {
     }
     EXPECT_EQ(seeds(long_plan).front(), 3u);
     EXPECT_TRUE(seeds(long_plan).empty());
+}
+
+TEST_F(Campaigns, TryARoundAgainThatAnExceptionEnded) {
+    setenv("CLINIC_LONG", "1", 1);
+    const auto long_plan = plan("thrown");
+    const auto two_rounds = [&] {
+        Campaign campaign{long_plan};
+        EXPECT_EQ(campaign.next(), 1u);
+        EXPECT_EQ(campaign.next(), 2u);
+        throw std::runtime_error{"a box that does not start"};
+    };
+    EXPECT_THROW(two_rounds(), std::runtime_error);
+    EXPECT_EQ(seeds(long_plan).front(), 2u);
 }
 
 TEST_F(Campaigns, StopWhenTheTimeOfARunIsOver) {
