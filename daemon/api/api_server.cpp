@@ -31,8 +31,11 @@ namespace {
 using namespace Poco::Net;
 
 constexpr int stack_bytes = 512 * 1024;
-constexpr int queued_connections_max = 64; // they wait without an answer; beyond them a connection is closed
-constexpr rlim_t other_descriptors = 256;  // the store's, the other sockets'
+// They wait without an answer; beyond them a connection is closed. Room for those who come in one moment while as many
+// are made to leave.
+constexpr int queued_connections_max = 256;
+constexpr int workers_in_reserve = 16;    // one of so many, for who comes while another is made to leave
+constexpr rlim_t other_descriptors = 256; // the store's, the other sockets'
 
 constexpr std::array<std::pair<const char*, const char*>, 8> security_headers{{
     {"Content-Security-Policy",
@@ -78,8 +81,10 @@ std::string path_of(const std::string& target) {
 
 struct Server {
     Server(const Options& options, health::Health& watched)
-        : hosts{options.hosts}, health{watched}, connections{options.connections_per_address_max,
-                                                             options.request_time_max},
+        : hosts{options.hosts}, health{watched}, connections{{.per_network_max = options.connections_per_network_max,
+                                                              .all_max = options.threads_max -
+                                                                         options.threads_max / workers_in_reserve,
+                                                              .request_time_max = options.request_time_max}},
           events{watched, connections, static_cast<std::size_t>(options.viewers_max)} {}
     std::string metrics() const;
 
@@ -102,8 +107,9 @@ std::string Server::metrics() const {
         health.watched() ? 1 : 0);
     put("clinic_http_requests_total", "counter", "Requests answered.", requests);
     put("clinic_http_requests_refused_total", "counter", "Requests refused by the gate or for their route.", refused);
-    put("clinic_http_connections_refused_total", "counter", "Connections beyond the bound of their address.",
-        connections.refused());
+    put("clinic_http_connections_refused_total", "counter", "Connections beyond a bound.", connections.refused());
+    put("clinic_http_connections_displaced_total", "counter", "Silent connections ended to make room for another.",
+        connections.displaced());
     put("clinic_http_connections_overdue_total", "counter", "Connections ended because no whole request came in time.",
         connections.overdue());
     put("clinic_http_viewers_dropped_total", "counter", "Viewers dropped because they took nothing for too long.",
@@ -193,7 +199,7 @@ private:
     Server& server_;
 };
 
-// One address cannot take every worker.
+// One network cannot take every worker.
 class Admission final : public TCPServerConnectionFilter {
 public:
     bool accept(const StreamSocket& socket) override { return stream_of(socket).ticket() != nullptr; }
@@ -297,6 +303,7 @@ Numbers ApiServer::numbers() const {
             .refused_requests = server.refused,
             .refused_connections = server.connections.refused(),
             .overdue_connections = server.connections.overdue(),
+            .displaced_connections = server.connections.displaced(),
             .dropped_viewers = server.events.dropped()};
 }
 

@@ -23,8 +23,8 @@ namespace clinic::api {
 struct Options {
     std::filesystem::path certificate, key;    // PEM; the certificate with its chain
     std::vector<std::string> hosts;            // names of this box in a URL, besides localhost and numeric addresses
-    int threads_max = 640;                     // a keep-alive connection holds one
-    int connections_per_address_max = 512;     // that hold a worker
+    int threads_max = 640;                     // a keep-alive connection holds one; the last sixteenth is in reserve
+    int connections_per_network_max = 512;     // that hold a worker
     int viewers_max = 1'100;                   // of live events; each about 30 KB
     std::chrono::seconds read_timeout{5};      // between two reads of a request
     std::chrono::seconds keep_alive{10};       // between two requests
@@ -34,7 +34,7 @@ struct Options {
 struct Numbers {
     std::int64_t connections = 0, viewers = 0, threads = 0;
     std::int64_t requests = 0, refused_requests = 0, refused_connections = 0, overdue_connections = 0,
-                 dropped_viewers = 0;
+                 displaced_connections = 0, dropped_viewers = 0;
 };
 
 class ApiServer {

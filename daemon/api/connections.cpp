@@ -1,11 +1,33 @@
 #include "daemon/api/connections.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
-namespace clinic::api {
+#include <cstring>
 
-Connections::Ticket::Ticket(Connections& all, int socket, std::string address)
-    : all_{all}, socket_{socket}, address_{std::move(address)} {}
+namespace clinic::api {
+namespace {
+
+constexpr std::size_t network_bytes = 8; // of an IPv6 address
+
+} // namespace
+
+std::string network_of(const sockaddr& peer) {
+    if (peer.sa_family == AF_INET) {
+        sockaddr_in known{};
+        std::memcpy(&known, &peer, sizeof known);
+        return {reinterpret_cast<const char*>(&known.sin_addr), sizeof known.sin_addr};
+    }
+    if (peer.sa_family != AF_INET6) return {};
+    sockaddr_in6 known{};
+    std::memcpy(&known, &peer, sizeof known);
+    const char* bytes = reinterpret_cast<const char*>(known.sin6_addr.s6_addr);
+    if (!IN6_IS_ADDR_V4MAPPED(&known.sin6_addr)) return {bytes, network_bytes};
+    return {bytes + sizeof known.sin6_addr - sizeof(in_addr), sizeof(in_addr)};
+}
+
+Connections::Ticket::Ticket(Connections& all, int socket, std::string network)
+    : all_{all}, socket_{socket}, network_{std::move(network)} {}
 
 Connections::Ticket::~Ticket() {
     closes();
@@ -22,39 +44,72 @@ void Connections::Ticket::waits_for_request() {
 
 void Connections::Ticket::answers() {
     const std::lock_guard lock{all_.mutex_};
-    if (phase_ == Phase::waiting) phase_ = Phase::answering;
+    if (phase_ != Phase::waiting) return;
+    phase_ = Phase::answering;
+    since_ = std::chrono::steady_clock::now();
 }
 
 void Connections::Ticket::becomes_viewer() {
     const std::lock_guard lock{all_.mutex_};
     if (phase_ == Phase::closed) return;
     phase_ = Phase::viewing;
-    all_.leave(address_);
+    all_.leave(network_);
 }
 
 void Connections::Ticket::closes() {
     const std::lock_guard lock{all_.mutex_};
-    if (phase_ == Phase::waiting || phase_ == Phase::answering) all_.leave(address_);
+    if (phase_ == Phase::waiting || phase_ == Phase::answering) all_.leave(network_);
     phase_ = Phase::closed;
 }
 
-std::unique_ptr<Connections::Ticket> Connections::admit(int socket, const std::string& address) {
+std::unique_ptr<Connections::Ticket> Connections::admit(int socket, const std::string& network) {
     const std::lock_guard lock{mutex_};
-    const auto known = by_address_.find(address);
-    if (ended_ || (known != by_address_.end() && known->second >= per_address_max_)) {
+    if (ended_ || !has_room(network)) {
         ++refused_;
         return nullptr;
     }
-    auto ticket = std::make_unique<Ticket>(*this, socket, address);
-    ++by_address_[address];
+    auto ticket = std::make_unique<Ticket>(*this, socket, network);
+    ++by_network_[network];
+    ++held_;
     tickets_.insert(ticket.get());
     return ticket;
+}
+
+bool Connections::has_room(const std::string& network) {
+    const auto known = by_network_.find(network);
+    if (known != by_network_.end() && known->second >= bounds_.per_network_max) return displace(&network);
+    return held_ < bounds_.all_max || displace(nullptr);
+}
+
+bool Connections::may_be_displaced(const Ticket& ticket, Time now) const {
+    return ticket.phase_ == Ticket::Phase::waiting ||
+           (ticket.phase_ == Ticket::Phase::answering && now - ticket.since_ > bounds_.answer_time_max);
+}
+
+// Of the network that has most, the one that has kept us waiting longest.
+bool Connections::displace(const std::string* network) {
+    const Time now = std::chrono::steady_clock::now();
+    Ticket* found = nullptr;
+    int most = 0;
+    for (Ticket* ticket : tickets_) {
+        if ((network != nullptr && ticket->network_ != *network) || !may_be_displaced(*ticket, now)) continue;
+        const int there = by_network_.at(ticket->network_);
+        if (found != nullptr && (there < most || (there == most && ticket->since_ >= found->since_))) continue;
+        found = ticket;
+        most = there;
+    }
+    if (found == nullptr) return false;
+    ::shutdown(found->socket_, SHUT_RDWR); // its worker sees the end, and is free
+    found->phase_ = Ticket::Phase::closed;
+    leave(found->network_);
+    ++displaced_;
+    return true;
 }
 
 void Connections::end_overdue(Time now) {
     const std::lock_guard lock{mutex_};
     for (Ticket* ticket : tickets_) {
-        if (ticket->phase_ != Ticket::Phase::waiting || now - ticket->since_ < request_time_max_) continue;
+        if (ticket->phase_ != Ticket::Phase::waiting || now - ticket->since_ < bounds_.request_time_max) continue;
         ::shutdown(ticket->socket_, SHUT_RDWR);
         ticket->since_ = now;
         ++overdue_;
@@ -70,9 +125,7 @@ void Connections::end_all() {
 
 std::int64_t Connections::open() const {
     const std::lock_guard lock{mutex_};
-    std::int64_t all = 0;
-    for (const auto& [address, count] : by_address_) all += count;
-    return all;
+    return held_;
 }
 
 std::int64_t Connections::refused() const {
@@ -85,9 +138,15 @@ std::int64_t Connections::overdue() const {
     return overdue_;
 }
 
-void Connections::leave(const std::string& address) {
-    const auto known = by_address_.find(address);
-    if (--known->second == 0) by_address_.erase(known);
+std::int64_t Connections::displaced() const {
+    const std::lock_guard lock{mutex_};
+    return displaced_;
+}
+
+void Connections::leave(const std::string& network) {
+    const auto known = by_network_.find(network);
+    if (--known->second == 0) by_network_.erase(known);
+    --held_;
 }
 
 } // namespace clinic::api

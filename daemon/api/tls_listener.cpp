@@ -24,7 +24,7 @@ public:
 
     SocketImpl* acceptConnection(SocketAddress& peer) override {
         Poco::AutoPtr<SocketImpl> plain{accept_or_rest(peer)};
-        auto ticket = connections_.admit(plain->sockfd(), peer.host().toString());
+        auto ticket = connections_.admit(plain->sockfd(), network_of(*peer.addr()));
         return new TlsStream{static_cast<StreamSocketImpl*>(plain.get()), tls_,
                              std::move(ticket)}; // takes its own reference
     }

@@ -239,7 +239,7 @@ TEST_F(Api, AViewerThatSpeaksIsDropped) {
 }
 
 TEST_F(Api, SilentAndSlowClientsStarveNobody) {
-    serve({.threads_max = 64, .connections_per_address_max = 60, .read_timeout = 1s, .request_time_max = 2s});
+    serve({.threads_max = 64, .connections_per_network_max = 60, .read_timeout = 1s, .request_time_max = 2s});
     std::vector<base::UniqueFd> silent;
     for (int i = 0; i < 40; ++i) silent.push_back(connect_to(port_)); // not even a hello
     std::vector<std::unique_ptr<TlsClient>> halfway;
@@ -264,13 +264,37 @@ TEST_F(Api, AClientThatDripsIsEnded) {
     EXPECT_TRUE(becomes([&] { return server_->numbers().connections == 0; }));
 }
 
-TEST_F(Api, OneAddressCannotHaveEveryWorker) {
-    serve({.connections_per_address_max = 2});
+TEST_F(Api, OneAddressPushesOutItsOwn) {
+    serve({.connections_per_network_max = 2});
     TlsClient one{port_}, two{port_};
     ASSERT_TRUE(one.connected() && two.connected());
-    EXPECT_FALSE(TlsClient{port_}.connected());
-    EXPECT_EQ(one.get("/api/v1/status").status, 200);
-    EXPECT_EQ(server_->numbers().refused_connections, 1);
+    TlsClient three{port_};
+    ASSERT_TRUE(three.connected());
+    EXPECT_TRUE(one.is_over()) << "it said nothing for the longest time";
+    EXPECT_EQ(two.get("/api/v1/status").status, 200);
+    EXPECT_EQ(three.get("/api/v1/status").status, 200);
+    EXPECT_EQ(server_->numbers().displaced_connections, 1);
+}
+
+// Two hosts that take all they are given, say nothing, and come again: before a hello, and after a whole handshake.
+TEST_F(Api, TwoHostileAddressesKeepThePageFromNobody) {
+    constexpr int threads = 32, each = 20, rounds = 10;
+    serve({.threads_max = threads, .connections_per_network_max = each, .read_timeout = 60s, .request_time_max = 60s});
+    std::vector<base::UniqueFd> silent;
+    std::vector<std::unique_ptr<TlsClient>> greeted;
+    for (int round = 0; round < rounds; ++round) {
+        for (const char* from : {"127.0.0.3", "127.0.0.4"}) {
+            for (int i = 0; i < each; ++i) silent.push_back(connect_to(port_, from));
+            for (int i = 0; i < each / 2; ++i)
+                greeted.push_back(std::make_unique<TlsClient>(port_, TLS1_3_VERSION, from));
+        }
+        const auto asked = std::chrono::steady_clock::now();
+        EXPECT_EQ(TlsClient{port_}.get("/api/v1/status").status, 200) << round;
+        EXPECT_LT(std::chrono::steady_clock::now() - asked, 3s) << round;
+    }
+    const auto numbers = server_->numbers();
+    EXPECT_GT(numbers.displaced_connections, 0);
+    EXPECT_GT(numbers.connections, threads / 2) << "they do hold what they are given";
 }
 
 TEST_F(Api, ACertificateThatIsNoneIsAnError) {

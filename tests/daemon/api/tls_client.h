@@ -46,10 +46,12 @@ inline void make_certificate(const std::filesystem::path& folder) {
     PEM_write_PrivateKey(secret.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr);
 }
 
-inline base::UniqueFd connect_to(int port) {
+inline base::UniqueFd connect_to(int port, const char* from = "127.0.0.1") {
     base::UniqueFd fd{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     sockaddr_in address{};
     address.sin_family = AF_INET;
+    inet_pton(AF_INET, from, &address.sin_addr);
+    EXPECT_EQ(bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
     address.sin_port = htons(static_cast<std::uint16_t>(port));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     const int at_once = 1;
@@ -62,8 +64,8 @@ class TlsClient {
 public:
     using Context = std::unique_ptr<SSL_CTX, base::FreedBy<SSL_CTX_free>>;
 
-    explicit TlsClient(int port, int version_max = TLS1_3_VERSION)
-        : fd_{connect_to(port)}, context_{SSL_CTX_new(TLS_client_method())} {
+    explicit TlsClient(int port, int version_max = TLS1_3_VERSION, const char* from = "127.0.0.1")
+        : fd_{connect_to(port, from)}, context_{SSL_CTX_new(TLS_client_method())} {
         SSL_CTX_set_max_proto_version(context_.get(), version_max);
         tls_.reset(SSL_new(context_.get()));
         SSL_set_fd(tls_.get(), fd_.get());
