@@ -104,7 +104,8 @@ turn_senders_away(intake::MllpPorts ports, std::shared_ptr<intake::Feeds> feeds,
         [&clock](const intake::Frame& frame, const intake::MllpServer::Answer& answer) {
             const auto header = intake::read_header(frame.bytes);
             answer(intake::answer(header ? std::optional{*header} : std::nullopt, intake::Outcome::failed,
-                                  intake::Complaint{.text = "the records are closed, send it again later"},
+                                  intake::Complaint{.text = "the records are closed",
+                                                    .remedy = "send it again later; the box's page says why"},
                                   clock.now()));
         });
 }

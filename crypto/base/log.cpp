@@ -1,7 +1,9 @@
 #include "crypto/base/log.h"
 
+#include <arpa/inet.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
@@ -30,6 +32,19 @@ public:
             put("=");
             put(fact.value);
         }
+    }
+    void put(const Error& error) {
+        put(error.what.c_str());
+        if (*error.remedy.c_str() != '\0') {
+            put("; ");
+            put(error.remedy.c_str());
+        }
+        put(" code=");
+        put(name(error.code));
+        if (error.native != 0) put({{"native", error.native}});
+        if (error.at.line != 0) put({{"line", error.at.line}});
+        if (error.at.segment != 0) put({{"segment", error.at.segment}});
+        if (error.at.field != 0) put({{"field", error.at.field}});
     }
     void write_out() {
         text_[size_++] = '\n';
@@ -62,17 +77,20 @@ void log(Level level, Literal area, Literal what, std::initializer_list<Fact> fa
 
 void log(Level level, Literal area, const Error& error, std::initializer_list<Fact> facts) {
     Line line = begin(level, area);
-    line.put(error.what.c_str());
-    if (*error.remedy.c_str() != '\0') {
-        line.put("; ");
-        line.put(error.remedy.c_str());
-    }
-    line.put(" code=");
-    line.put(name(error.code));
-    if (error.native != 0) line.put({{"native", error.native}});
-    if (error.at.line != 0) line.put({{"line", error.at.line}});
-    if (error.at.segment != 0) line.put({{"segment", error.at.segment}});
-    if (error.at.field != 0) line.put({{"field", error.at.field}});
+    line.put(error);
+    line.put(facts);
+    line.write_out();
+}
+
+void log(Level level, Literal area, const Error& error, const NetworkAddress& from, std::initializer_list<Fact> facts) {
+    char text[INET6_ADDRSTRLEN] = "";
+    constexpr std::array<std::uint8_t, 12> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    const bool is_version_4 = std::equal(mapped.begin(), mapped.end(), from.begin());
+    inet_ntop(is_version_4 ? AF_INET : AF_INET6, from.data() + (is_version_4 ? mapped.size() : 0), text, sizeof text);
+    Line line = begin(level, area);
+    line.put(error);
+    line.put(" from=");
+    line.put(text);
     line.put(facts);
     line.write_out();
 }

@@ -275,8 +275,10 @@ void EgressServer::State::read_one(std::uint64_t id) {
     if (got <= 0) return close(id);
     const auto request = envelope::decode_request({frame.get(), static_cast<std::size_t>(got)});
     if (!request) {
-        base::log(Level::warning, "egress", request.error());
-        return reply(id, refused(request.error()));
+        Error broken = request.error();
+        broken.remedy = "docs/egress.md: run clinicd and clinic-syncd of one version";
+        base::log(Level::warning, "egress", broken);
+        return reply(id, refused(broken));
     }
     connections.at(id).busy = true;
     listen_to(id, false);

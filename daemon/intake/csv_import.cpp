@@ -165,7 +165,9 @@ void Import::failed(const std::shared_ptr<Work>& work, const Error& error) {
         const bool by_number = error.code == Errc::not_found || error.code == Errc::conflict;
         Literal column = "";
         if (by_number) column = "record_number"; // clang 14 falls over a choice of Literals in the initializer
-        work->fault = ImportFault{work->line, column, error.what, error.remedy};
+        Literal remedy = error.remedy;
+        if (*remedy.c_str() == '\0') remedy = "import the file again";
+        work->fault = ImportFault{work->line, column, error.what, remedy};
         if (try_post(work)) return;
     }
     work->booked = Booked::refused;

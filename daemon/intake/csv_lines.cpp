@@ -218,7 +218,11 @@ Result<void> write_consent(records::Transaction& txn, const records::Disclosure&
 Result<CsvColumns> CsvColumns::read(ImportKind kind, const CsvRecord& header) {
     CsvColumns columns;
     const auto known = columns_of(kind);
-    if (header.broken) return Error{Errc::malformed, "the header line is not CSV", "", {.line = header.line}};
+    if (header.broken)
+        return Error{Errc::malformed,
+                     "the header line is not CSV",
+                     "close its quotes and separate its columns by commas",
+                     {.line = header.line}};
     for (const auto& field : header.fields) {
         const std::string name = lower(trimmed(field));
         const auto column =
@@ -229,7 +233,8 @@ Result<CsvColumns> CsvColumns::read(ImportKind kind, const CsvRecord& header) {
                          "docs/csv.md lists the columns",
                          {.line = header.line}};
         if (std::find(columns.names_.begin(), columns.names_.end(), column->name) != columns.names_.end())
-            return Error{Errc::malformed, "the header names a column twice", "", {.line = header.line}};
+            return Error{
+                Errc::malformed, "the header names a column twice", "remove one of them", {.line = header.line}};
         columns.names_.push_back(column->name);
     }
     for (const auto& column : known)

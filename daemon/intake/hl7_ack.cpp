@@ -82,12 +82,27 @@ std::string location(const Complaint& complaint, char component) {
     return out;
 }
 
+// For a person: what is wrong, and what to do.
+std::string sentence(const Complaint& complaint, const Delimiters& delimiters) {
+    std::string out = escaped(complaint.text.c_str(), delimiters);
+    if (*complaint.remedy.c_str() != '\0') out += "; " + escaped(complaint.remedy.c_str(), delimiters);
+    return out;
+}
+
+// Before v2.5 there is no ERR-2: the place stands before the sentence, unless its text begins with it.
+std::string sentence_with_place(const Complaint& complaint, const Delimiters& delimiters) {
+    std::string out = sentence(complaint, delimiters);
+    if (complaint.segment.empty() || out.starts_with(complaint.segment)) return out;
+    std::string place = complaint.segment;
+    if (complaint.field > 0) place += "-" + std::to_string(complaint.field);
+    return place + ": " + out;
+}
+
 // ERR-2 location, ERR-3 code, ERR-4 severity, ERR-8 a sentence for a person.
 std::string error_segment(const Complaint& complaint, const Delimiters& delimiters) {
     const char field = delimiters.field;
     return std::string{"ERR"} + field + field + location(complaint, delimiters.component) + field +
-           coded(complaint, delimiters) + field + "E" + std::string(4, field) +
-           escaped(complaint.text.c_str(), delimiters) + "\r";
+           coded(complaint, delimiters) + field + "E" + std::string(4, field) + sentence(complaint, delimiters) + "\r";
 }
 
 std::string header_segment(const Header& header, Timestamp now) {
@@ -143,10 +158,12 @@ std::string answer(const std::optional<Header>& header, Outcome outcome, const s
            std::string{acknowledgement_code(accept_condition.value_or(said.accept_condition), outcome)} + field +
            said.control_id;
     if (!complaint) return out + "\r";
-    out += field + escaped(complaint->text.c_str(), said.delimiters);
     const std::string_view version = part(said.version, said.delimiters.component, 1);
-    if (is_version_at_least(version, 2, 5)) return out + "\r" + error_segment(*complaint, said.delimiters);
-    return out + field + field + field + coded(*complaint, said.delimiters) + "\r"; // MSA-6, the place before ERR-3
+    if (is_version_at_least(version, 2, 5))
+        return out + field + escaped(complaint->text.c_str(), said.delimiters) + "\r" +
+               error_segment(*complaint, said.delimiters);
+    return out + field + sentence_with_place(*complaint, said.delimiters) + field + field + field +
+           coded(*complaint, said.delimiters) + "\r"; // MSA-6, the place before ERR-3
 }
 
 } // namespace clinic::intake

@@ -1,6 +1,7 @@
 // The answer to a message: ACK with MSA, and ERR from v2.5.
 //   Rules:   MSA-1 by outcome and MSH-15; MSA-2 is MSH-10 byte for byte; sender and receiver swapped; the message's own
-//            delimiters and version. No content of a field in any text: only literals of ours, codes and places.
+//            delimiters and version. What is wrong, where, and what to do: in ERR, before v2.5 in MSA-3 and MSA-6. No
+//            content of a field in any text: only literals of ours, codes and places.
 //   Source:  facts/health-interop §1.2; HL7 v2.5 §2.9, tables 0008, 0155, 0357, 0516.
 #pragma once
 
@@ -37,6 +38,7 @@ struct Complaint {
     std::string segment; // "PID"; empty: the message as a whole
     int sequence = 1;    // which of the segments of that name
     int field = 0;
+    Literal remedy = "";
 };
 
 // The message header may be missing where the message was unreadable: the answer then has our delimiters and no MSA-2.

@@ -90,9 +90,10 @@ const Rule* find_rule(Reader& reader) {
         if (rule.event == event) return &rule;
     }
     if (known_type)
-        reader.refuse(Hl7Code::event_code, "MSH-9: this event is not taken", 9);
+        reader.refuse(Hl7Code::event_code, "MSH-9: this event is not taken", "turn it off at the sender", 9);
     else
-        reader.refuse(Hl7Code::message_type, "MSH-9: only ADT and SIU are taken", 9);
+        reader.refuse(Hl7Code::message_type, "MSH-9: only ADT and SIU are taken", "turn the others off at the sender",
+                      9);
     return nullptr;
 }
 
@@ -100,7 +101,7 @@ const Rule* find_rule(Reader& reader) {
 bool read_processing_id(Reader& reader) {
     const std::string id = upper(reader.value(reader.message().segments().front(), 11));
     if (!id.empty() && id != "P" && id != "T" && id != "D")
-        reader.refuse(Hl7Code::processing_id, "MSH-11: neither P, T nor D", 11);
+        reader.refuse(Hl7Code::processing_id, "MSH-11: neither P, T nor D", "send P for real patients", 11);
     return id == "T" || id == "D";
 }
 
@@ -108,7 +109,7 @@ void check_version(Reader& reader) {
     const std::string version = reader.value(reader.message().segments().front(), 12);
     if (is_version_at_least(version, 3, 0) ||
         (is_version_at_least(version, 0, 0) && !is_version_at_least(version, 2, 0)))
-        reader.refuse(Hl7Code::version_id, "MSH-12: not HL7 version 2", 12);
+        reader.refuse(Hl7Code::version_id, "MSH-12: not HL7 version 2", "send version 2.1 to 2.8", 12);
 }
 
 // When it was said: a day counts to its end, and nothing lies in the future of its receipt by more than zones can
@@ -147,7 +148,7 @@ const Segment* only_person(Reader& reader) {
     }
     for (const Segment* pid : pids)
         if (!same_person(reader.message(), *pids.front(), *pid)) {
-            reader.wrong("PID: several persons in one message", *pid, 3);
+            reader.wrong("PID: several persons in one message", "send a message for each", *pid, 3);
             return nullptr;
         }
     return pids.front();

@@ -168,7 +168,8 @@ Result<std::vector<Segment>> read_segments(std::string_view text, char separator
             continue;
         }
         header_repeats = segments.empty();
-        if (segments.size() == segments_max) return Error{Errc::full, "the message has too many segments"};
+        if (segments.size() == segments_max)
+            return Error{Errc::full, "the message has too many segments", "send it in parts"};
         segments.push_back(std::move(segment));
     }
     return segments;
@@ -202,9 +203,10 @@ bool is_null(std::string_view field) {
 
 Result<Header> read_header(std::string_view raw) {
     raw = without_lead(raw);
-    if (!starts_with_header(raw)) return Error{Errc::malformed, "the message does not begin with MSH"};
+    if (!starts_with_header(raw))
+        return Error{Errc::malformed, "the message does not begin with MSH", "send a whole message, MSH first"};
     const std::string_view line = raw.substr(0, raw.find_first_of("\r\n"));
-    if (line.size() < 5) return Error{Errc::malformed, "MSH: cut off", "", {.segment = 1}};
+    if (line.size() < 5) return Error{Errc::malformed, "MSH: cut off", "send a whole message", {.segment = 1}};
     const char separator = line[3];
     if (!is_printable(separator) || is_letter(separator) || is_digit(separator))
         return Error{Errc::malformed, "MSH-1: not a field separator", "send |", {.segment = 1, .field = 1}};

@@ -15,7 +15,7 @@ std::string trimmed(std::string text) {
 
 void Reader::reject(Outcome outcome, Hl7Code code, Error error, std::string_view segment, int sequence, int field) {
     if (rejection_) return;
-    rejection_ = Rejection{outcome, {code, error.what, std::string{segment}, sequence, field}, error};
+    rejection_ = Rejection{outcome, {code, error.what, std::string{segment}, sequence, field, error.remedy}, error};
 }
 
 int Reader::sequence_of(const Segment& segment) const {
@@ -26,23 +26,24 @@ int Reader::sequence_of(const Segment& segment) const {
 }
 
 void Reader::missing_segment(Literal text, std::string_view id) {
-    reject(Outcome::failed, Hl7Code::segment_sequence, Error{Errc::malformed, text}, id, 1, 0);
+    reject(Outcome::failed, Hl7Code::segment_sequence, Error{Errc::malformed, text, "send this segment too"}, id, 1, 0);
 }
 
 void Reader::missing_field(Literal text, const Segment& segment, int field) {
     reject(Outcome::failed, Hl7Code::required_field,
-           Error{Errc::malformed, text, "", {.segment = segment.number, .field = field}}, segment.id,
-           sequence_of(segment), field);
+           Error{Errc::malformed, text, "send a value in this field", {.segment = segment.number, .field = field}},
+           segment.id, sequence_of(segment), field);
 }
 
-void Reader::wrong(Literal text, const Segment& segment, int field) {
+void Reader::wrong(Literal text, Literal remedy, const Segment& segment, int field) {
     reject(Outcome::failed, Hl7Code::data_type,
-           Error{Errc::malformed, text, "", {.segment = segment.number, .field = field}}, segment.id,
+           Error{Errc::malformed, text, remedy, {.segment = segment.number, .field = field}}, segment.id,
            sequence_of(segment), field);
 }
 
-void Reader::refuse(Hl7Code code, Literal text, int field) {
-    reject(Outcome::refused, code, Error{Errc::unsupported, text, "", {.segment = 1, .field = field}}, "MSH", 1, field);
+void Reader::refuse(Hl7Code code, Literal text, Literal remedy, int field) {
+    reject(Outcome::refused, code, Error{Errc::unsupported, text, remedy, {.segment = 1, .field = field}}, "MSH", 1,
+           field);
 }
 
 std::string_view Reader::first(const Segment& segment, int field) const {
@@ -53,7 +54,7 @@ std::string Reader::value(const Segment& segment, int field, std::string_view ra
     if (raw.empty() || is_null(raw)) return {};
     std::string text = trimmed(message_.decoded(raw));
     if (text.size() <= value_bytes_max) return text;
-    wrong("a value is longer than 4096 bytes", segment, field);
+    wrong("a value is longer than 4096 bytes", "send a shorter one", segment, field);
     return {};
 }
 
@@ -76,7 +77,7 @@ std::optional<Moment> Reader::time(const Segment& segment, int field, std::strin
     if (raw.empty() || is_null(raw)) return std::nullopt;
     auto moment = read_time(raw);
     if (moment) return std::move(*moment);
-    wrong("not a date or time", segment, field);
+    wrong("not a date or time", "send YYYYMMDD or YYYYMMDDHHMM", segment, field);
     return std::nullopt;
 }
 

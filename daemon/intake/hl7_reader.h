@@ -33,8 +33,8 @@ public:
 
     void missing_segment(Literal text, std::string_view id);
     void missing_field(Literal text, const Segment& segment, int field);
-    void wrong(Literal text, const Segment& segment, int field);
-    void refuse(Hl7Code code, Literal text, int field); // of MSH: the same bytes must always fail
+    void wrong(Literal text, Literal remedy, const Segment& segment, int field);
+    void refuse(Hl7Code code, Literal text, Literal remedy, int field); // of MSH: the same bytes must always fail
 
     // Decoded and trimmed; empty where there is none, and for "".
     std::string value(const Segment& segment, int field, std::string_view raw);

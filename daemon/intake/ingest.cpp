@@ -14,7 +14,7 @@ constexpr Error damaged_frame{Errc::malformed, "the frame has an end block insid
 constexpr Error oversized_frame{Errc::full, "the message is longer than this box takes", "send it in parts"};
 
 Rejection unreadable(const Error& error) {
-    Rejection rejection{Outcome::failed, {Hl7Code::internal, error.what, "", 1, error.at.field}, error};
+    Rejection rejection{Outcome::failed, {Hl7Code::internal, error.what, "", 1, error.at.field, error.remedy}, error};
     if (error.at.segment == 1) rejection.complaint.segment = "MSH";
     if (error.code == Errc::malformed) rejection.complaint.code = Hl7Code::segment_sequence;
     return rejection;
@@ -22,11 +22,14 @@ Rejection unreadable(const Error& error) {
 
 // The same bytes will always be too many: AR.
 Rejection too_long() {
-    return {Outcome::refused, {Hl7Code::too_long, oversized_frame.what, "", 1, 0}, oversized_frame};
+    return {
+        Outcome::refused, {Hl7Code::too_long, oversized_frame.what, "", 1, 0, oversized_frame.remedy}, oversized_frame};
 }
 
 Rejection not_stored(const Error& error) {
-    return {Outcome::failed, {Hl7Code::internal, "the message could not be stored", "", 1, 0}, error};
+    return {Outcome::failed,
+            {Hl7Code::internal, "the message could not be stored", "", 1, 0, "send it again; the box's page says why"},
+            error};
 }
 
 // A sender repeats what it got an AE for, every few seconds, for ever: one item in the quarantine is enough.

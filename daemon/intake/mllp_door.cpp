@@ -58,13 +58,29 @@ void MllpDoor::shut() {
     ports_.tls.reset();
 }
 
-void MllpDoor::complain(const Error& error) {
+bool MllpDoor::is_time_to_complain() {
     const base::Micros now = clock_.monotonic();
     ++complaints_;
-    if (complained_at_ && now - *complained_at_ < complain_every) return;
+    if (complained_at_ && now - *complained_at_ < complain_every) return false;
     complained_at_ = now;
-    base::log(base::Level::warning, "intake: MLLP", error,
-              {{"since_last", std::exchange(complaints_, std::int64_t{0})}});
+    return true;
+}
+
+void MllpDoor::complain(const Error& error, const Address& from, bool secured) {
+    if (!is_time_to_complain()) return;
+    base::log(base::Level::warning, "intake: MLLP", error, from,
+              {{"port", port(secured)}, {"since_last", std::exchange(complaints_, std::int64_t{0})}});
+}
+
+// 0: it is shut, or no port of IP.
+int MllpDoor::port(bool secured) const {
+    sockaddr_storage here{};
+    socklen_t length = sizeof here;
+    const int listener = secured ? ports_.tls.get() : ports_.plain.get();
+    if (listener < 0 || getsockname(listener, reinterpret_cast<sockaddr*>(&here), &length) != 0) return 0;
+    if (here.ss_family == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in&>(here).sin_port);
+    if (here.ss_family == AF_INET6) return ntohs(reinterpret_cast<const sockaddr_in6&>(here).sin6_port);
+    return 0;
 }
 
 std::optional<MllpDoor::Guest> MllpDoor::let_in(bool secured) {
@@ -76,7 +92,7 @@ std::optional<MllpDoor::Guest> MllpDoor::let_in(bool secured) {
         base::UniqueFd socket{
             accept4(listener, reinterpret_cast<sockaddr*>(&peer), &length, SOCK_NONBLOCK | SOCK_CLOEXEC)};
         if (!socket) {
-            if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) pause();
+            if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) pause(secured);
             return std::nullopt;
         }
         const Address address = address_of(peer);
@@ -97,14 +113,17 @@ bool MllpDoor::may_come(const Address& address, bool secured) {
     const auto table = feeds_->table();
     if (secured ? !table->may_knock(address) : !table->admits({.address = address})) {
         counters_.change([](MllpNumbers& numbers) { ++numbers.refused_address; });
-        complain({Errc::unauthorized, "an address that is not listed was turned away", "list it, if it is a sender"});
+        complain({Errc::unauthorized, "an address that is not listed was turned away", "list it, if it is a sender"},
+                 address, secured);
         return false;
     }
     const auto from_there = per_address_.find(address);
     const std::size_t open_there = from_there == per_address_.end() ? 0 : from_there->second;
     if (inside_ < options_.connections_max && open_there < options_.connections_per_address_max) return true;
     counters_.change([](MllpNumbers& numbers) { ++numbers.refused_full; });
-    complain({Errc::full, "a connection above the bound was turned away"});
+    complain({Errc::full, "a connection above the bound was turned away",
+              "have the sender close connections that it does not use"},
+             address, secured);
     return false;
 }
 
@@ -122,8 +141,15 @@ bool MllpDoor::list_has_changed() {
 }
 
 // Out of descriptors: the listeners would wake us for ever. They are watched again at the next look around.
-void MllpDoor::pause() {
-    complain(system_error("a connection could not be accepted"));
+void MllpDoor::pause(bool secured) {
+    const Error lack{Errc::system,
+                     "a connection could not be accepted",
+                     "close connections to this box, or raise LimitNOFILE of clinicd; it is tried again",
+                     {},
+                     errno};
+    if (is_time_to_complain())
+        base::log(base::Level::warning, "intake: MLLP", lack,
+                  {{"port", port(secured)}, {"since_last", std::exchange(complaints_, std::int64_t{0})}});
     paused_ = watch_fd(epoll_, EPOLL_CTL_MOD, ports_.plain.get(), plain_key, 0);
     if (ports_.tls) paused_ = watch_fd(epoll_, EPOLL_CTL_MOD, ports_.tls.get(), tls_key, 0) || paused_;
 }

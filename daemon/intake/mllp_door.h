@@ -45,12 +45,15 @@ public:
     bool list_has_changed(); // since it was asked last
     void look_again();       // after a lack of descriptors
     const TlsContext* tls() const { return ports_.context.get(); }
-    // A line of log at most every few seconds: who knocks again and again does not fill the journal.
-    void complain(const Error& error);
+    // A line of log at most every few seconds: who knocks again and again does not fill the journal. Who it is about,
+    // and by which door.
+    void complain(const Error& error, const Address& from, bool secured);
 
 private:
     bool may_come(const Address& address, bool secured);
-    void pause();
+    void pause(bool secured);
+    bool is_time_to_complain();
+    int port(bool secured) const;
 
     MllpPorts ports_;
     const MllpOptions& options_;

@@ -165,7 +165,8 @@ MllpLoop::Go MllpLoop::decrypt(std::uint64_t key, MllpConnection& connection, st
         if (connection.decoder.awaits_return()) take_bare_end(key, connection);
     }
     if (go == Go::on && connection.tls->state() == TlsSession::State::failed)
-        go = end_by(&MllpNumbers::tls_failed, "closed: a TLS record that is none");
+        go = end_by(&MllpNumbers::tls_failed, connection, "closed: a TLS record that is none",
+                    "look at what stands between the sender and this box");
     return go == Go::on ? write_some(connection) : go;
 }
 
@@ -173,14 +174,17 @@ MllpLoop::Go MllpLoop::decrypt(std::uint64_t key, MllpConnection& connection, st
 MllpLoop::Go MllpLoop::welcome(MllpConnection& connection) {
     if (connection.tls->state() == TlsSession::State::failed) {
         static_cast<void>(write_some(connection)); // the alert says why
-        return end_by(&MllpNumbers::tls_failed, "closed: a TLS handshake failed, or had no certificate of the CA");
+        return end_by(&MllpNumbers::tls_failed, connection,
+                      "closed: a TLS handshake failed, or had no certificate of the CA",
+                      "give the sender a certificate of mllp.tls.client_ca, and TLS 1.2 or 1.3");
     }
     auto peer = *connection.peer;
     peer.secured = true;
     peer.names = connection.tls->names();
     connection.peer = std::make_shared<const Peer>(std::move(peer));
     if (!door_.admits(*connection.peer))
-        return end_by(&MllpNumbers::refused_certificate, "a certificate that no feed names was turned away");
+        return end_by(&MllpNumbers::refused_certificate, connection, "a certificate that no feed names was turned away",
+                      "clinicctl feed add NAME --certificate NAME");
     counters_->change([](MllpNumbers& numbers) { ++numbers.secured; });
     return Go::on;
 }
@@ -208,10 +212,15 @@ MllpLoop::Go MllpLoop::act(std::uint64_t key, MllpConnection& connection, MllpDe
     case MllpDecoder::Step::oversized:
         take_frame(key, connection, Frame::State::oversized);
         connection.leaving = true;
-        end_by(&MllpNumbers::oversized, "a frame above the bound was refused");
+        end_by(&MllpNumbers::oversized, connection, "a frame above the bound was refused",
+               "have the sender send its message in parts");
         break;
-    case MllpDecoder::Step::not_mllp: return end_by(&MllpNumbers::not_mllp, "closed: HTTP or TLS on the MLLP port");
-    case MllpDecoder::Step::junk: return end_by(&MllpNumbers::junk, "closed: a stream without frames");
+    case MllpDecoder::Step::not_mllp:
+        return end_by(&MllpNumbers::not_mllp, connection, "closed: HTTP or TLS on the MLLP port",
+                      "send MLLP here; by TLS, to the port for it");
+    case MllpDecoder::Step::junk:
+        return end_by(&MllpNumbers::junk, connection, "closed: a stream without frames",
+                      "have the sender put each message between 0B and 1C 0D");
     }
     return Go::on;
 }
@@ -230,9 +239,10 @@ void MllpLoop::take_bare_end(std::uint64_t key, MllpConnection& connection) {
     count_decoder(connection);
 }
 
-MllpLoop::Go MllpLoop::end_by(std::uint64_t MllpNumbers::*counter, Literal why) {
+MllpLoop::Go MllpLoop::end_by(std::uint64_t MllpNumbers::*counter, const MllpConnection& connection, Literal why,
+                              Literal remedy) {
     counters_->change([counter](MllpNumbers& numbers) { ++(numbers.*counter); });
-    door_.complain({Errc::refused, why});
+    door_.complain({Errc::refused, why, remedy}, connection.peer->address, connection.tls != nullptr);
     return Go::end;
 }
 
@@ -348,7 +358,10 @@ void MllpLoop::look_around() {
     for (const auto& [key, connection] : connections_)
         if (is_overdue(connection, now)) overdue.push_back(key);
     for (const std::uint64_t key : overdue) {
-        if (!connections_.at(key).left_at) end_by(&MllpNumbers::timed_out, "closed: a connection stood still");
+        const MllpConnection& still = connections_.at(key);
+        if (!still.left_at)
+            end_by(&MllpNumbers::timed_out, still, "closed: a connection stood still",
+                   "see whether its sender hangs; it may connect again");
         close(key);
     }
     if (!overdue.empty()) resume();

@@ -54,7 +54,7 @@ private:
     void close(std::uint64_t key);
     void close_or_go_on(std::uint64_t key, MllpConnection& connection, Go go);
     int timeout_ms() const;
-    Go end_by(std::uint64_t MllpNumbers::*counter, Literal why);
+    Go end_by(std::uint64_t MllpNumbers::*counter, const MllpConnection& connection, Literal why, Literal remedy);
     std::vector<std::uint64_t> keys() const;
 
     base::UniqueFd epoll_;

@@ -54,7 +54,9 @@ TEST(BadCsvLines, AreEachInTheBooks) {
             ASSERT_TRUE(after.balanced());
             if (!report) {
                 EXPECT_EQ(report.error().code, Errc::malformed);
+                EXPECT_STRNE(report.error().what.c_str(), "");
                 EXPECT_STRNE(report.error().remedy.c_str(), "") << report.error().what.c_str();
+                EXPECT_EQ(report.error().at.line, 1) << report.error().what.c_str();
                 EXPECT_EQ(after.received, before.received);
                 continue;
             }
@@ -63,7 +65,12 @@ TEST(BadCsvLines, AreEachInTheBooks) {
             EXPECT_EQ(after.stored - before.stored, report->stored);
             const auto faults = static_cast<std::int64_t>(report->faults.size());
             EXPECT_EQ(faults, report->quarantined + report->refused) << "a line without its reason";
-            for (const auto& fault : report->faults) EXPECT_STRNE(fault.what.c_str(), "");
+            const auto lines = std::count(text.begin(), text.end(), '\n') + std::count(text.begin(), text.end(), '\r');
+            for (const auto& fault : report->faults) {
+                EXPECT_STRNE(fault.what.c_str(), "");
+                EXPECT_STRNE(fault.remedy.c_str(), "") << fault.what.c_str();
+                EXPECT_TRUE(fault.line > 1 && fault.line <= lines + 1) << fault.line << ' ' << fault.what.c_str();
+            }
         }
     }
 }

@@ -6,6 +6,8 @@
 #include <sys/un.h>
 
 #include <cstring>
+#include <set>
+#include <sstream>
 
 #include "daemon/egress/egress_server.h"
 #include "tests/daemon/release/clinic.h"
@@ -40,6 +42,17 @@ bool would_wait(const std::string& frame) {
     return lease != nullptr && lease->wait_ms > 0;
 }
 
+// One line for each frame that was refused as it was read: what is wrong with it, and what to do.
+void expect_said(const std::string& log, std::int64_t broken) {
+    std::istringstream in{log};
+    std::int64_t lines = 0;
+    for (std::string line; std::getline(in, line); ++lines) {
+        const auto what = line.find("egress: "), remedy = line.find("; ");
+        EXPECT_TRUE(what != std::string::npos && remedy != std::string::npos && remedy > what + 8) << line;
+    }
+    EXPECT_GE(lines, broken);
+}
+
 TEST(BadFrames, AreEachAnsweredAndChangeNothing) {
     const fakes::TempFolder folder;
     release::testing::Clinic clinic;
@@ -58,22 +71,29 @@ TEST(BadFrames, AreEachAnsweredAndChangeNothing) {
     std::vector<std::string> samples{
         envelope::encode(envelope::Request{envelope::LeaseRequest{envelope::Destination::crm, 0}})};
     for (const auto& request : envelope::samples::requests()) samples.push_back(envelope::encode(request));
+    const std::set<std::string> codes{"malformed", "refused", "busy"}; // docs/egress.md; the store is open
     std::int64_t refused = 0, served = 0;
     support::Campaign campaign{
         {.name = "bad_frames", .what = "mutated frames", .plain = 10, .most = 500, .weight = frames_a_round}};
     while (const auto seed = campaign.next()) {
         support::Mutator mutate{*seed, "\"{}[],:\\0179-eE_/ \n"};
+        std::int64_t broken = 0;
+        ::testing::internal::CaptureStderr();
         for (int i = 0; i < frames_a_round; ++i) {
             const std::string frame = mutate.from(samples);
             if (frame.empty() || would_wait(frame)) continue;
+            broken += envelope::decode_request(frame) ? 0 : 1;
             ASSERT_EQ(send(caller.get(), frame.data(), frame.size(), MSG_NOSIGNAL), static_cast<ssize_t>(frame.size()));
             std::string reply(envelope::frame_bytes_max, '\0');
             const ssize_t got = recv(caller.get(), reply.data(), reply.size(), 0);
             ASSERT_GT(got, 0) << frame;
             const auto read = envelope::decode_reply({reply.data(), static_cast<std::size_t>(got)});
             ASSERT_TRUE(read) << frame;
-            ++(std::holds_alternative<envelope::Refused>(*read) ? refused : served);
+            const auto* no = std::get_if<envelope::Refused>(&*read);
+            ++(no != nullptr ? refused : served);
+            ASSERT_TRUE(no == nullptr || codes.contains(no->code)) << no->code;
         }
+        expect_said(::testing::internal::GetCapturedStderr(), broken);
         ASSERT_TRUE(clinic.books().balanced());
     }
     EXPECT_GT(refused, served);

@@ -71,6 +71,18 @@ TEST(Hl7Ack, SendsErrFromVersion25AndTheCodeInMsa6BeforeThat) {
     }
 }
 
+TEST(Hl7Ack, SaysWhatToDoAndBeforeVersion25AlsoWhere) {
+    const Complaint late{Hl7Code::data_type, "not a date or time", "PID", 1, 7, "send YYYYMMDD"},
+        event{Hl7Code::event_code, "MSH-9: this event is not taken", "MSH", 1, 9, "turn it off"};
+    const std::string now = answer_to("MSH|^~\\&|A|B|C|D|2026||ADT^A04|9|P|2.5\r", Outcome::failed, late);
+    EXPECT_EQ(field_of(now, "MSA", 3), "not a date or time");
+    EXPECT_EQ(field_of(now, "ERR", 8), "not a date or time; send YYYYMMDD");
+    const std::string old = "MSH|^~\\&|A|B|C|D|2026||ADT^A04|9|P|2.3\r";
+    EXPECT_EQ(field_of(answer_to(old, Outcome::failed, late), "MSA", 3), "PID-7: not a date or time; send YYYYMMDD");
+    EXPECT_EQ(field_of(answer_to(old, Outcome::refused, event), "MSA", 3),
+              "MSH-9: this event is not taken; turn it off");
+}
+
 TEST(Hl7Ack, AnswersWhatHasNoHeader) {
     const std::string ack = answer(std::nullopt, Outcome::failed, Complaint{Hl7Code::internal, "unreadable"}, at);
     EXPECT_EQ(field_of(ack, "MSA", 1), "AE");
