@@ -11,6 +11,7 @@
 #include <typeinfo>
 
 #include "crypto/base/log.h"
+#include "crypto/base/no_memory.h"
 #include "daemon/api/api_server.h"
 #include "daemon/containment/containment.h"
 #include "daemon/containment_report.h"
@@ -140,6 +141,7 @@ Result<void> run(const Options& options) {
 
 int main(int count, char** arguments) {
     using namespace clinic;
+    base::say_when_memory_ends("clinicd");
     try {
         if (count != 3 || std::string_view{arguments[1]} != "--config") {
             std::fputs("usage: clinicd --config FILE\n", stderr);

@@ -5,10 +5,13 @@
 
 #include <cstring>
 #include <optional>
+#include <sys/resource.h>
+#include <system_error>
 #include <thread>
 #include <vector>
 
 #include "crypto/base/log.h"
+#include "crypto/base/no_memory.h"
 #include "crypto/base/owned.h"
 #include "crypto/base/process.h"
 #include "crypto/key_slot.h"
@@ -26,6 +29,8 @@ using namespace clinic;
 using base::Level;
 
 constexpr int exit_usage = 64, exit_configuration = 78; // sysexits.h
+constexpr rlim_t descriptors_of_our_own = 48;
+constexpr rlim_t descriptors_a_worker = 3; // to clinicd, to GHL, and what wakes it
 
 // Blocked before the first thread, so that only the wait below sees them.
 sigset_t block_signals() {
@@ -48,6 +53,14 @@ void look_at_records(const std::filesystem::path& records) {
     else
         base::log(Level::warning, "syncd",
                   "the records folder can be opened by this user: run clinic-syncd as its own");
+}
+
+// With fewer it would come up, and fail here and there.
+Result<void> expect_descriptors(rlim_t wanted) {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted)
+        return Error{Errc::full, "this program may open too few files", "raise its LimitNOFILE= (ulimit -n)"};
+    return {};
 }
 
 // The way to GHL: one rate, one lane, one prober, one lookout, some workers. Members in order of need.
@@ -91,6 +104,10 @@ Result<void> harden() {
 
 int run(const sync::Options& options, const sigset_t& signals) {
     if (const auto hard = harden(); !hard) return base::log(Level::error, "syncd", hard.error()), 1;
+    const auto wanted = descriptors_of_our_own + descriptors_a_worker * static_cast<rlim_t>(options.workers);
+    if (const auto enough = expect_descriptors(wanted); !enough)
+        return base::log(Level::error, "syncd", enough.error(), {{"wanted", static_cast<std::int64_t>(wanted)}}),
+               exit_configuration;
     const auto notifier = systemd::Notifier::open();
     const base::SystemClock clock;
     auto slot = crypto::KeySlot::from_credential_file(options.credential);
@@ -133,6 +150,7 @@ int run(const sync::Options& options, const sigset_t& signals) {
 
 int main(int count, char** arguments) {
     const auto signals = block_signals();
+    base::say_when_memory_ends("syncd");
     if (count != 3 || std::strcmp(arguments[1], "--config") != 0) {
         base::log(Level::error, "syncd", "usage: clinic-syncd --config FILE");
         return exit_usage;
@@ -144,6 +162,14 @@ int main(int count, char** arguments) {
         const int code = run(*options, signals);
         base::log(Level::notice, "syncd", "stopped");
         return code;
+    } catch (const std::system_error& failed) {
+        base::log(Level::error, "syncd",
+                  Error{Errc::system,
+                        "a thread cannot be started",
+                        "give this program more memory or tasks (TasksMax=)",
+                        {},
+                        failed.code().value()});
+        return 1;
     } catch (const std::exception&) {
         base::log(Level::error, "syncd", "stopped by an exception that should not have come this far");
         return 1;

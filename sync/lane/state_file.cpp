@@ -12,12 +12,15 @@ namespace {
 
 constexpr std::size_t bytes_max = 4'096;
 constexpr std::int64_t set_aside = 240; // an hour of metrics
+constexpr Literal remedy = "make room in the folder of `state`, and let this program's user write there";
 constexpr std::string_view purpose = "clinic-syncd state 1"; // associated data
 
 } // namespace
 
 Result<StateFile::Numbers> StateFile::read() const {
     const auto sealed = base::read_bytes(path_, bytes_max);
+    if (!sealed && sealed.error().code == Errc::system)
+        return Error{Errc::system, "the state file cannot be read", remedy, {}, sealed.error().native};
     if (!sealed) return sealed.error();
     const auto plain = crypto::open(credential_.key(), *sealed, base::as_bytes(purpose));
     if (!plain) return plain.error();
@@ -32,7 +35,10 @@ Result<StateFile::Numbers> StateFile::read() const {
 Result<void> StateFile::write(const Numbers& numbers) const {
     const auto plain = base::dump_json({{"session", numbers.session}, {"sequence", numbers.sequence}});
     const auto sealed = crypto::seal(credential_.key(), base::as_bytes(plain), base::as_bytes(purpose));
-    return base::write_durable(path_, sealed, 0600);
+    const auto written = base::write_durable(path_, sealed, 0600);
+    if (written) return {};
+    const Error& failed = written.error();
+    return Error{failed.code, "the state file cannot be written", remedy, {}, failed.native};
 }
 
 Result<std::unique_ptr<StateFile>> StateFile::open(const std::filesystem::path& folder, crypto::KeySlot credential,
@@ -45,12 +51,15 @@ Result<std::unique_ptr<StateFile>> StateFile::open(const std::filesystem::path& 
     } else if (numbers.error().code == Errc::system) {
         return numbers.error();
     } else if (numbers.error().code != Errc::not_found) {
-        base::log(base::Level::error, "state", numbers.error());
+        base::log(base::Level::error, "state",
+                  {numbers.error().code, "the state file does not open and is set aside",
+                   "was `credential` changed? counting goes on above it, nothing else is lost"});
         auto aside = file->path_;
         aside += ".unreadable";
         std::error_code failed;
         std::filesystem::rename(file->path_, aside, failed);
-        if (failed) return Error{Errc::system, "the unreadable state file cannot be set aside", "", {}, failed.value()};
+        if (failed)
+            return Error{Errc::system, "the unreadable state file cannot be set aside", remedy, {}, failed.value()};
     }
     // A clock that lies before this release would begin below what had been counted.
     const auto start = std::max(base::this_release, clock.now()).micros / 1'000'000;

@@ -37,7 +37,7 @@ private:
     };
     StateFile(std::filesystem::path path, crypto::KeySlot credential)
         : path_{std::move(path)}, credential_{std::move(credential)} {}
-    Result<Numbers> read() const;
+    Result<Numbers> read() const; // not_found: there is none
     Result<void> write(const Numbers& numbers) const;
 
     std::filesystem::path path_;

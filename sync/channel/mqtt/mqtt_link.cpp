@@ -1,5 +1,6 @@
 #include "sync/channel/mqtt/mqtt_link.h"
 
+#include <optional>
 #include <tuple>
 
 #include "crypto/base/ids.h"
@@ -39,12 +40,16 @@ MqttLink::MqttLink(LinkOptions options, lane::StateFile& numbers, lane::Board& b
 
 void MqttLink::run(std::stop_token stop) {
     lane::Backoff backoff{options_.reconnect};
+    std::optional<Errc> logged; // of what is not the network's
     while (!stop.stop_requested()) {
         connected_at_ = {};
         const auto ended = serve(stop);
         if (stop.stop_requested()) break;
         const auto why = ended ? Said{LaneState::paused, "offline"} : said(ended.error());
         board_.mqtt(why.state, why.code);
+        if (!ended && why.state == LaneState::down && logged != ended.error().code)
+            base::log(base::Level::warning, "mqtt", ended.error());
+        logged = ended ? std::nullopt : std::optional{ended.error().code};
         if (connected_at_.count() != 0) base::log(base::Level::warning, "mqtt", "the connection to the broker is lost");
         if (connected_at_.count() != 0 && clock_.monotonic() - connected_at_ > steady) backoff.reset();
         lane::sleep_for(stop, backoff.next()); // a broker that comes back is not met by all boxes at once
