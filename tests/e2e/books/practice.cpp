@@ -97,6 +97,7 @@ void Sender::deliver(const std::string& message) {
         std::this_thread::sleep_for(std::chrono::milliseconds{30 + below(70)});
     }
     acknowledged_.push_back(message);
+    ++yes_;
 }
 
 std::string Sender::exchange(const std::string& message) {

@@ -48,6 +48,8 @@ public:
     const std::vector<std::string>& acknowledged() const { return acknowledged_; } // whole messages, in order
     int resent() const { return resent_; }
     int refused() const { return refused_; } // answered, and not positively: sent again too. Any thread
+    int yes() const { return yes_; }         // how many have been acknowledged. Any thread
+    int made() const { return messages_; }   // how many have been made, with the one under way. Any thread
 
 private:
     void run(const std::stop_token& stop);
@@ -65,7 +67,8 @@ private:
     std::string name_;
     std::mt19937_64 random_;
     std::size_t admitted_ = 0;
-    int messages_ = 0, appointments_ = 0;
+    std::atomic<int> messages_{0}, yes_{0};
+    int appointments_ = 0;
     std::vector<Person> people_;
     std::vector<std::string> acknowledged_;
     int resent_ = 0;

@@ -8,9 +8,13 @@
 
 #include "crypto/base/files.h"
 #include "crypto/seal.h"
+#include "daemon/audit/trail.h"
 #include "daemon/outbox/outbox.h"
+#include "daemon/records/messages.h"
+#include "daemon/records/patient_fields.h"
 #include "daemon/records/patients.h"
 #include "daemon/records/seen.h"
+#include "tests/e2e/store_copy.h"
 
 namespace clinic::e2e {
 namespace {
@@ -26,15 +30,23 @@ std::string field(const std::string& message, int number) {
     return message.substr(from, message.find('|', from) - from);
 }
 
-std::vector<json> ledger(const Box& box) {
-    std::vector<json> all;
-    for (std::int64_t after = 0;;) {
-        const auto part = json::parse(box.ctl("ledger --after " + std::to_string(after)).out, nullptr, false);
-        EXPECT_TRUE(part.is_array());
-        if (!part.is_array() || part.empty()) return all;
-        all.insert(all.end(), part.begin(), part.end());
-        after = part.back().at("attempt").get<std::int64_t>();
-    }
+// PID-3.1 of these messages.
+std::string number_in(const std::string& message) {
+    const std::string pid = "\rPID|1||";
+    const std::size_t from = message.find(pid) + pid.size();
+    return message.substr(from, message.find('^', from) - from);
+}
+
+int yes_of(const Senders& senders) {
+    int all = 0;
+    for (const auto& one : senders) all += one->yes();
+    return all;
+}
+
+int made_by(const Senders& senders) {
+    int all = 0;
+    for (const auto& one : senders) all += one->made();
+    return all;
 }
 
 std::string digest_of(const json& request) {
@@ -64,18 +76,32 @@ std::string told(const Shown& shown) {
     return out;
 }
 
-// Says of which person each contact is, by the pseudonyms of the store.
+// Says of which person each contact is, by the pseudonyms of the store, and opens what is sealed in it.
 class Reader {
 public:
-    Reader(records::Snapshot& session, const Senders& senders) : session_{session} {
+    Reader(records::Session& session, const records::Disclosure& why, const Senders& senders)
+        : session_{session}, why_{why} {
+        for (const auto& sender : senders)
+            for (const auto& message : sender->acknowledged()) acknowledged_.insert(number_in(message));
         for (const auto& sender : senders)
             for (const Person& person : sender->people()) learn(person);
+        open_messages();
     }
 
-    void expect_kept(const std::string& message) {
-        const auto seen = records::find_seen(session_, {sender_in_store, field(message, 10), field(message, 7)});
-        ASSERT_TRUE(seen && seen->has_value()) << "acknowledged and not in the store: " << field(message, 10);
-        EXPECT_EQ((*seen)->body, crypto::digest(base::as_bytes(message)));
+    // The oldest first.
+    void expect_kept(const std::vector<std::string>& messages) {
+        for (const auto& message : messages) expect_remembered(message);
+        std::map<std::string, int> newer; // by person
+        for (auto message = messages.rbegin(); message != messages.rend(); ++message) {
+            const auto who = numbers_.find(number_in(*message));
+            if (who == numbers_.end() || ++newer[who->second] > records::messages_kept_max) continue;
+            EXPECT_TRUE(kept_.contains(*message)) << "acknowledged, and not kept as it came: " << field(*message, 10);
+        }
+    }
+
+    void expect_records() {
+        EXPECT_FALSE(living_.empty());
+        for (const auto& [id, person] : living_) expect_record(person);
     }
 
     void look_at(const json& contact) {
@@ -103,17 +129,77 @@ private:
     void learn(const Person& person) {
         const auto ids = records::find_by_index(session_, "number_any", person.number);
         ASSERT_TRUE(ids);
-        if (ids->empty()) return; // its first message was never made
-        ASSERT_EQ(ids->size(), 1U) << "two people with one number";
+        // Without a word of it acknowledged its first message was never made.
+        ASSERT_EQ(ids->size(), acknowledged_.contains(person.number) ? 1U : 0U) << person.number;
+        if (ids->empty()) return;
+        const auto facts = records::patient_facts(session_, ids->front());
+        ASSERT_TRUE(facts);
+        numbers_.emplace(person.number, facts->merged_into.value_or(facts->id).uuid.text());
         if (!person.merged) living_.emplace(ids->front().uuid.text(), person);
     }
 
-    records::Snapshot& session_;
+    void open_messages() {
+        const auto all = records::kept_messages(session_, "mllp", Timestamp{}, records::messages_looked_at_max);
+        ASSERT_TRUE(all);
+        for (const auto& one : *all) {
+            auto raw = records::open_message(session_, why_, one.id);
+            ASSERT_TRUE(raw) << raw.error().what.c_str();
+            kept_.insert(std::move(*raw));
+        }
+    }
+
+    void expect_remembered(const std::string& message) {
+        const auto seen = records::find_seen(session_, {sender_in_store, field(message, 10), field(message, 7)});
+        ASSERT_TRUE(seen && seen->has_value()) << "acknowledged and not in the store: " << field(message, 10);
+        EXPECT_EQ((*seen)->body, crypto::digest(base::as_bytes(message)));
+    }
+
+    void expect_record(const Person& person) {
+        const auto ids = records::find_by_index(session_, "number_any", person.number);
+        ASSERT_TRUE(ids && ids->size() == 1);
+        const auto id = ids->front();
+        auto find = session_.prepare("SELECT row, sealed FROM patient WHERE id = ?");
+        ASSERT_TRUE(find);
+        const auto row = find->bind(id).step();
+        ASSERT_TRUE(row && *row);
+        const auto plain = session_.open_for(id, "patient.sealed", find->integer(0), find->blob(1));
+        ASSERT_TRUE(plain) << plain.error().what.c_str();
+        const auto fields = records::decode_patient(*plain);
+        ASSERT_TRUE(fields);
+        EXPECT_EQ(fields->family, person.family) << person.number;
+        EXPECT_EQ(fields->given, person.given) << person.number;
+        EXPECT_TRUE(std::any_of(fields->identifiers.begin(), fields->identifiers.end(), [&](const auto& one) {
+            return one.value == person.number;
+        })) << person.number;
+        const auto facts = records::patient_facts(session_, id);
+        ASSERT_TRUE(facts);
+        const auto open = std::count_if(facts->appointments.begin(), facts->appointments.end(),
+                                        [](const auto& one) { return records::is_open(one.status); });
+        EXPECT_EQ(static_cast<std::size_t>(open), person.open.size()) << person.number;
+        EXPECT_EQ(facts->status == records::PatientStatus::active, person.active) << person.number;
+    }
+
+    records::Session& session_;
+    const records::Disclosure& why_;
+    std::set<std::string> acknowledged_;         // numbers of people
+    std::set<std::string> kept_;                 // whole messages
+    std::map<std::string, std::string> numbers_; // to the person, or its survivor
     std::map<std::string, Person> living_;
     std::set<std::string> found_, markers_;
 };
 
 } // namespace
+
+std::vector<json> ledger(const Box& box) {
+    std::vector<json> all;
+    for (std::int64_t after = 0;;) {
+        const auto part = json::parse(box.ctl("ledger --after " + std::to_string(after)).out, nullptr, false);
+        EXPECT_TRUE(part.is_array());
+        if (!part.is_array() || part.empty()) return all;
+        all.insert(all.end(), part.begin(), part.end());
+        after = part.back().at("attempt").get<std::int64_t>();
+    }
+}
 
 bool books_balance(const json& status) {
     const auto& crm = status.at("egress").at("crm");
@@ -141,7 +227,20 @@ bool is_quiet(const Box& box) {
     return crm["pending"] == 0 && crm["leased"] == 0 && crm["parked"] == 0;
 }
 
+void expect_rows(const Box& box, const Senders& senders) {
+    const int yes = yes_of(senders);
+    StoreCopy copy{box};
+    const int made = made_by(senders);
+    if (!copy.opened()) return;
+    const Tally tally = copy.tally();
+    for (const auto& fault : tally.faults()) ADD_FAILURE() << fault;
+    EXPECT_GE(tally.taken, yes) << "acknowledged, and not stored";
+    EXPECT_LE(tally.taken, made) << "stored, and never sent";
+}
+
 void expect_all_kept(const Box& box, const Senders& senders) {
+    expect_rows(box, senders);
+    expect_status_is_rows(box);
     std::vector<std::string> all;
     for (const auto& sender : senders)
         all.insert(all.end(), sender->acknowledged().begin(), sender->acknowledged().end());
@@ -163,9 +262,9 @@ void expect_all_kept(const Box& box, const Senders& senders) {
     EXPECT_EQ(after.at("egress").at("crm").at("released"), before.at("egress").at("crm").at("released"));
 }
 
-void expect_ledger_matches(const Box& box) {
+void expect_ledger_matches(const Box& box, const std::vector<json>& all) {
     std::map<std::string, int> received, answered, unknown;
-    for (const auto& request : box.requests()) ++received[digest_of(request)];
+    for (const auto& request : all) ++received[digest_of(request)];
     for (const auto& line : ledger(box)) {
         const auto result = line.at("result").get<std::string>();
         EXPECT_NE(result, "open") << "nothing is on its way";
@@ -188,10 +287,13 @@ void expect_effects(const std::filesystem::path& records, const std::filesystem:
     const base::SystemClock clock;
     const auto store = records::Store::open({.folder = folder / "records"}, *slot, clock);
     ASSERT_TRUE(store) << store.error().what.c_str();
-    const auto read = (*store)->read([&](records::Snapshot& session) -> Result<void> {
-        Reader reader{session, senders};
-        for (const auto& sender : senders)
-            for (const auto& message : sender->acknowledged()) reader.expect_kept(message);
+    const auto read = (*store)->write([&](records::Transaction& session) -> Result<void> {
+        const auto why = audit::Trail::append(
+            session, {audit::Actor::operator_, 0, audit::Action::disclose, audit::Purpose::support, "a test's copy"});
+        CLINIC_TRY(why);
+        Reader reader{session, *why, senders};
+        for (const auto& sender : senders) reader.expect_kept(sender->acknowledged());
+        reader.expect_records();
         for (const auto& contact : contacts) reader.look_at(contact);
         reader.expect_everybody_found();
         return {};
