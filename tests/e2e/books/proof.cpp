@@ -139,7 +139,7 @@ private:
     }
 
     void open_messages() {
-        const auto all = records::kept_messages(session_, "mllp", Timestamp{}, records::messages_looked_at_max);
+        const auto all = records::kept_messages(session_, {.feed = "mllp"}, records::messages_looked_at_max);
         ASSERT_TRUE(all);
         for (const auto& one : *all) {
             auto raw = records::open_message(session_, why_, one.id);
