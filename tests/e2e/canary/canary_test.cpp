@@ -43,8 +43,9 @@ public:
         EXPECT_EQ(refused_, wrong);
         auto& visits = room_.visits;
         visits.by_tls(messages_a_round);
-        visits.import_files(csv_rows);
         visits.replay();
+        visits.read_quarantine(); // before the lines of files are in it
+        visits.import_files(csv_rows);
         visits.knock_on_the_page();
         visits.knock_on_egress(room_.box.folder() / "run" / "egress.sock");
         visits.speak_nonsense();
@@ -77,7 +78,9 @@ public:
             return;
         }
         EXPECT_EQ(room_.attempts->refused(), std::vector<std::string>{});
-        EXPECT_EQ(room_.box.ctl("containment").exit, 0);
+        const auto report = room_.box.ctl("containment");
+        EXPECT_EQ(report.exit, 0);
+        room_.places.look("clinicctl containment", report.out);
         std::string all;
         for (const auto& one : room_.attempts->refused()) all += one + "\n";
         for (const char* call : {"socket", "connect", "sendto", "sendmsg"})

@@ -121,6 +121,22 @@ void Visits::speak_nonsense() {
         places_.look("an error of clinicctl", box_.ctl(words).out);
 }
 
+void Visits::read_quarantine() {
+    show_each("quarantine list", "quarantine show ");
+}
+
+void Visits::show_each(const std::string& list, const std::string& show) {
+    const auto items = nlohmann::json::parse(box_.ctl(list).out, nullptr, false);
+    EXPECT_TRUE(items.is_array() && !items.empty()) << list;
+    int shown = 0;
+    for (const auto& one : items) {
+        if (++shown > items_shown) break;
+        const auto answer = box_.ctl(show + one.at("id").dump());
+        EXPECT_EQ(answer.exit, 0) << show;
+        places_.look("clinicctl " + show, answer.out);
+    }
+}
+
 void Visits::read_clinicctl() {
     std::vector<std::string> commands{"status",
                                       "status --json",
@@ -138,16 +154,8 @@ void Visits::read_clinicctl() {
                                       "quarantine list",
                                       "ledger"};
     for (int after = 0; after < 3'000; after += 500) commands.push_back("ledger --after " + std::to_string(after));
-    for (const auto& [list, show] :
-         {std::pair{"messages list --limit 200 --json", "messages show "}, {"quarantine list", "quarantine show "}}) {
-        const auto items = nlohmann::json::parse(box_.ctl(list).out, nullptr, false);
-        EXPECT_TRUE(items.is_array() && !items.empty()) << list;
-        int shown = 0;
-        for (const auto& one : items) {
-            if (++shown > items_shown) break;
-            commands.push_back(show + one.at("id").dump());
-        }
-    }
+    show_each("messages list --limit 200 --json", "messages show ");
+    read_quarantine();
     for (const auto& words : commands) {
         const auto answer = box_.ctl(words);
         EXPECT_FALSE(answer.out.empty() && words != "dead list") << words;

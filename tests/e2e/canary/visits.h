@@ -31,13 +31,16 @@ public:
     void knock_on_the_page();
     void knock_on_egress(const std::filesystem::path& socket);
     void speak_nonsense();
-    void read_clinicctl(); // every command that shows something; messages and quarantined items masked
+    void read_quarantine(); // its newest items, masked
+    void read_clinicctl();  // every command that shows something; messages and quarantined items masked
     void read_pages(const std::string& console);
 
     // An answer without MSA-2, in which a sender gets its own MSH-10 back, byte for byte.
     static std::string without_echo(std::string answers);
 
 private:
+    void show_each(const std::string& list, const std::string& show); // the newest of a list
+
     const Box& box_;
     const ClinicDay& day_;
     Places& places_;
