@@ -64,13 +64,17 @@ TEST_F(Machine, WithoutADescriptorLeftWhatIsOpenGoesOnAndTheRestWaits) {
 }
 
 TEST_F(Machine, WithoutMemoryLeftNothingAcknowledgedIsLost) {
+    restart("clinicd"); // what it has when it begins
+    ASSERT_TRUE(eventually([] { return is("running"); }, 60));
     std::ifstream in{"/proc/" + std::to_string(process_of(box(), "clinicd")) + "/statm"};
     long pages = 0;
     in >> pages;
-    limit("-v " + std::to_string(pages * 4 + 16'384)); // what it has now, in KiB, and 16 MiB
-    const std::string note = "NTE|1||" + std::string(900'000, 'x') + "\r";
+    limit("-v " + std::to_string(pages * 4 + 16'384)); // that, in KiB, and 16 MiB
+    const int process = process_of(box(), "clinicd");
+    const auto before = log("clinicd").size();
+    const std::string note = "NTE|1||" + std::string(1'000'000, 'x') + "\r";
     std::vector<base::UniqueFd> many;
-    for (int i = 0; i < 40; ++i) {
+    for (int i = 0; i < 55; ++i) {
         many.push_back(sender());
         if (!many.back()) continue;
         send_all(many.back(), "\x0b" + adt("A28", "Chalf", "Mhalf", "Brack", "Tom") + note); // held, never ended
@@ -80,7 +84,14 @@ TEST_F(Machine, WithoutMemoryLeftNothingAcknowledgedIsLost) {
         if (one) static_cast<void>(ask(one, note, 20));
         static_cast<void>(box().page("/api/v1/status"));
     }
-    // Refused or started anew: TearDown finds it well again, and every acknowledged message in the books.
+    // The limit was reached and said. It goes on, or is started anew; TearDown finds it well again, and every
+    // acknowledged message in the books.
+    EXPECT_TRUE(eventually([&] {
+        return log("clinicd").find("no memory is left; give this", before) != std::string::npos;
+    })) << log("clinicd").substr(before);
+    many.clear();
+    EXPECT_TRUE(eventually([] { return is("running"); }, 60));
+    std::printf("memory: %s\n", process_of(box(), "clinicd") == process ? "it went on" : "it was started anew");
 }
 
 TEST_F(Machine, SettingsThatAreMissingOrBrokenAreNamedAndReadAgain) {

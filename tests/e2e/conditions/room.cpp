@@ -45,6 +45,13 @@ std::string Conditions::log(const std::string& program) {
     return all.str();
 }
 
+bool Conditions::delivers() {
+    const auto status = box().status();
+    if (!status.contains("lanes")) return false;
+    const auto& lanes = status["lanes"];
+    return lanes["program"]["state"] == "up" && lanes["crm"]["state"] == "up" && lanes["mqtt"]["state"] == "up";
+}
+
 std::string Conditions::send() {
     const std::string number = "N" + std::to_string(getpid()) + "x" + std::to_string(++counter_);
     const auto code = acknowledgement(box().send(adt("A28", "C" + number, number, "Quillfeather", "Ottoline")));

@@ -24,6 +24,9 @@ protected:
     static bool needs(const std::string& code) { return !need(code).is_null(); }
     static std::string log(const std::string& program);
 
+    // Both of its ways are open, as clinic-syncd says now.
+    static bool delivers();
+
     // Sends one new patient; counts what was acknowledged.
     static std::string send();
     static bool stored_is_acknowledged();
