@@ -54,7 +54,10 @@ constexpr std::array<std::pair<const char*, const char*>, 8> security_headers{{
 // by its text.
 class Quiet final : public Poco::ErrorHandler {
 public:
+    std::int64_t unreadable() const { return unreadable_; }
+
     void exception(const Poco::Exception& thrown) override {
+        if (dynamic_cast<const Poco::SyntaxException*>(&thrown) != nullptr) return say_unreadable();
         if (dynamic_cast<const NetException*>(&thrown) != nullptr ||
             dynamic_cast<const Poco::TimeoutException*>(&thrown) != nullptr ||
             dynamic_cast<const Poco::IOException*>(&thrown) != nullptr)
@@ -67,7 +70,30 @@ public:
     void exception() override {
         base::log(base::Level::error, "api", "a worker stopped by something that is no exception");
     }
+
+private:
+    // The library has thrown the connection away before anybody could answer.
+    void say_unreadable() {
+        ++unreadable_;
+        const std::int64_t now =
+            std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now().time_since_epoch())
+                .count();
+        std::int64_t before = said_at_;
+        if (now - before < silent_s || !said_at_.compare_exchange_strong(before, now)) return;
+        base::log(base::Level::warning, "api",
+                  Error{Errc::malformed, "closed: a request whose length is no number",
+                        "look at who asks: a GET of this page has no body"},
+                  {{"so_far", unreadable_}});
+    }
+
+    static constexpr std::int64_t silent_s = 10; // between two lines
+    std::atomic<std::int64_t> unreadable_{0}, said_at_{-silent_s};
 };
+
+Quiet& quiet() {
+    static Quiet handler;
+    return handler;
+}
 
 Head head_of(const HTTPServerRequest& request) {
     Head head{request.getMethod(), request.getURI(), request.getVersion(), {}};
@@ -107,6 +133,8 @@ std::string Server::metrics() const {
         health.watched() ? 1 : 0);
     put("clinic_http_requests_total", "counter", "Requests answered.", requests);
     put("clinic_http_requests_refused_total", "counter", "Requests refused by the gate or for their route.", refused);
+    put("clinic_http_requests_unreadable_total", "counter", "Requests hung up on because their length is no number.",
+        quiet().unreadable());
     put("clinic_http_connections_refused_total", "counter", "Connections beyond a bound.", connections.refused());
     put("clinic_http_connections_displaced_total", "counter", "Silent connections ended to make room for another.",
         connections.displaced());
@@ -265,8 +293,7 @@ ApiServer::ApiServer(std::unique_ptr<State> state) : state_{std::move(state)} {}
 Result<std::unique_ptr<ApiServer>> ApiServer::make(const Options& options, base::UniqueFd listener,
                                                    health::Health& health) {
     initializeSSL();
-    static Quiet quiet;
-    Poco::ErrorHandler::set(&quiet);
+    Poco::ErrorHandler::set(&quiet());
     auto tls = tls_context(options);
     if (!tls) return tls.error();
     ask_for_descriptors(options);
