@@ -112,7 +112,7 @@ protected:
             _exit(127);
         }
         // The box's processes are known by their command lines, which name its folder.
-        const auto script = "echo " + name.substr(0, 15) + " >/proc/$$/comm; sleep 600; :";
+        const auto script = "echo " + name.substr(0, 15) + " >/proc/$$/comm; kill -STOP $$; :";
         execlp("bash", "bash", "-c", script.c_str(), (folder + "/").c_str(), nullptr);
         _exit(127);
     }

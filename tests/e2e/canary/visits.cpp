@@ -45,7 +45,7 @@ void Visits::import_files(std::size_t rows) {
 }
 
 void Visits::replay() {
-    const auto items = nlohmann::json::parse(box_.ctl("quarantine list").out, nullptr, false);
+    const auto items = nlohmann::json::parse(box_.ctl("quarantine list --limit 200 --json").out, nullptr, false);
     places_.look("clinicctl quarantine replay", box_.ctl("quarantine replay --all").out);
     if (items.is_array() && !items.empty())
         places_.look("clinicctl quarantine replay",
@@ -122,7 +122,7 @@ void Visits::speak_nonsense() {
 }
 
 void Visits::read_quarantine() {
-    show_each("quarantine list", "quarantine show ");
+    show_each("quarantine list --limit 200 --json", "quarantine show ");
 }
 
 void Visits::show_each(const std::string& list, const std::string& show) {
@@ -151,7 +151,9 @@ void Visits::read_clinicctl() {
                                       "feed show pms",
                                       "messages list --limit 200",
                                       "messages list --limit 200 --json",
-                                      "quarantine list",
+                                      "quarantine list --limit 200",
+                                      "audit list --limit 200",
+                                      "audit export --after 10",
                                       "ledger"};
     for (int after = 0; after < 3'000; after += 500) commands.push_back("ledger --after " + std::to_string(after));
     show_each("messages list --limit 200 --json", "messages show ");
