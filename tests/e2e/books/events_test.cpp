@@ -148,20 +148,24 @@ private:
 TEST(TheBooks, EachEventIsToldUnderKillsAndTheNumbersOnlyGrow) {
     Box box;
     const Watcher watcher{box};
+    const auto before = stored_events(box).made; // the box's start has its own, told before anybody listened
     Breaker breaker{box, watcher};
     for (int i = 0; i < strikes && !HasFailure(); ++i) breaker.strike();
     const auto all_told = [&] {
         const auto stored = stored_events(box);
-        return !stored.made.empty() && stored.open == 0;
+        return stored.made.size() > before.size() && stored.open == 0;
     };
     EXPECT_TRUE(eventually(all_told, 120)) << "the broker acknowledges each in the end";
     const auto quiet_from = watcher.messages().size();
     for (int i = 0; i < quiet_events; ++i) breaker.make_event();
     EXPECT_TRUE(eventually([&] { return watcher.messages().size() >= quiet_from + quiet_events && all_told(); }, 120));
 
-    const auto made = stored_events(box).made;
+    auto made = stored_events(box).made;
+    std::erase_if(made, [&](std::int64_t number) { return before.contains(number); });
     EXPECT_GE(made.size(), static_cast<std::size_t>(strikes / 2 + quiet_events));
-    EXPECT_EQ(watcher.events(), made) << "each was told, and none that was not made";
+    auto heard = watcher.events();
+    std::erase_if(heard, [&](std::int64_t number) { return before.contains(number); });
+    EXPECT_EQ(heard, made) << "each was told, and none that was not made";
 
     const auto messages = watcher.messages();
     std::int64_t sequence = 0, session = 0;
