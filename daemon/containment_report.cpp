@@ -31,7 +31,8 @@ json ContainmentReport::to_json() const {
                {"peer", how_.peer ? json(*how_.peer) : json(nullptr)},
                {"records", how_.records.string()},
                {"credential", how_.credential.string()},
-               {"ports", how_.ports}};
+               {"ports", how_.ports},
+               {"doors", how_.doors}};
     return {{"parts", std::move(parts)}, {"about", std::move(about)}};
 }
 

@@ -14,6 +14,7 @@
 #include "crypto/base/no_memory.h"
 #include "daemon/api/api_server.h"
 #include "daemon/containment/containment.h"
+#include "daemon/containment/descriptors/descriptors.h"
 #include "daemon/containment_report.h"
 #include "daemon/doors.h"
 #include "daemon/health/health.h"
@@ -33,11 +34,13 @@ using Loop = std::unique_ptr<sd_event, base::FreedBy<sd_event_unref>>;
 constexpr const char* version = CLINIC_VERSION;
 
 containment::Options containment_options(const Options& options, const Sockets& sockets) {
-    containment::Options how{.become = {},
-                             .peer = options.peer,
-                             .records = options.records,
-                             .credential = options.credential,
-                             .ports = {port_of(sockets.https), port_of(sockets.mllp)}};
+    containment::Options how{
+        .become = {},
+        .peer = options.peer,
+        .records = options.records,
+        .credential = options.credential,
+        .ports = {port_of(sockets.https), port_of(sockets.mllp)},
+        .doors = {containment::name_of(sockets.control.get()), containment::name_of(sockets.egress.get())}};
     if (sockets.mllps) how.ports.insert(port_of(sockets.mllps));
     if (options.user) how.become = containment::User{*options.user, static_cast<gid_t>(*options.user)};
     return how;

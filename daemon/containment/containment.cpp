@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
@@ -17,7 +19,7 @@
 #include "crypto/base/files.h"
 #include "crypto/base/owned.h"
 #include "crypto/base/process.h"
-#include "daemon/containment/descriptors.h"
+#include "daemon/containment/descriptors/descriptors.h"
 #include "daemon/containment/filter.h"
 #include "daemon/containment/folder.h"
 #include "daemon/containment/steps.h"
@@ -109,9 +111,31 @@ bool no_dumps() {
            core.rlim_max == 0;
 }
 
-// Everybody may write to this one: who cannot is bound.
-bool writes_are_bound() {
-    return !base::UniqueFd{open("/dev/null", O_WRONLY | O_CLOEXEC)};
+// A device that this process may read and, by its mode, write: where opening it for writing is refused all the same,
+// the bound is the reason. The mode is asked by access(2), which Landlock leaves alone; that reading works shows that
+// the file system is not the reason.
+Part writes_are_bound() {
+    constexpr Literal name = "writing elsewhere";
+    for (const char* device : {"/dev/null", "/dev/zero", "/dev/full"}) {
+        if (access(device, W_OK) != 0 || !base::UniqueFd{open(device, O_RDONLY | O_CLOEXEC)}) continue;
+        if (base::UniqueFd{open(device, O_WRONLY | O_CLOEXEC)})
+            return {name, false, "this kernel has no Landlock, or refused it"};
+        if (errno == EACCES) return {name, true, "refused"};
+    }
+    return {name, false, "not looked at: no device could be opened to try"};
+}
+
+Part descriptors(const Options& options) {
+    constexpr Literal name = "descriptors";
+    const char* notify = std::getenv("NOTIFY_SOCKET");
+    const Declared declared{.ports = options.ports,
+                            .doors = options.doors,
+                            .records = options.records,
+                            .notify = notify == nullptr ? "" : notify,
+                            .process = getpid()};
+    const auto all = own_descriptors();
+    const auto fault = undeclared(all, declared);
+    return {name, !fault, fault ? *fault : output_of(all)};
 }
 
 Part part(Literal name, bool holds, Literal yes, Literal no) {
@@ -145,9 +169,8 @@ std::vector<Part> inspect(const Options& options) {
         part("own user", own_user(options.peer), "unprivileged, and not the sender's",
              "the same user as the sender, or root"),
         part("no memory dumps", no_dumps(), "off", "on"),
-        part("descriptors", only_declared_descriptors(options.ports), "only those handed over",
-             "one that nobody declared is open"),
-        part("writing elsewhere", writes_are_bound(), "refused", "this kernel has no Landlock"),
+        descriptors(options),
+        writes_are_bound(),
         part("records folder", is_closed_to_others(options.records), "ours alone",
              "another user may open it, or a link lies in it"),
         part("key file", key_is_closed(options.credential, options.peer), "closed to others", "others may read it"),

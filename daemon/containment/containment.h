@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "crypto/base/result.h"
@@ -34,6 +35,7 @@ struct Options {
     std::filesystem::path records;    // the one folder that is written
     std::filesystem::path credential; // the store's key file
     std::set<unsigned short> ports;   // of the listening sockets that were handed over
+    std::set<std::string> doors;      // and the names of those that are UNIX sockets
 };
 
 // Errors: refused, where there is a thread already, or the user would be root; system, where a step that must not fail

@@ -42,8 +42,10 @@ bool key_is_closed(const std::filesystem::path& file, std::optional<uid_t> peer)
     if (stat(file.c_str(), &about) != 0 || !S_ISREG(about.st_mode) || (about.st_mode & S_IRWXO) != 0) return false;
     if (about.st_uid != geteuid() && about.st_uid != 0) return false;
     if (peer && about.st_uid == *peer) return false;
-    // systemd hands credentials over by an access list, whose mask shows as the mode of root's group.
-    return (about.st_mode & S_IRWXG) == 0 || about.st_gid == 0 || about.st_gid == getegid();
+    if ((about.st_mode & S_IRWXG) == 0) return true;
+    // systemd hands credentials over by an access list, whose mask shows as the mode of root's group: then we can read
+    // it though neither owner nor group. Another group's members may be anybody, the sender too.
+    return about.st_uid == 0 && about.st_gid == 0 && access(file.c_str(), R_OK) == 0;
 }
 
 } // namespace clinic::containment

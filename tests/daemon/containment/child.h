@@ -15,8 +15,12 @@ inline constexpr uid_t peer_user = 61'712;
 
 using Words = std::set<std::string>;
 
-// The words that the body said in the child; {"died"} where it did not come to its end.
+// The words that the body said in the child; {"died"} where it did not come to its end. They come back by shared
+// memory, so that no pipe is open in the child; its standard input and outputs are /dev/null.
 Words in_child(const std::function<Words()>& body);
+
+// Standard input and outputs become /dev/null.
+void outputs_to_nowhere();
 
 // A records folder and a key file as clinicd has them.
 class Place {

@@ -8,14 +8,19 @@
 #include <linux/io_uring.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <sys/eventfd.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cassert>
+#include <cstdlib>
 #include <fstream>
 #include <latch>
 #include <thread>
@@ -29,8 +34,37 @@
 namespace clinic::containment::tests {
 namespace {
 
+int one_of_a_pair() {
+    int ends[2]{-1, -1};
+    return socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 && close(ends[0]) == 0 ? ends[1] : -1;
+}
+
+int one_of_a_pipe() {
+    int ends[2]{-1, -1};
+    return pipe(ends) == 0 && close(ends[0]) == 0 ? ends[1] : -1;
+}
+
+sockaddr_un unix_address(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    return address;
+}
+
+template <class Address>
+const sockaddr* generic(const Address& address) {
+    return reinterpret_cast<const sockaddr*>(&address);
+}
+template <class Address>
+sockaddr* generic(Address& address) {
+    return reinterpret_cast<sockaddr*>(&address);
+}
+
 class Report : public testing::Test {
 protected:
+    // What the runner of the tests left open is not what they are about.
+    static void SetUpTestSuite() { base::close_inherited(STDERR_FILENO + 1); }
+    // Only root can become another user and keep what is to be dropped. As root nothing is skipped.
     void SetUp() override {
         if (geteuid() != 0) GTEST_SKIP() << "weakened states need root to be made";
     }
@@ -42,15 +76,16 @@ protected:
             constexpr rlimit endless{RLIM_INFINITY, RLIM_INFINITY};
             if (out == "core limit") setrlimit(RLIMIT_CORE, &endless);
             if (out != "network") leave_network();
-            if (out != "writes") keep_writes_in(options.records);
+            const bool privileges = out == "privileges"; // what follows renounces them by the way
+            if (out != "writes" && !privileges) keep_writes_in(options.records);
             if (out == "capabilities") prctl(PR_SET_KEEPCAPS, 1);
             base::bound_capabilities();
             if (!become(*options.become)) return {"not started"};
-            if (out != "capabilities" && !base::drop_capabilities()) return {"not started"};
+            if (out != "capabilities" && !privileges && !base::drop_capabilities()) return {"not started"};
             if (out != "core limit" && !base::close_dumps()) return {"not started"};
             if (out == "dumps") prctl(PR_SET_DUMPABLE, 1);
             if (out == "a loose filter" && !allow_everything()) return {"not started"};
-            if (out != "filter" && out != "a loose filter" && !load_filter()) return {"not started"};
+            if (out != "filter" && out != "a loose filter" && !privileges && !load_filter()) return {"not started"};
             return open_parts(options);
         });
     }
@@ -86,6 +121,36 @@ TEST_F(Report, NamesTheNetworkOfTheMachine) {
 
 TEST_F(Report, NamesWritesThatAreNotBound) {
     EXPECT_EQ(without("writes", place_.options()), Words{"writing elsewhere"});
+}
+
+// What cannot be opened for another reason says nothing about the bound, whether or not it is there.
+TEST_F(Report, DoesNotTakeAnotherFailureForABoundOfWrites) {
+    for (const bool bound : {true, false}) {
+        const auto full = in_child([&]() -> Words {
+            const rlimit few{64, 64};
+            setrlimit(RLIMIT_NOFILE, &few);
+            if (bound) keep_writes_in(place_.records());
+            if (!become(box_user)) return {"not started"};
+            while (dup(STDIN_FILENO) >= 0) continue;
+            return open_parts(place_.options());
+        });
+        EXPECT_TRUE(full.contains("writing elsewhere"));
+    }
+    for (const auto& device : {"", "/dev/null"})
+        EXPECT_EQ(with(place_.options(),
+                       [&] {
+                           assert(unshare(CLONE_NEWNS) == 0);
+                           assert(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0);
+                           assert(mount("none", "/dev", "tmpfs", 0, nullptr) == 0);
+                           if (*device != '\0') assert(mknod(device, S_IFCHR | 0600, makedev(1, 3)) == 0);
+                       }),
+                  Words{"writing elsewhere"})
+            << device;
+}
+
+TEST_F(Report, NamesPrivilegesThatMayBeHadAgain) {
+    EXPECT_TRUE(without("privileges", place_.options()).contains("no new privileges"));
+    EXPECT_FALSE(without("filter", place_.options()).contains("no new privileges"));
 }
 
 TEST_F(Report, NamesCapabilitiesThatWereKept) {
@@ -151,9 +216,104 @@ TEST_F(Report, NamesADescriptorThatNobodyDeclared) {
          }},
         {"a namespace", [] { return open("/proc/self/ns/net", O_RDONLY); }},
         {"a process", [] { return static_cast<int>(syscall(SYS_pidfd_open, getppid(), 0)); }},
+        {"a datagram socket of the machine", [] { return socket(AF_UNIX, SOCK_DGRAM, 0); }},
+        {"a socket of the machine", [] { return socket(AF_UNIX, SOCK_STREAM, 0); }},
+        {"a pair of sockets", [] { return one_of_a_pair(); }},
+        {"a pipe", [] { return one_of_a_pipe(); }},
+        {"shared memory", [] { return static_cast<int>(syscall(SYS_memfd_create, "x", 0)); }},
+        {"another's memory", [] { return open(("/proc/" + std::to_string(getppid()) + "/mem").c_str(), O_RDONLY); }},
+        {"its own memory", [] { return open("/proc/self/mem", O_RDONLY); }},
+        {"another's folder in /proc", [] { return open("/proc/1", O_RDONLY); }},
+        {"a folder", [] { return open("/tmp", O_RDONLY); }},
+        {"a handle on a folder", [] { return open("/tmp", O_PATH); }},
+        {"a file that is written", [] { return open("/tmp", O_TMPFILE | O_RDWR, 0600); }},
+        {"a terminal", [] { return posix_openpt(O_RDWR | O_NOCTTY); }},
     };
     for (const auto& [name, make] : kinds)
         EXPECT_EQ(with(place_.options(), [&make = make] { assert(make() >= 0); }), Words{"descriptors"}) << name;
+}
+
+TEST_F(Report, TakesWhatIsOnlyReadAndTheRecords) {
+    EXPECT_EQ(with(place_.options(),
+                   [this] {
+                       assert(open("/etc/passwd", O_RDONLY) >= 0);
+                       assert(open((place_.records() / "records.db").c_str(), O_RDWR) >= 0);
+                       assert(open(place_.records().c_str(), O_RDONLY) >= 0);
+                       assert(eventfd(0, 0) >= 0);
+                   }),
+              Words{});
+}
+
+TEST_F(Report, JudgesWhereTheOutputGoes) {
+    const fakes::TempFolder folder;
+    const auto to_file = [&](mode_t mode) {
+        const base::UniqueFd log{open((folder / "log").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
+        assert(fchmod(log.get(), mode) == 0);
+        for (const int fd : {STDOUT_FILENO, STDERR_FILENO}) dup2(log.get(), fd);
+    };
+    EXPECT_EQ(with(place_.options(), [&] { to_file(0640); }), Words{});
+    EXPECT_EQ(with(place_.options(), [&] { to_file(0644); }), Words{"descriptors"});
+    EXPECT_EQ(with(place_.options(),
+                   [] {
+                       const int end = one_of_a_pipe();
+                       dup2(end, STDOUT_FILENO);
+                       close(end);
+                   }),
+              Words{"descriptors"});
+}
+
+// A connection counts when it was accepted at a door that was declared, and not when it was made to somebody's.
+TEST_F(Report, TakesOnlyWhatWasAcceptedAtItsOwnDoors) {
+    const fakes::TempFolder folder;
+    auto options = place_.options();
+    for (const int type : {SOCK_STREAM, SOCK_SEQPACKET}) {
+        const std::string path = folder / ("door" + std::to_string(type)).c_str();
+        const base::UniqueFd door{socket(AF_UNIX, type | SOCK_CLOEXEC, 0)};
+        const auto address = unix_address(path);
+        ASSERT_EQ(bind(door.get(), generic(address), sizeof address), 0);
+        ASSERT_EQ(listen(door.get(), 4), 0);
+        options.doors = {};
+        EXPECT_EQ(with(options, [] {}), Words{"descriptors"});
+        options.doors = {path};
+        EXPECT_EQ(with(options, [] {}), Words{});
+        base::UniqueFd caller{socket(AF_UNIX, type | SOCK_CLOEXEC, 0)};
+        ASSERT_EQ(connect(caller.get(), generic(address), sizeof address), 0);
+        EXPECT_EQ(with(options, [] {}), Words{"descriptors"});
+        const base::UniqueFd accepted{accept(door.get(), nullptr, nullptr)};
+        EXPECT_EQ(with(options, [&] { close(caller.get()); }), Words{});
+        caller.reset();
+        EXPECT_EQ(with(options, [&] { close(door.get()); }), Words{"descriptors"}); // nothing listens there
+    }
+}
+
+TEST_F(Report, TakesNoDatagramSocketButTheServiceManagers) {
+    const fakes::TempFolder folder;
+    const base::UniqueFd manager{socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+    const auto address = unix_address(folder / "notify");
+    ASSERT_EQ(bind(manager.get(), generic(address), sizeof address), 0);
+    for (const bool named : {true, false})
+        EXPECT_EQ(with(place_.options(),
+                       [&] {
+                           close(manager.get());
+                           const int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+                           assert(connect(fd, generic(address), sizeof address) == 0);
+                           setenv("NOTIFY_SOCKET", named ? address.sun_path : "/run/another", 1);
+                       }),
+                  named ? Words{} : Words{"descriptors"});
+}
+
+TEST_F(Report, NamesAConnectionOfAPortWhereNothingListens) {
+    const base::UniqueFd there{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    ASSERT_EQ(listen(there.get(), 1), 0);
+    sockaddr_in address{};
+    socklen_t size = sizeof address;
+    ASSERT_EQ(getsockname(there.get(), generic(address), &size), 0);
+    const base::UniqueFd outward{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    ASSERT_EQ(connect(outward.get(), generic(address), size), 0);
+    ASSERT_EQ(getsockname(outward.get(), generic(address), &size), 0);
+    auto options = place_.options();
+    options.ports = {ntohs(address.sin_port)};
+    EXPECT_EQ(with(options, [&] { close(there.get()); }), Words{"descriptors"});
 }
 
 TEST_F(Report, TakesADeclaredListenerAndItsConnections) {
@@ -208,9 +368,12 @@ TEST_F(Report, NamesAKeyFileThatOthersMayRead) {
     chmod(place_.key().c_str(), 0600);
     ASSERT_EQ(chown(place_.key().c_str(), peer_user, box_user.gid), 0);
     EXPECT_EQ(with(place_.options(), [] {}), Words{"key file"});
-    ASSERT_EQ(chown(place_.key().c_str(), box_user.uid, peer_user), 0);
-    chmod(place_.key().c_str(), 0640);
-    EXPECT_EQ(with(place_.options(), [] {}), Words{"key file"});
+    // Anybody may be in a group, also in ours or in root's.
+    for (const gid_t group : {gid_t{peer_user}, box_user.gid, gid_t{0}}) {
+        ASSERT_EQ(chown(place_.key().c_str(), box_user.uid, group), 0);
+        chmod(place_.key().c_str(), 0640);
+        EXPECT_EQ(with(place_.options(), [] {}), Words{"key file"}) << group;
+    }
 }
 
 TEST_F(Report, NothingIsContainedWhileAnotherThreadRuns) {

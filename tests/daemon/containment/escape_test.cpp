@@ -21,7 +21,10 @@
 #include <cstddef>
 #include <cstring>
 #include <fstream>
+#include <set>
+#include <sstream>
 #include <thread>
+#include <vector>
 
 #include "crypto/base/owned.h"
 #include "tests/daemon/containment/child.h"
@@ -153,6 +156,64 @@ TEST_F(Escape, NoNameIsLookedUpOverASocketOfTheMachine) {
             knock(door, held.get()); // and it can be reached at all
             EXPECT_TRUE(door.was_reached()) << type << path;
         }
+}
+
+// Each name in the table of this network's UNIX sockets, abstract ones too.
+std::set<std::pair<int, std::string>> sockets_of_the_machine() {
+    std::ifstream table{"/proc/net/unix"};
+    std::set<std::pair<int, std::string>> all;
+    std::string line;
+    std::getline(table, line);
+    while (std::getline(table, line)) {
+        std::istringstream in{line};
+        std::string skip, type, inode, path;
+        in >> skip >> skip >> skip >> skip >> type >> skip >> inode >> std::ws;
+        if (!std::getline(in, path)) continue;
+        if (path.front() == '@') path.front() = '\0';
+        all.emplace(std::stoi(type, nullptr, 16), path);
+    }
+    return all;
+}
+
+TEST_F(Escape, NoNameIsLookedUpOverAnySocketThatIsVisible) {
+    fakes::TempFolder folder;
+    chmod(folder.path().c_str(), 0777);
+    const Listener path{SOCK_STREAM, (folder / "resolver").string()};
+    const Listener abstract{SOCK_DGRAM, std::string{"\0clinic-visible-", 16} + std::to_string(getpid())};
+    const auto visible = sockets_of_the_machine();
+    for (const auto* one : {&path, &abstract}) ASSERT_TRUE(visible.contains({one->type(), one->path()}));
+    std::vector<UniqueFd> held; // made while there was a network, one each and unconnected
+    for (const auto& [type, name] : visible) held.emplace_back(socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(inside([&]() -> Words {
+                  Words open;
+                  auto own = held.begin();
+                  for (const auto& [type, name] : visible) {
+                      socklen_t size = 0;
+                      const auto address = named(name, size);
+                      const auto* where = reinterpret_cast<const sockaddr*>(&address);
+                      const int fd = (own++)->get();
+                      if (!refused(connect(fd, where, size))) open.insert("connected to " + name);
+                      if (!refused(sendto(fd, dns_question.data(), dns_question.size(), MSG_NOSIGNAL, where, size)))
+                          open.insert("sent to " + name);
+                      if (send(fd, dns_question.data(), dns_question.size(), MSG_NOSIGNAL) >= 0)
+                          open.insert("asked " + name);
+                  }
+                  return open;
+              }),
+              Words{});
+    for (const auto* one : {&path, &abstract}) EXPECT_FALSE(one->was_reached());
+    // Out here the same doors open; only our own are asked something.
+    int reached = 0;
+    for (const auto& [type, name] : visible) {
+        const UniqueFd fd{socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+        socklen_t size = 0;
+        const auto address = named(name, size);
+        if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0) continue;
+        if (name != path.path() && name != abstract.path()) continue;
+        if (send(fd.get(), dns_question.data(), dns_question.size(), MSG_NOSIGNAL) > 0) ++reached;
+    }
+    EXPECT_EQ(reached, 2);
+    for (const auto* one : {&path, &abstract}) EXPECT_TRUE(one->was_reached());
 }
 
 TEST_F(Escape, AConnectedDatagramSocketReachesNobodyElse) {
@@ -358,7 +419,9 @@ TEST_F(Escape, TheTablesOfOtherArchitecturesAreClosed) {
 class Crash : public Escape {
 protected:
     void SetUp() override {
-        if (access(pattern_file, W_OK) != 0) GTEST_SKIP() << "this machine lets nobody choose where dumps go";
+        // Only root chooses where dumps go; root on a machine where it cannot has not seen this hold.
+        if (geteuid() != 0) GTEST_SKIP() << "where dumps go is root's to choose";
+        ASSERT_EQ(access(pattern_file, W_OK), 0);
         std::getline(std::ifstream{pattern_file}, kept_);
         chmod(folder_.path().c_str(), 0777);
     }
