@@ -92,7 +92,8 @@ int containment(const Call& call, const Client& client) {
                .records = about.at("records").get<std::string>(),
                .credential = about.at("credential").get<std::string>(),
                .control = client.socket(),
-               .ports = about.at("ports").get<std::set<unsigned short>>()};
+               .ports = about.at("ports").get<std::set<unsigned short>>(),
+               .doors = about.at("doors").get<std::set<std::string>>()};
     if (!about.at("peer").is_null()) whom.peer = about.at("peer").get<uid_t>();
     const json report = containment_report(said.at("parts"), look_from_outside(whom));
     if (call.has("--json"))

@@ -1,124 +1,86 @@
 #include "provisioning/outside.h"
 
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <map>
+#include <cstring>
+#include <nlohmann/json.hpp>
 #include <sstream>
+#include <string_view>
 
+#include "crypto/base/files.h"
+#include "daemon/containment/descriptors/descriptors.h"
+#include "provisioning/held.h"
 #include "provisioning/peer_eyes.h"
 #include "provisioning/proc.h"
 
 namespace clinic::provisioning {
 namespace {
 
-constexpr pid_t ourselves = 0;
+constexpr std::size_t settings_bytes_max = 65'536;
 
-struct Socket {
-    bool is_unix = false;
-    unsigned short port = 0;
-};
-// By inode: the sockets of the network that it came from and of its own.
-using Sockets = std::map<std::string, Socket>;
-
-std::string text_of(pid_t process, const std::string& name) {
-    return proc_text(process == ourselves ? getpid() : process, name);
+Seen seen(const char* part, bool holds, const char* yes, const char* no) {
+    return {part, holds, holds ? yes : no};
 }
 
-// Column `inode_at` of each line, and the port behind the colon of column 1.
-void read_table(Sockets& into, const std::string& table, std::size_t inode_at, bool has_port) {
-    std::istringstream lines{table};
-    std::string line;
-    std::getline(lines, line);
-    while (std::getline(lines, line)) {
-        std::istringstream in{line};
-        std::vector<std::string> columns;
-        for (std::string one; in >> one;) columns.push_back(one);
-        if (columns.size() <= inode_at) continue;
-        Socket socket{.is_unix = !has_port};
-        const auto colon = has_port ? columns[1].find(':') : std::string::npos;
-        if (colon != std::string::npos)
-            socket.port = static_cast<unsigned short>(std::strtoul(columns[1].c_str() + colon + 1, nullptr, 16));
-        into[columns[inode_at]] = socket;
-    }
-}
-
-Sockets sockets_seen(pid_t process) {
-    constexpr std::size_t tcp_inode = 9, unix_inode = 6;
-    Sockets all;
-    for (const pid_t from : {process, ourselves}) {
-        for (const char* table : {"net/tcp", "net/tcp6"}) read_table(all, text_of(from, table), tcp_inode, true);
-        read_table(all, text_of(from, "net/unix"), unix_inode, false);
-    }
+// What lies between two zero bytes, of a command line or an environment.
+std::vector<std::string> words(const std::string& text) {
+    std::vector<std::string> all;
+    std::istringstream in{text};
+    for (std::string one; std::getline(in, one, '\0');) all.push_back(one);
     return all;
 }
 
-// "socket:[123]" to 123.
-std::string inode_of(const std::string& link) {
-    return link.starts_with("socket:[") ? link.substr(8, link.size() - 9) : std::string{};
+std::string notify_of(pid_t process) {
+    constexpr std::string_view key = "NOTIFY_SOCKET=";
+    for (const auto& one : words(proc_text(process, "environ")))
+        if (one.starts_with(key)) return one.substr(key.size());
+    return "";
 }
 
-bool is_declared(pid_t process, const std::string& descriptor, const Sockets& sockets,
-                 const std::set<unsigned short>& ports) {
-    const std::string link = proc_link(process, "fd/" + descriptor);
-    if (link.empty()) return true; // closed meanwhile
-    if (const std::string inode = inode_of(link); !inode.empty()) {
-        const auto found = sockets.find(inode);
-        return found != sockets.end() && (found->second.is_unix || ports.contains(found->second.port));
-    }
-    constexpr std::array plain{"anon_inode:[eventfd]",  "anon_inode:[eventpoll]", "anon_inode:[timerfd]",
-                               "anon_inode:[signalfd]", "anon_inode:inotify",     "anon_inode:[inotify]"};
-    if (link.starts_with("pipe:[")) return true;
-    if (!link.starts_with('/')) return std::find(plain.begin(), plain.end(), link) != plain.end();
-    struct stat about {};
-    const std::string path = "/proc/" + std::to_string(process) + "/fd/" + descriptor;
-    if (stat(path.c_str(), &about) != 0) return true;
-    if (S_ISREG(about.st_mode) || S_ISDIR(about.st_mode) || S_ISFIFO(about.st_mode)) return true;
-    const unsigned kind = major(about.st_rdev);
-    const unsigned number = minor(about.st_rdev);
-    return S_ISCHR(about.st_mode) && ((kind == 1 && (number == 3 || number == 5 || (number >= 7 && number <= 9))) ||
-                                      kind == 4 || kind == 5 || (kind >= 136 && kind <= 143));
+std::string declared_ports(const About& about) {
+    std::string text;
+    for (const auto port : about.ports) text += (text.empty() ? "; ports " : ", ") + std::to_string(port);
+    return text;
 }
 
-// A connection that was accepted after the tables were read is looked up again.
-bool only_declared(pid_t process, const std::set<unsigned short>& ports) {
+// A connection may come or go while they are looked at: what is a fault stays one.
+Seen descriptors(const About& about) {
+    constexpr const char* part = "descriptors";
     constexpr int looks_max = 3;
+    const containment::Declared declared{.ports = about.ports,
+                                         .doors = about.doors,
+                                         .records = about.records,
+                                         .notify = notify_of(about.pid),
+                                         .process = about.pid};
+    std::string fault;
     for (int look = 0; look < looks_max; ++look) {
-        const auto sockets = sockets_seen(process);
-        const auto open = proc_names(process, "fd");
-        if (!open.empty() && std::all_of(open.begin(), open.end(), [&](const std::string& one) {
-                return is_declared(process, one, sockets, ports);
-            }))
-            return true;
+        const auto open = Descriptors::of(about.pid);
+        if (!open) return {part, std::nullopt, "not looked at: its sockets cannot be taken"};
+        const auto found = containment::undeclared(open->all(), declared);
+        if (!found) return {part, true, containment::output_of(open->all()).c_str() + declared_ports(about)};
+        fault = found->c_str();
     }
-    return false;
+    return {part, false, fault};
 }
 
-bool same_file(const std::string& one, const std::filesystem::path& other) {
-    struct stat left {};
-    struct stat right {};
-    return stat(one.c_str(), &left) == 0 && stat(other.c_str(), &right) == 0 && left.st_dev == right.st_dev &&
-           left.st_ino == right.st_ino;
-}
-
-bool holds_socket(pid_t process, const std::filesystem::path& path) {
-    std::istringstream lines{text_of(ourselves, "net/unix")};
-    std::set<std::string> inodes;
-    for (std::string line; std::getline(lines, line);) {
-        const auto name = line.find(" /");
-        if (name == std::string::npos || !same_file(line.substr(name + 1), path)) continue;
-        std::istringstream in{line};
-        std::string column;
-        for (int i = 0; i < 7; ++i) in >> column;
-        inodes.insert(column);
-    }
-    const auto open = proc_names(process, "fd");
-    return std::any_of(open.begin(), open.end(), [&](const std::string& one) {
-        return inodes.contains(inode_of(proc_link(process, "fd/" + one)));
-    });
+// What clinicd says of its paths and its sender, against the settings file that its command line names.
+Seen settings(const About& about) {
+    constexpr const char* part = "what it says of itself";
+    const auto line = words(proc_text(about.pid, "cmdline"));
+    const auto option = std::find(line.begin(), line.end(), "--config");
+    if (option == line.end() || option + 1 == line.end())
+        return {part, std::nullopt, "not looked at: its command line names no settings"};
+    const auto folder = std::filesystem::path{"/proc"} / std::to_string(about.pid) / "cwd";
+    const auto text = base::read_text(folder / *(option + 1), settings_bytes_max);
+    const auto file = text ? nlohmann::json::parse(*text, nullptr, false) : nlohmann::json{};
+    if (!file.is_object()) return {part, std::nullopt, "not looked at: its settings cannot be read"};
+    const auto peer = about.peer ? nlohmann::json(*about.peer) : nlohmann::json{};
+    const bool same = file.value("records", nlohmann::json{}) == about.records.string() &&
+                      file.value("credential", nlohmann::json{}) == about.credential.string() &&
+                      file.value("peer", nlohmann::json{}) == peer;
+    return seen(part, same, "is what its settings say", "is not what its settings say: restart it, then ask again");
 }
 
 bool apart(pid_t process, const std::vector<pid_t>& senders) {
@@ -142,29 +104,51 @@ bool own_user(pid_t process, const std::optional<uid_t>& peer) {
     return user > 0 && group > 0 && peer && user != static_cast<long>(*peer);
 }
 
-// clinic-syncd of the same installation: another box on this machine has its own.
-std::vector<pid_t> senders_of(pid_t process, const std::optional<uid_t>& peer) {
-    if (!peer) return {};
-    auto all = processes_of(*peer);
-    const auto program = (std::filesystem::path{proc_link(process, "exe")}.parent_path() / "clinic-syncd").string();
-    std::erase_if(all, [&](pid_t one) { return !proc_link(one, "exe").starts_with(program); });
-    return all;
+// Whoever is connected at egress.sock; clinic-syncd of the same installation where nobody is at the moment.
+std::vector<pid_t> senders_of(const About& about, const std::optional<Descriptors>& open) {
+    const auto callers = open ? open->callers(about.doors, about.control) : std::set<pid_t>{};
+    if (!callers.empty()) return {callers.begin(), callers.end()};
+    const auto folder = std::filesystem::path{proc_link(about.pid, "exe")}.parent_path();
+    return processes_running((folder / "clinic-syncd").string());
 }
 
-Seen seen(const char* part, bool holds, const char* yes, const char* no) {
-    return {part, holds, holds ? yes : no};
+void add(std::string& list, const char* begin, const std::string& word) {
+    list += (list.empty() ? begin : ", ") + word;
 }
 
-Seen by_the_sender(const About& about) {
+Seen by_one(const char* part, const Identity& sender, const About& about) {
+    const auto tried = try_as(sender, about);
+    if (!tried) return {part, std::nullopt, "not looked at: cannot become the sender to try"};
+    std::string open, unknown;
+    for (const auto& one : *tried) {
+        if (one.outcome == Outcome::open) add(open, "can ", one.what);
+        if (one.outcome == Outcome::not_looked_at)
+            add(unknown, "not looked at: ", one.what + " (" + std::strerror(one.why) + ")");
+    }
+    if (!open.empty()) return {part, false, open};
+    if (!unknown.empty()) return {part, std::nullopt, unknown};
+    return {part, true, std::to_string(tried->size()) + " ways tried, all refused"};
+}
+
+Seen by_the_sender(const About& about, const std::vector<pid_t>& senders) {
     constexpr const char* part = "the sender's user";
     if (!about.peer) return {part, false, "clinicd was not told who the sender is"};
-    const auto tried = try_as(*about.peer, about);
-    if (!tried) return {part, std::nullopt, "cannot become the sender's user to try"};
-    std::string open;
-    for (const auto& one : *tried)
-        if (!one.refused) open += (open.empty() ? "can " : ", ") + one.what;
-    if (!open.empty()) return {part, false, open};
-    return {part, true, std::to_string(tried->size()) + " ways tried, all refused"};
+    if (senders.empty()) return {part, std::nullopt, "not looked at: clinic-syncd does not run"};
+    std::set<Identity> identities;
+    for (const pid_t sender : senders) {
+        const auto of_one = identities_of(sender);
+        if (of_one.empty()) return {part, std::nullopt, "not looked at: who clinic-syncd is cannot be told"};
+        identities.insert(of_one.begin(), of_one.end());
+    }
+    Seen worst{part, true, ""};
+    for (const auto& one : identities) {
+        if (one.users != std::array{*about.peer, *about.peer, *about.peer})
+            return {part, false, "clinic-syncd runs as another user than clinicd was told"};
+        auto found = by_one(part, one, about);
+        if (found.holds == false) return found;
+        if (worst.holds == true) worst = std::move(found);
+    }
+    return worst;
 }
 
 std::vector<Seen> of_the_sender(const std::vector<pid_t>& senders) {
@@ -181,9 +165,10 @@ std::vector<Seen> of_the_sender(const std::vector<pid_t>& senders) {
 std::vector<Seen> look_from_outside(const About& about) {
     if (geteuid() != 0) return {{"from outside", std::nullopt, "only root sees all of it: run it as root"}};
     const pid_t pid = about.pid;
-    const auto senders = senders_of(pid, about.peer);
+    const auto open = Descriptors::of(pid);
+    const auto senders = senders_of(about, open);
     std::vector<Seen> parts{
-        seen("the process that answered", holds_socket(pid, about.control), "holds control.sock",
+        seen("the process that answered", open && open->listens_at(about.control), "holds control.sock",
              "does not hold control.sock"),
         seen("network namespace", apart(pid, senders), "nobody else's", "shared with the machine or the sender"),
         seen("system call filter", every_thread_has(pid, "Seccomp", 2, 10), "on every thread", "not on every thread"),
@@ -192,9 +177,9 @@ std::vector<Seen> look_from_outside(const About& about) {
         seen("own user", own_user(pid, about.peer), "unprivileged, and not the sender's",
              "the same user as the sender, or root"),
         seen("no memory dumps", !is_dumpable(pid), "off", "on"),
-        seen("descriptors", only_declared(pid, about.ports), "only those handed over",
-             "one that nobody declared is open"),
-        by_the_sender(about),
+        descriptors(about),
+        settings(about),
+        by_the_sender(about, senders),
     };
     for (auto& one : of_the_sender(senders)) parts.push_back(std::move(one));
     return parts;

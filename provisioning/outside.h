@@ -1,5 +1,5 @@
-// The containment of clinicd as another process sees it: what the kernel shows of it in /proc, and what the sender's
-// user can do to it. It believes nothing that clinicd says but its number, and checks that. docs/containment.md.
+// The containment of clinicd as another process sees it: what the kernel shows of it in /proc, and what the sender
+// can do to it. What clinicd says of itself is compared with what is there, as far as that can be: docs/containment.md.
 #pragma once
 
 #include <sys/types.h>
@@ -24,6 +24,7 @@ struct About {
     std::optional<uid_t> peer;
     std::filesystem::path records, credential, control;
     std::set<unsigned short> ports;
+    std::set<std::string> doors; // names of its listening UNIX sockets
 };
 
 // Every part, each looked at; as root. Other users see too little: one part says so.

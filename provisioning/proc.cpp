@@ -3,9 +3,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <optional>
 #include <sstream>
 
 #include "crypto/base/files.h"
@@ -18,6 +20,26 @@ constexpr std::size_t text_bytes_max = 64U << 20; // a socket table of many thou
 
 std::filesystem::path path_of(pid_t process, const std::string& name) {
     return std::filesystem::path{"/proc"} / std::to_string(process) / name;
+}
+
+// Real, effective, saved, file-system: the numbers behind the key of a status.
+std::optional<std::vector<unsigned>> numbers(const std::string& status, const std::string& key) {
+    std::istringstream lines{status};
+    for (std::string line; std::getline(lines, line);) {
+        if (!line.starts_with(key + ":")) continue;
+        std::istringstream fields{line.substr(key.size() + 1)};
+        std::vector<unsigned> all;
+        for (unsigned one = 0; fields >> one;) all.push_back(one);
+        return all;
+    }
+    return std::nullopt;
+}
+
+std::optional<Identity> identity(const std::string& status) {
+    const auto users = numbers(status, "Uid"), groups = numbers(status, "Gid"), others = numbers(status, "Groups");
+    if (!users || !groups || !others || users->size() != 4 || groups->size() != 4) return std::nullopt;
+    if ((*users)[3] != (*users)[1] || (*groups)[3] != (*groups)[1]) return std::nullopt;
+    return Identity{{(*users)[0], (*users)[1], (*users)[2]}, {(*groups)[0], (*groups)[1], (*groups)[2]}, *others};
 }
 
 } // namespace
@@ -60,15 +82,10 @@ bool every_thread_has(pid_t process, const char* key, long wanted, int number_ba
 }
 
 long one_id(pid_t process, const char* key) {
-    std::istringstream lines{proc_text(process, "status")};
-    for (std::string line; std::getline(lines, line);) {
-        if (!line.starts_with(std::string{key} + ":")) continue;
-        std::istringstream fields{line.substr(std::strlen(key) + 1)};
-        std::array<long, 4> ids{-1, -1, -1, -1};
-        for (auto& id : ids) fields >> id;
-        return ids[0] == ids[1] && ids[0] == ids[2] && ids[0] == ids[3] ? ids[0] : -1;
-    }
-    return -1;
+    const auto ids = numbers(proc_text(process, "status"), key);
+    if (!ids || ids->size() != 4) return -1;
+    return std::all_of(ids->begin(), ids->end(), [&](unsigned one) { return one == ids->front(); }) ? long{ids->front()}
+                                                                                                    : -1;
 }
 
 // The kernel gives the files of a process that may not be dumped to root.
@@ -85,24 +102,25 @@ bool is_dumpable(pid_t process) {
     return about.st_uid != 0 || !no_core;
 }
 
-std::vector<pid_t> processes_of(uid_t user) {
+std::set<Identity> identities_of(pid_t process) {
+    std::set<Identity> all;
+    const bool told = every_thread(process, [&](const std::string& thread) {
+        const auto one = identity(proc_text(process, thread + "/status"));
+        if (one) all.insert(*one);
+        return one.has_value();
+    });
+    return told ? all : std::set<Identity>{};
+}
+
+std::vector<pid_t> processes_running(const std::string& program) {
     std::vector<pid_t> found;
     std::error_code failed;
     for (std::filesystem::directory_iterator one{"/proc", failed}, end; !failed && one != end; one.increment(failed)) {
         const std::string name = one->path().filename().string();
         pid_t process = 0;
         if (std::from_chars(name.data(), name.data() + name.size(), process).ptr != name.data() + name.size()) continue;
-        std::istringstream status{proc_text(process, "status")};
-        for (std::string line; std::getline(status, line);) {
-            if (!line.starts_with("Uid:")) continue;
-            std::istringstream ids{line.substr(4)};
-            for (uid_t id = 0; ids >> id;)
-                if (id == user) {
-                    found.push_back(process);
-                    break;
-                }
-            break;
-        }
+        const auto runs = proc_link(process, "exe");
+        if (runs == program || runs == program + " (deleted)") found.push_back(process);
     }
     return found;
 }

@@ -3,8 +3,11 @@
 
 #include <sys/types.h>
 
+#include <array>
+#include <compare>
 #include <filesystem>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,6 +24,18 @@ bool every_thread_has(pid_t process, const char* key, long wanted, int number_ba
 // Real, effective, saved and file-system user or group: one number, or -1.
 long one_id(pid_t process, const char* key);
 bool is_dumpable(pid_t process); // or may leave a core file
-std::vector<pid_t> processes_of(uid_t user);
+
+// Who a process is to the kernel: real, effective and saved user and group, and the supplementary groups.
+struct Identity {
+    std::array<uid_t, 3> users{};
+    std::array<gid_t, 3> groups{};
+    std::vector<gid_t> others;
+    auto operator<=>(const Identity&) const = default;
+};
+// Of every thread; empty where one cannot be told: it has ended, or its file-system user is another than its effective
+// one.
+std::set<Identity> identities_of(pid_t process);
+
+std::vector<pid_t> processes_running(const std::string& program); // a path, replaced since or not
 
 } // namespace clinic::provisioning

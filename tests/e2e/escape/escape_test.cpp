@@ -23,12 +23,16 @@ constexpr uid_t daemon_user = 61'701, sync_user = 61'702;
 class Escape : public testing::Test {
 protected:
     static void SetUpTestSuite() {
-        if (geteuid() != 0 || unshare(CLONE_NEWNET) != 0 || std::system("ip link set lo up") != 0) return;
+        if (geteuid() != 0) return;
+        ASSERT_EQ(unshare(CLONE_NEWNET), 0);
+        ASSERT_EQ(std::system("ip link set lo up"), 0);
         box_ = std::make_unique<Box>(21'000);
     }
     static void TearDownTestSuite() { box_.reset(); }
     void SetUp() override {
-        if (!box_) GTEST_SKIP() << "two users and a network of one's own need root";
+        // Only root has two users and a network to give; as root nothing is skipped.
+        if (geteuid() != 0) GTEST_SKIP() << "two users and a network of one's own need root";
+        ASSERT_TRUE(box_);
     }
 
     static Box& box() { return *box_; }
@@ -164,6 +168,28 @@ TEST_F(Escape, NamesRecordsAndKeysThatOthersMayOpen) {
     chmod(key.c_str(), 0444);
     EXPECT_EQ(open_parts(), (Words{"inside: key file", "outside: the sender's user"}));
     chmod(key.c_str(), 0400);
+    EXPECT_EQ(open_parts(), Words{});
+}
+
+TEST_F(Escape, NamesALogThatOthersMayRead) {
+    const auto log = box().folder() / "logs" / "clinicd.log";
+    chmod(log.c_str(), 0644);
+    EXPECT_EQ(open_parts(), (Words{"inside: descriptors", "outside: descriptors", "outside: the sender's user"}));
+    chmod(log.c_str(), 0640);
+    EXPECT_EQ(open_parts(), Words{});
+}
+
+// As when a clinicd that was taken over says something else of itself than what it was started with.
+TEST_F(Escape, NamesAnAnswerThatIsNotWhatTheSettingsSay) {
+    const auto file = box().folder() / "etc" / "clinicd.json";
+    const json kept = json::parse(std::ifstream{file});
+    for (const char* key : {"records", "credential"}) {
+        auto other = kept;
+        other[key] = "/nowhere";
+        std::ofstream{file} << other;
+        EXPECT_EQ(open_parts(), Words{"outside: what it says of itself"}) << key;
+    }
+    std::ofstream{file} << kept;
     EXPECT_EQ(open_parts(), Words{});
 }
 
