@@ -39,7 +39,7 @@ namespace {
 
 using Words = std::set<std::string>;
 
-constexpr uid_t box_user = 61'721, peer_user = 61'722;
+constexpr uid_t box_user = 61'721, peer_user = 61'722, another_user = 61'723;
 
 base::UniqueFd listen_at(const std::filesystem::path& path, int type) {
     base::UniqueFd fd{socket(AF_UNIX, type | SOCK_CLOEXEC, 0)};
@@ -124,7 +124,7 @@ protected:
     // `out` is what clinic-syncd leaves out.
     std::unique_ptr<Waiting> send(std::string_view out = "", const std::vector<gid_t>& groups = {}) const {
         return Waiting::start([&] {
-            const uid_t user = out == "user" ? box_user : uid_t{peer_user};
+            const uid_t user = out == "user" ? another_user : peer_user;
             if (out == "capabilities") prctl(PR_SET_KEEPCAPS, 1);
             if (setgroups(groups.size(), groups.data()) != 0 || setresgid(user, user, user) != 0) return false;
             const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
@@ -271,6 +271,24 @@ TEST_F(Outside, SaysWhatItCouldNotLookAt) {
     std::filesystem::create_symlink(about_.control, long_name);
     about_.control = long_name; // longer than a UNIX socket's name may be
     EXPECT_EQ(not_looked_at(), Words{"the sender's user"});
+}
+
+// What fails for another reason than the protection is no refusal: the process is gone, and nobody listens at the door.
+TEST_F(Outside, AFailureOfAnotherKindIsNoRefusal) {
+    control_.reset();
+    const auto sender = send();
+    const auto who = identities_of(sender->pid());
+    ASSERT_EQ(who.size(), 1U);
+    about_.pid = Waiting::start([] { return true; })->pid(); // and has ended already
+    ASSERT_EQ(chown(about_.control.c_str(), peer_user, peer_user), 0);
+    const auto tried = try_as(*who.begin(), about_);
+    ASSERT_TRUE(tried);
+    Words unknown;
+    for (const auto& one : *tried)
+        if (one.outcome == Outcome::not_looked_at) unknown.insert(one.what);
+    for (const char* what :
+         {"open mem", "attach", "read memory", "take a descriptor", "send a signal", "reach control.sock"})
+        EXPECT_TRUE(unknown.contains(what)) << what;
 }
 
 TEST_F(Outside, SaysThatNobodyIsThereToLookWith) {
