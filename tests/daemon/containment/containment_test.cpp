@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <gtest/gtest.h>
 #include <linux/io_uring.h>
+#include <poll.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/eventfd.h>
@@ -260,6 +261,30 @@ TEST_F(Report, JudgesWhereTheOutputGoes) {
                        close(end);
                    }),
               Words{"descriptors"});
+}
+
+// Somebody else listens, who goes with this process.
+TEST_F(Report, TakesTheJournalAsOutputAndNoOtherSocket) {
+    const auto to_socket = [](const std::string& path) {
+        assert(unshare(CLONE_NEWNS) == 0);
+        assert(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0);
+        assert(mount("none", "/run", "tmpfs", 0, nullptr) == 0);
+        std::filesystem::create_directories("/run/systemd/journal");
+        const base::UniqueFd listener{socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+        const auto address = unix_address(path);
+        assert(bind(listener.get(), generic(address), sizeof address) == 0 && listen(listener.get(), 1) == 0);
+        const base::UniqueFd until{static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0))};
+        if (fork() == 0) { // a death signal would not come: its sender is no longer root
+            pollfd end{until.get(), POLLIN, 0};
+            poll(&end, 1, -1);
+            _exit(0);
+        }
+        const base::UniqueFd own{socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+        assert(connect(own.get(), generic(address), sizeof address) == 0);
+        for (const int fd : {STDOUT_FILENO, STDERR_FILENO}) dup2(own.get(), fd);
+    };
+    EXPECT_EQ(with(place_.options(), [&] { to_socket("/run/systemd/journal/stdout"); }), Words{});
+    EXPECT_EQ(with(place_.options(), [&] { to_socket("/run/systemd/journal/other"); }), Words{"descriptors"});
 }
 
 // A connection counts when it was accepted at a door that was declared, and not when it was made to somebody's.
