@@ -53,7 +53,8 @@ std::string needs(const json& status) {
                           title = escaped(exact_time(moment, "since", "t"));
         lines +=
             "<li data-state=\"" + of("state") + "\" data-code=\"" + code + "\"><p class=\"what\">" + shape +
-            element("strong", "", of("what")) + element("span", "class=\"when\" title=\"" + title + "\"", escaped(since)) +
+            element("strong", "", of("what")) +
+            element("span", "class=\"when\" title=\"" + title + "\"", escaped(since)) +
             element("a",
                     "class=\"code\" href=\"/help/" + code + "\" aria-label=\"" + word("page.help") + " " + code + "\"",
                     code) +
