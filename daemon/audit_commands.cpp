@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "crypto/seal.h"
+#include "daemon/asked.h"
 #include "daemon/audit/trail.h"
 
 namespace clinic::daemon {
@@ -15,15 +16,6 @@ using nlohmann::json;
 
 constexpr std::int64_t rows_shown = 20, rows_shown_max = 200;
 constexpr int links_in_turn_max = 1'000;
-
-Answer say(json data) {
-    return {.data = std::make_shared<json>(std::move(data))};
-}
-
-std::int64_t number(const json& args, const char* key, std::int64_t otherwise) {
-    const auto found = args.find(key);
-    return found != args.end() && found->is_number_integer() ? found->get<std::int64_t>() : otherwise;
-}
 
 // Who reads who has read stands there too.
 Result<void> note_look(records::Transaction& txn, const Question& question, Literal what) {

@@ -6,6 +6,7 @@
 #include "crypto/base/files.h"
 #include "crypto/base/json.h"
 #include "crypto/seal.h"
+#include "daemon/asked.h"
 #include "daemon/audit/trail.h"
 #include "daemon/audit_commands.h"
 #include "daemon/control/wire/wire.h"
@@ -26,15 +27,6 @@ using nlohmann::json;
 constexpr int rows_shown_max = 500;
 constexpr std::size_t dead_a_transaction = 500;
 constexpr Literal agreement_setting = "agreement";
-
-Answer say(json data, int exit = 0) {
-    return {.exit = exit, .data = std::make_shared<json>(std::move(data))};
-}
-
-std::string word(const json& args, const char* key) {
-    const auto found = args.find(key);
-    return found != args.end() && found->is_string() ? found->get<std::string>() : std::string{};
-}
 
 // The first moment after that local day: what expires on a day is good until its end.
 Result<Timestamp> end_of_day(const std::string& date) {

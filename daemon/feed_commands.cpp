@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "crypto/base/json.h"
+#include "daemon/asked.h"
 #include "daemon/audit/trail.h"
 
 namespace clinic::daemon {
@@ -15,15 +16,6 @@ using intake::FeedSettings;
 using nlohmann::json;
 
 constexpr Error no_such_feed{Errc::not_found, "no such feed", "look at: clinicctl feed list"};
-
-Answer say(json data) {
-    return {.exit = 0, .data = std::make_shared<json>(std::move(data))};
-}
-
-std::string name_in(const json& args) {
-    const auto found = args.find("name");
-    return found != args.end() && found->is_string() ? found->get<std::string>() : std::string{};
-}
 
 Result<json> books(records::Session& session, const FeedSettings& feed) {
     const auto counts = intake::feed_counts(session, intake::feed_of(feed.name));
@@ -61,7 +53,7 @@ public:
     Result<Answer> show(const Question& question) const {
         json row;
         CLINIC_TRY(store_.read([&](records::Snapshot& session) -> Result<void> {
-            const auto feed = find(session, name_in(question.args));
+            const auto feed = find(session, word(question.args, "name"));
             CLINIC_TRY(feed);
             auto counts = books(session, *feed);
             CLINIC_TRY(counts);
@@ -74,7 +66,7 @@ public:
 
     Result<Answer> add(const Question& question) const {
         return change(question, "feed_add", [&](records::Transaction& txn) -> Result<FeedSettings> {
-            if (find(txn, name_in(question.args)))
+            if (find(txn, word(question.args, "name")))
                 return Error{Errc::conflict, "there is a feed of that name", "change it with: clinicctl feed set"};
             return FeedSettings{};
         });
@@ -82,11 +74,11 @@ public:
 
     Result<Answer> set(const Question& question) const {
         return change(question, "feed_set",
-                      [&](records::Transaction& txn) { return find(txn, name_in(question.args)); });
+                      [&](records::Transaction& txn) { return find(txn, word(question.args, "name")); });
     }
 
     Result<Answer> remove(const Question& question) const {
-        const std::string name = name_in(question.args);
+        const std::string name = word(question.args, "name");
         CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
             CLINIC_TRY(feeds_.remove(txn, name)); // an unknown name ends here, so the note is one of ours
             return configured(txn, question.asker, "feed_remove", name);

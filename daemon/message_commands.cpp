@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "crypto/base/json.h"
+#include "daemon/asked.h"
 #include "daemon/audit/trail.h"
 #include "daemon/intake/hl7_time.h"
 #include "daemon/intake/mask.h"
@@ -22,20 +23,6 @@ using nlohmann::json;
 constexpr std::int64_t rows_shown_max = 200, rows_shown = 20;
 constexpr int items_in_turn_max = 100;
 constexpr std::size_t reason_bytes_min = 4, reason_bytes_max = 200;
-
-Answer say(json data, int exit = 0) {
-    return {.exit = exit, .data = std::make_shared<json>(std::move(data))};
-}
-
-std::string word(const json& args, const char* key) {
-    const auto found = args.find(key);
-    return found != args.end() && found->is_string() ? found->get<std::string>() : std::string{};
-}
-
-std::int64_t number(const json& args, const char* key, std::int64_t otherwise) {
-    const auto found = args.find(key);
-    return found != args.end() && found->is_number_integer() ? found->get<std::int64_t>() : otherwise;
-}
 
 // "90m", "12h", "7d": so long ago.
 std::optional<base::Micros> span(std::string_view text) {

@@ -2,13 +2,13 @@
 #include "tests/support/canary.h"
 
 #include <gtest/gtest.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <fstream>
 #include <random>
 
 #include "tests/fakes/temp_folder.h"
+#include "tests/support/gzip.h"
 
 namespace clinic::support {
 namespace {
@@ -19,20 +19,6 @@ std::string noise(std::size_t size, unsigned seed) {
     std::mt19937 random{seed};
     std::string out(size, '\0');
     for (char& c : out) c = static_cast<char>(random());
-    return out;
-}
-
-std::string packed(const std::string& text) {
-    z_stream stream{};
-    EXPECT_EQ(deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-    std::string out(compressBound(text.size()) + 64, '\0');
-    stream.next_in = const_cast<unsigned char*>(reinterpret_cast<const unsigned char*>(text.data()));
-    stream.avail_in = static_cast<unsigned>(text.size());
-    stream.next_out = reinterpret_cast<unsigned char*>(out.data());
-    stream.avail_out = static_cast<unsigned>(out.size());
-    EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
-    out.resize(stream.total_out);
-    deflateEnd(&stream);
     return out;
 }
 
@@ -83,9 +69,9 @@ TEST(CanarySearch, FindsWhatAnEncoderMakesOfASentence) {
 TEST(CanarySearch, FindsItInGzipAndInGzipInGzip) {
     const Search search{{word, number}};
     for (const auto& text : {"record of " + word, "phone " + number, std::string{"%71%76%65%78%6c%6f%72%75%6d%69"}}) {
-        const auto once = packed(noise(100'000, 5) + text + noise(1'000, 8));
+        const auto once = gzip(noise(100'000, 5) + text + noise(1'000, 8));
         EXPECT_TRUE(finds(search, noise(999, 6) + once + noise(999, 7))) << text;
-        EXPECT_TRUE(finds(search, packed(once))) << text;
+        EXPECT_TRUE(finds(search, gzip(once))) << text;
         EXPECT_TRUE(finds(search, once.substr(0, once.size() - 9))) << "cut off";
     }
 }
@@ -108,7 +94,7 @@ TEST(CanarySearch, FindsItInGzipThatReachesOverThePartsOfAFile) {
     std::string text = noise(6 * part, 9);
     for (char& c : text)
         c = static_cast<char>('A' + (c & 15)); // shrinks to a half: what does not shrink is kept as it is
-    const auto stream = packed(text + word);
+    const auto stream = gzip(text + word);
     ASSERT_EQ(stream.find(word), std::string::npos);
     ASSERT_GT(stream.size(), 3 * part);
     for (const std::size_t before :

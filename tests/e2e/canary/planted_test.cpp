@@ -9,7 +9,6 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <fstream>
@@ -19,25 +18,12 @@
 #include "tests/e2e/canary/pipelined_sender.h"
 #include "tests/e2e/canary/room.h"
 #include "tests/e2e/wire.h"
+#include "tests/support/gzip.h"
 
 namespace clinic::e2e {
 namespace {
 
 constexpr std::uint64_t planted_seed = 999;
-
-std::string gzip(const std::string& text) {
-    z_stream stream{};
-    EXPECT_EQ(deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-    std::string out(compressBound(text.size()) + 64, '\0');
-    stream.next_in = const_cast<unsigned char*>(reinterpret_cast<const unsigned char*>(text.data()));
-    stream.avail_in = static_cast<unsigned>(text.size());
-    stream.next_out = reinterpret_cast<unsigned char*>(out.data());
-    stream.avail_out = static_cast<unsigned>(out.size());
-    EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
-    out.resize(stream.total_out);
-    deflateEnd(&stream);
-    return out;
-}
 
 std::string utf16(const std::string& text) {
     std::string out;
@@ -53,8 +39,8 @@ protected:
         room_.emplace(planted_seed);
         plain_ = room_->day.word("family", 7);
         // A name by the field that it is put in: three canaries, in three forms.
-        everything_ =
-            "a " + plain_ + " b " + utf16(room_->day.word("given", 7)) + gzip("c " + room_->day.word("city", 7));
+        everything_ = "a " + plain_ + " b " + utf16(room_->day.word("given", 7)) +
+                      support::gzip("c " + room_->day.word("city", 7));
         std::ofstream{room_->own / "body", std::ios::binary} << everything_;
     }
     void TearDown() override {
