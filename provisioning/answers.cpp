@@ -17,6 +17,13 @@ void print_json(const json& value) {
     std::printf("%s\n", base::dump_json(value).c_str());
 }
 
+void show(const Call& call, const json& data, std::string (*view)(const json&)) {
+    if (call.has("--json"))
+        print_json(data);
+    else
+        std::fputs(view(data).c_str(), stdout);
+}
+
 int plain(const Client& client, const char* command, const json& args) {
     const auto answer = client.ask(command, args);
     if (!answer) return failed;

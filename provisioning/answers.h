@@ -3,6 +3,9 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include <string>
+
+#include "provisioning/call.h"
 #include "provisioning/client.h"
 
 namespace clinic::provisioning {
@@ -11,6 +14,8 @@ inline constexpr int failed = 2; // exit status: not done, or not working
 
 int exit_of(const nlohmann::json& answer);
 void print_json(const nlohmann::json& value);
+// As JSON where the call asks for it, else as its view has it.
+void show(const Call& call, const nlohmann::json& data, std::string (*view)(const nlohmann::json&));
 // A command whose answer is shown as it is: JSON.
 int plain(const Client& client, const char* command, const nlohmann::json& args);
 

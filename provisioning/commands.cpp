@@ -52,11 +52,7 @@ int import(const Call& call, const Client& client) {
     if (!text) return failed;
     const auto answer = client.ask("import", {{"kind", call.words[1]}}, text);
     if (!answer) return failed;
-    const json& report = (*answer)["data"];
-    if (call.has("--json"))
-        print_json(report);
-    else
-        std::fputs(view_import(report).c_str(), stdout);
+    show(call, (*answer)["data"], view_import);
     return exit_of(*answer);
 }
 
@@ -75,10 +71,7 @@ int basis_set(const Call& call, const Client& client) {
 int basis_show(const Call& call, const Client& client) {
     const auto answer = client.ask("basis-show", json::object());
     if (!answer) return failed;
-    if (call.has("--json"))
-        print_json((*answer)["data"]);
-    else
-        std::fputs(view_basis((*answer)["data"]).c_str(), stdout);
+    show(call, (*answer)["data"], view_basis);
     return exit_of(*answer);
 }
 
@@ -96,10 +89,7 @@ int containment(const Call& call, const Client& client) {
                .doors = about.at("doors").get<std::set<std::string>>()};
     if (!about.at("peer").is_null()) whom.peer = about.at("peer").get<uid_t>();
     const json report = containment_report(said.at("parts"), look_from_outside(whom));
-    if (call.has("--json"))
-        print_json(report);
-    else
-        std::fputs(view_containment(report).c_str(), stdout);
+    show(call, report, view_containment);
     return report.at("holds").get<bool>() ? 0 : 1;
 }
 

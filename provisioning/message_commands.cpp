@@ -64,10 +64,7 @@ int show_list(const Call& call, const Client& client, const char* command, const
               std::string (*view)(const json&)) {
     const auto answer = client.ask(command, args);
     if (!answer) return failed;
-    if (call.has("--json"))
-        print_json((*answer)["data"]);
-    else
-        std::fputs(view((*answer)["data"]).c_str(), stdout);
+    show(call, (*answer)["data"], view);
     return exit_of(*answer);
 }
 
@@ -88,10 +85,7 @@ int settle(const Call& call, const Client& client, const char* command) {
         const auto answer = client.ask(command, args);
         if (!answer) return failed;
         const json& data = (*answer)["data"];
-        if (call.has("--json"))
-            print_json(data);
-        else
-            std::fputs(view_settled(data).c_str(), stdout);
+        show(call, data, view_settled);
         exit = std::max(exit, exit_of(*answer));
         args["after"] = data.value("next", json{});
     } while (args["after"].is_number_integer());
@@ -130,10 +124,7 @@ int show_message(const Call& call, const Client& client, const char* command) {
     const auto answer =
         client.ask(command, {{"id", *id}, {"reveal", call.has("--reveal")}, {"reason", call.value("--reason")}});
     if (!answer) return failed;
-    if (call.has("--json"))
-        print_json((*answer)["data"]);
-    else
-        std::fputs(view_message((*answer)["data"]).c_str(), stdout);
+    show(call, (*answer)["data"], view_message);
     return exit_of(*answer);
 }
 
