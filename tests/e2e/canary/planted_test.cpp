@@ -210,12 +210,7 @@ TEST_F(Planted, IsFoundInWhatTheDoorsSay) {
     const std::string serve = "cd " + quoted(site.string()) + " && exec openssl s_server -quiet -WWW -accept " +
                               std::to_string(Room::spare_port) + " -cert " + quoted((keys / "console.pem").string()) +
                               " -key " + quoted((keys / "console.key").string()) + " >/dev/null 2>&1 </dev/null";
-    process_ = fork();
-    if (process_ == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        execl("/bin/sh", "sh", "-c", serve.c_str(), nullptr);
-        _exit(127);
-    }
+    process_ = start_shell(serve);
     EXPECT_TRUE(eventually([] { return static_cast<bool>(tcp(Room::spare_port)); }));
     room_->visits.read_pages("https://127.0.0.1:" + std::to_string(Room::spare_port));
     for (const auto& page : pages) expect_each_form("the page /" + page + ":");

@@ -82,6 +82,14 @@ void Room::lead_through_recorders() {
 }
 
 // As central ops, from the first message on, with a list that lets it hear everything.
+pid_t start_shell(const std::string& command) {
+    const pid_t child = fork();
+    if (child != 0) return child;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
+    _exit(127);
+}
+
 void Room::listen_to_all() {
     std::ofstream{box.folder() / "etc" / "mosquitto.acl", std::ios::app} << "\nuser ops\ntopic read #\n";
     for (const pid_t broker : box.pids("mosquitto")) EXPECT_EQ(kill(broker, SIGHUP), 0);
@@ -90,12 +98,7 @@ void Room::listen_to_all() {
                                 std::to_string(link.at("port").get<int>()) + " --cafile " + quoted(link.at("ca")) +
                                 " --cert " + quoted(link.at("cert")) + " --key " + quoted(link.at("key")) +
                                 " -F '%t %P %C %R %D %p' -t '#' >" + quoted((own / "heard").string()) + " 2>&1";
-    listener_ = fork();
-    if (listener_ == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
-        _exit(127);
-    }
+    listener_ = start_shell(command);
     EXPECT_TRUE(eventually([this] { return heard().find("/state") != std::string::npos; }));
 }
 

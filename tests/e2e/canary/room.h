@@ -17,6 +17,9 @@
 
 namespace clinic::e2e {
 
+// A shell that runs this and ends with the test.
+pid_t start_shell(const std::string& command);
+
 class Room {
 public:
     static constexpr int port_base = 21'000; // in a network of our own nobody else has it
