@@ -38,14 +38,16 @@ int MainFile::read(std::span<std::byte> out, std::uint64_t at) {
 // A page that is not there is an error too: there are no holes, so SQLite asks only for what it wrote, and
 // where it would read a missing page as zeros the file was cut off.
 int MainFile::open_page(std::uint64_t page, std::span<std::byte> plain) {
-    Page sealed;
-    const int rc = raw_.read(sealed, page_offset(page));
+    std::span<const std::byte> sealed;
+    const int rc = ahead_.read(raw_, page, sealed);
     if (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ) {
+        ahead_.forget();
         std::ranges::fill(plain, std::byte{0});
         return rc;
     }
     std::ranges::fill(plain.subspan(page_plain_bytes), std::byte{0}); // the reserve
     if (context_.cipher.open({Piece::page, page}, sealed, plain.first(page_plain_bytes))) return SQLITE_OK;
+    ahead_.forget();
     context_.note_failure("a page does not open", page);
     return page == 1 ? SQLITE_NOTADB : SQLITE_IOERR_DATA;
 }
@@ -61,25 +63,41 @@ int MainFile::write(std::span<const std::byte> bytes, std::uint64_t at) {
 int MainFile::seal_page(std::uint64_t page, std::span<const std::byte> plain) {
     Page sealed;
     context_.cipher.seal({Piece::page, page}, plain.first(page_plain_bytes), sealed);
-    return raw_.write(sealed, page_offset(page));
+    const StoreContext::MainWrite writing{context_};
+    const int rc = raw_.write(sealed, page_offset(page));
+    context_.main_pages = rc == SQLITE_OK ? std::max(context_.main_pages.load(), page) : 0;
+    return rc;
 }
 
 // No holes: a page of zeros on the disk must never pass for a page of zeros in the database.
 int MainFile::fill_up_to(std::uint64_t page) {
-    std::uint64_t bytes = 0;
-    const int rc = size(bytes);
+    std::uint64_t there = 0;
+    const int rc = pages_there(there);
     if (rc != SQLITE_OK) return rc;
     static constexpr Page zeros{};
-    for (std::uint64_t missing = bytes / page_bytes + 1; missing < page; ++missing)
+    for (std::uint64_t missing = there + 1; missing < page; ++missing)
         if (const int put = seal_page(missing, zeros); put != SQLITE_OK) return put;
     return SQLITE_OK;
+}
+
+// Asked of the kernel once: after that only our own writes change it.
+int MainFile::pages_there(std::uint64_t& out) {
+    out = context_.main_pages;
+    if (out != 0) return SQLITE_OK;
+    std::uint64_t bytes = 0;
+    const int rc = size(bytes);
+    out = bytes / page_bytes;
+    if (rc == SQLITE_OK) context_.main_pages = out;
+    return rc;
 }
 
 int MainFile::truncate(std::uint64_t size) {
     if (size == 0 || size % page_bytes != 0) return SQLITE_IOERR_TRUNCATE; // never down to an empty store
     const std::uint64_t pages = size / page_bytes;
-    const int rc = fill_up_to(pages + 1);
-    return rc == SQLITE_OK ? raw_.truncate(page_offset(pages + 1)) : rc;
+    if (const int rc = fill_up_to(pages + 1); rc != SQLITE_OK) return rc;
+    const StoreContext::MainWrite writing{context_};
+    context_.main_pages = 0;
+    return raw_.truncate(page_offset(pages + 1));
 }
 
 int MainFile::size(std::uint64_t& out) {

@@ -1,6 +1,7 @@
 // The main database file: page n sealed at its place behind the superblocks.
 #pragma once
 
+#include "crypto/read_ahead.h"
 #include "crypto/store_context.h"
 #include "crypto/store_layout.h"
 #include "crypto/stored_file.h"
@@ -21,9 +22,11 @@ private:
     int open_page(std::uint64_t page, std::span<std::byte> plain);
     int seal_page(std::uint64_t page, std::span<const std::byte> plain);
     int fill_up_to(std::uint64_t page);
+    int pages_there(std::uint64_t& out);
 
     StoreContext& context_;
     RawFile raw_;
+    ReadAhead ahead_{context_};
 };
 
 } // namespace clinic::crypto

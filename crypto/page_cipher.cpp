@@ -23,7 +23,7 @@ SecureBytes piece_key(const SecureBytes& store_key, Piece piece) {
 }
 
 PageCipher::PageCipher(CipherId cipher, const SecureBytes& store_key, std::uint32_t epoch, const StoreUuid& store)
-    : store_{store}, epoch_{epoch} {
+    : id_{cipher}, store_{store}, epoch_{epoch} {
     for (const auto piece : {Piece::page, Piece::wal_header, Piece::frame_header, Piece::frame_page})
         aeads_[static_cast<std::size_t>(piece) - 1] = make_aead(cipher, piece_key(store_key, piece), epoch);
 }

@@ -46,11 +46,13 @@ public:
     [[nodiscard]] bool open(PieceAt at, std::span<const std::byte> sealed, std::span<std::byte> plain) const;
 
     const StoreUuid& store() const { return store_; }
+    CipherId id() const { return id_; }
     std::uint32_t epoch() const { return epoch_; }
 
 private:
     const Aead& aead(Piece piece) const { return *aeads_[static_cast<std::size_t>(piece) - 1]; }
 
+    CipherId id_;
     StoreUuid store_;
     std::uint32_t epoch_;
     std::array<std::unique_ptr<Aead>, 4> aeads_;

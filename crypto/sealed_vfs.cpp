@@ -76,8 +76,9 @@ struct Unlocked {
     bool fresh = false; // holds nothing yet
 };
 
-Result<Unlocked> make_store(const fs::path& database, const KeySlot& slot) {
+Result<Unlocked> make_store(const fs::path& database, const KeySlot& slot, CipherId id) {
     Unlocked made{.store_key = SecureBytes::random(key_bytes), .fresh = true};
+    made.superblock.cipher = id;
     base::random_bytes(made.superblock.store);
     const PageCipher cipher{made.superblock.cipher, made.store_key, made.superblock.epoch, made.superblock.store};
 
@@ -141,18 +142,19 @@ Result<Unlocked> open_store(const fs::path& database, const KeySlot& slot) {
     return Unlocked{superblock, std::move(opened->store_key), *no_wal && *no_pages};
 }
 
-Result<Unlocked> unlock(const fs::path& database, const KeySlot& slot, IfAbsent if_absent) {
+Result<Unlocked> unlock(const fs::path& database, const KeySlot& slot, IfAbsent if_absent, std::optional<CipherId> id) {
     if (present(database)) return open_store(database, slot);
     if (present(beside(database, "-wal")) || present(database.parent_path() / "keys.db"))
         return Error{Errc::conflict, "a WAL or a keystore lies without its database",
                      "restore the database; no new one is made in its place"};
     if (if_absent == IfAbsent::fail) return Error{Errc::not_found, "there is no store"};
-    return make_store(database, slot);
+    return make_store(database, slot, id ? *id : fastest_cipher());
 }
 
 } // namespace
 
-Result<std::unique_ptr<SealedVfs>> SealedVfs::open(const fs::path& database, const KeySlot& slot, IfAbsent if_absent) {
+Result<std::unique_ptr<SealedVfs>> SealedVfs::open(const fs::path& database, const KeySlot& slot, IfAbsent if_absent,
+                                                   std::optional<CipherId> id) {
     if (!start()) return Error{Errc::system, "libsodium does not start"};
     // A planted link would have SQLite write elsewhere, or another open the store under a second name.
     for (const char* suffix : {"", "-wal"}) CLINIC_TRY(only_ours(beside(database, suffix)));
@@ -160,7 +162,7 @@ Result<std::unique_ptr<SealedVfs>> SealedVfs::open(const fs::path& database, con
     if (!full) return full.error();
     auto lock = take_lock(*full);
     if (!lock) return lock.error();
-    auto unlocked = unlock(*full, slot, if_absent);
+    auto unlocked = unlock(*full, slot, if_absent, id);
     if (!unlocked) return unlocked.error();
 
     const auto& superblock = unlocked->superblock;
@@ -181,6 +183,9 @@ const char* SealedVfs::name() const {
 }
 const StoreUuid& SealedVfs::store() const {
     return state_->context.cipher.store();
+}
+CipherId SealedVfs::cipher() const {
+    return state_->context.cipher.id();
 }
 bool SealedVfs::made() const {
     return state_->made;

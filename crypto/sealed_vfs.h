@@ -8,7 +8,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
+#include "crypto/aead.h"
 #include "crypto/base/result.h"
 #include "crypto/key_slot.h"
 #include "crypto/seal.h"
@@ -25,14 +27,16 @@ public:
     // Errors: locked (wrong key), tampered (superblock), newer (format version), not_found, conflict
     // (a WAL or a keystore without its database: never an empty store in place of an old one),
     // full, system, refused (somebody else holds the lock file). A store is made in WAL mode, renamed into place.
+    // A new store has `cipher`, or the one that is fastest here.
     static Result<std::unique_ptr<SealedVfs>> open(const std::filesystem::path& database, const KeySlot& slot,
-                                                   IfAbsent if_absent);
+                                                   IfAbsent if_absent, std::optional<CipherId> cipher = std::nullopt);
     ~SealedVfs();
     SealedVfs(const SealedVfs&) = delete;
     SealedVfs& operator=(const SealedVfs&) = delete;
 
     const char* name() const; // for sqlite3_open_v2
     const StoreUuid& store() const;
+    CipherId cipher() const;
     // Nothing was ever stored in it: this call made it, or an earlier one that got no further than that.
     bool made() const;
     SecureBytes subkey(std::uint64_t id) const;    // of the store key, for what is sealed above the pages; ids from 100

@@ -166,9 +166,9 @@ int WalFile::write_frame_page(std::uint64_t frame, std::span<const std::byte> pa
     std::uint32_t number = 0;
     if (const int rc = page_of_frame(frame, number); rc != SQLITE_OK) return rc;
     if (number == 1 && !is_our_first_page(page)) return SQLITE_IOERR_WRITE;
-    const auto sealed = seal_frame_page(context_.cipher, frame, context_.wal_generation, page);
     const bool with_head = std::exchange(held_.frame, 0) == frame;
-    if (with_head) std::ranges::copy(sealed, held_.slot.begin() + sealed_frame_head_bytes);
+    const auto sealed = std::span{held_.slot}.subspan(sealed_frame_head_bytes);
+    seal_frame_page(context_.cipher, frame, context_.wal_generation, page, sealed);
     const int rc = with_head ? write_without_hole(held_.slot, slot_offset(frame))
                              : write_without_hole(sealed, slot_offset(frame) + sealed_frame_head_bytes);
     if (rc == SQLITE_OK) written_.highest = std::max(written_.highest, frame);

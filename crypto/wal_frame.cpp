@@ -33,11 +33,9 @@ std::optional<MarkedHead> open_frame_head(const PageCipher& cipher, std::uint64_
     return opened;
 }
 
-SealedFramePage seal_frame_page(const PageCipher& cipher, std::uint64_t frame, std::uint64_t generation,
-                                std::span<const std::byte> page) {
-    SealedFramePage sealed;
+void seal_frame_page(const PageCipher& cipher, std::uint64_t frame, std::uint64_t generation,
+                     std::span<const std::byte> page, std::span<std::byte> sealed) {
     cipher.seal({Piece::frame_page, frame, generation}, page, sealed);
-    return sealed;
 }
 
 bool open_frame_page(const PageCipher& cipher, std::uint64_t frame, std::uint64_t generation,

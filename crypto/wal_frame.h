@@ -30,8 +30,8 @@ std::optional<MarkedHead> open_frame_head(const PageCipher& cipher, std::uint64_
                                           std::span<const std::byte> sealed);
 
 // `generation` is the WAL's salts: a page of an earlier generation does not open in the same slot.
-SealedFramePage seal_frame_page(const PageCipher& cipher, std::uint64_t frame, std::uint64_t generation,
-                                std::span<const std::byte> page);
+void seal_frame_page(const PageCipher& cipher, std::uint64_t frame, std::uint64_t generation,
+                     std::span<const std::byte> page, std::span<std::byte> sealed);
 [[nodiscard]] bool open_frame_page(const PageCipher& cipher, std::uint64_t frame, std::uint64_t generation,
                                    std::span<const std::byte> sealed, std::span<std::byte> page);
 

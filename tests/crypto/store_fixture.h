@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,11 +40,12 @@ private:
 class StoreTest : public testing::Test {
 protected:
     Result<std::unique_ptr<SealedVfs>> open(const KeySlot& slot = key_slot(), IfAbsent if_absent = IfAbsent::create) {
-        return SealedVfs::open(database_, slot, if_absent);
+        return SealedVfs::open(database_, slot, if_absent, cipher_);
     }
     Errc open_error(const KeySlot& slot = key_slot(), IfAbsent if_absent = IfAbsent::create);
     void make_store(int rows = 50); // a table `t` of `rows`, checkpointed and closed
 
+    std::optional<CipherId> cipher_; // of a store that is made; else the fastest
     fakes::TempFolder folder_;
     const std::filesystem::path database_ = folder_ / "records.db";
     const std::filesystem::path wal_ = folder_ / "records.db-wal";

@@ -1,0 +1,217 @@
+#include "crypto/aes256_gcm.h"
+
+#include <openssl/evp.h>
+#include <sodium.h>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <list>
+#include <mutex>
+#include <vector>
+
+#include "crypto/base/owned.h"
+#include "crypto/octets.h"
+#include "crypto/seal.h"
+#include "crypto/sealing_session.h"
+
+#if defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
+namespace clinic::crypto {
+namespace {
+
+using Context = std::unique_ptr<EVP_CIPHER_CTX, base::FreedBy<EVP_CIPHER_CTX_free>>;
+using Cipher = std::unique_ptr<EVP_CIPHER, base::FreedBy<EVP_CIPHER_free>>;
+
+constexpr std::size_t epoch_bytes = 4;
+constexpr std::size_t count_at = epoch_bytes + sizeof(SessionId);
+static_assert(count_at + sizeof(std::uint64_t) == nonce_bytes);
+
+// A store holds pieces of as many sessions as it was opened times; one whose key is not at hand costs a microsecond.
+constexpr std::size_t sessions_kept_max = 64;
+
+using GcmNonce = std::array<std::byte, 12>;
+
+GcmNonce gcm_nonce(std::uint64_t count) {
+    GcmNonce made{};
+    put_number(std::span{made}.subspan(made.size() - sizeof count), count);
+    return made;
+}
+
+// Contexts with a session's key in them, on loan. OpenSSL wipes a context when it is freed.
+class Sessions {
+public:
+    explicit Sessions(SecureBytes key)
+        : cipher_{EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr)}, key_{std::move(key)} {
+        assert(cipher_ != nullptr && key_.size() == key_bytes);
+    }
+
+    Context take(const SessionId& session) {
+        {
+            const std::scoped_lock lock{mutex_};
+            auto& free = of(session).free;
+            if (!free.empty()) {
+                Context taken = std::move(free.back());
+                free.pop_back();
+                return taken;
+            }
+        }
+        return make(session);
+    }
+
+    void give_back(const SessionId& session, Context context) {
+        const std::scoped_lock lock{mutex_};
+        of(session).free.push_back(std::move(context));
+    }
+
+    SealingSession::Nonce next_nonce() {
+        const std::scoped_lock lock{mutex_};
+        return sealing_.next();
+    }
+
+private:
+    struct Kept {
+        SessionId session;
+        std::vector<Context> free;
+    };
+
+    // The newest in use stands first, and the one that nobody asked for longest goes.
+    Kept& of(const SessionId& session) {
+        const auto found = std::ranges::find(kept_, session, &Kept::session);
+        if (found != kept_.end()) {
+            if (found != kept_.begin()) kept_.splice(kept_.begin(), kept_, found);
+            return kept_.front();
+        }
+        if (kept_.size() == sessions_kept_max) kept_.pop_back();
+        return kept_.emplace_front(Kept{session, {}});
+    }
+
+    Context make(const SessionId& session) const {
+        static constexpr std::array<unsigned char, crypto_generichash_blake2b_PERSONALBYTES> purpose{
+            'c', 'l', 'i', 'n', 'i', 'c', '-', 'a', 'e', 's', '-', 'g', 'c', 'm'};
+        SecureBytes own = SecureBytes::zeroed(key_bytes);
+        const int derived =
+            crypto_generichash_blake2b_salt_personal(octets(own.bytes()), own.size(), octets(session), session.size(),
+                                                     octets(key_.bytes()), key_.size(), nullptr, purpose.data());
+        Context made{EVP_CIPHER_CTX_new()};
+        assert(derived == 0 && made != nullptr);
+        const int ready = EVP_CipherInit_ex2(made.get(), cipher_.get(), octets(own.bytes()), nullptr, 1, nullptr);
+        assert(ready == 1);
+        return made;
+    }
+
+    const Cipher cipher_;
+    const SecureBytes key_;
+    std::mutex mutex_;
+    SealingSession sealing_;
+    std::list<Kept> kept_;
+};
+
+// On loan for one piece, with its nonce set.
+class Lent {
+public:
+    Lent(Sessions& sessions, const SealingSession::Nonce& nonce, bool sealing)
+        : sessions_{sessions}, session_{nonce.session}, context_{sessions.take(session_)} {
+        const GcmNonce own = gcm_nonce(nonce.count);
+        const int ready = EVP_CipherInit_ex2(context_.get(), nullptr, nullptr, octets(own), sealing ? 1 : 0, nullptr);
+        assert(ready == 1);
+    }
+    ~Lent() { sessions_.give_back(session_, std::move(context_)); }
+    Lent(const Lent&) = delete;
+    Lent& operator=(const Lent&) = delete;
+
+    void associate(std::span<const std::byte> bytes) const { update(nullptr, bytes); }
+    void update(std::byte* out, std::span<const std::byte> in) const {
+        int done = 0;
+        const int ok = EVP_CipherUpdate(context_.get(), out == nullptr ? nullptr : octets(out), &done, octets(in),
+                                        static_cast<int>(in.size()));
+        assert(ok == 1 && static_cast<std::size_t>(done) == in.size());
+    }
+    // False: not authentic, when opening.
+    [[nodiscard]] bool finish() const {
+        std::array<unsigned char, EVP_MAX_BLOCK_LENGTH> none{};
+        int done = 0;
+        return EVP_CipherFinal_ex(context_.get(), none.data(), &done) == 1;
+    }
+    void tag(int control, std::byte* tag) const {
+        const int ok = EVP_CIPHER_CTX_ctrl(context_.get(), control, static_cast<int>(tag_bytes), tag);
+        assert(ok == 1);
+    }
+
+private:
+    Sessions& sessions_;
+    const SessionId session_;
+    Context context_;
+};
+
+class Aes256Gcm final : public Aead {
+public:
+    Aes256Gcm(SecureBytes key, std::uint32_t epoch) : sessions_{std::move(key)}, epoch_{epoch} {}
+
+    void seal(std::span<const std::byte> plain, std::span<const std::byte> associated,
+              std::span<std::byte> sealed) const override {
+        assert(sealed.size() == plain.size() + trailer_bytes);
+        const auto nonce = sessions_.next_nonce();
+        const auto written = sealed.subspan(plain.size(), nonce_bytes);
+        put_number(written, epoch_);
+        std::ranges::copy(nonce.session, written.subspan(epoch_bytes).begin());
+        put_number(written.subspan(count_at), nonce.count);
+
+        const Lent context{sessions_, nonce, true};
+        context.associate(associated);
+        context.update(sealed.data(), plain);
+        const bool done = context.finish();
+        assert(done);
+        context.tag(EVP_CTRL_AEAD_GET_TAG, sealed.last(tag_bytes).data());
+    }
+
+    bool open(std::span<const std::byte> sealed, std::span<const std::byte> associated,
+              std::span<std::byte> plain) const override {
+        assert(sealed.size() == plain.size() + trailer_bytes);
+        const bool opened = open_at(sealed, associated, plain);
+        if (!opened) std::ranges::fill(plain, std::byte{0});
+        return opened;
+    }
+
+private:
+    bool open_at(std::span<const std::byte> sealed, std::span<const std::byte> associated,
+                 std::span<std::byte> plain) const {
+        const auto read = sealed.subspan(plain.size(), nonce_bytes);
+        if (get_number<std::uint32_t>(read) != epoch_) return false;
+        SealingSession::Nonce nonce{.session = {}, .count = get_number<std::uint64_t>(read.subspan(count_at))};
+        std::ranges::copy(read.subspan(epoch_bytes, nonce.session.size()), nonce.session.begin());
+
+        std::array<std::byte, tag_bytes> tag{};
+        std::ranges::copy(sealed.last(tag_bytes), tag.begin());
+        const Lent context{sessions_, nonce, false};
+        context.associate(associated);
+        context.update(plain.data(), sealed.first(plain.size()));
+        context.tag(EVP_CTRL_AEAD_SET_TAG, tag.data());
+        return context.finish();
+    }
+
+    mutable Sessions sessions_;
+    const std::uint32_t epoch_;
+};
+
+} // namespace
+
+std::unique_ptr<Aead> make_aes256_gcm(SecureBytes key, std::uint32_t epoch) {
+    return std::make_unique<Aes256Gcm>(std::move(key), epoch);
+}
+
+bool processor_has_aes() {
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("aes") != 0 && __builtin_cpu_supports("pclmul") != 0;
+#elif defined(__aarch64__)
+    const unsigned long has = getauxval(AT_HWCAP);
+    return (has & HWCAP_AES) != 0 && (has & HWCAP_PMULL) != 0;
+#else
+    return false;
+#endif
+}
+
+} // namespace clinic::crypto
