@@ -28,7 +28,8 @@ using base::log;
 Result<std::unique_ptr<records::Store>> open_store(const Options& options, const Clock& clock) {
     const auto slot = crypto::KeySlot::from_credential_file(options.credential);
     CLINIC_TRY(slot);
-    return records::Store::open({.folder = options.records}, *slot, clock);
+    return records::Store::open({.folder = options.records, .cache = records::cache_for(records::memory_kib_here())},
+                                *slot, clock);
 }
 
 // What the machine or a person may put right while we run; stored data that failed its check waits for a restore.

@@ -151,7 +151,7 @@ Result<void> Store::State::open_database(const crypto::KeySlot& slot) {
     shared.index_key = vfs->subkey(index_id);
     shared.quarantine_key = vfs->subkey(quarantine_id);
     shared.unowned_key = vfs->subkey(unowned_id);
-    auto connected = Connection::open(database(), vfs->name(), Role::writer, options.cache_kib);
+    auto connected = Connection::open(database(), vfs->name(), Role::writer, options.cache.writer_kib);
     if (!connected) return connected.error();
     writing = std::move(*connected);
     return {};
@@ -213,8 +213,9 @@ Result<void> Store::State::finish_erasures() {
 }
 
 Result<void> Store::State::open_readers() {
+    const int cache_kib = options.cache.readers_kib / static_cast<int>(options.readers_max);
     for (std::size_t i = 0; i < options.readers_max; ++i) {
-        auto reader = Connection::open(database(), vfs->name(), Role::reader, options.cache_kib / 4);
+        auto reader = Connection::open(database(), vfs->name(), Role::reader, cache_kib);
         if (!reader) return reader.error();
         (*reader)->close_the_door();
         readers.add(std::move(*reader));

@@ -21,6 +21,7 @@
 #include "crypto/base/result.h"
 #include "crypto/key_slot.h"
 #include "crypto/seal.h"
+#include "daemon/records/cache_size.h"
 #include "daemon/records/types.h"
 
 struct sqlite3;
@@ -154,7 +155,7 @@ struct StoreOptions {
     std::size_t queue_jobs_max = 4'096; // full: post answers false and intake refuses upstream
     std::size_t batch_jobs_max = 256;   // one group commit
     std::size_t readers_max = 4;
-    int cache_kib = 16'384;
+    CacheSize cache{.writer_kib = 16'384, .readers_kib = 16'384};
     std::int64_t wal_pages_max = 2'000; // a passive checkpoint from here, TRUNCATE when idle
 };
 
