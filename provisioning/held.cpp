@@ -52,8 +52,11 @@ std::optional<Descriptors> Descriptors::of(pid_t process) {
                               .socket = -1};
         struct statfs system {};
         if (one.link.empty() || one.flags < 0 || stat(path.c_str(), &one.about) != 0 ||
-            statfs(path.c_str(), &system) != 0)
-            continue; // closed meanwhile
+            statfs(path.c_str(), &system) != 0) {
+            struct stat entry {};
+            if (lstat(path.c_str(), &entry) != 0) continue; // closed meanwhile
+            one.link.clear();                               // not seen, and said so
+        }
         one.kind = system.f_type;
         if (S_ISSOCK(one.about.st_mode)) {
             base::UniqueFd taken{static_cast<int>(syscall(SYS_pidfd_getfd, handle.get(), one.number, 0))};

@@ -32,6 +32,7 @@
 #include "provisioning/containment_view.h"
 #include "provisioning/peer_eyes.h"
 #include "provisioning/proc.h"
+#include "tests/fakes/far_file.h"
 #include "tests/fakes/temp_folder.h"
 
 namespace clinic::provisioning {
@@ -218,6 +219,12 @@ TEST_F(Outside, NamesADescriptorThatNobodyDeclared) {
     EXPECT_EQ(open("nothing", [] { socket(AF_NETLINK, SOCK_RAW, 0); }), Words{"descriptors"});
     EXPECT_EQ(open("nothing", [] { ::open("/proc/self/ns/net", O_RDONLY); }), Words{"descriptors"});
     EXPECT_EQ(open("nothing", [] { listen(socket(AF_INET, SOCK_STREAM, 0), 1); }), Words{"descriptors"});
+}
+
+TEST_F(Outside, NamesADescriptorThatTheKernelDoesNotName) {
+    const fakes::TempFolder folder;
+    std::filesystem::permissions(folder.path(), std::filesystem::perms::all);
+    EXPECT_EQ(open("nothing", [&] { ASSERT_GE(fakes::open_far_file(folder.path()), 0); }), Words{"descriptors"});
 }
 
 TEST_F(Outside, NamesASocketOfTheMachineThatWasNotAccepted) {

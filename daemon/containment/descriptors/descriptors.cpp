@@ -87,6 +87,7 @@ public:
     }
 
     Fault look(const Held& one) const {
+        if (one.link.empty()) return Literal{"something is open that could not be looked at"};
         if ((one.flags & O_PATH) != 0) return Literal{"a handle on a file is open"};
         switch (one.about.st_mode & S_IFMT) {
         case S_IFSOCK: return socket(one);
@@ -165,7 +166,10 @@ std::optional<Held> held(int fd) {
     const ssize_t size = readlink(path.c_str(), target.data(), target.size());
     Held one{.number = fd, .link = {}, .about = {}, .flags = fcntl(fd, F_GETFL), .kind = 0, .socket = -1};
     struct statfs system {};
-    if (size < 0 || one.flags < 0 || fstat(fd, &one.about) != 0 || fstatfs(fd, &system) != 0) return {};
+    if (size < 0 || one.flags < 0 || fstat(fd, &one.about) != 0 || fstatfs(fd, &system) != 0) {
+        if (fcntl(fd, F_GETFD) < 0) return {}; // its thread closed it meanwhile
+        return one;                            // without its link: not seen, and said so
+    }
     one.link.assign(target.data(), static_cast<std::size_t>(size));
     one.kind = system.f_type;
     if (S_ISSOCK(one.about.st_mode)) one.socket = fd;
@@ -189,7 +193,7 @@ std::vector<Held> own_descriptors() {
         int fd = -1;
         const char* end = one->d_name + std::strlen(one->d_name);
         if (std::from_chars(one->d_name, end, fd).ptr != end) continue;
-        if (auto seen = held(fd)) all.push_back(std::move(*seen)); // or it was closed meanwhile by its thread
+        if (auto seen = held(fd)) all.push_back(std::move(*seen));
     }
     return all;
 }

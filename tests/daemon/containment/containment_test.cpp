@@ -31,6 +31,7 @@
 #include "daemon/containment/filter.h"
 #include "daemon/containment/steps.h"
 #include "tests/daemon/containment/child.h"
+#include "tests/fakes/far_file.h"
 
 namespace clinic::containment::tests {
 namespace {
@@ -232,6 +233,13 @@ TEST_F(Report, NamesADescriptorThatNobodyDeclared) {
     };
     for (const auto& [name, make] : kinds)
         EXPECT_EQ(with(place_.options(), [&make = make] { assert(make() >= 0); }), Words{"descriptors"}) << name;
+}
+
+// What cannot be looked at is no proof of anything.
+TEST_F(Report, NamesADescriptorThatTheKernelDoesNotName) {
+    const fakes::TempFolder folder;
+    std::filesystem::permissions(folder.path(), std::filesystem::perms::all);
+    EXPECT_EQ(with(place_.options(), [&] { assert(fakes::open_far_file(folder.path()) >= 0); }), Words{"descriptors"});
 }
 
 TEST_F(Report, TakesWhatIsOnlyReadAndTheRecords) {
