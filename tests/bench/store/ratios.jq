@@ -3,7 +3,8 @@ def median: sort | .[(length / 2) | floor];
 def short: if . == null then null else (. * 1000 | round / 1000) end;
 def goals: {bulk: 1.2, commit: 1.4, point: 1.3, range: 1.9, scan: 1.9};
 def by_peer(f): group_by(.peer) | map({key: .[0].peer, value: map(f)}) | from_entries;
-def over($peer): if .ours and .[$peer] then (.ours / .[$peer] | short) else null end;
+def over($ours; $peer): if .[$ours] and .[$peer] then (.[$ours] / .[$peer] | short) else null end;
+def over($peer): over("ours"; $peer);
 def row:
   .[0].workload as $workload | .[0].sync as $sync
   | if (map(.digest) | unique | length) > 1 then error("\($workload) \($sync): the peers' results differ") else . end
@@ -11,8 +12,10 @@ def row:
   | {workload: $workload, sync: $sync,
      ours_over_plain: ($wall | over("plain")), ours_over_sqlcipher: ($wall | over("sqlcipher")),
      ours_over_mc: ($wall | over("mc_aegis")), ours_over_mc_chacha20: ($wall | over("mc_chacha20")),
+     xchacha20_over_plain: ($wall | over("ours_xchacha20"; "plain")),
      cpu: {ours_over_plain: ($cpu | over("plain")), ours_over_sqlcipher: ($cpu | over("sqlcipher")),
-           ours_over_mc: ($cpu | over("mc_aegis")), ours_over_mc_chacha20: ($cpu | over("mc_chacha20"))},
+           ours_over_mc: ($cpu | over("mc_aegis")), ours_over_mc_chacha20: ($cpu | over("mc_chacha20")),
+           xchacha20_over_plain: ($cpu | over("ours_xchacha20"; "plain"))},
      goal: goals[$workload], steps: .[0].steps, digest: .[0].digest,
      median_wall_s: $wall, median_cpu_s: $cpu, rounds_wall_s: $rounds, rounds_cpu_s: by_peer(.cpu_s),
      file_bytes: (by_peer(.file_bytes) | map_values(median))}
