@@ -8,6 +8,7 @@
 #include <cassert>
 #include <list>
 #include <mutex>
+#include <new>
 #include <vector>
 
 #include "crypto/base/owned.h"
@@ -25,6 +26,7 @@ namespace {
 
 using Context = std::unique_ptr<EVP_CIPHER_CTX, base::FreedBy<EVP_CIPHER_CTX_free>>;
 using Cipher = std::unique_ptr<EVP_CIPHER, base::FreedBy<EVP_CIPHER_free>>;
+using Library = std::unique_ptr<OSSL_LIB_CTX, base::FreedBy<OSSL_LIB_CTX_free>>;
 
 constexpr std::size_t epoch_bytes = 4;
 constexpr std::size_t count_at = epoch_bytes + sizeof(SessionId);
@@ -32,6 +34,12 @@ static_assert(count_at + sizeof(std::uint64_t) == nonce_bytes);
 
 // A store holds pieces of as many sessions as it was opened times; one whose key is not at hand costs a microsecond.
 constexpr std::size_t sessions_kept_max = 64;
+
+// One of our own: what the machine's openssl.cnf switches off does not count here.
+OSSL_LIB_CTX* library() {
+    static const Library own{OSSL_LIB_CTX_new()};
+    return own.get();
+}
 
 using GcmNonce = std::array<std::byte, 12>;
 
@@ -45,7 +53,7 @@ GcmNonce gcm_nonce(std::uint64_t count) {
 class Sessions {
 public:
     explicit Sessions(SecureBytes key)
-        : cipher_{EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr)}, key_{std::move(key)} {
+        : cipher_{EVP_CIPHER_fetch(library(), "AES-256-GCM", nullptr)}, key_{std::move(key)} {
         assert(cipher_ != nullptr && key_.size() == key_bytes);
     }
 
@@ -62,9 +70,14 @@ public:
         return make(session);
     }
 
-    void give_back(const SessionId& session, Context context) {
-        const std::scoped_lock lock{mutex_};
-        of(session).free.push_back(std::move(context));
+    // Dropped where there is no memory to keep it.
+    void give_back(const SessionId& session, Context context) noexcept {
+        try {
+            const std::scoped_lock lock{mutex_};
+            of(session).free.push_back(std::move(context));
+        } catch (const std::bad_alloc&) {
+            context.reset();
+        }
     }
 
     SealingSession::Nonce next_nonce() {
@@ -96,10 +109,10 @@ private:
         const int derived =
             crypto_generichash_blake2b_salt_personal(octets(own.bytes()), own.size(), octets(session), session.size(),
                                                      octets(key_.bytes()), key_.size(), nullptr, purpose.data());
+        assert(derived == 0);
         Context made{EVP_CIPHER_CTX_new()};
-        assert(derived == 0 && made != nullptr);
-        const int ready = EVP_CipherInit_ex2(made.get(), cipher_.get(), octets(own.bytes()), nullptr, 1, nullptr);
-        assert(ready == 1);
+        if (!made || EVP_CipherInit_ex2(made.get(), cipher_.get(), octets(own.bytes()), nullptr, 1, nullptr) != 1)
+            throw std::bad_alloc{};
         return made;
     }
 
@@ -110,7 +123,7 @@ private:
     std::list<Kept> kept_;
 };
 
-// On loan for one piece, with its nonce set.
+// On loan for one piece, with its nonce set. The key stays: on our processors it is the same for both directions.
 class Lent {
 public:
     Lent(Sessions& sessions, const SealingSession::Nonce& nonce, bool sealing)

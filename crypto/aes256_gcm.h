@@ -1,9 +1,9 @@
 // AES-256-GCM by OpenSSL, with nonces that do not repeat over the life of a store.
 //   Format:  nonce 24 = key epoch 4 | session 12 | count 8. A session is random and has a key of its own: BLAKE2b-256
-//   of
-//            the session, keyed with the piece's key. GCM's own nonce of 12 is four zeros and the count, from 1.
+//            of the session, keyed with the piece's key. GCM's own nonce of 12 is four zeros and the count, from 1.
 //            Why it cannot repeat: docs/store-format.md, "Nonces".
-//   Threads: any; one mutex inside, held for no longer than a context is handed out.
+//   Errors:  std::bad_alloc, where OpenSSL gets no memory.
+//   Threads: any; one mutex inside, held while a context is handed out or taken back.
 //   Source:  NIST SP 800-38D, 8.2.1 (deterministic construction).
 #pragma once
 

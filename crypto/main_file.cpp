@@ -65,7 +65,8 @@ int MainFile::seal_page(std::uint64_t page, std::span<const std::byte> plain) {
     context_.cipher.seal({Piece::page, page}, plain.first(page_plain_bytes), sealed);
     const StoreContext::MainWrite writing{context_};
     const int rc = raw_.write(sealed, page_offset(page));
-    context_.main_pages = rc == SQLITE_OK ? std::max(context_.main_pages.load(), page) : 0;
+    if (const auto there = context_.main_pages.load(); rc == SQLITE_OK && there != 0)
+        context_.main_pages = std::max(there, page);
     return rc;
 }
 
@@ -80,13 +81,13 @@ int MainFile::fill_up_to(std::uint64_t page) {
     return SQLITE_OK;
 }
 
-// Asked of the kernel once: after that only our own writes change it.
+// Asked of the kernel once: after that only our own writes change it. SQLite asks for each snapshot.
 int MainFile::pages_there(std::uint64_t& out) {
     out = context_.main_pages;
     if (out != 0) return SQLITE_OK;
-    std::uint64_t bytes = 0;
-    const int rc = size(bytes);
-    out = bytes / page_bytes;
+    std::uint64_t on_disk = 0;
+    const int rc = raw_.size(on_disk);
+    out = on_disk < main_head_bytes ? 0 : (on_disk - main_head_bytes) / page_bytes;
     if (rc == SQLITE_OK) context_.main_pages = out;
     return rc;
 }
@@ -96,14 +97,14 @@ int MainFile::truncate(std::uint64_t size) {
     const std::uint64_t pages = size / page_bytes;
     if (const int rc = fill_up_to(pages + 1); rc != SQLITE_OK) return rc;
     const StoreContext::MainWrite writing{context_};
+    const int rc = raw_.truncate(page_offset(pages + 1));
     context_.main_pages = 0;
-    return raw_.truncate(page_offset(pages + 1));
+    return rc;
 }
 
 int MainFile::size(std::uint64_t& out) {
-    std::uint64_t on_disk = 0;
-    const int rc = raw_.size(on_disk);
-    out = on_disk < main_head_bytes ? 0 : (on_disk - main_head_bytes) / page_bytes * page_bytes;
+    const int rc = pages_there(out);
+    out *= page_bytes;
     return rc;
 }
 

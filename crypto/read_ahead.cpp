@@ -15,12 +15,17 @@ constexpr std::uint64_t gap_max = 4; // a table's pages lie between those of its
 
 } // namespace
 
+ReadAhead::ReadAhead(const StoreContext& context) : context_{context} {
+    pages_.reserve(window_max * page_bytes); // no read needs memory
+}
+
 int ReadAhead::read(const RawFile& file, std::uint64_t page, std::span<const std::byte>& out) {
     const bool forward = page > last_ && page - last_ <= gap_max;
     last_ = page;
     int rc = SQLITE_OK;
     if (!holds(page)) {
-        window_ = forward ? std::clamp(window_ * 2, window_min, window_max) : 1;
+        // While another connection writes the database, little of what is read ahead would be used.
+        window_ = forward && !was_written() ? std::clamp(window_ * 2, window_min, window_max) : 1;
         rc = fetch(file, page, window_);
         // What cannot be read may be a page that nobody asked for.
         if (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ && window_ > 1) rc = fetch(file, page, 1);
@@ -30,14 +35,17 @@ int ReadAhead::read(const RawFile& file, std::uint64_t page, std::span<const std
 }
 
 bool ReadAhead::holds(std::uint64_t page) const {
-    return first_ != 0 && page >= first_ && page < first_ + pages_.size() / page_bytes &&
-           written_ == context_.main_writes;
+    return first_ != 0 && page >= first_ && page < first_ + pages_.size() / page_bytes && !was_written();
+}
+
+bool ReadAhead::was_written() const {
+    return written_ != context_.main_writes;
 }
 
 int ReadAhead::fetch(const RawFile& file, std::uint64_t page, std::size_t pages) {
     written_ = context_.main_writes; // before: a write that begins during the read counts
-    first_ = page;
     pages_.resize(pages * page_bytes);
+    first_ = page;
     return file.read(pages_, page_offset(page));
 }
 

@@ -1,6 +1,7 @@
 // Sealed pages of the database on their way in. Where pages are asked for in order, as in a scan, several are read with
 // one call of the kernel; they are opened one by one, when SQLite asks for each.
-//   Bounds:  16 pages. Nothing that was read ahead is used after a write to the database, by whichever connection.
+//   Bounds:  16 pages, taken when it is made. Nothing that was read ahead is used after a write to the database, by
+//            whichever connection.
 //   Errors:  SQLite's result codes. A page behind the end reads as zeros.
 //   Threads: one connection's.
 #pragma once
@@ -17,7 +18,7 @@ namespace clinic::crypto {
 
 class ReadAhead {
 public:
-    explicit ReadAhead(const StoreContext& context) : context_{context} {}
+    explicit ReadAhead(const StoreContext& context);
 
     // The sealed page, in memory of ours until the next call.
     int read(const RawFile& file, std::uint64_t page, std::span<const std::byte>& out);
@@ -25,6 +26,7 @@ public:
 
 private:
     bool holds(std::uint64_t page) const;
+    bool was_written() const;
     int fetch(const RawFile& file, std::uint64_t page, std::size_t pages);
 
     const StoreContext& context_;

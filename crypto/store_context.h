@@ -31,7 +31,8 @@ struct StoreContext {
     // The salts of the WAL as it is now. Each generation's pages are bound to it, so that a page of an earlier
     // one does not open in the same slot. Right for all connections, as there is one process.
     std::atomic<std::uint64_t> wal_generation{0};
-    // Of the database, by every connection: begun and ended writes, and the pages it has (0: not known).
+    // Of the database, by every connection: begun and ended writes, and the pages it has (0: not known). It is written
+    // under SQLite's locks for a checkpoint or a lone writer: by one connection at a time.
     std::atomic<std::uint64_t> main_writes{0};
     std::atomic<std::uint64_t> main_pages{0};
     std::atomic<std::uint64_t> failures{0};

@@ -37,6 +37,16 @@ sqlite3_vfs* base(sqlite3_vfs* vfs) {
     return &shim(vfs).base();
 }
 
+// SQLite's frames stand between us and whoever could catch: memory that ends must be a code of SQLite's.
+template <class Call>
+int guarded(const Call& call) {
+    try {
+        return call();
+    } catch (const std::exception&) {
+        return SQLITE_IOERR_NOMEM;
+    }
+}
+
 int file_close(sqlite3_file* file) {
     OpenFile& open = self(file);
     const int rc = open.stored->raw().close();
@@ -47,32 +57,39 @@ int file_close(sqlite3_file* file) {
 
 int file_read(sqlite3_file* file, void* out, int size, sqlite3_int64 at) {
     if (size < 0 || at < 0) return SQLITE_IOERR_READ;
-    return self(file).stored->read({static_cast<std::byte*>(out), static_cast<std::size_t>(size)},
-                                   static_cast<std::uint64_t>(at));
+    return guarded([&] {
+        return self(file).stored->read({static_cast<std::byte*>(out), static_cast<std::size_t>(size)},
+                                       static_cast<std::uint64_t>(at));
+    });
 }
 
 int file_write(sqlite3_file* file, const void* from, int size, sqlite3_int64 at) {
     if (size < 0 || at < 0) return SQLITE_IOERR_WRITE;
-    const int rc = self(file).stored->write({static_cast<const std::byte*>(from), static_cast<std::size_t>(size)},
-                                            static_cast<std::uint64_t>(at));
-    if (rc == SQLITE_IOERR_WRITE)
-        base::log(base::Level::error, "store", "a write was refused", {{"bytes", size}, {"offset", at}});
-    return rc;
+    return guarded([&] {
+        const int rc = self(file).stored->write({static_cast<const std::byte*>(from), static_cast<std::size_t>(size)},
+                                                static_cast<std::uint64_t>(at));
+        if (rc == SQLITE_IOERR_WRITE)
+            base::log(base::Level::error, "store", "a write was refused", {{"bytes", size}, {"offset", at}});
+        return rc;
+    });
 }
 
 int file_truncate(sqlite3_file* file, sqlite3_int64 size) {
-    return size < 0 ? SQLITE_IOERR_TRUNCATE : self(file).stored->truncate(static_cast<std::uint64_t>(size));
+    if (size < 0) return SQLITE_IOERR_TRUNCATE;
+    return guarded([&] { return self(file).stored->truncate(static_cast<std::uint64_t>(size)); });
 }
 
 int file_sync(sqlite3_file* file, int flags) {
-    return self(file).stored->sync(flags);
+    return guarded([&] { return self(file).stored->sync(flags); });
 }
 
 int file_size(sqlite3_file* file, sqlite3_int64* out) {
-    std::uint64_t found = 0;
-    const int rc = self(file).stored->size(found);
-    *out = static_cast<sqlite3_int64>(found);
-    return rc;
+    return guarded([&] {
+        std::uint64_t found = 0;
+        const int rc = self(file).stored->size(found);
+        *out = static_cast<sqlite3_int64>(found);
+        return rc;
+    });
 }
 
 int file_lock(sqlite3_file* file, int level) {

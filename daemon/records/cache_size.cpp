@@ -6,8 +6,8 @@
 #include <charconv>
 #include <filesystem>
 #include <limits>
+#include <sstream>
 #include <string>
-#include <string_view>
 
 #include "crypto/base/files.h"
 
@@ -27,11 +27,13 @@ std::int64_t bound_kib(const std::filesystem::path& file) {
     return bytes / 1'024;
 }
 
-// "0::/system.slice/clinicd.service"
-std::filesystem::path our_group() {
-    const auto text = base::read_text("/proc/self/cgroup", text_bytes_max);
-    if (!text || !text->starts_with("0::/")) return {};
-    return std::filesystem::path{"/sys/fs/cgroup"} / text->substr(4, text->find('\n') - 4);
+// "0::/system.slice/clinicd.service" among the lines of older hierarchies.
+std::string our_group(const std::filesystem::path& groups) {
+    const auto text = base::read_text(groups, text_bytes_max);
+    std::istringstream lines{text ? *text : ""};
+    for (std::string line; std::getline(lines, line);)
+        if (line.starts_with("0::/")) return line.substr(4);
+    return "";
 }
 
 } // namespace
@@ -41,10 +43,9 @@ CacheSize cache_for(std::int64_t memory_kib) {
     return {half, half};
 }
 
-std::int64_t memory_kib_here() {
-    const std::int64_t physical = sysconf(_SC_PHYS_PAGES) / 1'024 * sysconf(_SC_PAGESIZE);
-    const auto group = our_group();
-    return group.empty() ? physical : std::min(physical, bound_kib(group / "memory.max"));
+std::int64_t memory_kib_here(const std::filesystem::path& groups, const std::filesystem::path& folder) {
+    const std::int64_t physical = sysconf(_SC_PHYS_PAGES) * (sysconf(_SC_PAGESIZE) / 1'024);
+    return std::min(physical, bound_kib(folder / our_group(groups) / "memory.max"));
 }
 
 } // namespace clinic::records

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 
 namespace clinic::records {
 
@@ -14,7 +15,8 @@ struct CacheSize {
 // A sixteenth of the memory, from 16 MiB to 256 MiB, half of it the writer's: its indexes grow with the clinic.
 CacheSize cache_for(std::int64_t memory_kib);
 
-// The machine's memory, or the unit's bound where that is less (cgroup v2, memory.max).
-std::int64_t memory_kib_here();
+// The machine's memory, or the unit's bound where that is less (cgroup v2, memory.max of our own group).
+std::int64_t memory_kib_here(const std::filesystem::path& groups = "/proc/self/cgroup",
+                             const std::filesystem::path& folder = "/sys/fs/cgroup");
 
 } // namespace clinic::records

@@ -105,10 +105,7 @@ TEST_P(AeadOf, NoNonceComesTwiceFromManyThreads) {
 // By libsodium, an implementation of AES-256-GCM that has nothing of OpenSSL's: the page docs/store-format.md, in code.
 TEST(Aes256Gcm, IsWhatTheFormatSays) {
     ASSERT_TRUE(start());
-    if (crypto_aead_aes256gcm_is_available() == 0) {
-        ASSERT_FALSE(processor_has_aes());
-        return;
-    }
+    if (crypto_aead_aes256gcm_is_available() == 0) GTEST_SKIP() << "libsodium has no AES for this processor";
     const Bytes plain = text(4'056), associated = text(40);
     const Bytes piece = sealed(*make_aes256_gcm(key(), epoch), plain, associated);
     const std::span<const std::byte> nonce = std::span{piece}.subspan(plain.size(), nonce_bytes);
@@ -165,7 +162,7 @@ TEST(SealingSession, AForkedChildHasASessionOfItsOwn) {
     }
     int status = 0;
     ASSERT_EQ(waitpid(child, &status, 0), child);
-    EXPECT_EQ(status, 0);
+    ASSERT_EQ(status, 0);
     SessionId of_child{};
     ASSERT_EQ(read(ends[0], of_child.data(), of_child.size()), 12);
     close(ends[0]);

@@ -1,0 +1,42 @@
+// C++'s own memory ends within a call of SQLite's: SQLite is told so, and the connection goes on afterwards.
+#include "tests/crypto/failing_new.h"
+#include "tests/crypto/store_fixture.h"
+
+namespace clinic::crypto::tests {
+namespace {
+
+class OutOfMemory : public StoreTest, public testing::WithParamInterface<CipherId> {
+    void SetUp() override { cipher_ = GetParam(); }
+};
+INSTANTIATE_TEST_SUITE_P(Each, OutOfMemory, testing::Values(CipherId::xchacha20_poly1305, CipherId::aes256_gcm));
+
+// Each opening has its own session and contexts, so its first reads and writes need memory.
+TEST_P(OutOfMemory, IsSaidToSqliteAndHarmsNothing) {
+    make_store(400);
+    int failed = 0;
+    for (int nth = 1; nth <= 24; ++nth) {
+        auto vfs = open();
+        ASSERT_TRUE(vfs);
+        Connection db{**vfs, database_};
+        ASSERT_EQ(db.run("PRAGMA cache_size=10"), SQLITE_OK);
+        const int before = std::stoi(db.text("SELECT count(*) FROM t"));
+        const std::string work = insert(40) + "; SELECT sum(length(body)) FROM t";
+        fail_allocation(nth);
+        const int rc = db.run(work);
+        const bool met = !fail_allocation(0);
+        if (rc != SQLITE_OK) {
+            ++failed;
+            EXPECT_TRUE(met);
+            EXPECT_TRUE(rc == SQLITE_NOMEM || rc == SQLITE_IOERR_NOMEM) << rc;
+        }
+        EXPECT_EQ(db.text("PRAGMA integrity_check"), "ok") << nth;
+        const int after = std::stoi(db.text("SELECT count(*) FROM t"));
+        EXPECT_TRUE(after == before || after == before + 40) << nth;
+        EXPECT_EQ((*vfs)->authentication_failures(), 0U);
+    }
+    RecordProperty("failed", failed);
+    EXPECT_EQ(failed > 0, GetParam() == CipherId::aes256_gcm);
+}
+
+} // namespace
+} // namespace clinic::crypto::tests
