@@ -56,8 +56,9 @@ int MainFile::write(std::span<const std::byte> bytes, std::uint64_t at) {
     if (bytes.size() != page_bytes || at % page_bytes != 0) return SQLITE_IOERR_WRITE;
     const std::uint64_t page = at / page_bytes + 1;
     if (page == 1 && !is_our_first_page(bytes)) return SQLITE_IOERR_WRITE;
-    const int rc = fill_up_to(page);
-    return rc == SQLITE_OK ? seal_page(page, bytes) : rc;
+    if (page == lock_page + 1)
+        if (const int rc = fill_lock_page(); rc != SQLITE_OK) return rc;
+    return seal_page(page, bytes);
 }
 
 int MainFile::seal_page(std::uint64_t page, std::span<const std::byte> plain) {
@@ -70,41 +71,33 @@ int MainFile::seal_page(std::uint64_t page, std::span<const std::byte> plain) {
     return rc;
 }
 
-// No holes: a page of zeros on the disk must never pass for a page of zeros in the database.
-int MainFile::fill_up_to(std::uint64_t page) {
-    std::uint64_t there = 0;
-    const int rc = pages_there(there);
-    if (rc != SQLITE_OK) return rc;
+// SQLite leaves out the page of its lock bytes; sealed zeros there keep the file without holes. It leaves out no other
+// that it will read: any other gap is a part that was cut off, and must never come back as pages of zeros.
+int MainFile::fill_lock_page() {
     static constexpr Page zeros{};
-    for (std::uint64_t missing = there + 1; missing < page; ++missing)
-        if (const int put = seal_page(missing, zeros); put != SQLITE_OK) return put;
-    return SQLITE_OK;
-}
-
-// Asked of the kernel once: after that only our own writes change it. SQLite asks for each snapshot.
-int MainFile::pages_there(std::uint64_t& out) {
-    out = context_.main_pages;
-    if (out != 0) return SQLITE_OK;
-    std::uint64_t on_disk = 0;
-    const int rc = raw_.size(on_disk);
-    out = on_disk < main_head_bytes ? 0 : (on_disk - main_head_bytes) / page_bytes;
-    if (rc == SQLITE_OK) context_.main_pages = out;
-    return rc;
+    std::uint64_t bytes = 0;
+    const int rc = size(bytes);
+    return rc == SQLITE_OK && bytes == (lock_page - 1) * page_bytes ? seal_page(lock_page, zeros) : rc;
 }
 
 int MainFile::truncate(std::uint64_t size) {
     if (size == 0 || size % page_bytes != 0) return SQLITE_IOERR_TRUNCATE; // never down to an empty store
     const std::uint64_t pages = size / page_bytes;
-    if (const int rc = fill_up_to(pages + 1); rc != SQLITE_OK) return rc;
     const StoreContext::MainWrite writing{context_};
     const int rc = raw_.truncate(page_offset(pages + 1));
     context_.main_pages = 0;
     return rc;
 }
 
+// SQLite asks for each snapshot. The kernel is asked once: after that only our own writes change it.
 int MainFile::size(std::uint64_t& out) {
-    const int rc = pages_there(out);
-    out *= page_bytes;
+    out = context_.main_pages * page_bytes;
+    if (out != 0) return SQLITE_OK;
+    std::uint64_t on_disk = 0;
+    const int rc = raw_.size(on_disk);
+    const std::uint64_t pages = on_disk < main_head_bytes ? 0 : (on_disk - main_head_bytes) / page_bytes;
+    out = pages * page_bytes;
+    if (rc == SQLITE_OK) context_.main_pages = pages;
     return rc;
 }
 

@@ -21,8 +21,7 @@ public:
 private:
     int open_page(std::uint64_t page, std::span<std::byte> plain);
     int seal_page(std::uint64_t page, std::span<const std::byte> plain);
-    int fill_up_to(std::uint64_t page);
-    int pages_there(std::uint64_t& out);
+    int fill_lock_page();
 
     StoreContext& context_;
     RawFile raw_;

@@ -23,6 +23,10 @@ constexpr std::uint64_t page_offset(std::uint64_t page) {
     return main_head_bytes + (page - 1) * page_bytes;
 }
 
+// The page that holds the bytes SQLite locks, at 1 GiB of its own offsets: it neither reads nor writes it.
+inline constexpr std::uint64_t lock_page = 0x40000000 / page_bytes + 1;
+static_assert(lock_page == 262'145);
+
 // WAL: a preamble with SQLite's WAL header sealed in it, then frame slots from 1.
 inline constexpr std::size_t wal_head_bytes = 32; // SQLite's own
 inline constexpr std::size_t frame_head_bytes = 24;
