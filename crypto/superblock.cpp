@@ -123,15 +123,20 @@ Result<OpenedSuperblock> open_superblocks(std::span<const std::byte> head, const
 
     // One that this key does not open is not damaged: it may have been wrapped for another.
     bool damaged = whole.size() < superblocks;
+    std::optional<OpenedSuperblock> opened;
     for (const std::size_t i : whole) {
         const Superblock fields = fields_of(image(i));
         auto store_key = unwrap(image(i), fields, slot_key);
         if (!store_key) continue;
         const Digest expected = mac(*store_key, image(i));
-        if (sodium_memcmp(expected.data(), image(i).subspan(mac_at).data(), expected.size()) == 0)
-            return OpenedSuperblock{fields, std::move(*store_key), i, damaged};
-        damaged = true;
-        forged = true;
+        if (sodium_memcmp(expected.data(), image(i).subspan(mac_at).data(), expected.size()) != 0)
+            damaged = forged = true;
+        else if (!opened)
+            opened = OpenedSuperblock{fields, std::move(*store_key), i};
+    }
+    if (opened) {
+        opened->other_damaged = damaged;
+        return std::move(*opened);
     }
     if (forged) return Error{Errc::tampered, "both superblocks of the store are damaged", "restore it from a backup"};
     return Error{Errc::locked, "the key does not open the store", "give the key it was made with"};
