@@ -96,6 +96,18 @@ private:
     const bool big_endian_;
 };
 
+// Whether any frame says that frames were synced: the WAL's header was on the disk before any of them.
+Result<bool> was_synced(const BlockFile& file, const PageCipher& cipher, std::uint64_t frames) {
+    SealedFrameHead sealed{};
+    for (std::uint64_t number = 1; number <= frames; ++number) {
+        const auto whole = file.read(slot_offset(number), sealed);
+        if (!whole) return whole.error();
+        const auto head = open_frame_head(cipher, number, sealed);
+        if (head && head->synced > 0) return true;
+    }
+    return false;
+}
+
 // A torn header is blank or the old one, as it lies within one sector of the disk.
 Result<void> check_preamble(PreambleLook look) {
     switch (look) {
@@ -126,12 +138,15 @@ Result<bool> check_wal(const std::filesystem::path& wal, const PageCipher& ciphe
     WalHead head;
     const auto look = open_preamble(cipher, *preamble, head);
     CLINIC_TRY(check_preamble(look));
-    if (look == PreambleLook::blank || frames_in(*size) == 0) return true;
+    const std::uint64_t frames = frames_in(*size);
+    if (frames == 0) return true;
 
-    const auto damaged = Walk{*file, cipher, head}.breaks_where_it_was_synced(frames_in(*size));
+    const bool blank = look == PreambleLook::blank;
+    const auto damaged =
+        blank ? was_synced(*file, cipher, frames) : Walk{*file, cipher, head}.breaks_where_it_was_synced(frames);
     if (!damaged) return damaged.error();
     if (*damaged) return Error{Errc::tampered, "the WAL is damaged before its end", "restore the store from a backup"};
-    return false;
+    return blank;
 }
 
 } // namespace clinic::crypto
