@@ -152,7 +152,8 @@ int WalFile::write_frame_head(std::uint64_t frame, std::span<const std::byte> he
     held_.frame = frame;
     written_.head_frame = frame;
     written_.head_page = marked.page();
-    return SQLITE_OK;
+    // Of a frame that was written before it is the checksum that changes, and no page follows.
+    return frame <= written_.highest ? write_held_head() : SQLITE_OK;
 }
 
 int WalFile::write_held_head() {
