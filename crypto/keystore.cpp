@@ -30,6 +30,9 @@ static_assert(slot_size == 72);
 constexpr std::size_t pool = Keystore::pool_slots_min;
 constexpr std::size_t refill_below = pool / 4;
 constexpr std::size_t slots_max = 4'000'000;
+constexpr std::size_t file_bytes_max = head_bytes + slots_max * slot_size;
+constexpr Error damaged_head{Errc::tampered, "the keystore's header is damaged",
+                             "restore the keystore from its backup"};
 
 enum class Content : std::uint8_t { key = 1, erased = 2, damaged = 3 };
 
@@ -75,7 +78,7 @@ struct Keystore::State {
         return made;
     }
 
-    static Bytes new_file(const SecureBytes& wrapping, const StoreUuid& store) {
+    static Bytes new_head(const SecureBytes& wrapping, const StoreUuid& store) {
         Bytes made(head_bytes);
         const std::span<std::byte> head{made};
         std::ranges::copy(std::as_bytes(std::span{magic}), head.begin());
@@ -83,25 +86,33 @@ struct Keystore::State {
         put_number(head.subspan(slot_size_at), static_cast<std::uint32_t>(slot_size));
         std::ranges::copy(store, head.subspan(uuid_at).begin());
         std::ranges::copy(head_mac(head_key_of(wrapping), head), head.subspan(mac_at).begin());
+        return made;
+    }
+
+    static Bytes new_file(const SecureBytes& wrapping, const StoreUuid& store) {
+        Bytes made = new_head(wrapping, store);
         const Bytes slots = fresh_slots(slot_key_of(wrapping), store, 1, pool);
         made.insert(made.end(), slots.begin(), slots.end());
         return made;
     }
 
     static Result<void> check_head(const BlockFile& file, const SecureBytes& wrapping, const StoreUuid& store) {
-        constexpr Error damaged{Errc::tampered, "the keystore's header is damaged",
-                                "restore the keystore from its backup"};
-        Bytes bytes(head_bytes);
-        const auto read = file.read(0, bytes);
+        Bytes head(head_bytes);
+        const auto read = file.read(0, head);
         if (!read) return read.error();
-        const std::span<const std::byte> head{bytes};
-        if (!*read || !std::ranges::equal(head.first(magic.size()), std::as_bytes(std::span{magic}))) return damaged;
+        if (!*read) return damaged_head;
+        return check_head(head, wrapping, store);
+    }
+
+    static Result<void> check_head(std::span<const std::byte> head, const SecureBytes& wrapping,
+                                   const StoreUuid& store) {
+        if (!std::ranges::equal(head.first(magic.size()), std::as_bytes(std::span{magic}))) return damaged_head;
         if (get_number<std::uint32_t>(head.subspan(version_at)) > keystore_version)
             return Error{Errc::newer, "the keystore has a newer format than this program knows", "update the program"};
         if (!std::ranges::equal(head.subspan(uuid_at, store.size()), store))
             return Error{Errc::conflict, "the keystore belongs to another store", "put the store's own keystore back"};
         const Digest expected = head_mac(head_key_of(wrapping), head);
-        if (sodium_memcmp(expected.data(), head.subspan(mac_at).data(), expected.size()) != 0) return damaged;
+        if (sodium_memcmp(expected.data(), head.subspan(mac_at).data(), expected.size()) != 0) return damaged_head;
         return {};
     }
 
@@ -128,6 +139,10 @@ struct Keystore::State {
     }
 
     Content content_of(std::size_t slot, std::span<const std::byte> sealed) const {
+        return content_of(slot_key, store, slot, sealed);
+    }
+    static Content content_of(const SecureBytes& slot_key, const StoreUuid& store, std::size_t slot,
+                              std::span<const std::byte> sealed) {
         for (const auto content : {Content::key, Content::erased})
             if (is_authentic(slot_key, sealed, associated(store, slot, content))) return content;
         return Content::damaged;
@@ -168,6 +183,37 @@ Result<std::unique_ptr<Keystore>> Keystore::open(const std::filesystem::path& pa
     auto state = std::make_unique<State>(std::move(*file), wrapping, store);
     CLINIC_TRY(state->scan());
     return std::unique_ptr<Keystore>{new Keystore{std::move(state)}};
+}
+
+Result<KeystoreFindings> Keystore::examine(const std::filesystem::path& path, const SecureBytes& wrapping,
+                                           const StoreUuid& store) {
+    const auto bytes = base::read_bytes(path, file_bytes_max);
+    if (!bytes) return bytes.error();
+    KeystoreFindings found;
+    if (bytes->size() < head_bytes) return found;
+    const std::span<const std::byte> file{*bytes};
+    const auto head = State::check_head(file.first(head_bytes), wrapping, store);
+    if (!head && head.error().code != Errc::tampered) return head.error();
+    found.head_whole = head.has_value();
+    const SecureBytes slot_key = State::slot_key_of(wrapping);
+    for (std::size_t slot = 1; offset_of(slot + 1) <= file.size(); ++slot) {
+        ++found.slots;
+        const auto content = State::content_of(slot_key, store, slot, file.subspan(offset_of(slot), slot_size));
+        if (content == Content::erased) ++found.erased;
+        if (content == Content::damaged) found.damaged.push_back(static_cast<std::int64_t>(slot));
+    }
+    return found;
+}
+
+Result<void> Keystore::copy(const std::filesystem::path& from, const std::filesystem::path& to,
+                            const SecureBytes& wrapping, const StoreUuid& store) {
+    auto bytes = base::read_bytes(from, file_bytes_max);
+    if (!bytes) return bytes.error();
+    if (bytes->size() < head_bytes) bytes->resize(head_bytes);
+    const auto head = State::check_head(std::span{*bytes}.first(head_bytes), wrapping, store);
+    if (!head && head.error().code != Errc::tampered) return head.error();
+    if (!head) std::ranges::copy(State::new_head(wrapping, store), bytes->begin());
+    return base::write_durable(to, *bytes, 0600);
 }
 
 Keystore::Keystore(std::unique_ptr<State> state) : state_{std::move(state)} {}

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <vector>
 
 #include "crypto/base/ids.h"
 #include "crypto/base/result.h"
@@ -18,9 +19,24 @@ namespace clinic::crypto {
 
 using SlotId = base::Number<struct SlotTag>; // from 1
 
+// What a keystore's file holds, slot by slot.
+struct KeystoreFindings {
+    bool head_whole = false;
+    std::int64_t slots = 0, erased = 0;
+    std::vector<std::int64_t> damaged = {}; // slots that open neither as a key nor as the mark of an erased one
+};
+
 class Keystore {
 public:
     static constexpr int pool_slots_min = 256;
+
+    // Changes nothing. Errors: not_found, conflict (of another store), newer, full, system.
+    static Result<KeystoreFindings> examine(const std::filesystem::path& path, const SecureBytes& wrapping,
+                                            const StoreUuid& store);
+    // All slots as they are, the damaged ones too (a backup may still mend them), behind a header that is whole.
+    // Errors: as examine.
+    static Result<void> copy(const std::filesystem::path& from, const std::filesystem::path& to,
+                             const SecureBytes& wrapping, const StoreUuid& store);
 
     // `wrapping` is the organization's key; `store` binds the file to its database.
     // Errors: tampered, conflict (of another store), not_found (absent and `if_absent` is fail), newer, full, system.

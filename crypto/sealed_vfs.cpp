@@ -9,13 +9,14 @@
 #include <cerrno>
 #include <string>
 
-#include "crypto/base/files.h"
 #include "crypto/base/ids.h"
 #include "crypto/base/log.h"
 #include "crypto/base/owned.h"
 #include "crypto/block_file.h"
+#include "crypto/file_system.h"
 #include "crypto/first_page.h"
 #include "crypto/store_context.h"
+#include "crypto/store_file.h"
 #include "crypto/superblock.h"
 #include "crypto/vfs_shim.h"
 #include "crypto/wal_check.h"
@@ -80,19 +81,7 @@ Result<Unlocked> make_store(const fs::path& database, const KeySlot& slot, Ciphe
     Unlocked made{.store_key = SecureBytes::random(key_bytes), .fresh = true};
     made.superblock.cipher = id;
     base::random_bytes(made.superblock.store);
-    const PageCipher cipher{made.superblock.cipher, made.store_key, made.superblock.epoch, made.superblock.store};
-
-    Bytes file(main_head_bytes + page_bytes);
-    const std::span<std::byte> bytes{file};
-    Superblock second = made.superblock;
-    ++second.sequence;
-    std::ranges::copy(make_superblock(made.superblock, made.store_key, slot.key()), bytes.begin());
-    std::ranges::copy(make_superblock(second, made.store_key, slot.key()), bytes.subspan(superblock_bytes).begin());
-    const Page page = empty_first_page();
-    cipher.seal({Piece::page, 1}, std::span{page}.first(page_plain_bytes), bytes.subspan(main_head_bytes));
-    made.superblock = second;
-    // Renamed into place whole: a power cut leaves a store or none.
-    CLINIC_TRY(base::write_durable(database, file, file_mode));
+    CLINIC_TRY(write_store_file(database, made.superblock, made.store_key, slot.key()));
     return made;
 }
 
@@ -160,6 +149,7 @@ Result<std::unique_ptr<SealedVfs>> SealedVfs::open(const fs::path& database, con
     for (const char* suffix : {"", "-wal"}) CLINIC_TRY(only_ours(beside(database, suffix)));
     auto full = VfsShim::full_path(database.string()); // so that a store under two names has one lock
     if (!full) return full.error();
+    CLINIC_TRY(may_hold_a_store(fs::path{*full}.parent_path()));
     auto lock = take_lock(*full);
     if (!lock) return lock.error();
     auto unlocked = unlock(*full, slot, if_absent, id);

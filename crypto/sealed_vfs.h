@@ -26,7 +26,8 @@ public:
     // Reads the superblocks, or makes them when there is no database and `if_absent` says so.
     // Errors: locked (wrong key), tampered (superblock), newer (format version), not_found, conflict
     // (a WAL or a keystore without its database: never an empty store in place of an old one),
-    // full, system, refused (somebody else holds the lock file). A store is made in WAL mode, renamed into place.
+    // full, system, unsupported (a network file system), refused (somebody else holds the lock file). A store is made
+    // in WAL mode, renamed into place.
     // A new store has `cipher`, or the one that is fastest here.
     static Result<std::unique_ptr<SealedVfs>> open(const std::filesystem::path& database, const KeySlot& slot,
                                                    IfAbsent if_absent, std::optional<CipherId> cipher = std::nullopt);

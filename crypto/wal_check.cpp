@@ -4,61 +4,33 @@
 #include <memory>
 
 #include "crypto/block_file.h"
-#include "crypto/octets.h"
+#include "crypto/wal_checksum.h"
 #include "crypto/wal_frame.h"
 #include "crypto/wal_preamble.h"
 
 namespace clinic::crypto {
 namespace {
 
-// SQLite's running checksum over a WAL (its file format, 4.2); the low bit of the magic says big-endian words.
-struct Checksum {
-    std::uint32_t first = 0;
-    std::uint32_t second = 0;
-
-    void add(std::span<const std::byte> bytes, bool big_endian) {
-        for (; bytes.size() >= 8; bytes = bytes.subspan(8)) {
-            first += word(bytes, big_endian) + second;
-            second += word(bytes.subspan(4), big_endian) + first;
-        }
-    }
-    static std::uint32_t word(std::span<const std::byte> at, bool big_endian) {
-        const auto value = get_number<std::uint32_t>(at);
-        return big_endian ? value : __builtin_bswap32(value);
-    }
-    static Checksum stored(std::span<const std::byte> at) {
-        return {get_number<std::uint32_t>(at), get_number<std::uint32_t>(at.subspan(4))};
-    }
-    friend bool operator==(const Checksum&, const Checksum&) = default;
-};
-
-constexpr std::size_t head_checksum_at = 24;
-constexpr std::size_t frame_checksum_at = 16;
-constexpr std::size_t checksummed_of_frame_head = 8;
-
 struct Frame {
     MarkedHead marked;
     Page page{};
 
-    Checksum checksum() const { return Checksum::stored(std::span{marked.head}.subspan(frame_checksum_at)); }
-    bool follows(Checksum before, bool big_endian) const {
-        before.add(std::span{marked.head}.first(checksummed_of_frame_head), big_endian);
-        before.add(page, big_endian);
-        return before == checksum();
+    WalChecksum checksum() const { return WalChecksum::of_frame_head(marked.head); }
+    bool follows(const WalChecksum& before, bool big_endian) const {
+        return before.of_next(marked.head, page, big_endian) == checksum();
     }
 };
 
 class Walk {
 public:
     Walk(const BlockFile& file, const PageCipher& cipher, const WalHead& head)
-        : file_{file}, cipher_{cipher}, salts_{salts_of_wal_head(head)},
-          start_{Checksum::stored(std::span{head}.subspan(head_checksum_at))},
-          big_endian_{(std::to_integer<unsigned>(head[3]) & 1U) != 0} {}
+        : file_{file}, cipher_{cipher}, salts_{salts_of_wal_head(head)}, start_{WalChecksum::of_wal_head(head)},
+          big_endian_{has_big_endian_checksums(head)} {}
 
     // Every authentic frame says how many frames were on the disk when it was written. A log that fits together for
     // fewer than that was damaged afterwards; one that breaks behind it has a torn tail.
     Result<bool> breaks_where_it_was_synced(std::uint64_t frames) {
-        Checksum before = start_;
+        WalChecksum before = start_;
         std::uint64_t linked = 0;
         std::uint64_t synced = 0;
         auto frame = std::make_unique<Frame>();
@@ -92,7 +64,7 @@ private:
     const BlockFile& file_;
     const PageCipher& cipher_;
     const std::uint64_t salts_;
-    const Checksum start_;
+    const WalChecksum start_;
     const bool big_endian_;
 };
 

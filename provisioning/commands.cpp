@@ -15,6 +15,7 @@
 #include "provisioning/message_commands.h"
 #include "provisioning/outside.h"
 #include "provisioning/status_view.h"
+#include "provisioning/store_commands.h"
 
 namespace clinic::provisioning {
 namespace {
@@ -254,6 +255,18 @@ const std::array rows{
         {},
         "dead retry                            send all dead letters again",
         [](const Call&, const Client& client) { return plain(client, "dead-retry", json::object()); }},
+    Row{{"store", "inspect"},
+        {"--records=", "--json"},
+        "store inspect --records FOLDER [--json]   what a store's files say without a key; clinicd is down",
+        inspect_store},
+    Row{{"store", "check"},
+        {"--records=", "--credential=", "--json"},
+        "store check --records FOLDER --credential FILE [--json]   every page, WAL frame and key slot",
+        check_store},
+    Row{{"store", "salvage"},
+        {"--records=", "--credential=", "--to=", "--json"},
+        "store salvage --records FOLDER --credential FILE --to NEW [--json]   what can be read, into a new store",
+        salvage_store},
 };
 
 bool fits(const Row& row, const Call& call) {

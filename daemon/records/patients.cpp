@@ -192,4 +192,26 @@ Result<Upserted> upsert_patient(Transaction& txn, const Disclosure& why, const P
     return upserted;
 }
 
+Result<void> index_again(Transaction& txn, const Disclosure&, PatientId patient) {
+    auto find = txn.prepare("SELECT row, test_traffic FROM patient WHERE id = ? AND length(sealed) > 0");
+    if (!find) return find.error();
+    const auto row = find->bind(patient).step();
+    if (!row) return row.error();
+    if (!*row) return {}; // erased
+    const Person person{find->integer(0), patient, 0, PatientStatus::active, find->integer(1) != 0};
+    const auto fields = fields_of(txn, person);
+    if (!fields) return fields.error();
+    auto clear = txn.prepare("DELETE FROM patient_token WHERE patient = ?");
+    if (!clear) return clear.error();
+    CLINIC_TRY(clear->bind(patient).run());
+    CLINIC_TRY(index_fields(txn, person, {}, *fields));
+    auto claim = txn.prepare("INSERT INTO identifier (token, patient) VALUES (?, ?) ON CONFLICT (token) DO NOTHING");
+    if (!claim) return claim.error();
+    for (const auto& number : fields->identifiers)
+        if (identifies_person(number.type))
+            CLINIC_TRY(
+                claim->bind(number_token(txn, number.name_space, number.value, person.test_traffic), patient).run());
+    return {};
+}
+
 } // namespace clinic::records

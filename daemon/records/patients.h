@@ -35,6 +35,10 @@ Result<void> merge_patients(Transaction& txn, const Disclosure& why, PatientId s
 using AlsoErase = std::function<Result<void>(PatientId)>;
 Result<void> erase_patient(Transaction& txn, const Disclosure& why, PatientId patient, const AlsoErase& also);
 
+// Writes what finds a person, blind index, numbers and the last check's tokens, anew from what is sealed: for a store
+// of which some of that was lost. Errors: tampered, not_found (its key is lost), corrupt.
+Result<void> index_again(Transaction& txn, const Disclosure& why, PatientId patient);
+
 Result<PatientFacts> patient_facts(Session& session, PatientId patient);
 // Patients by id, `rows_max` at a time, inactive ones too (what was said of them can still have to be taken back), but
 // none that is merged or erased: the daily job walks them.

@@ -225,13 +225,13 @@ Result<int> schema_version(Connection& connection) {
     return static_cast<int>(*version);
 }
 
-Result<void> migrate(Connection& connection) {
+Result<void> migrate(Connection& connection, int to) {
     const auto version = schema_version(connection);
     if (!version) return version.error();
     if (*version > schema_version_known)
         return Error{Errc::newer, "the store was written by a later version", "install that version or a newer one"};
     for (const auto& migration : migrations) {
-        if (migration.to > *version) CLINIC_TRY(run(connection, migration));
+        if (migration.to > *version && migration.to <= to) CLINIC_TRY(run(connection, migration));
     }
     return {};
 }

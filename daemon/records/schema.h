@@ -7,8 +7,8 @@ namespace clinic::records {
 
 inline constexpr int schema_version_known = 5;
 
-// Errors: newer (made by a later version), else as a statement.
-Result<void> migrate(Connection& connection);
+// Up to that version. Errors: newer (made by a later version), else as a statement.
+Result<void> migrate(Connection& connection, int to = schema_version_known);
 Result<int> schema_version(Connection& connection);
 
 } // namespace clinic::records

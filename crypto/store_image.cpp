@@ -1,0 +1,227 @@
+#include "crypto/store_image.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "crypto/octets.h"
+#include "crypto/seal.h"
+#include "crypto/wal_checksum.h"
+#include "crypto/wal_frame.h"
+#include "crypto/wal_preamble.h"
+
+namespace clinic::crypto {
+namespace {
+
+constexpr std::uint32_t pages_max = 0xFFFFFFFE;
+constexpr std::size_t commit_pages_at = 4; // in SQLite's frame header: the database's pages after a commit, or 0
+constexpr std::size_t key_table_at = 64, key_entry_bytes = 80, wrapped_at = 8, wrapped_bytes = 72;
+
+// Both superblocks are damaged, and a wrapped key in one of them still opens: the uuid and the epoch that it is bound
+// to are right then.
+std::optional<OpenedSuperblock> open_damaged(std::span<const std::byte> head, const SecureBytes& slot_key) {
+    for (std::size_t i = 0; i < superblocks; ++i) {
+        const auto image = head.subspan(i * superblock_bytes, superblock_bytes);
+        Superblock fields;
+        std::ranges::copy(image.subspan(32, fields.store.size()), fields.store.begin());
+        fields.sequence = get_number<std::uint64_t>(image.subspan(48));
+        fields.epoch = get_number<std::uint32_t>(image.subspan(56));
+        const CipherId cipher{get_number<std::uint32_t>(image.subspan(20))};
+        if (is_known(cipher)) fields.cipher = cipher;
+        const auto associated = associated_data(fields.store, {Piece::store_key, fields.epoch});
+        for (std::size_t at = key_table_at; at + key_entry_bytes <= superblock_bytes - 64; at += key_entry_bytes) {
+            auto key = open_key(slot_key, image.subspan(at + wrapped_at, wrapped_bytes), associated);
+            if (key) return OpenedSuperblock{fields, std::move(*key), i, true};
+        }
+    }
+    return std::nullopt;
+}
+
+// The cipher that a damaged superblock may not say: the one that opens a page of the first few.
+CipherId cipher_of_pages(const ReadFile& file, const OpenedSuperblock& opened) {
+    constexpr std::uint64_t pages_tried = 64;
+    const auto sealed = std::make_unique<Page>(), plain = std::make_unique<Page>();
+    for (const auto id : {CipherId::xchacha20_poly1305, CipherId::aes256_gcm}) {
+        const PageCipher cipher{id, opened.store_key, opened.superblock.epoch, opened.superblock.store};
+        for (std::uint64_t page = 1; page <= pages_tried; ++page)
+            if (file.read(page_offset(page), *sealed) &&
+                cipher.open({Piece::page, page}, *sealed, std::span{*plain}.first(page_plain_bytes)))
+                return id;
+    }
+    return opened.superblock.cipher;
+}
+
+// A WAL as far as it can be read: of each slot the header, and whether its page opens.
+struct Slot {
+    std::optional<MarkedHead> head; // of this generation
+    bool whole = false;
+    bool follows = false; // its checksum is that of the frame before and itself
+};
+
+class WalReader {
+public:
+    WalReader(const ReadFile& file, const PageCipher& cipher) : file_{file}, cipher_{cipher} {}
+
+    PreambleLook read_head() {
+        const auto preamble = std::make_unique<Preamble>();
+        if (!file_.read(0, *preamble)) return PreambleLook::blank;
+        const auto look = open_preamble(cipher_, *preamble, head_);
+        if (look == PreambleLook::whole) generation = salts_of_wal_head(head_);
+        if (look == PreambleLook::damaged) generation = generation_of_frames();
+        return look;
+    }
+
+    std::vector<Slot> read_slots(std::uint64_t frames, bool head_is_whole) {
+        std::vector<Slot> slots;
+        slots.reserve(frames);
+        std::optional<WalChecksum> before;
+        if (head_is_whole) before = WalChecksum::of_wal_head(head_);
+        const bool big_endian = head_is_whole && has_big_endian_checksums(head_);
+        const auto page = std::make_unique<Page>();
+        for (std::uint64_t number = 1; number <= frames; ++number) {
+            Slot slot = read_slot(number, *page);
+            slot.follows =
+                slot.whole && before &&
+                before->of_next(slot.head->head, *page, big_endian) == WalChecksum::of_frame_head(slot.head->head);
+            before = slot.head ? std::optional{WalChecksum::of_frame_head(slot.head->head)} : std::nullopt;
+            slots.push_back(std::move(slot));
+        }
+        return slots;
+    }
+
+    std::uint64_t generation = 0;
+
+private:
+    Slot read_slot(std::uint64_t number, Page& page) const {
+        std::array<std::byte, slot_bytes> sealed{};
+        if (!file_.read(slot_offset(number), sealed)) return {};
+        const std::span<const std::byte> bytes{sealed};
+        Slot slot{.head = open_frame_head(cipher_, number, bytes.first(sealed_frame_head_bytes))};
+        if (slot.head && slot.head->salts() != generation) slot.head.reset();
+        slot.whole = open_frame_page(cipher_, number, generation, bytes.subspan(sealed_frame_head_bytes), page);
+        slot.whole = slot.whole && slot.head;
+        return slot;
+    }
+
+    // Those of earlier generations stand behind the present one's.
+    std::uint64_t generation_of_frames() const {
+        SealedFrameHead sealed{};
+        for (std::uint64_t number = 1; number <= frames_in(file_.bytes()); ++number)
+            if (file_.read(slot_offset(number), sealed))
+                if (const auto head = open_frame_head(cipher_, number, sealed)) return head->salts();
+        return 0;
+    }
+
+    const ReadFile& file_;
+    const PageCipher& cipher_;
+    WalHead head_{};
+};
+
+// How many frames count. Frames that some later one says were synced had been committed. Behind them a frame counts
+// while it follows the one before: what does not is left over from a transaction that was undone.
+std::uint64_t real_frames(const std::vector<Slot>& slots) {
+    std::uint64_t real = 0;
+    for (const Slot& slot : slots)
+        if (slot.whole) real = std::max(real, slot.head->synced);
+    real = std::min<std::uint64_t>(real, slots.size());
+    while (real < slots.size() && slots[real].whole && slots[real].follows) ++real;
+    return real;
+}
+
+std::uint32_t pages_after_commit(const Slot& slot) {
+    return get_number<std::uint32_t>(std::span{slot.head->head}.subspan(commit_pages_at));
+}
+
+} // namespace
+
+Result<StoreImage> StoreImage::open(const std::filesystem::path& database, const KeySlot& slot) {
+    if (!start()) return Error{Errc::system, "libsodium does not start"};
+    auto file = ReadFile::open(database);
+    if (!file) return file.error();
+    std::filesystem::path beside = database;
+    beside += "-wal";
+    auto wal = ReadFile::open(beside);
+    if (!wal && wal.error().code != Errc::not_found) return wal.error();
+
+    Bytes head(main_head_bytes);
+    if (!file->read(0, head))
+        return Error{Errc::tampered, "the store's file ends within its superblocks", "restore it from a backup"};
+    auto opened = open_superblocks(head, slot.key());
+    if (!opened && opened.error().code != Errc::tampered) return opened.error();
+    const bool both = !opened;
+    if (both) {
+        auto damaged = open_damaged(head, slot.key());
+        if (!damaged) return opened.error();
+        opened = std::move(*damaged);
+        opened->superblock.cipher = cipher_of_pages(*file, *opened);
+    }
+    const bool one = opened->other_damaged;
+    StoreImage image{std::move(*file), wal ? std::optional{std::move(*wal)} : std::nullopt, std::move(*opened)};
+    image.damaged_superblocks_ = both ? 2 : one ? 1 : 0;
+    image.read_wal();
+    return image;
+}
+
+StoreImage::StoreImage(ReadFile file, std::optional<ReadFile> wal, OpenedSuperblock opened)
+    : file_{std::move(file)}, wal_file_{std::move(wal)}, superblock_{opened.superblock},
+      store_key_{std::move(opened.store_key)}, cipher_{superblock_.cipher, store_key_, superblock_.epoch,
+                                                       superblock_.store},
+      pages_{static_cast<std::uint32_t>(std::min<std::uint64_t>(
+          pages_max, file_.bytes() < main_head_bytes ? 0 : (file_.bytes() - main_head_bytes) / page_bytes))} {}
+
+void StoreImage::read_wal() {
+    if (!wal_file_ || wal_file_->bytes() < preamble_bytes) return;
+    WalReader reader{*wal_file_, cipher_};
+    const auto look = reader.read_head();
+    wal_.frames = frames_in(wal_file_->bytes());
+    wal_.foreign = look == PreambleLook::foreign || look == PreambleLook::newer;
+    wal_.head_damaged = look == PreambleLook::damaged;
+    if (wal_.foreign || look == PreambleLook::blank) return;
+    generation_ = reader.generation;
+    const auto slots = reader.read_slots(wal_.frames, look == PreambleLook::whole);
+    const std::uint64_t real = real_frames(slots);
+
+    for (std::uint64_t number = real; number > 0 && wal_.committed == 0; --number)
+        if (const Slot& slot = slots[number - 1]; slot.whole && pages_after_commit(slot) != 0) {
+            wal_.committed = number;
+            pages_ = pages_after_commit(slot);
+        }
+    const std::uint64_t sized = wal_.committed;
+    // A commit whose own frame is damaged counts where later frames say that it was on the disk.
+    for (const Slot& slot : slots)
+        if (slot.whole) wal_.committed = std::max(wal_.committed, std::min(real, slot.head->synced));
+    for (std::uint64_t number = 1; number <= wal_.committed; ++number) {
+        const Slot& slot = slots[number - 1];
+        if (!slot.whole) wal_.damaged.push_back(number);
+        if (!slot.whole && !slot.head) ++wal_.unnamed;
+        if (!slot.head) continue;
+        const std::uint32_t page = slot.head->page();
+        std::erase(wal_.older, page);
+        if (slot.whole)
+            newest_[page] = number;
+        else
+            wal_.older.push_back(page);
+        if (number > sized) pages_ = std::max(pages_, page);
+    }
+}
+
+SecureBytes StoreImage::subkey(std::uint64_t id) const {
+    return derive(store_key_, id, "clinicst");
+}
+
+bool StoreImage::read(std::uint32_t page, Page& out) const {
+    const auto found = newest_.find(page);
+    if (found == newest_.end()) return in_file(page, out);
+    SealedFramePage sealed{};
+    out.fill(std::byte{0});
+    return wal_file_->read(slot_offset(found->second) + sealed_frame_head_bytes, sealed) &&
+           open_frame_page(cipher_, found->second, generation_, sealed, out);
+}
+
+bool StoreImage::in_file(std::uint32_t page, Page& out) const {
+    Page sealed{};
+    out.fill(std::byte{0});
+    return file_.read(page_offset(page), sealed) &&
+           cipher_.open({Piece::page, page}, sealed, std::span{out}.first(page_plain_bytes));
+}
+
+} // namespace clinic::crypto

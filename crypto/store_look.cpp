@@ -1,0 +1,142 @@
+#include "crypto/store_look.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string_view>
+
+#include "crypto/octets.h"
+#include "crypto/seal.h"
+
+namespace clinic::crypto {
+namespace {
+
+constexpr std::string_view store_magic{"ClinicEdgeStore\0", 16};
+constexpr std::string_view wal_magic{"ClinicEdgeWal\0\0\0", 16};
+constexpr std::string_view keys_magic{"ClinicEdgeKeys\0\0", 16};
+constexpr std::size_t checksum_at = superblock_bytes - 64;
+constexpr std::size_t key_table_at = 64, key_entry_bytes = 80, keys_max = 16;
+constexpr std::size_t keystore_head_bytes = 4'096, keystore_slot_bytes = 72;
+
+using View = std::span<const std::byte>;
+
+bool begins_with(View bytes, std::string_view magic) {
+    return std::ranges::equal(bytes.first(magic.size()), std::as_bytes(std::span{magic}));
+}
+
+StoreUuid uuid_at(View bytes) {
+    StoreUuid read{};
+    std::ranges::copy(bytes.first(read.size()), read.begin());
+    return read;
+}
+
+SuperblockLook look_at_superblock(View image) {
+    SuperblockLook look;
+    const Digest sum = digest(image.first(checksum_at));
+    look.whole = begins_with(image, store_magic) && std::ranges::equal(sum, image.subspan(checksum_at, sum.size()));
+    look.version = get_number<std::uint32_t>(image.subspan(16));
+    look.cipher = get_number<std::uint32_t>(image.subspan(20));
+    look.page_size = get_number<std::uint32_t>(image.subspan(24));
+    look.reserve = get_number<std::uint32_t>(image.subspan(28));
+    look.store = uuid_at(image.subspan(32));
+    look.sequence = get_number<std::uint64_t>(image.subspan(48));
+    look.epoch = get_number<std::uint32_t>(image.subspan(56));
+    const auto slots = std::min<std::size_t>(get_number<std::uint32_t>(image.subspan(60)), keys_max);
+    for (std::size_t i = 0; i < slots; ++i) {
+        const auto entry = image.subspan(key_table_at + i * key_entry_bytes);
+        look.slots.push_back({get_number<std::uint32_t>(entry), get_number<std::uint32_t>(entry.subspan(4))});
+    }
+    return look;
+}
+
+DatabaseLook look_at_database(const ReadFile& file) {
+    DatabaseLook look{.bytes = file.bytes()};
+    if (look.bytes > main_head_bytes) {
+        look.pages = (look.bytes - main_head_bytes) / page_bytes;
+        look.odd_bytes = (look.bytes - main_head_bytes) % page_bytes;
+    }
+    std::array<std::byte, superblock_bytes> image{};
+    for (std::size_t i = 0; i < superblocks; ++i)
+        if (file.read(i * superblock_bytes, image)) look.blocks[i] = look_at_superblock(image);
+    return look;
+}
+
+WalLook look_at_wal(const ReadFile& file) {
+    WalLook look{.bytes = file.bytes(), .frames = frames_in(file.bytes())};
+    std::array<std::byte, 64> head{};
+    if (!file.read(0, head)) return look;
+    look.named = begins_with(head, wal_magic);
+    const View bytes{head};
+    look.version = get_number<std::uint32_t>(bytes.subspan(16));
+    look.epoch = get_number<std::uint32_t>(bytes.subspan(20));
+    look.store = uuid_at(bytes.subspan(32));
+    return look;
+}
+
+KeystoreLook look_at_keystore(const ReadFile& file) {
+    KeystoreLook look{.bytes = file.bytes()};
+    if (look.bytes > keystore_head_bytes) look.slots = (look.bytes - keystore_head_bytes) / keystore_slot_bytes;
+    std::array<std::byte, 64> head{};
+    if (!file.read(0, head)) return look;
+    look.named = begins_with(head, keys_magic);
+    const View bytes{head};
+    look.version = get_number<std::uint32_t>(bytes.subspan(16));
+    look.store = uuid_at(bytes.subspan(32));
+    return look;
+}
+
+template <class Look>
+Result<std::optional<Look>> look_if_there(const std::filesystem::path& path, Look (*look)(const ReadFile&)) {
+    const auto file = ReadFile::open(path);
+    if (file) return std::optional<Look>{look(*file)};
+    if (file.error().code == Errc::not_found) return std::optional<Look>{};
+    return file.error();
+}
+
+} // namespace
+
+const SuperblockLook* DatabaseLook::newest() const {
+    const SuperblockLook* found = nullptr;
+    for (const auto& block : blocks)
+        if (block.whole && (found == nullptr || block.sequence > found->sequence)) found = &block;
+    return found;
+}
+
+Result<StoreLook> look_at_store(const std::filesystem::path& folder) {
+    auto database = look_if_there(folder / "records.db", look_at_database);
+    CLINIC_TRY(database);
+    auto wal = look_if_there(folder / "records.db-wal", look_at_wal);
+    CLINIC_TRY(wal);
+    auto keystore = look_if_there(folder / "keys.db", look_at_keystore);
+    CLINIC_TRY(keystore);
+    if (!*database && !*wal && !*keystore)
+        return Error{Errc::not_found, "there is no file of a store in that folder", "name the records' folder"};
+    return StoreLook{std::move(*database), std::move(*wal), std::move(*keystore)};
+}
+
+Result<ReadFile> ReadFile::open(const std::filesystem::path& path) {
+    base::UniqueFd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK)};
+    if (!file)
+        return Error{
+            errno == ENOENT ? Errc::not_found : Errc::system, "a file of the store cannot be opened", "", {}, errno};
+    struct stat about {};
+    if (fstat(file.get(), &about) != 0) return Error{Errc::system, "a file of the store has no state", "", {}, errno};
+    if (!S_ISREG(about.st_mode)) return Error{Errc::refused, "what stands in a store file's place is no file"};
+    return ReadFile{std::move(file), static_cast<std::uint64_t>(about.st_size)};
+}
+
+bool ReadFile::read(std::uint64_t at, std::span<std::byte> out) const {
+    while (!out.empty()) {
+        const ssize_t got = pread(file_.get(), out.data(), out.size(), static_cast<off_t>(at));
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return false;
+        out = out.subspan(static_cast<std::size_t>(got));
+        at += static_cast<std::uint64_t>(got);
+    }
+    return true;
+}
+
+} // namespace clinic::crypto

@@ -1,0 +1,214 @@
+#include "daemon/records/salvage/salvage.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+
+#include "crypto/sealed_vfs.h"
+#include "crypto/store_file.h"
+#include "daemon/records/salvage/copy.h"
+#include "daemon/records/salvage/mend.h"
+#include "daemon/records/schema.h"
+
+namespace clinic::salvage {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t wrapping_subkey = 100;
+constexpr int cache_kib = 16'384;
+
+// What a salvage writes; a folder that holds anything else is not one of ours to empty.
+constexpr std::array made_by_us{"records.db",     "records.db-wal", "records.db.lock", "keys.db",
+                                "salvage.sealed", "records.db.new", "keys.db.new",     "salvage.sealed.new"};
+
+Error system_error(Literal what) {
+    return {errno == ENOSPC || errno == EDQUOT ? Errc::full : Errc::system, what, "", {}, errno};
+}
+
+Result<void> empty_left_over(const fs::path& folder) {
+    std::error_code none;
+    if (!fs::exists(fs::symlink_status(folder, none))) return {};
+    for (const char* name : made_by_us) fs::remove(folder / name, none);
+    if (rmdir(folder.c_str()) == 0) return {};
+    return Error{Errc::refused, "what an interrupted salvage left cannot be taken away",
+                 "look into the folder that ends in .unfinished, and remove it"};
+}
+
+Result<void> sync_folder(const fs::path& folder) {
+    const base::UniqueFd opened{open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!opened || fsync(opened.get()) != 0) return system_error("a folder cannot be synced");
+    return {};
+}
+
+Result<void> may_be_made(const fs::path& from, const fs::path& to) {
+    std::error_code none;
+    if (fs::exists(to, none) && !(fs::is_directory(to, none) && fs::is_empty(to, none)))
+        return Error{Errc::refused, "the folder for the new store is there, and not empty", "name one that is not"};
+    const auto old = fs::weakly_canonical(from, none), made = fs::weakly_canonical(to, none);
+    if (std::mismatch(old.begin(), old.end(), made.begin(), made.end()).first == old.end())
+        return Error{Errc::refused, "the new store would lie within the old one's folder", "name another folder"};
+    return {};
+}
+
+// A name of its own, below a folder: "store/" is "/where/we/are/store".
+fs::path named(const fs::path& given) {
+    const fs::path whole = fs::absolute(given).lexically_normal();
+    return whole.has_filename() ? whole : whole.parent_path();
+}
+
+// Run by root, the new store is for who has the old one.
+Result<void> give_to_owner_of(const fs::path& from, const fs::path& folder) {
+    struct stat about {};
+    if (geteuid() != 0 || stat(from.c_str(), &about) != 0) return {};
+    std::vector<fs::path> all{folder};
+    for (const auto& entry : fs::directory_iterator{folder}) all.push_back(entry.path());
+    for (const auto& path : all)
+        if (lchown(path.c_str(), about.st_uid, about.st_gid) != 0)
+            return system_error("the new store cannot be given to who has the old one");
+    return {};
+}
+
+// Triggers guard what the box writes; here rows come as they were.
+class WithoutTriggers {
+public:
+    explicit WithoutTriggers(records::Connection& connection) : connection_{connection} {}
+    Result<void> drop() {
+        const auto rows = prepare(connection_, "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'");
+        CLINIC_TRY(rows);
+        std::string drops;
+        while (sqlite3_step(rows->get()) == SQLITE_ROW) {
+            drops += "DROP TRIGGER " + column(*rows, 0) + ";";
+            anew_ += column(*rows, 1) + ";";
+        }
+        sqlite3_reset(rows->get());
+        return connection_.run_script(drops.c_str());
+    }
+    Result<void> restore() { return connection_.run_script(anew_.c_str()); }
+
+private:
+    static std::string column(const records::OwnedStatement& row, int at) {
+        return reinterpret_cast<const char*>(sqlite3_column_text(row.get(), at));
+    }
+    records::Connection& connection_;
+    std::string anew_;
+};
+
+int version_of(const Survey& found) {
+    const bool ours = found.schema_version > 0 && found.schema_version <= records::schema_version_known;
+    return ours ? found.schema_version : records::schema_version_known;
+}
+
+Result<void> check_new(records::Connection& connection) {
+    const auto rows = prepare(connection, "PRAGMA integrity_check(1)");
+    CLINIC_TRY(rows);
+    const bool said = sqlite3_step(rows->get()) == SQLITE_ROW;
+    const auto* text = said ? reinterpret_cast<const char*>(sqlite3_column_text(rows->get(), 0)) : nullptr;
+    if (text != nullptr && std::string_view{text} == "ok") return {};
+    return Error{Errc::corrupt, "the new store does not pass its check", "look at the disk of the new folder"};
+}
+
+class Salvage {
+public:
+    Salvage(const crypto::StoreImage& image, const crypto::KeySlot& slot, fs::path folder)
+        : image_{image}, slot_{slot}, folder_{std::move(folder)}, found_{survey(image)} {}
+
+    Result<Salvaged> run(const fs::path& old_keys, const Clock& clock) {
+        if (found_.schema_version > records::schema_version_known)
+            return Error{Errc::newer, "the store was written by a later version",
+                         "install that version or a newer one"};
+        const auto wrapping = image_.subkey(wrapping_subkey);
+        const auto& store = image_.superblock().store;
+        const auto keys = crypto::Keystore::examine(old_keys, wrapping, store);
+        if (!keys && keys.error().code == Errc::not_found)
+            return Error{Errc::conflict, "the keystore is not there, and without it no patient's data opens",
+                         "put keys.db back from its backup first"};
+        if (!keys) return keys.error();
+        count(*keys);
+        CLINIC_TRY(write_database(keys->slots));
+        CLINIC_TRY(crypto::Keystore::copy(old_keys, folder_ / "keys.db", wrapping, store));
+        if (!out_.complete()) CLINIC_TRY(aside_.write(folder_, image_.subkey(aside_subkey), store, found_.lost));
+        const auto opened = records::Store::open({.folder = folder_}, slot_, clock);
+        CLINIC_TRY(opened);
+        CLINIC_TRY(finish(**opened, out_));
+        return std::move(out_);
+    }
+
+private:
+    void count(const crypto::KeystoreFindings& keys) {
+        out_.store = image_.superblock().store;
+        out_.damaged_superblocks = image_.damaged_superblocks();
+        out_.pages_lost = static_cast<std::int64_t>(found_.lost.size());
+        out_.pages_older = static_cast<std::int64_t>(image_.wal().older.size());
+        out_.frames_damaged = static_cast<std::int64_t>(image_.wal().damaged.size());
+        out_.keys = keys.slots - static_cast<std::int64_t>(keys.damaged.size());
+        out_.keys_damaged = static_cast<std::int64_t>(keys.damaged.size());
+    }
+
+    Result<void> write_database(std::int64_t key_slots) {
+        crypto::Superblock superblock = image_.superblock();
+        ++superblock.epoch;
+        ++superblock.sequence;
+        const fs::path database = folder_ / "records.db";
+        CLINIC_TRY(crypto::write_store_file(database, superblock, image_.store_key(), slot_.key()));
+        const auto vfs = crypto::SealedVfs::open(database, slot_, crypto::IfAbsent::fail);
+        CLINIC_TRY(vfs);
+        const auto opened = records::Connection::open(database, (*vfs)->name(), records::Role::writer, cache_kib);
+        CLINIC_TRY(opened);
+        records::Connection& connection = **opened;
+        CLINIC_TRY(records::migrate(connection, version_of(found_)));
+        WithoutTriggers triggers{connection};
+        CLINIC_TRY(triggers.drop());
+        CLINIC_TRY(Copier(image_, found_, connection, aside_).run(out_));
+        CLINIC_TRY(mend(connection, out_, key_slots, aside_));
+        CLINIC_TRY(triggers.restore());
+        CLINIC_TRY(check_new(connection));
+        CLINIC_TRY(connection.checkpoint(SQLITE_CHECKPOINT_TRUNCATE));
+        return {};
+    }
+
+    const crypto::StoreImage& image_;
+    const crypto::KeySlot& slot_;
+    const fs::path folder_;
+    const Survey found_;
+    Aside aside_;
+    Salvaged out_;
+};
+
+} // namespace
+
+// A page that belongs to no table is of an index, or free: nothing is lost with it.
+bool Salvaged::complete() const {
+    return frames_damaged == 0 && keys_damaged == 0 && rows_aside_of_nobody == 0 &&
+           std::ranges::all_of(tables, &TableSalvaged::whole);
+}
+
+Result<Salvaged> salvage(const fs::path& from, const fs::path& given, const crypto::KeySlot& slot, const Clock& clock) {
+    const auto held = hold(from);
+    CLINIC_TRY(held);
+    const auto image = crypto::StoreImage::open(from / "records.db", slot);
+    CLINIC_TRY(image);
+    CLINIC_TRY(may_be_made(from, given));
+    const fs::path to = named(given);
+    fs::path unfinished = to;
+    unfinished += ".unfinished";
+    CLINIC_TRY(empty_left_over(unfinished));
+    if (mkdir(unfinished.c_str(), 0700) != 0) return system_error("the folder for the new store cannot be made");
+    auto salvaged = Salvage{*image, slot, unfinished}.run(from / "keys.db", clock);
+    if (!salvaged) {
+        if (const auto emptied = empty_left_over(unfinished); !emptied) return emptied.error();
+        return salvaged.error();
+    }
+    CLINIC_TRY(give_to_owner_of(from, unfinished));
+    CLINIC_TRY(sync_folder(unfinished));
+    if (std::rename(unfinished.c_str(), to.c_str()) != 0) return system_error("the new store cannot be put in place");
+    CLINIC_TRY(sync_folder(to.parent_path()));
+    return salvaged;
+}
+
+} // namespace clinic::salvage

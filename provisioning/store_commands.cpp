@@ -1,0 +1,65 @@
+#include "provisioning/store_commands.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "daemon/records/salvage/salvage.h"
+#include "provisioning/answers.h"
+#include "provisioning/store_view.h"
+
+namespace clinic::provisioning {
+namespace {
+
+constexpr int cannot = 1, wrong_words = 2, damaged = 3;
+
+int refuse(const Error& why) {
+    const bool helps = *why.remedy.c_str() != '\0';
+    std::fprintf(stderr, "clinicctl: %s%s%s\n", why.what.c_str(), helps ? "; " : "", why.remedy.c_str());
+    return cannot;
+}
+
+bool lacks(const Call& call, std::initializer_list<const char*> options) {
+    for (const char* option : options) {
+        if (!call.value(option).empty()) continue;
+        std::fprintf(stderr, "clinicctl: store: %s is missing; see clinicctl store --help\n", option);
+        return true;
+    }
+    return false;
+}
+
+} // namespace
+
+int inspect_store(const Call& call, const Client&) {
+    if (lacks(call, {"--records"})) return wrong_words;
+    const std::string records = call.value("--records");
+    const auto held = salvage::hold(records);
+    if (!held) return refuse(held.error());
+    const auto look = crypto::look_at_store(records);
+    if (!look) return refuse(look.error());
+    const auto facts = to_json(*look);
+    show(call, facts, view_inspected);
+    return facts.at("whole").get<bool>() ? 0 : damaged;
+}
+
+int check_store(const Call& call, const Client&) {
+    if (lacks(call, {"--records", "--credential"})) return wrong_words;
+    const auto slot = crypto::KeySlot::from_credential_file(call.value("--credential"));
+    if (!slot) return refuse(slot.error());
+    const auto checked = salvage::check(call.value("--records"), *slot);
+    if (!checked) return refuse(checked.error());
+    show(call, to_json(*checked), view_checked);
+    return checked->sound() ? 0 : damaged;
+}
+
+int salvage_store(const Call& call, const Client&) {
+    if (lacks(call, {"--records", "--credential", "--to"})) return wrong_words;
+    const auto slot = crypto::KeySlot::from_credential_file(call.value("--credential"));
+    if (!slot) return refuse(slot.error());
+    const base::SystemClock clock;
+    const auto salvaged = salvage::salvage(call.value("--records"), call.value("--to"), *slot, clock);
+    if (!salvaged) return refuse(salvaged.error());
+    show(call, to_json(*salvaged), view_salvaged);
+    return salvaged->complete() ? 0 : damaged;
+}
+
+} // namespace clinic::provisioning

@@ -1,0 +1,20 @@
+// What `clinicctl store` found, as JSON and in words. Names of the schema, numbers and our own words alone.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "crypto/store_look.h"
+#include "daemon/records/salvage/salvage.h"
+
+namespace clinic::provisioning {
+
+nlohmann::json to_json(const crypto::StoreLook& look);
+nlohmann::json to_json(const salvage::Checked& checked);
+nlohmann::json to_json(const salvage::Salvaged& salvaged);
+
+std::string view_inspected(const nlohmann::json& look);
+std::string view_checked(const nlohmann::json& checked);
+std::string view_salvaged(const nlohmann::json& salvaged);
+
+} // namespace clinic::provisioning

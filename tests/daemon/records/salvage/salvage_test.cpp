@@ -1,0 +1,302 @@
+// A damaged store is checked, and what can be read of it is saved: never a row that was not there, the old files as
+// they were, and a new store that the box can work with.
+#include "tests/daemon/records/salvage/salvage_fixture.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <random>
+#include <thread>
+
+#include "tests/support/campaign.h"
+
+namespace clinic::salvage {
+namespace {
+
+namespace fs = std::filesystem;
+using records::person;
+using records::slot_of;
+
+TEST_F(SalvageTest, ASoundStoreIsSoundAndIsSavedRowByRow) {
+    const auto checked = check(old(), slot_of('k'));
+    ASSERT_TRUE(checked) << checked.error().what.c_str();
+    EXPECT_TRUE(checked->sound());
+    EXPECT_EQ(checked->integrity.size(), 0U);
+    const auto salvaged = save();
+    EXPECT_TRUE(salvaged.complete());
+    EXPECT_FALSE(salvaged.basis_closed);
+    EXPECT_FALSE(fs::exists(saved() / aside_file));
+    auto after = dump(saved());
+    for (const auto& [table, rows] : sound_) {
+        if (is_its_own(table)) continue;
+        EXPECT_EQ(after[table], rows) << table;
+        if (table.starts_with("sqlite_")) continue;
+        EXPECT_EQ(of(salvaged, table).rows, static_cast<std::int64_t>(rows.size())) << table;
+    }
+    EXPECT_TRUE(check(saved(), slot_of('k'))->sound());
+    open_saved();
+    EXPECT_TRUE(read([](records::Snapshot& session) { return audit::Trail::verify(session); })) << "the chain holds";
+    EXPECT_EQ(facts(find("number", "HOSP|7").at(0)).has_mobile, true) << "what is sealed opens";
+}
+
+TEST_F(SalvageTest, ALostLeafCostsItsOwnRowsAlone) {
+    const auto leaves = leaves_of("patient");
+    ASSERT_GT(leaves.size(), 3U);
+    damage(leaves[2]);
+    const auto checked = check(old(), slot_of('k'));
+    ASSERT_TRUE(checked);
+    EXPECT_FALSE(checked->sound());
+    ASSERT_EQ(checked->survey.lost.size(), 1U);
+    EXPECT_EQ(checked->survey.lost[0].page, leaves[2]);
+    EXPECT_EQ(checked->survey.lost[0].owner, "patient");
+    EXPECT_FALSE(checked->integrity.empty());
+
+    const auto salvaged = save();
+    EXPECT_FALSE(salvaged.complete());
+    EXPECT_EQ(of(salvaged, "patient").pages_lost, 1);
+    const auto lost = people - of(salvaged, "patient").rows;
+    EXPECT_GT(lost, 0);
+    EXPECT_LT(lost, people / 4);
+    EXPECT_EQ(of(salvaged, "identifier").rows_aside, lost) << "a number that leads to nobody is set aside";
+    expect_nothing_invented(salvaged);
+    EXPECT_TRUE(salvaged.basis_closed);
+    EXPECT_TRUE(check(saved(), slot_of('k'))->sound());
+
+    open_saved();
+    EXPECT_TRUE(read([](records::Snapshot& session) { return setting(session, "policy"); }).value() == std::nullopt);
+    int found = 0;
+    for (int i = 0; i < people; ++i) {
+        const auto again = upsert(person(std::to_string(i).c_str())); // who is lost is made anew
+        if (!again.created) ++found;
+    }
+    EXPECT_EQ(found, people - lost);
+}
+
+TEST_F(SalvageTest, NoKeyOfSomebodyLostIsGivenToSomebodyNew) {
+    const auto leaves = leaves_of("patient");
+    damage(leaves.back()); // the newest people, and the highest keys
+    const auto salvaged = save();
+    ASSERT_FALSE(of(salvaged, "patient").whole());
+    open_saved();
+    const auto made = upsert(person("new"));
+    store_.reset();
+    const auto slots = records::RawDatabase{saved(), slot_of('k')}.column("SELECT max(key_slot) FROM patient");
+    EXPECT_TRUE(made.created);
+    EXPECT_GT(std::stoll(slots.at(0)), people + 64) << "beyond all that the old store may have used";
+}
+
+TEST_F(SalvageTest, WhatALostRootLedToIsFoundPageByPage) {
+    for (const char* table : {"patient", "visit", "patient_token", "identifier", "seen_message"}) {
+        const auto root = root_of(table);
+        const bool one_page = leaves_of(table) == std::vector{root};
+        damage(root);
+        const auto salvaged = save();
+        const auto rows = one_page ? 0 : static_cast<std::int64_t>(sound_[table].size());
+        EXPECT_EQ(of(salvaged, table).rows, rows) << table;
+        EXPECT_EQ(of(salvaged, table).pages_lost, 1);
+        expect_nothing_invented(salvaged);
+        fs::remove_all(saved());
+        put(database(), sound_bytes_);
+    }
+}
+
+TEST_F(SalvageTest, AStoreWhoseFirstPageIsLostIsSavedByItsSchemasRows) {
+    damage(1);
+    const auto checked = check(old(), slot_of('k'));
+    ASSERT_TRUE(checked);
+    EXPECT_FALSE(checked->survey.first_page);
+    const auto salvaged = save();
+    for (const auto& [table, rows] : sound_) {
+        if (is_its_own(table) || table.starts_with("sqlite_")) continue;
+        EXPECT_EQ(of(salvaged, table).rows, static_cast<std::int64_t>(rows.size())) << table;
+    }
+    open_saved();
+    EXPECT_EQ(find("number", "HOSP|7").size(), 1U);
+}
+
+TEST_F(SalvageTest, ALostIndexIsWrittenAnewAndNothingIsLost) {
+    const auto leaves = leaves_of("patient_token_patient");
+    damage(leaves[leaves.size() / 2]);
+    EXPECT_FALSE(check(old(), slot_of('k'))->sound());
+    const auto salvaged = save();
+    EXPECT_TRUE(salvaged.complete());
+    EXPECT_FALSE(salvaged.basis_closed);
+    EXPECT_TRUE(check(saved(), slot_of('k'))->sound());
+}
+
+TEST_F(SalvageTest, WhatFindsAPersonIsWrittenAnewFromWhatIsSealed) {
+    for (const char* table : {"identifier", "patient_token", "identifier_token"}) {
+        const auto leaves = leaves_of(table);
+        ASSERT_GT(leaves.size(), 2U) << table;
+        damage(leaves[1]);
+    }
+    const auto salvaged = save();
+    EXPECT_EQ(salvaged.found_anew, people);
+    auto after = dump(saved());
+    for (const char* table : {"identifier", "patient_token"}) EXPECT_EQ(after[table], sound_[table]) << table;
+    const auto tokens = [](const Dump& of) { return of.at("identifier_token"); };
+    EXPECT_EQ(tokens(after), tokens(sound_)) << "the last check stops what it stopped";
+}
+
+TEST_F(SalvageTest, ALostWalFrameCostsItsPagesNewestStateAndIsCounted) {
+    reopen();
+    for (int i = 0; i < 20; ++i) upsert(person(("late" + std::to_string(i)).c_str()));
+    const auto crashed = folder_ / "crashed";
+    fs::copy(old(), crashed, fs::copy_options::recursive);
+    store_.reset();
+    options_.folder = crashed;
+    ASSERT_GT(fs::file_size(crashed / "records.db-wal"), 20 * crypto::slot_bytes);
+    EXPECT_TRUE(check(crashed, slot_of('k'))->sound()) << "a WAL that a crash left is part of a sound store";
+    flip(crashed / "records.db-wal", crypto::slot_offset(5) + 1'000);
+
+    const auto checked = check(crashed, slot_of('k'));
+    ASSERT_TRUE(checked);
+    EXPECT_EQ(checked->wal.damaged, std::vector<std::uint64_t>{5});
+    EXPECT_FALSE(open()) << "the box does not guess";
+    const auto salvaged = save();
+    EXPECT_EQ(salvaged.frames_damaged, 1);
+    EXPECT_TRUE(salvaged.basis_closed);
+    open_saved();
+    EXPECT_EQ(find("number", "HOSP|late3").size(), 1U) << "what stands behind the damage is taken too";
+}
+
+TEST_F(SalvageTest, ADamagedKeyIsThatPersonsAlone) {
+    flip(keys(), 4'096 + 7 * 72 + 30); // slot 8
+    flip(keys(), 100);                 // and the header
+    const auto checked = check(old(), slot_of('k'));
+    ASSERT_TRUE(checked);
+    EXPECT_FALSE(checked->keys.head_whole);
+    EXPECT_EQ(checked->keys.damaged, std::vector<std::int64_t>{8});
+    const auto salvaged = save();
+    EXPECT_EQ(salvaged.keys_damaged, 1);
+    EXPECT_FALSE(salvaged.complete());
+    open_saved();
+    int unreadable = 0;
+    for (int i = 0; i < people; ++i) {
+        const auto who = find("number", ("HOSP|" + std::to_string(i)).c_str()).at(0);
+        if (!read([&](records::Snapshot& session) { return session.patient_key(who); })) ++unreadable;
+    }
+    EXPECT_EQ(unreadable, 1);
+}
+
+TEST_F(SalvageTest, BothSuperblocksDamagedOpenByTheKeyThatIsWrappedInThem) {
+    flip(database(), 3'000);
+    flip(database(), 4'096 + 3'000);
+    EXPECT_FALSE(open());
+    EXPECT_EQ(check(old(), slot_of('k'))->damaged_superblocks, 2);
+    EXPECT_TRUE(save().complete());
+    EXPECT_TRUE(check(saved(), slot_of('k'))->sound());
+}
+
+TEST_F(SalvageTest, BooksOfALostQueueAddUp) {
+    {
+        records::RawDatabase raw{old(), slot_of('k')};
+        raw.run("INSERT INTO outbox (destination, patient, kind, scope, state, queued_at, due_at, envelope)"
+                " SELECT 0, id, 1, -1, 1, 1, 1, randomblob(300) FROM patient;"
+                "INSERT INTO outbox_counter VALUES (0, 0, 310), (0, 1, 300), (0, 5, 10);"
+                "PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+    damage(leaves_of("outbox")[3]);
+    const auto salvaged = save();
+    const auto& queue = of(salvaged, "outbox");
+    ASSERT_LT(queue.rows, 300);
+    open_saved();
+    const auto books = read([](records::Snapshot& session) -> Result<std::vector<std::int64_t>> {
+        std::vector<std::int64_t> all(9);
+        auto rows = session.prepare("SELECT state, envelopes FROM outbox_counter WHERE destination = 0");
+        CLINIC_TRY(rows);
+        while (*rows->step()) all.at(static_cast<std::size_t>(rows->integer(0))) = rows->integer(1);
+        return all;
+    });
+    ASSERT_TRUE(books);
+    EXPECT_EQ((*books)[1], queue.rows);
+    EXPECT_EQ((*books)[5], 10);
+    EXPECT_EQ((*books)[8], 300 - queue.rows) << "what is lost ends as discarded";
+    EXPECT_EQ((*books)[0], 310);
+}
+
+TEST_F(SalvageTest, WhatIsSetAsideIsSealedAndCounted) {
+    damage(leaves_of("patient")[1]);
+    const auto salvaged = save();
+    const auto sealed = content(saved() / aside_file);
+    for (const char* marker : {"patient", "identifier", "payload", "Family"})
+        EXPECT_EQ(sealed.find(marker), std::string::npos) << marker;
+    const auto store = image();
+    const auto record = read_aside(saved(), store.subkey(aside_subkey), store.superblock().store);
+    ASSERT_TRUE(record);
+    std::int64_t aside = 0;
+    for (const auto& table : salvaged.tables) aside += table.rows_aside;
+    EXPECT_EQ(record->at("rows"), aside);
+    EXPECT_EQ(record->at("kept").size(), static_cast<std::size_t>(aside));
+    EXPECT_EQ(record->at("lost_pages").size(), 1U);
+    EXPECT_EQ(check(saved(), slot_of('k'))->salvaged_rows_aside, aside);
+    flip(saved() / aside_file, 60);
+    EXPECT_FALSE(read_aside(saved(), store.subkey(aside_subkey), store.superblock().store));
+}
+
+TEST_F(SalvageTest, RefusesWhileTheStoreIsOpenAndWhereSomethingIs) {
+    reopen();
+    EXPECT_EQ(try_salvage().error().code, Errc::refused);
+    EXPECT_EQ(check(old(), slot_of('k')).error().code, Errc::refused);
+    store_.reset();
+    fs::create_directory(saved());
+    put(saved() / "something", "x");
+    EXPECT_EQ(try_salvage().error().code, Errc::refused);
+    EXPECT_EQ(salvage(old(), old() / "new", slot_of('k'), clock_).error().code, Errc::refused);
+    EXPECT_EQ(salvage(old(), folder_ / "other", slot_of('x'), clock_).error().code, Errc::locked);
+    fs::remove(keys());
+    EXPECT_EQ(salvage(old(), folder_ / "other", slot_of('k'), clock_).error().code, Errc::conflict);
+    EXPECT_FALSE(fs::exists(folder_ / "other"));
+    EXPECT_FALSE(fs::exists(folder_ / "other.unfinished"));
+}
+
+// A kill, as a power cut: the new folder is there whole or not at all, and the next run goes through.
+TEST_F(SalvageTest, KilledAtAnyMomentItLeavesNothingThatLooksFinished) {
+    damage(leaves_of("patient")[2]);
+    std::mt19937 random{20'261'126};
+    int cut = 0;
+    for (int round = 0; round < (support::long_run() ? 200 : 12); ++round) {
+        const auto child = fork();
+        if (child == 0) _exit(try_salvage() ? 0 : 1);
+        std::this_thread::sleep_for(std::chrono::microseconds{random() % 120'000}); // any moment is right
+        kill(child, SIGKILL);
+        int status = 0;
+        waitpid(child, &status, 0);
+        if (!fs::exists(saved())) {
+            ++cut;
+            continue;
+        }
+        const auto checked = check(saved(), slot_of('k'));
+        ASSERT_TRUE(checked);
+        EXPECT_TRUE(checked->sound()) << round;
+        fs::remove_all(saved());
+    }
+    EXPECT_GT(cut, 0);
+    EXPECT_FALSE(save().complete());
+}
+
+TEST_F(SalvageTest, AnyDamageLeavesAStoreThatWorksAndInventsNothing) {
+    support::Campaign rounds{{.name = "salvage_damage", .what = "stores damaged at random", .plain = 10, .most = 500}};
+    while (const auto seed = rounds.next()) {
+        SCOPED_TRACE("seed " + std::to_string(*seed));
+        std::mt19937_64 random{*seed};
+        put(database(), sound_bytes_);
+        fs::remove_all(saved());
+        const auto pages = (sound_bytes_.size() - crypto::main_head_bytes) / page;
+        const auto hits = 1 + random() % 8;
+        for (std::uint64_t i = 0; i < hits; ++i) damage(static_cast<PageNo>(1 + random() % pages));
+        const auto salvaged = save();
+        expect_nothing_invented(salvaged);
+        const auto checked = check(saved(), slot_of('k'));
+        ASSERT_TRUE(checked);
+        EXPECT_TRUE(checked->sound()) << (checked->integrity.empty() ? "" : checked->integrity[0]);
+        options_.folder = saved();
+        reopen();
+        for (int i = 0; i < people; i += 37) upsert(person(std::to_string(i).c_str()));
+        store_.reset();
+        options_.folder = folder_ / "records";
+    }
+}
+
+} // namespace
+} // namespace clinic::salvage
