@@ -34,7 +34,7 @@ constexpr std::size_t file_bytes_max = head_bytes + slots_max * slot_size;
 constexpr Error damaged_head{Errc::tampered, "the keystore's header is damaged",
                              "restore the keystore from its backup"};
 
-enum class Content : std::uint8_t { key = 1, erased = 2, damaged = 3 };
+enum class Content : std::uint8_t { unread = 0, key = 1, erased = 2, damaged = 3 };
 
 constexpr std::uint64_t offset_of(std::size_t slot) {
     return head_bytes + (slot - 1) * slot_size;
@@ -116,26 +116,29 @@ struct Keystore::State {
         return {};
     }
 
-    // What each slot holds, so that a free one is found without reading. A part of a slot at the end is none.
-    Result<void> scan() {
+    // What a slot holds is read when it is asked for: a start must not take longer with each patient. A part of a slot
+    // at the end is none.
+    Result<void> count_slots() {
         const auto size = file.size();
         if (!size) return size.error();
         const std::size_t count = (*size - head_bytes) / slot_size;
         if (count > slots_max) return Error{Errc::full, "the keystore is longer than its bound"};
-        contents.reserve(count);
-        Bytes chunk;
-        while (contents.size() < count) {
-            const std::size_t slots = std::min(pool, count - contents.size());
-            chunk.resize(slots * slot_size);
-            if (const auto read = file.read(offset_of(contents.size() + 1), chunk); !read) return read.error();
-            for (std::size_t i = 0; i < slots; ++i) {
-                const std::span<const std::byte> sealed = std::span{chunk}.subspan(i * slot_size, slot_size);
-                contents.push_back(content_of(contents.size() + 1, sealed));
-            }
-        }
-        if (const auto damaged = std::ranges::count(contents, Content::damaged); damaged > 0)
-            base::log(base::Level::warning, "keystore", "slots do not open", {{"slots", damaged}});
+        contents.assign(count, Content::unread);
         return {};
+    }
+
+    bool holds_key(std::size_t slot) {
+        Content& content = contents[slot - 1];
+        if (content == Content::unread) {
+            std::array<std::byte, slot_size> sealed{};
+            const auto read = file.read(offset_of(slot), sealed);
+            if (!read || !*read) return false;
+            content = content_of(slot, sealed);
+            if (content == Content::damaged)
+                base::log(base::Level::warning, "keystore", "a slot does not open",
+                          {{"slot", static_cast<std::int64_t>(slot)}});
+        }
+        return content == Content::key;
     }
 
     Content content_of(std::size_t slot, std::span<const std::byte> sealed) const {
@@ -158,10 +161,11 @@ struct Keystore::State {
         return {};
     }
 
-    std::size_t free_above(std::size_t highest_used) const {
-        if (highest_used >= contents.size()) return 0;
-        return static_cast<std::size_t>(
-            std::count(contents.begin() + static_cast<std::ptrdiff_t>(highest_used), contents.end(), Content::key));
+    std::size_t free_above(std::size_t highest_used) {
+        std::size_t free = 0;
+        for (std::size_t slot = highest_used + 1; slot <= contents.size(); ++slot)
+            if (holds_key(slot)) ++free;
+        return free;
     }
 
     const BlockFile file;
@@ -181,7 +185,7 @@ Result<std::unique_ptr<Keystore>> Keystore::open(const std::filesystem::path& pa
     if (!file) return file.error();
     CLINIC_TRY(State::check_head(*file, wrapping, store));
     auto state = std::make_unique<State>(std::move(*file), wrapping, store);
-    CLINIC_TRY(state->scan());
+    CLINIC_TRY(state->count_slots());
     return std::unique_ptr<Keystore>{new Keystore{std::move(state)}};
 }
 
@@ -230,10 +234,9 @@ Result<SlotId> Keystore::next_free(SlotId highest_used) {
         if (!extended && state_->free_above(used) == 0) return extended.error();
         if (!extended) base::log(base::Level::warning, "keystore", extended.error());
     }
-    const auto begin = state_->contents.begin();
-    const auto found = std::find(begin + static_cast<std::ptrdiff_t>(used), state_->contents.end(), Content::key);
-    assert(found != state_->contents.end());
-    return SlotId{found - begin + 1};
+    std::size_t slot = used + 1;
+    while (!state_->holds_key(slot)) ++slot; // there is one: they were counted
+    return SlotId{static_cast<std::int64_t>(slot)};
 }
 
 Result<SecureBytes> Keystore::key(SlotId slot) {
