@@ -48,7 +48,8 @@ egress::GateOptions gate_options(const Options& options) {
 struct Parts {
     Parts(const Options& options, base::UniqueFd egress_socket, std::unique_ptr<records::Store> opened,
           std::shared_ptr<intake::Feeds> named, health::Health& health, const Clock& clock)
-        : well{health}, feeds{std::move(named)}, releaser{clock}, gate{gate_options(options), *opened, releaser},
+        : well{health}, feeds{std::move(named)}, releaser{clock}, gate{gate_options(options), opened->identifiers(),
+                                                                       releaser},
           ingest{*opened, releaser, clock, feeds,
                  [&health](Literal code, Literal severity) { health.raise(code, severity); }},
           store{std::move(opened)},

@@ -14,6 +14,8 @@ using outbox::Ledger;
 using outbox::Links;
 using outbox::Outbox;
 
+constexpr std::chrono::milliseconds ready_after{5'000}; // until an attempt that was held for it is tried again
+
 Judged say(std::int64_t line, Answer answer, const char* code, bool blocked = false) {
     return {.verdict = {.attempt = line, .answer = answer, .code = code}, .blocked = blocked};
 }
@@ -34,8 +36,8 @@ Result<release::Allowed> allowed_ids(records::Transaction& txn, const outbox::Le
 
 } // namespace
 
-Gate::Gate(GateOptions options, const records::Store& store, release::Releaser& releaser)
-    : options_{std::move(options)}, store_{store}, releaser_{releaser} {}
+Gate::Gate(GateOptions options, const records::IdentifierIndex& identifiers, release::Releaser& releaser)
+    : options_{std::move(options)}, identifiers_{identifiers}, releaser_{releaser} {}
 
 Result<envelope::Lease> Gate::lease(records::Transaction& txn, envelope::Destination destination) {
     const auto policy = releaser_.policy(txn);
@@ -62,8 +64,9 @@ Result<Judged> Gate::judge(records::Transaction& txn, const Attempt& attempt) {
     }
     const auto allowed = allowed_ids(txn, *lease);
     CLINIC_TRY(allowed);
-    if (const auto clean = release::last_check(store_.identifiers(), options_.rules, attempt, *allowed); !clean)
-        return caught(txn, attempt, subject, clean.error());
+    if (const auto clean = release::last_check(identifiers_, options_.rules, attempt, *allowed); !clean)
+        return clean.error().code == Errc::timeout ? not_ready(txn, attempt, subject)
+                                                   : caught(txn, attempt, subject, clean.error());
     CLINIC_TRY(audit::Trail::append(txn, {.actor = audit::Actor::egress,
                                           .action = audit::Action::disclose,
                                           .purpose = audit::Purpose::release,
@@ -102,6 +105,14 @@ Result<Judged> Gate::not_allowed(records::Transaction& txn, const Attempt& attem
     }
     CLINIC_TRY(Outbox::withdraw_lease(txn, attempt.lease, release::name(because)));
     return say(*line, Answer::no, release::name(because));
+}
+
+// The identifiers of a large store are read for some seconds after its start.
+Result<Judged> Gate::not_ready(records::Transaction& txn, const Attempt& attempt, records::PatientId subject) {
+    const auto line = Ledger::open_line(txn, subject, attempt, "held");
+    CLINIC_TRY(line);
+    CLINIC_TRY(Outbox::put_off(txn, attempt.lease, ready_after, "starting"));
+    return say(*line, Answer::hold, "starting");
 }
 
 Result<Judged> Gate::caught(records::Transaction& txn, const Attempt& attempt, records::PatientId subject,

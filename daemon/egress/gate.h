@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "daemon/outbox/outbox.h"
+#include "daemon/records/identifier_index.h"
 #include "daemon/records/store.h"
 #include "daemon/release/releaser.h"
 #include "sync/envelope/frame.h"
@@ -28,7 +29,7 @@ struct Judged {
 
 class Gate {
 public:
-    Gate(GateOptions options, const records::Store& store, release::Releaser& releaser);
+    Gate(GateOptions options, const records::IdentifierIndex& identifiers, release::Releaser& releaser);
 
     Result<envelope::Lease> lease(records::Transaction& txn, envelope::Destination destination);
     Result<Judged> judge(records::Transaction& txn, const envelope::Attempt& attempt);
@@ -40,11 +41,13 @@ private:
                                            records::PatientId subject);
     Result<Judged> not_allowed(records::Transaction& txn, const envelope::Attempt& attempt, records::PatientId subject,
                                release::Because because);
+    static Result<Judged> not_ready(records::Transaction& txn, const envelope::Attempt& attempt,
+                                    records::PatientId subject);
     Result<Judged> caught(records::Transaction& txn, const envelope::Attempt& attempt, records::PatientId subject,
                           const Error& why);
 
     GateOptions options_;
-    const records::Store& store_;
+    const records::IdentifierIndex& identifiers_;
     release::Releaser& releaser_;
 };
 

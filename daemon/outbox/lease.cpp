@@ -223,6 +223,14 @@ Result<void> Outbox::park(records::Transaction& txn, std::int64_t lease, std::st
     return park_row(txn, *row, code);
 }
 
+Result<void> Outbox::put_off(records::Transaction& txn, std::int64_t lease, std::chrono::milliseconds due_after,
+                             std::string_view code) {
+    const auto row = leased_row(txn, lease);
+    CLINIC_TRY(row);
+    CLINIC_TRY(end_undelivered(txn, *row));
+    return give_back(txn, *row, txn.now() + due_after, code);
+}
+
 Result<void> Outbox::withdraw_lease(records::Transaction& txn, std::int64_t lease, std::string_view code) {
     const auto row = leased_row(txn, lease);
     CLINIC_TRY(row);

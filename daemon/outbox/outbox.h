@@ -92,6 +92,8 @@ public:
     static Result<void> release_leases(records::Transaction& txn, std::optional<std::int64_t> lease);
     // These end an open lease; not_found when it is not open.
     static Result<void> park(records::Transaction& txn, std::int64_t lease, std::string_view code);
+    static Result<void> put_off(records::Transaction& txn, std::int64_t lease, std::chrono::milliseconds due_after,
+                                std::string_view code); // pending again
     static Result<void> withdraw_lease(records::Transaction& txn, std::int64_t lease, std::string_view code);
     static Result<void> kill(records::Transaction& txn, std::int64_t lease, std::string_view code); // to dead letters
     static Result<void> unpark(records::Transaction& txn, std::string_view code); // all parked with it become pending

@@ -8,11 +8,11 @@
 #include <mutex>
 #include <set>
 #include <shared_mutex>
-#include <unordered_map>
 #include <utility>
 
 #include "crypto/seal.h"
 #include "daemon/records/text_views.h"
+#include "daemon/records/token_counts.h"
 
 namespace clinic::records {
 namespace {
@@ -181,22 +181,17 @@ struct IdentifierIndex::State {
 
     TokenKeys keys;
     mutable std::shared_mutex mutex;
+    bool loaded = false;
     // A token is there as often as patients have it; equal names stay until the last of them goes.
-    std::array<std::unordered_map<std::uint64_t, std::uint32_t>, 3> tokens; // by form
-    std::array<std::array<std::uint32_t, window_max + 1>, 3> lengths{};     // rows of that length, by form
+    std::array<TokenCounts, 3> tokens;                                 // by form
+    std::array<std::array<std::int64_t, window_max + 1>, 3> lengths{}; // rows of that length, by form
 
-    void add(const Row& row) {
+    void add(const Row& row) { count(row, 1); }
+    void drop(const Row& row) { count(row, -1); }
+    void count(const Row& row, std::int32_t by) {
         const auto form = static_cast<std::size_t>(row.form) - 1;
-        ++tokens[form][row.token];
-        ++lengths[form][row.length];
-    }
-
-    void drop(const Row& row) {
-        const auto form = static_cast<std::size_t>(row.form) - 1;
-        const auto found = tokens[form].find(row.token);
-        if (found == tokens[form].end()) return;
-        if (--found->second == 0) tokens[form].erase(found);
-        --lengths[form][row.length];
+        tokens[form].add(row.token, by);
+        lengths[form][row.length] += by;
     }
 
     bool has(Form form, std::string_view value) const {
@@ -207,7 +202,7 @@ struct IdentifierIndex::State {
         std::vector<std::size_t> present;
         const auto& counts = lengths[static_cast<std::size_t>(form) - 1];
         for (std::size_t length = 1; length < counts.size(); ++length) {
-            if (counts[length] != 0) present.push_back(length);
+            if (counts[length] > 0) present.push_back(length);
         }
         return present;
     }
@@ -240,7 +235,7 @@ struct IdentifierIndex::State {
     }
 
     bool whole_in(std::string_view value) const {
-        if (tokens[static_cast<std::size_t>(Form::whole) - 1].empty()) return false;
+        if (tokens[static_cast<std::size_t>(Form::whole) - 1].size() == 0) return false;
         for (const std::string& view : whole_views_of(value)) {
             if (const std::string text = folded(view); !text.empty() && has(Form::whole, text)) return true;
             for (const std::string& token : tokens_of(view)) {
@@ -294,13 +289,30 @@ Result<void> with_each(Transaction& txn, Literal sql, PatientId patient, const s
 IdentifierIndex::IdentifierIndex(const crypto::SecureBytes& index_key) : state_{std::make_unique<State>(index_key)} {}
 IdentifierIndex::~IdentifierIndex() = default;
 
-Result<void> IdentifierIndex::load(Session& session) {
-    auto rows = session.prepare("SELECT kind, form, length, token FROM identifier_token");
-    if (!rows) return rows.error();
+Result<std::optional<std::int64_t>> IdentifierIndex::load(Session& snapshot, std::int64_t after,
+                                                          std::int64_t rows_max) {
+    auto stored = snapshot.prepare("SELECT kind, form, length, token, rowid FROM identifier_token"
+                                   " WHERE rowid > ? ORDER BY rowid LIMIT ?");
+    if (!stored) return stored.error();
+    stored->bind(after, rows_max);
+    std::vector<Row> rows;
+    std::optional<std::int64_t> last;
+    CLINIC_TRY(each_row(*stored, [&](const Row& row) {
+        rows.push_back(row);
+        last = stored->integer(4);
+    }));
     const std::unique_lock lock{state_->mutex};
-    for (auto& tokens : state_->tokens) tokens.clear();
-    state_->lengths = {};
-    return each_row(*rows, [&](const Row& row) { state_->add(row); });
+    for (const Row& row : rows) state_->add(row);
+    if (static_cast<std::int64_t>(rows.size()) < rows_max) {
+        state_->loaded = true;
+        last.reset();
+    }
+    return last;
+}
+
+bool IdentifierIndex::is_loaded() const {
+    const std::shared_lock lock{state_->mutex};
+    return state_->loaded;
 }
 
 Result<void> IdentifierIndex::replace(Transaction& txn, PatientId patient, const std::vector<IdentifierValue>& values) {

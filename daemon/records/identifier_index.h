@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,7 +29,11 @@ public:
     explicit IdentifierIndex(const crypto::SecureBytes& index_key);
     ~IdentifierIndex();
 
-    Result<void> load(Session& session); // all rows, at start
+    // Reads rows of one snapshot into memory, at most so many behind `after`; answers where to go on, nullopt: all are
+    // read. What is committed after that snapshot comes by replace and remove, also meanwhile; so the snapshot is taken
+    // where nothing is committed and not told yet: before the writer starts. Errors: nothing of these rows is kept.
+    Result<std::optional<std::int64_t>> load(Session& snapshot, std::int64_t after, std::int64_t rows_max);
+    bool is_loaded() const; // before that, what is not found may be there
     Result<void> replace(Transaction& txn, PatientId patient, const std::vector<IdentifierValue>& values);
     Result<void> remove(Transaction& txn, PatientId patient);
 

@@ -7,6 +7,7 @@
 
 #include "crypto/base/log.h"
 #include "crypto/sealed_vfs.h"
+#include "daemon/records/identifier_loader.h"
 #include "daemon/records/schema.h"
 #include "daemon/records/writer.h"
 
@@ -19,6 +20,9 @@ enum SubkeyId : std::uint64_t { wrapping_id = 100, index_id = 101, quarantine_id
 // A database up to this size is read whole at open, so that damage shows before work begins; a larger one only after
 // a WAL that did not open everywhere. Damage elsewhere shows when its page is read.
 constexpr std::int64_t checked_at_open_pages_max = 16'384;
+
+constexpr std::int64_t identifier_rows_a_slice = 10'000; // one look at the index waits for so many at most
+constexpr int loading_cache_kib = 1'024;                 // each page is read once
 
 Result<void> make_folder(const std::filesystem::path& folder) {
     std::error_code why;
@@ -97,6 +101,7 @@ struct Store::State {
     Result<void> finish_erasures();
     Result<void> open_readers();
     Result<void> load_identifiers();
+    Result<std::optional<std::int64_t>> load_slice(std::int64_t after, std::int64_t rows_max);
 
     std::filesystem::path database() const { return options.folder / "records.db"; }
     std::filesystem::path keys_file() const { return options.folder / "keys.db"; }
@@ -111,6 +116,8 @@ struct Store::State {
     std::unique_ptr<Connection> writing;
     std::unique_ptr<Writer> writer; // its thread ends when the readers are gone: it copies the WAL last
     ReaderPool readers;
+    std::unique_ptr<Connection> loading; // a snapshot older than the writer, until all identifiers are read
+    std::unique_ptr<IdentifierLoader> loader;
 };
 
 Result<void> Store::State::open(const crypto::KeySlot& slot) {
@@ -223,11 +230,29 @@ Result<void> Store::State::open_readers() {
     return {};
 }
 
+// The snapshot is taken here, where nobody writes yet: see IdentifierIndex::load.
 Result<void> Store::State::load_identifiers() {
     shared.identifiers = std::make_unique<IdentifierIndex>(shared.index_key);
-    SessionCore core{*writing, shared};
+    auto reader = Connection::open(database(), vfs->name(), Role::reader, loading_cache_kib);
+    if (!reader) return reader.error();
+    loading = std::move(*reader);
+    loading->close_the_door();
+    CLINIC_TRY(loading->run("BEGIN"));
+    const auto next = load_slice(0, options.identifier_rows_at_open);
+    CLINIC_TRY(next);
+    if (*next)
+        loader = std::make_unique<IdentifierLoader>(
+            [this](std::int64_t after) { return load_slice(after, identifier_rows_a_slice); }, **next);
+    return {};
+}
+
+Result<std::optional<std::int64_t>> Store::State::load_slice(std::int64_t after, std::int64_t rows_max) {
+    if (!loading->in_transaction()) return Error{Errc::corrupt, "the snapshot of the identifiers has ended"};
+    SessionCore core{*loading, shared};
     Snapshot snapshot{core, clock};
-    return shared.identifiers->load(snapshot);
+    const auto next = shared.identifiers->load(snapshot, after, rows_max);
+    if (next && !*next) loading.reset(); // a snapshot that stays keeps the WAL from being emptied
+    return next;
 }
 
 Store::Store(std::unique_ptr<State> state) : state_{std::move(state)} {}

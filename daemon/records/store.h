@@ -156,7 +156,8 @@ struct StoreOptions {
     std::size_t batch_jobs_max = 256;   // one group commit
     std::size_t readers_max = 4;
     CacheSize cache{.writer_kib = 16'384, .readers_kib = 16'384};
-    std::int64_t wal_pages_max = 2'000; // a passive checkpoint from here, TRUNCATE when idle
+    std::int64_t identifier_rows_at_open = 50'000; // of the last check; the others are read behind
+    std::int64_t wal_pages_max = 2'000;            // a passive checkpoint from here, TRUNCATE when idle
 };
 
 struct StoreNumbers {
@@ -183,7 +184,8 @@ public:
     // Called on the writer thread after each commit that changed a row; an empty one ends it. On return no call runs.
     void on_change(std::function<void()> listener);
     StoreNumbers numbers() const;
-    const IdentifierIndex& identifiers() const; // for the last check, any thread
+    const IdentifierIndex&
+    identifiers() const; // for the last check, any thread; of a large store loaded some time later
     const crypto::Bytes& store_uuid() const;
 
     struct State;

@@ -91,8 +91,10 @@ public:
         }
     }
 
+    bool is_empty() const { return values_.empty(); }
+
     bool holds_identifier(const records::IdentifierIndex& identifiers) const {
-        if (values_.empty()) return false;
+        if (is_empty()) return false;
         std::string text;
         for (const std::string& value : values_) text += value + '\n';
         return identifiers.found_in(text, {values_.begin(), values_.end()});
@@ -129,6 +131,8 @@ Result<void> last_check(const records::IdentifierIndex& identifiers, const Write
         if (!body) return Error{Errc::refused, body.error().what};
         residue.take_json(*body);
     }
+    if (!residue.is_empty() && !identifiers.is_loaded())
+        return Error{Errc::timeout, "the identifiers of the store are still being read", "try again in a moment"};
     if (residue.holds_identifier(identifiers)) {
         return Error{Errc::conflict, "the attempt holds an identifier of the store",
                      "see the ledger and the dead letters"};

@@ -14,7 +14,8 @@ struct Allowed {                  // issued or recorded by the store for this le
 };
 
 // Success: nothing remains that the store knows. Errors: refused (a rule of the write set), tampered is never used
-// here; conflict when an identifier was found: the attempt is blocked.
+// here; conflict when an identifier was found: the attempt is blocked; timeout when the store's identifiers are not all
+// read yet and something remains to be looked for.
 Result<void> last_check(const records::IdentifierIndex& identifiers, const envelope::WriteRules& rules,
                         const envelope::Attempt& attempt, const Allowed& allowed);
 

@@ -58,7 +58,7 @@ TEST(BadFrames, AreEachAnsweredAndChangeNothing) {
     release::testing::Clinic clinic;
     health::Health health{{.box = "box-1", .version = "0.1.0", .records = folder.path()}, clinic.clock};
     Gate gate{{.rules = {.location = "LOC1", .tag_prefix = "ce-", .fields = {"a", "b", "c", "d", "e", "f"}}},
-              *clinic.store,
+              clinic.store->identifiers(),
               clinic.releaser};
     clinic.set_basis(release::Basis::baa);
     clinic.add("N1", "Quillfeather");

@@ -131,7 +131,8 @@ protected:
     std::filesystem::path path = folder / "egress.sock";
     release::testing::Clinic clinic;
     health::Health health{{.box = "box-1", .version = "0.1.0", .records = folder.path()}, clinic.clock};
-    Gate gate{{.rules = rules, .index_lag = std::chrono::milliseconds{1'000}}, *clinic.store, clinic.releaser};
+    Gate gate{
+        {.rules = rules, .index_lag = std::chrono::milliseconds{1'000}}, clinic.store->identifiers(), clinic.releaser};
     std::unique_ptr<EgressServer> server;
 };
 
@@ -258,6 +259,45 @@ TEST_F(EgressServerTest, ABlockIsADeadLetterAndItsAlarmSaysNothingOfWhatWasFound
             for (const std::string& secret : {value, number})
                 EXPECT_EQ(text.find(form.put_on(secret)), std::string::npos) << form.name << ": " << text;
     }
+}
+
+// The identifiers of a large store are still being read: a clean attempt goes, any other waits for them.
+TEST_F(EgressServerTest, WhatTheLastCheckCannotJudgeYetIsDueAgain) {
+    clinic.add("N1", "Quillfeather");
+    const records::IdentifierIndex unread{crypto::SecureBytes::random(32)};
+    Gate early{{.rules = rules}, unread, clinic.releaser};
+    const auto lease = [&] {
+        envelope::Lease found;
+        clinic.write([&](records::Transaction& txn) -> Result<void> {
+            auto lease = early.lease(txn, Destination::crm);
+            CLINIC_TRY(lease);
+            found = std::move(*lease);
+            return {};
+        });
+        return found;
+    };
+    const auto judged = [&](const envelope::Attempt& attempt) {
+        envelope::Verdict verdict;
+        clinic.write([&](records::Transaction& txn) -> Result<void> {
+            const auto judged = early.judge(txn, attempt);
+            CLINIC_TRY(judged);
+            verdict = judged->verdict;
+            return {};
+        });
+        return verdict;
+    };
+    const auto first = lease();
+    EXPECT_EQ(judged(create(first)).answer, Answer::go);
+    const auto verdict = judged({.lease = first.lease,
+                                 .route = envelope::Route::tags_add,
+                                 .path = "/contacts/Quillfeather/tags",
+                                 .body = R"({"tags":["ce-returning"]})"});
+    EXPECT_EQ(verdict.answer, Answer::hold);
+    EXPECT_EQ(verdict.code, "starting");
+    EXPECT_EQ(clinic.books().pending, 1);
+    EXPECT_EQ(lease().lease, 0) << "not at once, or it would go round and round";
+    clinic.clock.advance(base::Micros{std::chrono::seconds{5}});
+    EXPECT_EQ(lease().lease, first.lease);
 }
 
 TEST_F(EgressServerTest, AWithdrawnConsentStopsALeaseAtTheLastMoment) {

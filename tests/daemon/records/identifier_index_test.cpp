@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <map>
+#include <random>
 #include <thread>
 
+#include "daemon/records/token_counts.h"
 #include "tests/daemon/release/disguises.h"
 #include "tests/daemon/release/people.h"
 #include "tests/fakes/manual_clock.h"
@@ -35,6 +38,21 @@ protected:
         const PatientId id = as ? *as : PatientId::make(clock_.now());
         EXPECT_TRUE(store_->write([&](Transaction& txn) { return index_->replace(txn, id, values); }));
         return id;
+    }
+
+    // A whole snapshot of what is stored, so many rows at a time.
+    void load(IdentifierIndex& index, std::int64_t rows_max = 1'000) const {
+        ASSERT_TRUE(store_->read([&](Snapshot& snapshot) { return load_on(index, snapshot, 0, rows_max); }));
+    }
+    static Result<void> load_on(IdentifierIndex& index, Snapshot& snapshot, std::int64_t after, std::int64_t rows_max) {
+        for (std::optional<std::int64_t> next = after; next;) {
+            EXPECT_FALSE(index.is_loaded());
+            auto loaded = index.load(snapshot, *next, rows_max);
+            if (!loaded) return loaded.error();
+            next = *loaded;
+        }
+        EXPECT_TRUE(index.is_loaded());
+        return {};
     }
 
     // As the last check asks: the text, and the text as a whole value.
@@ -161,13 +179,96 @@ TEST_F(IdentifierIndexTest, WhatIsRolledBackIsNotThere) {
 
 TEST_F(IdentifierIndexTest, LoadsWhatIsStored) {
     keep({{IdentifierKind::name, "Quillfeather"}, {IdentifierKind::phone, "+1 555 010 2030"}});
-    IdentifierIndex again{key_};
-    ASSERT_TRUE(store_->read([&](Snapshot& snapshot) { return again.load(snapshot); }));
-    EXPECT_EQ(again.size(), index_->size());
-    EXPECT_TRUE(again.found_in("quillfeather", {}));
+    for (const std::int64_t rows_max : {1, 2, 1'000}) {
+        IdentifierIndex again{key_};
+        load(again, rows_max);
+        EXPECT_EQ(again.size(), index_->size());
+        EXPECT_TRUE(again.found_in("quillfeather", {}));
+    }
     IdentifierIndex stranger{crypto::SecureBytes::random(32)};
-    ASSERT_TRUE(store_->read([&](Snapshot& snapshot) { return stranger.load(snapshot); }));
+    load(stranger);
     EXPECT_FALSE(stranger.found_in("quillfeather", {})) << "the tokens mean nothing without the key";
+}
+
+// Each round: people are stored, and while their rows are read, slice by slice, people come, change and go, those of
+// the rows that are read and those of the rows to come. At the end memory holds what the store holds.
+TEST_F(IdentifierIndexTest, LosesNoChangeThatComesWhileItIsLoaded) {
+    constexpr std::uint64_t changes = 40;
+    support::Campaign rounds{
+        {.name = "identifier_load", .what = "changes", .plain = 15, .most = 2'000, .weight = changes}};
+    while (const auto seed = rounds.next()) {
+        std::mt19937_64 random{*seed};
+        const auto one_of = [&](std::size_t count) { return static_cast<std::size_t>(random() % count); };
+        People people{*seed};
+        std::map<PatientId, Person> all;
+        const auto put = [&](Transaction& txn, IdentifierIndex& index, PatientId id) {
+            all[id] = people.next();
+            // Some share a name, so that a token goes only with the last of them.
+            if (one_of(3) == 0) all[id].family = "Quillfeather";
+            return index.replace(txn, id, all[id].values());
+        };
+        const auto somebody = [&] {
+            return std::next(all.begin(), static_cast<std::ptrdiff_t>(one_of(all.size())))->first;
+        };
+        ASSERT_TRUE(store_->write([&](Transaction& txn) -> Result<void> {
+            for (int i = 0; i < 20; ++i) CLINIC_TRY(put(txn, *index_, PatientId::make(clock_.now())));
+            return {};
+        }));
+        IdentifierIndex loading{key_};
+        const auto change = [&](Transaction& txn) -> Result<void> {
+            const std::size_t what = all.empty() ? 0 : one_of(4);
+            if (what == 0) return put(txn, loading, PatientId::make(clock_.now()));
+            const PatientId id = somebody();
+            if (what != 1) return put(txn, loading, id);
+            all.erase(id);
+            return loading.remove(txn, id);
+        };
+        ASSERT_TRUE(store_->read([&](Snapshot& snapshot) -> Result<void> {
+            std::int64_t after = 0;
+            for (std::uint64_t i = 0; i < changes; ++i) {
+                const auto next = loading.load(snapshot, after, static_cast<std::int64_t>(1 + one_of(12)));
+                CLINIC_TRY(next);
+                if (!*next) break;
+                after = **next;
+                CLINIC_TRY(store_->write(change));
+            }
+            return loading.is_loaded() ? Result<void>{} : load_on(loading, snapshot, after, 50);
+        }));
+        IdentifierIndex stored{key_};
+        load(stored);
+        EXPECT_EQ(loading.size(), stored.size());
+        for (const auto& [id, person] : all)
+            for (const std::string& value : {person.family, person.given, person.phone, person.email, person.number})
+                EXPECT_TRUE(loading.found_in(value, {value})) << value;
+        // And nothing stays behind: not even a length.
+        ASSERT_TRUE(store_->write([&](Transaction& txn) -> Result<void> {
+            for (const auto& [id, person] : all) CLINIC_TRY(loading.remove(txn, id));
+            return {};
+        }));
+        EXPECT_EQ(loading.size(), 0U);
+    }
+}
+
+TEST(TokenCounts, CountsAsAMapDoes) {
+    std::mt19937_64 random{7};
+    TokenCounts counts;
+    std::map<std::uint64_t, int> expected;
+    for (int i = 0; i < 200'000; ++i) {
+        // Few enough that many come and go again, some in the same place, and among them zero.
+        const std::uint64_t token = random() % 3'000 * (random() % 2 == 0 ? 64 : 1);
+        if (token == 1) continue; // is one with zero
+        const int by = random() % 2 == 0 ? 1 : -1;
+        counts.add(token, by);
+        expected[token] += by;
+    }
+    std::size_t present = 0;
+    for (const auto& [token, count] : expected) {
+        EXPECT_EQ(counts.contains(token), count > 0) << token;
+        present += count > 0 ? 1 : 0;
+    }
+    EXPECT_EQ(counts.size(), present);
+    EXPECT_FALSE(counts.contains(1'000'001));
+    EXPECT_FALSE(TokenCounts{}.contains(0));
 }
 
 TEST_F(IdentifierIndexTest, BlocksATextTooTangledToTell) {

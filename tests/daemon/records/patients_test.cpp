@@ -1,5 +1,8 @@
 #include "daemon/records/patients.h"
 
+#include <chrono>
+#include <thread>
+
 #include "daemon/records/identifier_index.h"
 #include "daemon/records/messages.h"
 #include "tests/daemon/records/records_fixture.h"
@@ -255,6 +258,34 @@ TEST_F(Merge, ErasingForgetsThePersonAndAllAliases) {
     EXPECT_EQ(facts(survivor).status, PatientStatus::erased);
     EXPECT_EQ(store_->identifiers().size(), 0U);
     EXPECT_TRUE(upsert(person("1")).created);
+}
+
+// A large store answers before all identifiers are read; who comes, changes and goes meanwhile is known at the end.
+TEST_F(Merge, IdentifiersAreReadBehindWhatIsServed) {
+    options_.identifier_rows_at_open = 1;
+    upsert(person("MR-100001", "Quillfeather"));
+    const auto leaves = upsert(person("MR-100002", "Vandersloot")).id;
+    upsert(person("MR-100003", "Marrowby"));
+    for (int i = 0; i < 20; ++i) upsert(person(("MR-77000" + std::to_string(i)).c_str(), "Brackenridge"));
+    reopen();
+    clock_.advance(base::Micros{1'000'000});
+    upsert(person("MR-100004", "Oddfellow"));
+    upsert(person("MR-100003", "Ravensworth"));
+    ASSERT_TRUE(
+        with([&](Transaction& txn, const Disclosure& why) { return erase_patient(txn, why, leaves, nothing_else); }));
+    const auto& identifiers = store_->identifiers();
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+    while (!identifiers.is_loaded() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    ASSERT_TRUE(identifiers.is_loaded());
+    for (const char* known : {"Quillfeather", "Brackenridge", "Oddfellow", "Ravensworth", "MR-7700019"})
+        EXPECT_TRUE(identifiers.found_in(known, {})) << known;
+    for (const char* unknown : {"Vandersloot", "Marrowby", "MR-100002"})
+        EXPECT_FALSE(identifiers.found_in(unknown, {})) << unknown;
+    const std::size_t size = identifiers.size();
+    options_.identifier_rows_at_open = 50'000;
+    reopen();
+    EXPECT_TRUE(store_->identifiers().is_loaded());
+    EXPECT_EQ(store_->identifiers().size(), size);
 }
 
 TEST_F(Merge, ErasedKeysAreNotGivenOutAgain) {

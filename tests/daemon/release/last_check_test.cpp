@@ -77,6 +77,24 @@ TEST_F(LastCheck, LetsEveryCleanEnvelopeGo) {
     }
 }
 
+// A large store reads its identifiers for a while after its start: what nothing explains waits until they are known.
+TEST_F(LastCheck, WhileIdentifiersAreReadOnlyWhatIsExplainedGoes) {
+    const records::IdentifierIndex unread{crypto::SecureBytes::random(32)};
+    testing::Leases leases{17};
+    for (int i = 0; i < 200; ++i) {
+        const auto lease = leases.next();
+        for (const Attempt& attempt : testing::attempts_of(rules(), lease))
+            EXPECT_TRUE(last_check(unread, rules(), attempt, testing::allowed_of(lease))) << attempt.path;
+    }
+    const Attempt strange{1, Route::tags_add, "/contacts/Quillfeather/tags", R"({"tags":["ce-returning"]})"};
+    const auto held = last_check(unread, rules(), strange, {});
+    ASSERT_FALSE(held);
+    EXPECT_EQ(held.error().code, Errc::timeout);
+    EXPECT_EQ(check(strange, {}).error().code, Errc::refused) << "no identifier, but nobody's contact";
+    keep({.family = "Quillfeather", .given = "Jo", .phone = "10", .email = "", .number = "1", .birth_date = ""});
+    EXPECT_EQ(check(strange, {}).error().code, Errc::conflict);
+}
+
 // People may be called as the template, the vocabulary and the enumerations are.
 TEST_F(LastCheck, LetsCleanEnvelopesGoWhereNamesAreOurWords) {
     for (const char* name : {"Contacts", "Search", "Booked", "Active", "Customfields", "Recall", "Page", "Lead",

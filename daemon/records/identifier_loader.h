@@ -1,0 +1,30 @@
+// Reads the rest of the identifiers on a thread of its own, slice by slice, so that a large store serves at once.
+//   Errors:  what may pass (the disk, memory) is tried again; other damage ends it, and the last check goes on to hold
+//            what it cannot judge. Both are logged.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <thread>
+
+#include "crypto/base/result.h"
+
+namespace clinic::records {
+
+class IdentifierLoader {
+public:
+    // Rows behind that number; answers where to go on, nullopt: all are read.
+    using Slice = std::function<Result<std::optional<std::int64_t>>(std::int64_t after)>;
+
+    IdentifierLoader(Slice slice,
+                     std::int64_t after); // the thread that is made calls `slice`, until the last or the end
+
+private:
+    void run(const std::stop_token& stop, std::int64_t after) const;
+
+    Slice slice_;
+    std::jthread thread_; // last: joined first
+};
+
+} // namespace clinic::records
