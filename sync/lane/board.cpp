@@ -11,7 +11,8 @@ constexpr base::Micros date_life = std::chrono::minutes{15};
 
 bool kernel_synchronised() {
     timex asked{};
-    return adjtimex(&asked) != TIME_ERROR && (asked.status & STA_UNSYNC) == 0;
+    const int state = adjtimex(&asked); // -1: a filter refuses the question, which says nothing of the clock
+    return state >= 0 && state != TIME_ERROR && (asked.status & STA_UNSYNC) == 0;
 }
 
 } // namespace
