@@ -1,5 +1,6 @@
 #include "provisioning/outside.h"
 
+#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -65,6 +66,13 @@ Seen descriptors(const About& about) {
     return {part, false, fault};
 }
 
+// As the settings may name a user: by number, or by name.
+bool is_user(const nlohmann::json& said, const std::optional<uid_t>& user) {
+    if (!said.is_string()) return said == (user ? nlohmann::json(*user) : nlohmann::json{});
+    const passwd* known = getpwnam(said.get_ref<const std::string&>().c_str());
+    return known != nullptr && user == known->pw_uid;
+}
+
 // What clinicd says of its paths and its sender, against the settings file that its command line names.
 Seen settings(const About& about) {
     constexpr const char* part = "what it says of itself";
@@ -76,10 +84,9 @@ Seen settings(const About& about) {
     const auto text = base::read_text(folder / *(option + 1), settings_bytes_max);
     const auto file = text ? nlohmann::json::parse(*text, nullptr, false) : nlohmann::json{};
     if (!file.is_object()) return {part, std::nullopt, "not looked at: its settings cannot be read"};
-    const auto peer = about.peer ? nlohmann::json(*about.peer) : nlohmann::json{};
     const bool same = file.value("records", nlohmann::json{}) == about.records.string() &&
                       file.value("credential", nlohmann::json{}) == about.credential.string() &&
-                      file.value("peer", nlohmann::json{}) == peer;
+                      is_user(file.value("peer", nlohmann::json{}), about.peer);
     return seen(part, same, "is what its settings say", "is not what its settings say: restart it, then ask again");
 }
 

@@ -22,6 +22,7 @@
 #include "daemon/containment/descriptors/descriptors.h"
 #include "daemon/containment/filter.h"
 #include "daemon/containment/folder.h"
+#include "daemon/containment/network.h"
 #include "daemon/containment/steps.h"
 #include "daemon/containment/ways.h"
 
@@ -58,31 +59,6 @@ bool each_thread(const std::function<bool(const std::string&)>& holds) {
 bool each_thread_has(std::string_view key, long wanted, int base) {
     return each_thread(
         [&](const std::string& folder) { return base::status_value(proc(folder + "/status"), key, base) == wanted; });
-}
-
-// Each table has a line of names, and one for each socket or route.
-bool nobody_listens(const std::string& folder) {
-    const std::array tables{"route", "tcp", "tcp6", "udp", "udp6", "raw", "raw6", "udplite"};
-    return std::none_of(tables.begin(), tables.end(), [&](const char* table) {
-        const std::string lines = proc(folder + "/net/" + table);
-        return std::count(lines.begin(), lines.end(), '\n') > 1;
-    });
-}
-
-// A loopback that others use as well would still be a way to them.
-bool network_is_empty(const std::string& folder) {
-    const std::string devices = proc(folder + "/net/dev");
-    std::size_t interfaces = 0;
-    bool only_loopback = true;
-    for (std::size_t from = 0, end; (end = devices.find('\n', from)) != std::string::npos; from = end + 1) {
-        const std::string_view line{devices.data() + from, end - from};
-        const auto colon = line.find(':');
-        if (colon == std::string_view::npos) continue;
-        ++interfaces;
-        const auto name = line.substr(line.find_first_not_of(' '), colon - line.find_first_not_of(' '));
-        if (name != "lo") only_loopback = false;
-    }
-    return interfaces == 1 && only_loopback && nobody_listens(folder);
 }
 
 bool no_capabilities() {
@@ -185,9 +161,12 @@ std::vector<Part> inspect(const Options& options) {
 }
 
 std::vector<Part> try_ways(const Probe& probe) {
-    return {part("accepted socket turned outward", probe.accepted_stays(), "refused", "got out"),
-            part("sending that connects", probe.fast_open_stays(), "refused", "got out"),
-            part("listening socket turned outward", probe.listener_stays(), "refused", "got out")};
+    const Literal yes =
+        probe.has_sockets() ? Literal{"refused"} : Literal{"the call is refused; no socket could be had"};
+    const Literal no = probe.has_sockets() ? Literal{"got out"} : Literal{"the call is allowed"};
+    return {part("accepted socket turned outward", probe.accepted_stays(), yes, no),
+            part("sending that connects", probe.fast_open_stays(), yes, no),
+            part("listening socket turned outward", probe.listener_stays(), yes, no)};
 }
 
 } // namespace clinic::containment

@@ -26,6 +26,12 @@ const sockaddr* generic(const Address& address) {
     return reinterpret_cast<const sockaddr*>(&address);
 }
 
+// The filter answers before it is looked whether the socket is one.
+bool connect_is_filtered() {
+    const auto there = loopback(0);
+    return connect(-1, generic(there), sizeof there) != 0 && errno == EPERM;
+}
+
 bool connect_refused(int fd, unsigned short port) {
     const auto there = loopback(port);
     return connect(fd, generic(there), sizeof there) != 0;
@@ -54,6 +60,8 @@ bool listens(base::UniqueFd& fd, unsigned short& port) {
 Result<Probe> Probe::make() {
     Probe probe;
     unsigned short own_port = 0;
+    if (const base::UniqueFd any{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)}; !any && errno == EAFNOSUPPORT)
+        return probe;
     if (!listens(probe.target_, probe.target_port_) || !listens(probe.listener_, own_port)) return failed();
     probe.client_.reset(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (connect_refused(probe.client_.get(), own_port)) return failed();
@@ -63,11 +71,11 @@ Result<Probe> Probe::make() {
 }
 
 bool Probe::accepted_stays() const {
-    return reconnect_refused(accepted_.get(), target_port_);
+    return has_sockets() ? reconnect_refused(accepted_.get(), target_port_) : connect_is_filtered();
 }
 
 bool Probe::fast_open_stays() const {
-    shutdown(listener_.get(), SHUT_RDWR);
+    if (has_sockets()) shutdown(listener_.get(), SHUT_RDWR);
     const auto there = loopback(target_port_);
     char byte = 'x';
     constexpr int flags = MSG_FASTOPEN | MSG_DONTWAIT | MSG_NOSIGNAL;
@@ -80,12 +88,13 @@ bool Probe::fast_open_stays() const {
     message.msg_iov = &part;
     message.msg_iovlen = 1;
     const bool by_sendmsg = sendmsg(listener_.get(), &message, flags) < 0;
+    if (!has_sockets()) return by_sendto && by_sendmsg && why_sendto == EPERM && errno == EPERM;
     // EINPROGRESS means that the byte is on its way.
     return by_sendto && by_sendmsg && why_sendto != EINPROGRESS && errno != EINPROGRESS;
 }
 
 bool Probe::listener_stays() const {
-    return reconnect_refused(listener_.get(), target_port_);
+    return has_sockets() ? reconnect_refused(listener_.get(), target_port_) : connect_is_filtered();
 }
 
 } // namespace clinic::containment

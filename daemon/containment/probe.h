@@ -8,10 +8,12 @@ namespace clinic::containment {
 
 class Probe {
 public:
-    // Before `enter`: a listener and an accepted connection on the loopback, and a listener of the other side.
+    // Before `enter`: a listener and an accepted connection on the loopback, and a listener of the other side. Without
+    // them where a service manager lets nobody make such a socket (RestrictAddressFamilies=).
     static Result<Probe> make();
+    bool has_sockets() const { return static_cast<bool>(target_); }
 
-    // After it. True when the kernel refused to let it out.
+    // After it. True when the kernel refused to let it out; without sockets, when the filter refuses the very calls.
     bool accepted_stays() const;  // let go by AF_UNSPEC, then connected
     bool fast_open_stays() const; // a listener that was shut down, sending what connects
     bool listener_stays() const;  // let go by AF_UNSPEC, then connected; after fast_open_stays

@@ -8,8 +8,8 @@
 
 namespace clinic::containment {
 
-// As root its own namespace; otherwise through a user namespace, in which we stay who we are. A machine that refuses
-// both is no error.
+// As root its own namespace; otherwise through a user namespace, in which we stay who we are. Where both are refused
+// and the network is not empty already, that is no error: the report says so.
 void leave_network();
 // Landlock: from here on nothing outside `folder` can be written, made or removed. A kernel without it is no error.
 void keep_writes_in(const std::filesystem::path& folder);

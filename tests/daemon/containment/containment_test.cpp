@@ -121,6 +121,19 @@ TEST_F(Report, NamesTheNetworkOfTheMachine) {
     EXPECT_EQ(without("network", place_.options(), [&] { close(somebody.get()); }), Words{"network namespace"});
 }
 
+// As systemd does: PrivateNetwork=yes, and RestrictNamespaces=yes lets nobody have another.
+TEST_F(Report, AnEmptyNetworkThatWasGivenIsTakenAsItIs) {
+    const auto no_more_namespaces = [] {
+        const auto context = seccomp_init(SCMP_ACT_ALLOW);
+        const bool loaded =
+            seccomp_rule_add(context, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(unshare), 0) == 0 && seccomp_load(context) == 0;
+        seccomp_release(context);
+        return loaded;
+    };
+    EXPECT_EQ(with(place_.options(), [&] { assert(unshare(CLONE_NEWNET) == 0 && no_more_namespaces()); }), Words{});
+    EXPECT_EQ(with(place_.options(), [&] { assert(no_more_namespaces()); }), Words{"network namespace"});
+}
+
 TEST_F(Report, NamesWritesThatAreNotBound) {
     EXPECT_EQ(without("writes", place_.options()), Words{"writing elsewhere"});
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <linux/io_uring.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -135,6 +136,39 @@ TEST_F(Escape, SocketsOfTheOldNetworkAreNotTurnedOutward) {
                       return open;
                   },
                   [&] { probe.emplace(Probe::make()); }),
+              Words{});
+}
+
+// A service manager may let nobody make a socket of the network (RestrictAddressFamilies=): then the calls are tried.
+bool without_network_sockets() {
+    const auto context = seccomp_init(SCMP_ACT_ALLOW);
+    const bool loaded = seccomp_rule_add(context, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
+                                         SCMP_A0(SCMP_CMP_EQ, AF_INET)) == 0 &&
+                        seccomp_load(context) == 0;
+    seccomp_release(context);
+    return loaded;
+}
+
+TEST_F(Escape, WhereNoSocketCanBeHadTheCallsAreTried) {
+    const Words all{"accepted socket turned outward", "sending that connects", "listening socket turned outward"};
+    const auto open_ways = [](const Probe& probe) {
+        Words open;
+        for (const auto& way : try_ways(probe))
+            if (!way.holds) open.insert(way.name.c_str());
+        return open;
+    };
+    EXPECT_EQ(in_child([&]() -> Words {
+                  if (!without_network_sockets()) return {"no filter"};
+                  const auto probe = Probe::make();
+                  return !probe || probe->has_sockets() ? Words{"sockets"} : open_ways(*probe);
+              }),
+              all);
+    std::optional<Result<Probe>> probe;
+    EXPECT_EQ(inside([&] { return (*probe)->has_sockets() ? Words{"sockets"} : open_ways(**probe); },
+                     [&] {
+                         without_network_sockets();
+                         probe.emplace(Probe::make());
+                     }),
               Words{});
 }
 
