@@ -1,5 +1,7 @@
 #include "daemon/options.h"
 
+#include <pwd.h>
+
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -14,6 +16,14 @@ using nlohmann::json;
 
 constexpr std::size_t options_bytes_max = 65'536;
 constexpr int ms_max = 43'200'000; // half a day: two such spans are a lease frame's bound
+
+// Of a number, or of a user of this machine by name: a package cannot know the number that its user got.
+std::optional<uid_t> user_of(const json& value) {
+    if (value.is_number_unsigned()) return value.get<uid_t>();
+    if (!value.is_string()) return std::nullopt;
+    const passwd* user = getpwnam(value.get_ref<const std::string&>().c_str());
+    return user == nullptr ? std::nullopt : std::optional{user->pw_uid};
+}
 
 // Reads one object of the file: what is not asked for is unknown, what is asked for and not there is missing.
 class Section {
@@ -67,10 +77,16 @@ private:
         }
     }
     void convert(const char* key, const json& value, std::optional<uid_t>& into) {
-        if (value.is_number_unsigned())
-            into = value.get<uid_t>();
-        else
-            fault(key, "is not a user number");
+        into = user_of(value);
+        if (!into) fault(key, "is not a user of this machine");
+    }
+    void convert(const char* key, const json& value, std::vector<uid_t>& into) {
+        if (!value.is_array()) return fault(key, "has the wrong type");
+        for (const json& one : value) {
+            const auto user = user_of(one);
+            if (!user) return fault(key, "names one that is not a user of this machine");
+            into.push_back(*user);
+        }
     }
     void convert(const char* key, const json& value, std::filesystem::path& into) {
         if (value.is_string() && value.get_ref<const std::string&>().starts_with('/'))
@@ -126,7 +142,7 @@ void read_all(const json& file, Options& options, int& faults) {
         tls.read("key", options.mllp_key);
         tls.read("client_ca", options.mllp_client_ca);
     }
-    read_ghl(top.section("ghl"), options, faults);
+    if (const json* from = top.section_if_any("ghl")) read_ghl(*from, options, faults);
 }
 
 } // namespace

@@ -1,4 +1,6 @@
-// clinicd's settings: one JSON file, closed; an unknown or missing key is an error that names it.
+// clinicd's settings: one JSON file, closed; an unknown or missing key is an error that names it. A user is a number or
+// the name of one of this machine.
+//   Threads: read_options before the first one, and before the filter (it looks names up).
 #pragma once
 
 #include <sys/types.h>
@@ -23,7 +25,7 @@ struct Options {
     std::vector<std::string> console_names;                           // Host headers besides numeric addresses
     std::vector<std::string> mllp_allow;                              // addresses or CIDR ranges of senders
     std::filesystem::path mllp_certificate, mllp_key, mllp_client_ca; // of MLLP over TLS; all three, or none
-    envelope::WriteRules ghl;
+    envelope::WriteRules ghl;                                         // without a location: nothing goes to GHL
     int index_lag_ms = 60'000, late_ms = 120'000; // each at most half a day; see egress::GateOptions
 };
 

@@ -14,7 +14,7 @@
 namespace clinic::egress {
 
 struct GateOptions {
-    envelope::WriteRules rules;
+    envelope::WriteRules rules;                  // without a location: GHL is not set up, and nothing is leased
     std::chrono::milliseconds index_lag{60'000}; // GHL's search index may hide a new contact this long
     // A request whose answer we did not wait for may take effect this much later: what is left of a call that outlives
     // a restart of ours, and the far side's own time. docs/ghl.md, "A create of unknown outcome".
