@@ -25,11 +25,17 @@ namespace {
 using base::Level;
 using base::log;
 
-Result<std::unique_ptr<records::Store>> open_store(const Options& options, const Clock& clock) {
+// The longest that each may go without a beat. Where a disk hangs for that long, a start anew is worth the try.
+constexpr std::chrono::seconds intake_beat_max{60}, disk_beat_max{120};
+
+Result<std::unique_ptr<records::Store>> open_store(const Options& options, base::Vitals& vitals, const Clock& clock) {
     const auto slot = crypto::KeySlot::from_credential_file(options.credential);
     CLINIC_TRY(slot);
-    return records::Store::open({.folder = options.records, .cache = records::cache_for(records::memory_kib_here())},
-                                *slot, clock);
+    auto pulse = vitals.join("the store's writer", disk_beat_max);
+    pulse.rest(); // to open a store may take long
+    return records::Store::open(
+        {.folder = options.records, .cache = records::cache_for(records::memory_kib_here()), .pulse = std::move(pulse)},
+        *slot, clock);
 }
 
 // What the machine or a person may put right while we run; stored data that failed its check waits for a restore.
@@ -37,6 +43,14 @@ std::chrono::seconds try_again_after(Errc code) {
     const bool may_pass = code == Errc::full || code == Errc::locked || code == Errc::system || code == Errc::refused ||
                           code == Errc::not_found;
     return may_pass ? std::chrono::seconds{5} : std::chrono::seconds{60};
+}
+
+intake::MllpOptions intake_options(std::shared_ptr<const intake::Feeds> feeds, base::Vitals& vitals) {
+    return {.feeds = std::move(feeds), .pulse = vitals.join("intake", intake_beat_max)};
+}
+
+egress::ServerOptions egress_options(const Options& options, base::Vitals& vitals) {
+    return {.peer = options.peer, .pulse = vitals.join("egress", disk_beat_max)};
 }
 
 egress::GateOptions gate_options(const Options& options) {
@@ -47,13 +61,13 @@ egress::GateOptions gate_options(const Options& options) {
 // answered and sent away, then the store finishes what was posted, and only then goes what its jobs speak to.
 struct Parts {
     Parts(const Options& options, base::UniqueFd egress_socket, std::unique_ptr<records::Store> opened,
-          std::shared_ptr<intake::Feeds> named, health::Health& health, const Clock& clock)
+          std::shared_ptr<intake::Feeds> named, health::Health& health, base::Vitals& vitals, const Clock& clock)
         : well{health}, feeds{std::move(named)}, releaser{clock}, gate{gate_options(options), opened->identifiers(),
                                                                        releaser},
           ingest{*opened, releaser, clock, feeds,
                  [&health](Literal code, Literal severity) { health.raise(code, severity); }},
           store{std::move(opened)},
-          egress{std::move(egress_socket), {.peer = options.peer}, gate, *store, releaser, health, clock},
+          egress{std::move(egress_socket), egress_options(options, vitals), gate, *store, releaser, health, clock},
           housekeeping{*store, releaser, health, clock} {
         releaser.ask_clock([&health] { return health.clock_trusted(); });
     }
@@ -64,7 +78,7 @@ struct Parts {
         well.detach();
     }
 
-    Result<void> start(intake::MllpPorts ports, const Clock& clock) {
+    Result<void> start(intake::MllpPorts ports, base::Vitals& vitals, const Clock& clock) {
         // Without their names senders still come in by the configuration's addresses.
         if (const auto loaded = store->read([this](records::Snapshot& session) { return feeds->load(session); });
             !loaded)
@@ -76,7 +90,7 @@ struct Parts {
         });
         CLINIC_TRY(egress.start());
         housekeeping.start();
-        auto server = intake::MllpServer::start(std::move(ports), {.feeds = feeds}, clock,
+        auto server = intake::MllpServer::start(std::move(ports), intake_options(feeds, vitals), clock,
                                                 [this](intake::Frame frame, intake::MllpServer::Answer answer) {
                                                     ingest.message(std::move(frame), std::move(answer));
                                                 });
@@ -99,10 +113,11 @@ struct Parts {
 
 // In a mode without records: each message is answered AE, so that its sender keeps it. The senders' names are in the
 // records, so only the addresses of the configuration come in.
-Result<std::unique_ptr<intake::MllpServer>>
-turn_senders_away(intake::MllpPorts ports, std::shared_ptr<intake::Feeds> feeds, const Clock& clock) {
+Result<std::unique_ptr<intake::MllpServer>> turn_senders_away(intake::MllpPorts ports,
+                                                              std::shared_ptr<intake::Feeds> feeds,
+                                                              base::Vitals& vitals, const Clock& clock) {
     return intake::MllpServer::start(
-        std::move(ports), {.feeds = std::move(feeds)}, clock,
+        std::move(ports), intake_options(std::move(feeds), vitals), clock,
         [&clock](const intake::Frame& frame, const intake::MllpServer::Answer& answer) {
             const auto header = intake::read_header(frame.bytes);
             answer(intake::answer(header ? std::optional{*header} : std::nullopt, intake::Outcome::failed,
@@ -119,9 +134,9 @@ public:
     // `tls`: null where MLLP by TLS is not served.
     State(const Options& options, const Sockets& sockets, std::shared_ptr<const intake::TlsContext> tls,
           std::shared_ptr<intake::Feeds> feeds, health::Health& health, const ContainmentReport& containment,
-          const Clock& clock)
+          base::Vitals& vitals, const Clock& clock)
         : options_{options}, sockets_{sockets}, tls_{std::move(tls)}, feeds_{std::move(feeds)}, health_{health},
-          containment_{containment}, clock_{clock} {}
+          containment_{containment}, vitals_{vitals}, clock_{clock} {}
     // A walk that a command asked for would hold up the control socket.
     ~State() {
         trying_.request_stop();
@@ -132,7 +147,7 @@ public:
     State& operator=(const State&) = delete;
 
     Result<void> start() {
-        auto store = open_store(options_, clock_);
+        auto store = open_store(options_, vitals_, clock_);
         if (store) return serve_open(std::move(store).value());
         say(store.error());
         CLINIC_TRY(serve_closed());
@@ -165,9 +180,9 @@ private:
         control_.reset();
         closed_desk_.reset();
         closed_egress_.reset();
-        parts_ =
-            std::make_unique<Parts>(options_, std::move(egress).value(), std::move(store), feeds_, health_, clock_);
-        CLINIC_TRY(parts_->start(std::move(mllp).value(), clock_));
+        parts_ = std::make_unique<Parts>(options_, std::move(egress).value(), std::move(store), feeds_, health_,
+                                         vitals_, clock_);
+        CLINIC_TRY(parts_->start(std::move(mllp).value(), vitals_, clock_));
         return serve_operators(commands(
             {*parts_->store, parts_->releaser, parts_->housekeeping, health_, containment_, *feeds_, parts_->ingest}));
     }
@@ -177,11 +192,11 @@ private:
         CLINIC_TRY(mllp);
         auto egress = another(sockets_.egress);
         CLINIC_TRY(egress);
-        auto desk = turn_senders_away(std::move(mllp).value(), feeds_, clock_);
+        auto desk = turn_senders_away(std::move(mllp).value(), feeds_, vitals_, clock_);
         CLINIC_TRY(desk);
         closed_desk_ = std::move(desk).value();
-        closed_egress_ = std::make_unique<egress::EgressServer>(
-            std::move(egress).value(), egress::ServerOptions{.peer = options_.peer}, health_, clock_);
+        closed_egress_ = std::make_unique<egress::EgressServer>(std::move(egress).value(),
+                                                                egress_options(options_, vitals_), health_, clock_);
         CLINIC_TRY(closed_egress_->start());
         return serve_operators(commands(health_, containment_));
     }
@@ -205,7 +220,7 @@ private:
     }
 
     bool opened() {
-        auto store = open_store(options_, clock_);
+        auto store = open_store(options_, vitals_, clock_);
         if (!store) {
             say(store.error());
             return false;
@@ -227,6 +242,7 @@ private:
     const std::shared_ptr<intake::Feeds> feeds_;
     health::Health& health_;
     const ContainmentReport& containment_;
+    base::Vitals& vitals_;
     const Clock& clock_;
     std::optional<Error> why_; // they did not open
     std::unique_ptr<Parts> parts_;
@@ -238,8 +254,9 @@ private:
 
 Doors::Doors(const Options& options, const Sockets& sockets, std::shared_ptr<const intake::TlsContext> tls,
              std::shared_ptr<intake::Feeds> feeds, health::Health& health, const ContainmentReport& containment,
-             const Clock& clock)
-    : state_{std::make_unique<State>(options, sockets, std::move(tls), std::move(feeds), health, containment, clock)} {}
+             base::Vitals& vitals, const Clock& clock)
+    : state_{std::make_unique<State>(options, sockets, std::move(tls), std::move(feeds), health, containment, vitals,
+                                     clock)} {}
 
 Doors::~Doors() = default;
 

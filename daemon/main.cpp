@@ -12,6 +12,7 @@
 
 #include "crypto/base/log.h"
 #include "crypto/base/no_memory.h"
+#include "crypto/base/vitals.h"
 #include "daemon/api/api_server.h"
 #include "daemon/containment/containment.h"
 #include "daemon/containment/descriptors/descriptors.h"
@@ -22,6 +23,7 @@
 #include "daemon/intake/tls_session.h"
 #include "daemon/options.h"
 #include "daemon/sockets.h"
+#include "systemd/heartbeat.h"
 #include "systemd/notify.h"
 
 namespace clinic::daemon {
@@ -32,6 +34,7 @@ using base::log;
 using Loop = std::unique_ptr<sd_event, base::FreedBy<sd_event_unref>>;
 
 constexpr const char* version = CLINIC_VERSION;
+constexpr std::chrono::seconds accept_beat_max{30}, look_beat_max{120}; // a look asks the store
 
 containment::Options containment_options(const Options& options, const Sockets& sockets) {
     containment::Options how{
@@ -78,20 +81,20 @@ void block_signals() {
     signal(SIGPIPE, SIG_IGN);
 }
 
-// Answered for as long as the loop turns.
+// Answered for as long as the loop turns and every worker that the box cannot do without checks in.
 struct Watchdog {
-    const systemd::Notifier& notifier;
+    systemd::Heartbeat heart;
     std::uint64_t every_us;
 };
 
 int still_here(sd_event_source* timer, std::uint64_t, void* about) {
-    const auto& watchdog = *static_cast<const Watchdog*>(about);
-    watchdog.notifier.watchdog();
+    auto& watchdog = *static_cast<Watchdog*>(about);
+    watchdog.heart.beat();
     if (const int code = sd_event_source_set_time_relative(timer, watchdog.every_us); code < 0) return code;
     return sd_event_source_set_enabled(timer, SD_EVENT_ON);
 }
 
-Result<void> loop_until_told(const systemd::Notifier& notifier) {
+Result<void> loop_until_told(const systemd::Notifier& notifier, base::Vitals& vitals) {
     sd_event* made = nullptr;
     if (const int code = sd_event_default(&made); code < 0)
         return Error{Errc::system, "the event loop cannot be made", "", {}, -code};
@@ -99,7 +102,8 @@ Result<void> loop_until_told(const systemd::Notifier& notifier) {
     for (const int one : {SIGTERM, SIGINT})
         if (const int code = sd_event_add_signal(loop.get(), nullptr, one, nullptr, nullptr); code < 0)
             return Error{Errc::system, "signals cannot be watched", "", {}, -code};
-    Watchdog watchdog{notifier, static_cast<std::uint64_t>(notifier.watchdog_patience().count()) / 3};
+    Watchdog watchdog{{notifier, vitals, "clinicd"},
+                      static_cast<std::uint64_t>(notifier.watchdog_patience().count()) / 3};
     if (watchdog.every_us > 0)
         if (const int code = sd_event_add_time_relative(loop.get(), nullptr, CLOCK_MONOTONIC, watchdog.every_us, 0,
                                                         still_here, &watchdog);
@@ -124,19 +128,23 @@ Result<void> run(const Options& options) {
     block_signals();
 
     const base::SystemClock clock;
+    base::Vitals vitals{clock};
     health::Health health{{.box = options.box, .version = version, .records = options.records}, clock};
     ContainmentReport containment{how, std::move(tried).value(), health};
     containment.look();
     auto feeds = intake::Feeds::make(options.mllp_allow);
     CLINIC_TRY(feeds);
     if (!tls) not_served(health, "E2014", tls.error());
-    Doors doors{options, *sockets, tls ? *tls : nullptr, std::move(feeds).value(), health, containment, clock};
+    Doors doors{options, *sockets, tls ? *tls : nullptr, std::move(feeds).value(), health, containment, vitals, clock};
     CLINIC_TRY(doors.start());
-    auto api = api::ApiServer::make(
-        {.certificate = options.console_certificate, .key = options.console_key, .hosts = options.console_names},
-        std::move(sockets->https), health);
+    auto api = api::ApiServer::make({.certificate = options.console_certificate,
+                                     .key = options.console_key,
+                                     .hosts = options.console_names,
+                                     .accepting = vitals.join("the page's accept thread", accept_beat_max),
+                                     .telling = vitals.join("the page's live events", look_beat_max)},
+                                    std::move(sockets->https), health);
     if (!api) not_served(health, "E2013", api.error()); // messages come in and go out without it
-    return loop_until_told(notifier);
+    return loop_until_told(notifier, vitals);
 }
 
 } // namespace

@@ -14,6 +14,7 @@
 #include "crypto/base/no_memory.h"
 #include "crypto/base/owned.h"
 #include "crypto/base/process.h"
+#include "crypto/base/vitals.h"
 #include "crypto/key_slot.h"
 #include "sync/channel/ghl/ghl_channel.h"
 #include "sync/channel/mqtt/mqtt_link.h"
@@ -21,6 +22,7 @@
 #include "sync/lane/lookout.h"
 #include "sync/lane/worker.h"
 #include "sync/options.h"
+#include "systemd/heartbeat.h"
 #include "systemd/notify.h"
 
 namespace {
@@ -31,6 +33,8 @@ using base::Level;
 constexpr int exit_usage = 64, exit_configuration = 78; // sysexits.h
 constexpr rlim_t descriptors_of_our_own = 48;
 constexpr rlim_t descriptors_a_worker = 3; // to clinicd, to GHL, and what wakes it
+// The longest between two beats: what a thread waits for has a bound of its own, and these lie well above it.
+constexpr std::chrono::seconds beat_max{60}, link_beat_max{180};
 
 // Blocked before the first thread, so that only the wait below sees them.
 sigset_t block_signals() {
@@ -66,17 +70,21 @@ Result<void> expect_descriptors(rlim_t wanted) {
 // The way to GHL: one rate, one lane, one prober, one lookout, some workers. Members in order of need.
 class Crm {
 public:
-    Crm(const sync::Options& options, ghl::GhlClient& client, lane::Board& board, const Clock& clock)
+    Crm(const sync::Options& options, ghl::GhlClient& client, lane::Board& board, base::Vitals& vitals,
+        const Clock& clock)
         : options_{options}, rules_{options.ghl->rules}, budget_{clock, options.ghl->rate},
           channel_{client, rules_, budget_}, lane_{clock, board} {
         client.on_date([&board](Timestamp at) { board.https_date(at); });
-        prober_.emplace(options_.egress, rules_, lane_, channel_);
+        const base::Micros call_beat_max = options.ghl->client.connect_max + options.ghl->client.call_max + beat_max;
+        prober_.emplace(options_.egress, rules_, lane_, channel_, vitals.join("the prober of GHL", call_beat_max));
         threads_.emplace_back([this](std::stop_token stop) { prober_->run(std::move(stop)); });
-        lookout_.emplace(lane_, board, channel_, clock);
+        lookout_.emplace(lane_, board, channel_, clock, lane::LookoutTimes{},
+                         vitals.join("the lookout for GHL", call_beat_max));
         threads_.emplace_back([this](std::stop_token stop) { lookout_->run(std::move(stop)); });
         for (int i = 0; i < options_.workers; ++i)
-            threads_.emplace_back([this](std::stop_token stop) {
-                lane::Worker{{options_.egress}, rules_, lane_, channel_}.run(std::move(stop));
+            threads_.emplace_back([this, pulse = vitals.join("a worker of GHL", call_beat_max)](std::stop_token stop) {
+                lane::WorkerOptions how{.egress = options_.egress, .pulse = pulse};
+                lane::Worker{std::move(how), rules_, lane_, channel_}.run(std::move(stop));
             });
     }
     void request_stop() {
@@ -102,6 +110,21 @@ Result<void> harden() {
     return base::close_dumps();
 }
 
+// Until a signal says that it is over; meanwhile the watchdog is fed.
+void wait_for_the_end(const sigset_t& signals, const systemd::Notifier& notifier, base::Vitals& vitals) {
+    const auto patience = notifier.watchdog_patience() / 3;
+    if (patience.count() == 0) {
+        int received = 0;
+        sigwait(&signals, &received);
+        return;
+    }
+    systemd::Heartbeat heart{notifier, vitals, "syncd"};
+    const timespec span{patience.count() / 1'000'000, patience.count() % 1'000'000 * 1'000};
+    while (sigtimedwait(&signals, nullptr, &span) < 0) {
+        if (errno == EAGAIN) heart.beat();
+    }
+}
+
 int run(const sync::Options& options, const sigset_t& signals) {
     if (const auto hard = harden(); !hard) return base::log(Level::error, "syncd", hard.error()), 1;
     const auto wanted = descriptors_of_our_own + descriptors_a_worker * static_cast<rlim_t>(options.workers);
@@ -110,6 +133,7 @@ int run(const sync::Options& options, const sigset_t& signals) {
                exit_configuration;
     const auto notifier = systemd::Notifier::open();
     const base::SystemClock clock;
+    base::Vitals vitals{clock};
     auto slot = crypto::KeySlot::from_credential_file(options.credential);
     if (!slot) return base::log(Level::error, "syncd", slot.error()), exit_configuration;
     auto numbers = lane::StateFile::open(options.state, std::move(*slot), clock);
@@ -123,23 +147,25 @@ int run(const sync::Options& options, const sigset_t& signals) {
         auto made = ghl::GhlClient::make(options.ghl->client, clock);
         if (!made) return base::log(Level::error, "syncd", made.error()), exit_configuration;
         client = std::move(*made);
-        crm.emplace(options, *client, board, clock);
+        crm.emplace(options, *client, board, vitals, clock);
     }
     std::optional<mqtt::MqttLink> link;
     std::jthread link_thread;
     if (options.mqtt) {
-        link.emplace(mqtt::LinkOptions{.broker = *options.mqtt, .box = options.box, .egress = options.egress},
+        link.emplace(mqtt::LinkOptions{.broker = *options.mqtt,
+                                       .box = options.box,
+                                       .egress = options.egress,
+                                       .pulse = vitals.join("the link to central ops", link_beat_max)},
                      **numbers, board, clock);
         link_thread = std::jthread{[&link](std::stop_token stop) { link->run(std::move(stop)); }};
     }
-    lane::Reporter reporter{options.egress, board};
+    lane::Reporter reporter{options.egress, board, {}, vitals.join("the reporter", beat_max)};
     std::jthread reporter_thread{[&reporter](std::stop_token stop) { reporter.run(std::move(stop)); }};
 
     notifier.ready();
     base::log(Level::notice, "syncd", "started",
               {{"workers", options.ghl ? options.workers : 0}, {"mqtt", options.mqtt.has_value()}});
-    int received = 0;
-    sigwait(&signals, &received);
+    wait_for_the_end(signals, notifier, vitals);
     notifier.stopping();
     if (crm) crm->request_stop(); // all at once; the joins follow in reverse order
     link_thread.request_stop();

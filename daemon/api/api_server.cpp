@@ -111,7 +111,7 @@ struct Server {
                                                               .all_max = options.threads_max -
                                                                          options.threads_max / workers_in_reserve,
                                                               .request_time_max = options.request_time_max}},
-          events{watched, connections, static_cast<std::size_t>(options.viewers_max)} {}
+          events{watched, connections, static_cast<std::size_t>(options.viewers_max), options.telling} {}
     std::string metrics() const;
 
     const std::vector<std::string> hosts;
@@ -300,7 +300,7 @@ Result<std::unique_ptr<ApiServer>> ApiServer::make(const Options& options, base:
     auto state = std::make_unique<State>(options, health);
     CLINIC_TRY(state->server.events.start());
     try {
-        auto socket = listen_with_tls(listener.release(), *tls, state->server.connections);
+        auto socket = listen_with_tls(listener.release(), *tls, state->server.connections, options.accepting);
         state->http =
             std::make_unique<HTTPServer>(new Factory{state->server}, state->pool, socket, server_params(options));
         state->http->setConnectionFilter(new Admission);

@@ -16,6 +16,7 @@
 
 #include "crypto/base/owned.h"
 #include "crypto/base/result.h"
+#include "crypto/base/vitals.h"
 #include "daemon/health/health.h"
 
 namespace clinic::api {
@@ -29,6 +30,7 @@ struct Options {
     std::chrono::seconds read_timeout{5};      // between two reads of a request
     std::chrono::seconds keep_alive{10};       // between two requests
     std::chrono::seconds request_time_max{15}; // from the end of one answer to the end of the next request's head
+    base::Pulse accepting = {}, telling = {};  // the accept thread's, and that of live events and time-outs
 };
 
 struct Numbers {

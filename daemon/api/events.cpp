@@ -48,12 +48,13 @@ std::string signature(const health::Status& status) {
 } // namespace
 
 struct Events::State {
-    State(health::Health& watched, Connections& all, std::size_t most)
-        : health{watched}, connections{all}, viewers_max{most} {}
+    State(health::Health& watched, Connections& all, std::size_t most, base::Pulse mine)
+        : health{watched}, connections{all}, viewers_max{most}, pulse{std::move(mine)} {}
 
     health::Health& health;
     Connections& connections;
     const std::size_t viewers_max;
+    const base::Pulse pulse;
     base::UniqueFd epoll, bell;
     std::atomic<bool> stopping{false};
     std::atomic<bool> rung{false};     // by `wake`, not yet pushed
@@ -101,6 +102,7 @@ void Events::State::run() {
     while (!stopping) {
         const int count_ready = epoll_wait(epoll.get(), happened.data(), static_cast<int>(happened.size()),
                                            wait_ms(std::chrono::steady_clock::now()));
+        pulse.beat();
         const Time now = std::chrono::steady_clock::now();
         for (int i = 0; i < count_ready; ++i) {
             const auto& one = happened[static_cast<std::size_t>(i)];
@@ -237,8 +239,8 @@ void Events::State::tick(Time now) {
     if (now - pushed_at >= heartbeat_gap || signature(status) != signature_pushed) push(now);
 }
 
-Events::Events(health::Health& health, Connections& connections, std::size_t viewers_max)
-    : state_{std::make_unique<State>(health, connections, viewers_max)} {}
+Events::Events(health::Health& health, Connections& connections, std::size_t viewers_max, base::Pulse pulse)
+    : state_{std::make_unique<State>(health, connections, viewers_max, std::move(pulse))} {}
 
 Events::~Events() {
     stop();

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 
+#include "crypto/base/vitals.h"
 #include "daemon/api/connections.h"
 #include "daemon/health/health.h"
 
@@ -20,7 +21,7 @@ inline constexpr std::size_t viewer_bytes_max = 65'536;
 
 class Events {
 public:
-    Events(health::Health& health, Connections& connections, std::size_t viewers_max);
+    Events(health::Health& health, Connections& connections, std::size_t viewers_max, base::Pulse pulse = {});
     ~Events();
 
     Result<void> start();

@@ -18,8 +18,15 @@ constexpr std::chrono::milliseconds failed_accept_pause{100};
 
 class Listener final : public ServerSocketImpl {
 public:
-    Listener(int fd, Context::Ptr tls, Connections& connections) : tls_{std::move(tls)}, connections_{connections} {
+    Listener(int fd, Context::Ptr tls, Connections& connections, base::Pulse pulse)
+        : tls_{std::move(tls)}, connections_{connections}, pulse_{std::move(pulse)} {
         reset(fd);
+    }
+
+    // The server asks four times a second whether somebody is there.
+    bool poll(const Poco::Timespan& timeout, int mode) override {
+        pulse_.beat();
+        return ServerSocketImpl::poll(timeout, mode);
     }
 
     SocketImpl* acceptConnection(SocketAddress& peer) override {
@@ -42,6 +49,7 @@ private:
 
     Context::Ptr tls_;
     Connections& connections_;
+    const base::Pulse pulse_;
 };
 
 struct Socket final : ServerSocket { // this constructor of the base is protected
@@ -71,8 +79,8 @@ TlsStream& stream_of(const Poco::Net::Socket& socket) {
     return *stream;
 }
 
-ServerSocket listen_with_tls(int fd, Context::Ptr tls, Connections& connections) {
-    return Socket{new Listener{fd, std::move(tls), connections}};
+ServerSocket listen_with_tls(int fd, Context::Ptr tls, Connections& connections, base::Pulse pulse) {
+    return Socket{new Listener{fd, std::move(tls), connections, std::move(pulse)}};
 }
 
 } // namespace clinic::api

@@ -8,6 +8,7 @@
 
 #include <memory>
 
+#include "crypto/base/vitals.h"
 #include "daemon/api/connections.h"
 
 namespace clinic::api {
@@ -32,7 +33,8 @@ private:
 // The stream behind a socket of this listener.
 TlsStream& stream_of(const Poco::Net::Socket& socket);
 
-// Takes the fd over. `connections` outlives it.
-Poco::Net::ServerSocket listen_with_tls(int fd, Poco::Net::Context::Ptr tls, Connections& connections);
+// Takes the fd over. `connections` outlives it. The accept thread beats each time that it looks for a guest.
+Poco::Net::ServerSocket listen_with_tls(int fd, Poco::Net::Context::Ptr tls, Connections& connections,
+                                        base::Pulse pulse = {});
 
 } // namespace clinic::api

@@ -422,6 +422,7 @@ void EgressServer::State::run(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
         const int count =
             epoll_wait(poll.get(), events.data(), static_cast<int>(events.size()), static_cast<int>(idle_look.count()));
+        options.pulse.beat();
         for (int i = 0; i < count; ++i) {
             const std::uint64_t mark = events[static_cast<std::size_t>(i)].data.u64;
             if (mark == listener_mark)

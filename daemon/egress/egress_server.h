@@ -14,6 +14,7 @@
 
 #include "crypto/base/owned.h"
 #include "crypto/base/result.h"
+#include "crypto/base/vitals.h"
 #include "daemon/egress/gate.h"
 #include "daemon/health/health.h"
 
@@ -22,6 +23,7 @@ namespace clinic::egress {
 struct ServerOptions {
     std::optional<uid_t> peer; // the only user that may ask; nullopt: ours (a machine without a second user)
     std::size_t connections_max = 24;
+    base::Pulse pulse = {}; // each turn of the loop
 };
 
 class EgressServer {

@@ -67,6 +67,7 @@ int MllpLoop::timeout_ms() const {
 void MllpLoop::turn(int timeout_ms) {
     std::array<epoll_event, events_max> events;
     const int count = epoll_wait(epoll_.get(), events.data(), events_max, timeout_ms);
+    options_.pulse.beat();
     for (int at = 0; at < count; ++at) {
         const epoll_event& event = events[static_cast<std::size_t>(at)];
         if (event.data.u64 == MllpDoor::plain_key || event.data.u64 == MllpDoor::tls_key)

@@ -19,6 +19,7 @@
 #include "crypto/base/clock.h"
 #include "crypto/base/owned.h"
 #include "crypto/base/result.h"
+#include "crypto/base/vitals.h"
 #include "daemon/intake/feeds.h"
 #include "daemon/intake/frame.h"
 #include "daemon/intake/mllp_decoder.h"
@@ -45,6 +46,7 @@ struct MllpOptions {
     std::size_t thrown_away_bytes_max = 67'108'864; // of a sender that goes on with a frame above the bound
     std::chrono::seconds keep_alive{180};
     std::chrono::seconds stop_max{10}; // for pending answers, when stopping
+    base::Pulse pulse = {};            // each turn of the loop
 };
 
 struct MllpNumbers {

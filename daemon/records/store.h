@@ -19,6 +19,7 @@
 
 #include "crypto/base/clock.h"
 #include "crypto/base/result.h"
+#include "crypto/base/vitals.h"
 #include "crypto/key_slot.h"
 #include "crypto/seal.h"
 #include "daemon/records/cache_size.h"
@@ -158,6 +159,7 @@ struct StoreOptions {
     CacheSize cache{.writer_kib = 16'384, .readers_kib = 16'384};
     std::int64_t identifier_rows_at_open = 50'000; // of the last check; the others are read behind
     std::int64_t wal_pages_max = 2'000;            // a passive checkpoint from here, TRUNCATE when idle
+    base::Pulse pulse = {}; // of the writer: between two jobs, and before and after what waits for the disk
 };
 
 struct StoreNumbers {

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::chrono::milliseconds idle_after{2'000};  // nothing written for so long: the WAL is emptied
 constexpr std::chrono::milliseconds probe_after{1'000}; // while nothing can be committed
+constexpr std::chrono::seconds beat_after{10};          // with nothing to do, so that it is seen to be well
 constexpr base::Micros failure_logged_each = std::chrono::seconds{60};
 constexpr std::uint64_t room_bytes_min = 4 * 1'048'576; // a disk was full until there is as much: no coming and going
 
@@ -90,7 +91,7 @@ void Writer::run(const std::stop_token& stop) {
         const auto group = next_group(stop);
         if (group.empty()) {
             if (stop.stop_requested()) return;
-            tidy();
+            if (failing_ || has_to_tidy()) tidy();
             if (failing_) probe();
             continue;
         }
@@ -115,10 +116,11 @@ std::vector<Writer::Posted> Writer::next_group(const std::stop_token& stop) {
     const auto has_work = [this] { return !queue_.empty(); };
     if (failing_)
         ready_.wait_for(lock, stop, probe_after, has_work);
-    else if (wal_pages_ > 0 || !keys_to_erase_.empty())
+    else if (has_to_tidy())
         ready_.wait_for(lock, stop, idle_after, has_work);
     else
-        ready_.wait(lock, stop, has_work);
+        ready_.wait_for(lock, stop, beat_after, has_work);
+    options_.pulse.beat();
     std::vector<Posted> group;
     group.reserve(std::min(queue_.size(), options_.batch_jobs_max));
     while (!queue_.empty() && group.size() < options_.batch_jobs_max) {
@@ -194,6 +196,7 @@ Result<bool> Writer::run_group(const std::vector<Posted>& group, std::vector<Out
     CLINIC_TRY(connection_.run("BEGIN IMMEDIATE"));
     bool any = false;
     for (const auto& posted : group) {
+        options_.pulse.beat();
         auto outcome = run_job(posted);
         if (!outcome) return outcome.error();
         any = any || outcome->result.has_value();
@@ -203,7 +206,9 @@ Result<bool> Writer::run_group(const std::vector<Posted>& group, std::vector<Out
         CLINIC_TRY(connection_.run("ROLLBACK"));
         return false;
     }
+    options_.pulse.beat();
     CLINIC_TRY(connection_.run("COMMIT"));
+    options_.pulse.beat();
     ++commits_;
     return true;
 }
@@ -254,7 +259,9 @@ void Writer::erase_keys() {
 }
 
 void Writer::checkpoint(int mode) {
+    options_.pulse.beat();
     const auto left = connection_.checkpoint(mode);
+    options_.pulse.beat();
     if (!left) base::log(base::Level::error, "records: checkpoint", left.error());
     if (mode == SQLITE_CHECKPOINT_TRUNCATE)
         wal_pages_ = left ? static_cast<int>(*left) : 0; // failed: after the next commit

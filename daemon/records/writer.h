@@ -53,6 +53,7 @@ private:
     Result<bool> run_group(const std::vector<Posted>& group, std::vector<Outcome>& outcomes); // true: durable
     void note(const Result<bool>& committed, std::size_t jobs);
     bool still_full() const;
+    bool has_to_tidy() const { return wal_pages_ > 0 || !keys_to_erase_.empty(); }
     void probe();
     Result<Outcome> run_job(const Posted& posted);
     void after_commit(std::vector<Outcome>& outcomes);

@@ -13,12 +13,16 @@ constexpr BackoffLimits reconnect{.cap = std::chrono::seconds{2}};
 
 } // namespace
 
-Prober::Prober(std::filesystem::path egress, const envelope::WriteRules& rules, Lane& lane, Channel& channel)
-    : rules_{rules}, lane_{lane}, channel_{channel}, client_{std::move(egress)} {}
+Prober::Prober(std::filesystem::path egress, const envelope::WriteRules& rules, Lane& lane, Channel& channel,
+               base::Pulse pulse)
+    : rules_{rules}, lane_{lane}, channel_{channel}, pulse_{std::move(pulse)}, client_{std::move(egress)} {}
 
 void Prober::run(std::stop_token stop) {
     Backoff backoff{reconnect};
-    while (lane_.wait_probe(stop)) {
+    for (;;) {
+        pulse_.rest();
+        if (!lane_.wait_probe(stop)) return;
+        pulse_.beat();
         if (probe(stop))
             backoff.reset();
         else
@@ -28,7 +32,7 @@ void Prober::run(std::stop_token stop) {
 
 Result<void> Prober::probe(std::stop_token stop) {
     if (!client_.connected()) CLINIC_TRY(client_.connect());
-    EgressGate gate{client_, rules_, nullptr, reply_wait, stop};
+    EgressGate gate{client_, rules_, nullptr, reply_wait, stop, pulse_};
     const auto delivery = channel_.probe(gate, stop);
     if (delivery.abandoned) {
         client_.close();
@@ -44,12 +48,13 @@ Result<void> Prober::probe(std::stop_token stop) {
     return {};
 }
 
-Reporter::Reporter(std::filesystem::path egress, Board& board, ReportTimes times)
-    : board_{board}, times_{times}, client_{std::move(egress)} {}
+Reporter::Reporter(std::filesystem::path egress, Board& board, ReportTimes times, base::Pulse pulse)
+    : board_{board}, times_{times}, pulse_{std::move(pulse)}, client_{std::move(egress)} {}
 
 void Reporter::run(std::stop_token stop) {
     Backoff backoff{reconnect};
     while (!stop.stop_requested()) {
+        pulse_.beat();
         const auto seen = board_.version();
         if (report(stop)) {
             backoff.reset();

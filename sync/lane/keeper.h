@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <stop_token>
 
+#include "crypto/base/vitals.h"
 #include "sync/lane/board.h"
 #include "sync/lane/channel.h"
 #include "sync/lane/egress_client.h"
@@ -15,7 +16,8 @@ namespace clinic::lane {
 // At the start, when the lane is closed, and now and then while it is open.
 class Prober {
 public:
-    Prober(std::filesystem::path egress, const envelope::WriteRules& rules, Lane& lane, Channel& channel);
+    Prober(std::filesystem::path egress, const envelope::WriteRules& rules, Lane& lane, Channel& channel,
+           base::Pulse pulse = {}); // rests until a probe is due
     void run(std::stop_token stop);
 
 private:
@@ -24,6 +26,7 @@ private:
     const envelope::WriteRules& rules_;
     Lane& lane_;
     Channel& channel_;
+    const base::Pulse pulse_;
     EgressClient client_;
 };
 
@@ -34,7 +37,7 @@ struct ReportTimes {
 
 class Reporter {
 public:
-    Reporter(std::filesystem::path egress, Board& board, ReportTimes times = {});
+    Reporter(std::filesystem::path egress, Board& board, ReportTimes times = {}, base::Pulse pulse = {});
     void run(std::stop_token stop);
 
 private:
@@ -42,6 +45,7 @@ private:
 
     Board& board_;
     const ReportTimes times_;
+    const base::Pulse pulse_;
     EgressClient client_;
 };
 

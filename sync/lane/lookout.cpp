@@ -4,12 +4,14 @@
 
 namespace clinic::lane {
 
-Lookout::Lookout(Lane& lane, const Board& board, Reach& reach, const Clock& clock, LookoutTimes times)
-    : lane_{lane}, board_{board}, reach_{reach}, clock_{clock}, times_{times} {}
+Lookout::Lookout(Lane& lane, const Board& board, Reach& reach, const Clock& clock, LookoutTimes times,
+                 base::Pulse pulse)
+    : lane_{lane}, board_{board}, reach_{reach}, clock_{clock}, times_{times}, pulse_{std::move(pulse)} {}
 
 void Lookout::run(std::stop_token stop) {
     auto greet_at = clock_.monotonic();
     while (sleep_for(stop, times_.look)) { // a silence has no event to wait for
+        pulse_.beat();
         const auto waited = reach_.unanswered();
         lane_.quiet(waited > times_.patience);
         // A call under way tells as much as a greeting.

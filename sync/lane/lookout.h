@@ -7,6 +7,7 @@
 
 #include <stop_token>
 
+#include "crypto/base/vitals.h"
 #include "sync/lane/board.h"
 #include "sync/lane/channel.h"
 #include "sync/lane/lane.h"
@@ -21,7 +22,8 @@ struct LookoutTimes {
 
 class Lookout {
 public:
-    Lookout(Lane& lane, const Board& board, Reach& reach, const Clock& clock, LookoutTimes times = {});
+    Lookout(Lane& lane, const Board& board, Reach& reach, const Clock& clock, LookoutTimes times = {},
+            base::Pulse pulse = {});
     void run(std::stop_token stop);
 
 private:
@@ -32,6 +34,7 @@ private:
     Reach& reach_;
     const Clock& clock_;
     const LookoutTimes times_;
+    const base::Pulse pulse_;
     bool was_out_ = false; // the last greeting was not answered
 };
 

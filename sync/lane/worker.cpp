@@ -15,9 +15,11 @@ constexpr std::chrono::milliseconds refused_pause{1'000};
 } // namespace
 
 Result<envelope::Verdict> EgressGate::ask(const envelope::Attempt& attempt) {
+    pulse_.beat();
     CLINIC_TRY(envelope::check_request(rules_, attempt.route, attempt.path, attempt.body));
     if (lane_ != nullptr && !lane_->up()) return Error{Errc::throttled, "the lane closed meanwhile"};
     auto verdict = client_.ask_for<envelope::Verdict>(attempt, wait_, stop_);
+    pulse_.beat();
     // A refused frame leaves the connection, but it is no verdict: the lease is given back by closing.
     if (!verdict) {
         client_.close();
@@ -32,7 +34,10 @@ Worker::Worker(WorkerOptions options, const envelope::WriteRules& rules, Lane& l
 
 void Worker::run(std::stop_token stop) {
     auto logged = Errc::offline; // clinicd being away is told elsewhere
-    while (lane_.wait_up(stop)) {
+    for (;;) {
+        options_.pulse.rest();
+        if (!lane_.wait_up(stop)) return;
+        options_.pulse.beat();
         if (auto turned = turn(stop); turned) {
             backoff_.reset();
             logged = Errc::offline;
@@ -62,8 +67,9 @@ Result<void> Worker::turn(std::stop_token stop) {
 
 // Answers the lease that follows; an empty one where none is due, or none may be taken now.
 Result<envelope::Lease> Worker::deliver(const envelope::Lease& lease, std::stop_token stop) {
-    EgressGate gate{client_, rules_, &lane_, options_.reply_wait, stop};
+    EgressGate gate{client_, rules_, &lane_, options_.reply_wait, stop, options_.pulse};
     auto delivery = channel_.deliver(lease, gate, stop);
+    options_.pulse.beat();
     if (delivery.fault) lane_.fault(*delivery.fault);
     if (delivery.abandoned) {
         client_.close();

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <stop_token>
 
+#include "crypto/base/vitals.h"
 #include "sync/lane/channel.h"
 #include "sync/lane/egress_client.h"
 #include "sync/lane/lane.h"
@@ -20,6 +21,7 @@ struct WorkerOptions {
     envelope::Destination destination = envelope::Destination::crm;
     std::chrono::milliseconds lease_wait{10'000}; // how long clinicd may hold the question
     std::chrono::milliseconds reply_wait{10'000}; // for any other reply
+    base::Pulse pulse = {};                       // before each question and each request; rests while the lane is shut
 };
 
 // The write rules, whether the lane is open, then clinicd's last check.
@@ -27,8 +29,8 @@ class EgressGate final : public Gate {
 public:
     // `lane` null: not asked (the probe of a closed lane).
     EgressGate(EgressClient& client, const envelope::WriteRules& rules, const Lane* lane,
-               std::chrono::milliseconds wait, std::stop_token stop)
-        : client_{client}, rules_{rules}, lane_{lane}, wait_{wait}, stop_{std::move(stop)} {}
+               std::chrono::milliseconds wait, std::stop_token stop, const base::Pulse& pulse)
+        : client_{client}, rules_{rules}, lane_{lane}, wait_{wait}, stop_{std::move(stop)}, pulse_{pulse} {}
     Result<envelope::Verdict> ask(const envelope::Attempt& attempt) override;
 
 private:
@@ -37,6 +39,7 @@ private:
     const Lane* lane_;
     std::chrono::milliseconds wait_;
     std::stop_token stop_;
+    const base::Pulse& pulse_;
 };
 
 class Worker {

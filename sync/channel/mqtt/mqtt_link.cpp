@@ -43,6 +43,7 @@ void MqttLink::run(std::stop_token stop) {
     std::optional<Errc> logged; // of what is not the network's
     while (!stop.stop_requested()) {
         connected_at_ = {};
+        options_.pulse.beat();
         const auto ended = serve(stop);
         if (stop.stop_requested()) break;
         const auto why = ended ? Said{LaneState::paused, "offline"} : said(ended.error());
@@ -52,6 +53,7 @@ void MqttLink::run(std::stop_token stop) {
         logged = ended ? std::nullopt : std::optional{ended.error().code};
         if (connected_at_.count() != 0) base::log(base::Level::warning, "mqtt", "the connection to the broker is lost");
         if (connected_at_.count() != 0 && clock_.monotonic() - connected_at_ > steady) backoff.reset();
+        options_.pulse.beat();
         lane::sleep_for(stop, backoff.next()); // a broker that comes back is not met by all boxes at once
     }
     board_.mqtt(LaneState::down, "stopped");
@@ -73,6 +75,7 @@ Result<void> MqttLink::serve(std::stop_token stop) {
     base::log(base::Level::notice, "mqtt", "connected to the broker", {{"session", session_}});
     Result<Next> ended = Next::look_later;
     while (ended && !stop.stop_requested() && !(*broker)->lost()) {
+        options_.pulse.beat();
         ended = turn(**broker, stop);
         if (!ended || *ended != Next::look_later) continue;
         if (const auto lives = board_.watched() ? (*broker)->ping(stop) : Result<void>{}; !lives) ended = lives.error();

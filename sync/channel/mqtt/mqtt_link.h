@@ -9,6 +9,7 @@
 #include <stop_token>
 
 #include "crypto/base/clock.h"
+#include "crypto/base/vitals.h"
 #include "sync/channel/mqtt/broker.h"
 #include "sync/channel/mqtt/messages.h"
 #include "sync/lane/backoff.h"
@@ -25,6 +26,7 @@ struct LinkOptions {
     std::chrono::milliseconds metrics_period{15'000};
     std::chrono::milliseconds look_period{2'000}; // for events
     lane::BackoffLimits reconnect{.cap = std::chrono::seconds{60}};
+    base::Pulse pulse = {}; // each look, each try to connect
 };
 
 class MqttLink {

@@ -6,6 +6,7 @@
 
 #include "crypto/base/json.h"
 #include "tests/daemon/api/tls_client.h"
+#include "tests/fakes/manual_clock.h"
 #include "tests/fakes/temp_folder.h"
 
 namespace clinic::api {
@@ -295,6 +296,16 @@ TEST_F(Api, TwoHostileAddressesKeepThePageFromNobody) {
     const auto numbers = server_->numbers();
     EXPECT_GT(numbers.displaced_connections, 0);
     EXPECT_GT(numbers.connections, threads / 2) << "they do hold what they are given";
+}
+
+TEST_F(Api, BothOfItsThreadsCheckInWhileNobodyLooks) {
+    fakes::ManualClock time;
+    base::Vitals accepting{time}, telling{time};
+    serve({.accepting = accepting.join("accepting", 30s), .telling = telling.join("telling", 30s)});
+    time.advance(31s);
+    EXPECT_TRUE(becomes([&] { return !accepting.overdue(); }));
+    EXPECT_TRUE(becomes([&] { return !telling.overdue(); }));
+    server_.reset();
 }
 
 TEST_F(Api, ACertificateThatIsNoneIsAnError) {

@@ -153,6 +153,29 @@ TEST_F(EgressServerTest, LeasesJudgesAndSettles) {
     EXPECT_EQ(caller.lease().lease, 0);
 }
 
+TEST_F(EgressServerTest, ChecksInWhileNobodyAsks) {
+    fakes::ManualClock time;
+    base::Vitals vitals{time};
+    make({.pulse = vitals.join("egress", std::chrono::seconds{30})});
+    time.advance(std::chrono::seconds{31});
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{30};
+    while (vitals.overdue() && std::chrono::steady_clock::now() < end)
+        std::this_thread::sleep_for(std::chrono::milliseconds{20}); // between two looks at the condition
+    EXPECT_FALSE(vitals.overdue());
+}
+
+TEST_F(EgressServerTest, WithoutALocationNothingIsLeased) {
+    clinic.add("N1", "Quillfeather");
+    Gate unset{{.rules = {}}, *clinic.store, clinic.releaser};
+    ASSERT_TRUE(clinic.store->write([&](records::Transaction& txn) -> Result<void> {
+        const auto lease = unset.lease(txn, Destination::crm);
+        CLINIC_TRY(lease);
+        EXPECT_EQ(lease->lease, 0);
+        return {};
+    }));
+    EXPECT_NE(Caller{path}.lease().lease, 0) << "it waits for the settings";
+}
+
 TEST_F(EgressServerTest, ASettlementMayAskForTheNextLease) {
     clinic.add("N1", "Quillfeather");
     clinic.add("N2", "Vandersloot");

@@ -15,6 +15,7 @@
 #include "daemon/intake/address_list.h"
 #include "tests/daemon/intake/desk.h"
 #include "tests/daemon/intake/mllp_port.h"
+#include "tests/fakes/manual_clock.h"
 
 namespace clinic::intake {
 namespace {
@@ -79,6 +80,31 @@ private:
     std::string received_;
     bool closed_ = false;
 };
+
+TEST(MllpServer, ChecksInWhileNobodySendsAndNotWhileItHangs) {
+    const base::SystemClock clock;
+    fakes::ManualClock time;
+    base::Vitals vitals{time};
+    std::atomic<bool> entered{false}, goes_on{false};
+    Port port;
+    const auto server = serve(port, clock,
+                              [&](const Frame& frame, const MllpServer::Answer& answer) {
+                                  entered = true;
+                                  while (!goes_on) std::this_thread::yield();
+                                  echo(frame, answer);
+                              },
+                              {.pulse = vitals.join("intake", std::chrono::seconds{60})});
+    time.advance(std::chrono::seconds{61});
+    EXPECT_TRUE(eventually([&] { return !vitals.overdue(); }));
+    Sender sender{port.number};
+    sender.send(framed("MSH|1"));
+    ASSERT_TRUE(eventually([&] { return entered.load(); }));
+    time.advance(std::chrono::seconds{61});
+    EXPECT_TRUE(vitals.overdue());
+    goes_on = true;
+    EXPECT_EQ(sender.answer(), "MSH|1");
+    EXPECT_TRUE(eventually([&] { return !vitals.overdue(); }));
+}
 
 TEST(MllpServer, AnswersEachFrameWhereverItIsSplit) {
     Port port;

@@ -176,6 +176,30 @@ TEST_F(StoreTest, AnswersFalseWhenItsQueueIsFull) {
     EXPECT_EQ(done, 3);
 }
 
+TEST_F(StoreTest, AWriterThatHangsIsSeenAndOneThatIsIdleIsWell) {
+    store_.reset();
+    fakes::ManualClock time;
+    base::Vitals vitals{time};
+    options_.pulse = vitals.join("writer", std::chrono::seconds{120});
+    reopen();
+    options_.pulse = {};
+    Gate gate{*store_};
+    time.advance(std::chrono::seconds{121});
+    const auto stuck = vitals.overdue();
+    gate.open();
+    EXPECT_TRUE(stuck);
+    ASSERT_TRUE(store_->write([](Transaction&) { return Result<void>{}; }));
+    EXPECT_FALSE(vitals.overdue());
+    time.advance(std::chrono::seconds{121}); // nothing more is posted: it beats all the same
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{60};
+    while (vitals.overdue() && std::chrono::steady_clock::now() < end)
+        std::this_thread::sleep_for(std::chrono::milliseconds{20}); // between two looks at the condition
+    EXPECT_FALSE(vitals.overdue());
+    store_.reset();
+    time.advance(std::chrono::hours{1});
+    EXPECT_FALSE(vitals.overdue()) << "a store that is closed owes nothing";
+}
+
 TEST_F(StoreTest, LendsAStatementTwiceWithinAQuery) {
     ASSERT_TRUE(store_->write([](Transaction& txn) -> Result<void> {
         CLINIC_TRY(put(txn, "a", "1"));

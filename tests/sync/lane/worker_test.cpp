@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "sync/lane/keeper.h"
+#include "tests/fakes/manual_clock.h"
 #include "tests/fakes/temp_folder.h"
 #include "tests/sync/support/scripted_egress.h"
 
@@ -108,6 +109,32 @@ TEST_F(Workers, LeaseAskSendAndSettleInThatOrder) {
     EXPECT_EQ(settle.outcome, Outcome::delivered);
     EXPECT_EQ(egress.seen<envelope::Attempt>().size(), 1U);
     EXPECT_EQ(channel.sent, 1);
+}
+
+TEST_F(Workers, RestsWhileTheLaneIsShutAndIsSeenWhenItHangs) {
+    fakes::ManualClock time;
+    base::Vitals vitals{time};
+    std::atomic<bool> asked{false}, goes_on{false};
+    support::ScriptedEgress egress{socket, [&](const envelope::Request& request) {
+                                       asked = true;
+                                       while (!goes_on) std::this_thread::yield();
+                                       return answer(request);
+                                   }};
+    const auto pulse = vitals.join("worker", 60s);
+    const std::jthread worker{[&](std::stop_token stop) {
+        Worker{{.egress = socket, .lease_wait = 50ms, .reply_wait = 100s, .pulse = pulse}, rules, lane, channel}.run(
+            std::move(stop));
+    }};
+    ASSERT_TRUE(eventually([&] {
+        time.advance(61s);
+        return !vitals.overdue();
+    }));
+    lane.probed({});
+    ASSERT_TRUE(eventually([&] { return asked.load(); }));
+    time.advance(61s);
+    EXPECT_TRUE(vitals.overdue());
+    goes_on = true;
+    EXPECT_TRUE(eventually([&] { return !vitals.overdue(); }));
 }
 
 TEST_F(Workers, TheNextLeaseComesWithTheSettlement) {
