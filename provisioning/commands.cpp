@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <ctime>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "crypto/base/files.h"
 #include "provisioning/answers.h"
@@ -126,6 +127,8 @@ int export_audit(const Call& call, const Client& client) {
     } while (args["after"].is_number_integer());
     return 0;
 }
+
+int list_commands(const Call& call, const Client& client);
 
 int dead_discard_one(const Call& call, const Client& client) {
     const auto letter = number(call.words[2]);
@@ -251,6 +254,10 @@ const std::array rows{
         "dead discard [NUMBER]                 give up all dead letters, or the one of that number",
         [](const Call&, const Client& client) { return plain(client, "dead-discard", json::object()); }},
     Row{{"dead", "discard", ""}, {}, nullptr, dead_discard_one},
+    Row{{"commands"},
+        {},
+        "commands                              every command with its options, a line each: for scripts",
+        list_commands},
     Row{{"dead", "retry"},
         {},
         "dead retry                            send all dead letters again",
@@ -274,6 +281,26 @@ bool fits(const Row& row, const Call& call) {
                                                                [](const std::string& wanted, const std::string& word) {
                                                                    return wanted.empty() || wanted == word;
                                                                });
+}
+
+// The word that the usage has in that place, which names what may stand there: "park|shell", "NAME".
+std::string word_in_usage(const char* usage, std::size_t place) {
+    std::istringstream words{usage == nullptr ? "" : usage};
+    std::string word;
+    for (std::size_t i = 0; i <= place && words >> word; ++i) continue;
+    return words ? word : "NUMBER";
+}
+
+// "basis set off|deid|... --evidence= --expires=": what the completion of shells reads.
+int list_commands(const Call&, const Client&) {
+    for (const auto& row : rows) {
+        std::string line;
+        for (std::size_t i = 0; i < row.words.size(); ++i)
+            line += (line.empty() ? "" : " ") + (row.words[i].empty() ? word_in_usage(row.usage, i) : row.words[i]);
+        for (const auto option : row.options) line += " " + std::string{option};
+        std::puts(line.c_str());
+    }
+    return 0;
 }
 
 constexpr const char* default_control = "/run/clinic-edge/control.sock";
