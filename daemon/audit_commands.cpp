@@ -52,14 +52,17 @@ json exported(const audit::ChainLink& link) {
 }
 
 Result<Answer> verify(records::Store& store) {
-    json facts;
-    CLINIC_TRY(store.read([&](records::Snapshot& session) -> Result<void> {
-        const auto verified = audit::Trail::verify(session);
-        CLINIC_TRY(verified);
-        facts = {{"entries", verified->entries}, {"head", verified->head}};
-        return {};
-    }));
-    return say(std::move(facts));
+    audit::Walk walk;
+    for (bool ended = false; !ended;) {
+        CLINIC_TRY(store.read([&](records::Snapshot& session) -> Result<void> {
+            const auto done = walk.go_on(session, links_in_turn_max);
+            CLINIC_TRY(done);
+            ended = *done;
+            return {};
+        }));
+    }
+    const auto verified = walk.verified();
+    return say({{"entries", verified.entries}, {"head", verified.head}});
 }
 
 // Newest first; the numbers have no gaps.
@@ -80,27 +83,40 @@ Result<Answer> list(records::Store& store, const Question& question) {
     return say(std::move(rows));
 }
 
-// A page of the chain, oldest first, up to the newest link of its first page; `next` is where to go on.
-Result<Answer> export_page(records::Store& store, const Question& question) {
-    json page;
-    CLINIC_TRY(store.write([&](records::Transaction& txn) -> Result<void> {
-        const std::int64_t after = std::max<std::int64_t>(0, number(question.args, "after", 0));
-        const auto newest = audit::Trail::newest(txn);
-        CLINIC_TRY(newest);
-        const std::int64_t until = std::min(number(question.args, "until", *newest), *newest);
-        if (!question.args.contains("until")) CLINIC_TRY(note_look(txn, question, "audit_export"));
-        const auto most = std::clamp<std::int64_t>(until - after, 0, links_in_turn_max);
-        const auto links = audit::Trail::links(txn, after, static_cast<int>(most));
-        CLINIC_TRY(links);
-        json rows = json::array();
-        for (const auto& link : *links) rows.push_back(exported(link));
-        const bool more = !links->empty() && links->back().number < until;
-        page = {{"store", crypto::hex(txn.store_uuid())},
+Result<json> page_of(records::Session& session, const Question& question) {
+    const std::int64_t after = std::max<std::int64_t>(0, number(question.args, "after", 0));
+    const auto newest = audit::Trail::newest(session);
+    CLINIC_TRY(newest);
+    const std::int64_t until = std::min(number(question.args, "until", *newest), *newest);
+    const auto most = std::clamp<std::int64_t>(until - after, 0, links_in_turn_max);
+    const auto links = audit::Trail::links(session, after, static_cast<int>(most));
+    CLINIC_TRY(links);
+    json rows = json::array();
+    for (const auto& link : *links) rows.push_back(exported(link));
+    const bool more = !links->empty() && links->back().number < until;
+    return json{{"store", crypto::hex(session.store_uuid())},
                 {"until", until},
                 {"links", std::move(rows)},
                 {"next", more ? json(links->back().number) : json{}}};
+}
+
+// A page of the chain, oldest first, up to the newest link of its first page; `next` is where to go on. The entry that
+// says so is written with the first page and is not in it; the others are read beside the writer.
+Result<Answer> export_page(records::Store& store, const Question& question) {
+    json page;
+    const auto fill = [&](records::Session& session) -> Result<void> {
+        auto made = page_of(session, question);
+        CLINIC_TRY(made);
+        page = std::move(*made);
         return {};
-    }));
+    };
+    if (question.args.contains("until"))
+        CLINIC_TRY(store.read([&](records::Snapshot& session) { return fill(session); }));
+    else
+        CLINIC_TRY(store.write([&](records::Transaction& txn) -> Result<void> {
+            CLINIC_TRY(fill(txn));
+            return note_look(txn, question, "audit_export");
+        }));
     return say(std::move(page));
 }
 

@@ -17,6 +17,9 @@ constexpr std::size_t subjects_max = 1'000;
 constexpr std::size_t subjects_listed_max = 5'000;
 constexpr std::size_t detail_bytes_max = 1'024;
 
+constexpr Literal links_after = "SELECT number, at, kind, refers, actor, actor_id, action, purpose, detail, hash"
+                                " FROM audit_link WHERE number > ? ORDER BY number LIMIT ?";
+
 enum class Kind : std::uint8_t { entry = 1, subjects };
 
 // One link of the chain as docs/audit.md writes it down.
@@ -148,13 +151,16 @@ Result<std::int64_t> number(records::Session& session, Literal sql) {
 }
 
 // Rows beside the chain: subjects of links that are not there, or links cut off its end.
-Result<void> check_edges(records::Session& session, std::int64_t links, std::int64_t subjects) {
+Result<void> check_edges(records::Session& session, std::int64_t links) {
     const auto given = number(session, "SELECT seq FROM sqlite_sequence WHERE name = 'audit_link'");
     if (!given) return given.error();
     if (*given != links) return broken(links + 1);
-    const auto stored = number(session, "SELECT count(*) FROM audit_subject");
-    if (!stored) return stored.error();
-    if (*stored != subjects) return broken(links);
+    auto strays = session.prepare("SELECT EXISTS (SELECT 1 FROM audit_subject WHERE link < 1)"
+                                  " OR EXISTS (SELECT 1 FROM audit_subject WHERE link > ?)");
+    if (!strays) return strays.error();
+    const auto row = strays->bind(links).step();
+    if (!row) return row.error();
+    if (strays->integer(0) != 0) return broken(links);
     return {};
 }
 
@@ -234,32 +240,40 @@ Result<void> Trail::add_subject(records::Transaction& txn, const records::Disclo
     return {};
 }
 
-Result<Verified> Trail::verify(records::Session& session) {
-    auto rows = session.prepare("SELECT number, at, kind, refers, actor, actor_id, action, purpose, detail, hash"
-                                " FROM audit_link ORDER BY number");
+Result<bool> Walk::go_on(records::Session& session, int links_max) {
+    auto rows = session.prepare(links_after);
     if (!rows) return rows.error();
-    Verified verified;
-    Digest hash = before_the_first(session);
-    std::int64_t links = 0;
-    std::int64_t subjects = 0;
-    for (;;) {
+    rows->bind(links_, links_max);
+    Digest hash = hash_ ? *hash_ : before_the_first(session);
+    int walked = 0;
+    for (; walked < links_max; ++walked) {
         const auto row = rows->step();
         if (!row) return row.error();
         if (!*row) break;
         Link link = to_link(*rows);
-        if (link.number != ++links) return broken(links);
+        if (link.number != ++links_) return broken(links_);
         auto people = read_subjects(session, link.number);
         if (!people) return people.error();
         link.subjects = std::move(*people);
-        subjects += static_cast<std::int64_t>(link.subjects.size());
         hash = crypto::digest(hash, canonical(link));
         const auto stored = rows->blob(9);
-        if (!fits(link) || !std::equal(stored.begin(), stored.end(), hash.begin(), hash.end())) return broken(links);
-        if (link.kind == Kind::entry) ++verified.entries;
+        if (!fits(link) || !std::equal(stored.begin(), stored.end(), hash.begin(), hash.end())) return broken(links_);
+        if (link.kind == Kind::entry) ++entries_;
     }
-    CLINIC_TRY(check_edges(session, links, subjects));
-    verified.head = crypto::hex(hash);
-    return verified;
+    hash_ = hash;
+    if (walked == links_max) return false;
+    CLINIC_TRY(check_edges(session, links_));
+    return true;
+}
+
+Verified Walk::verified() const {
+    return {entries_, hash_ ? crypto::hex(*hash_) : std::string{}};
+}
+
+Result<Verified> Trail::verify(records::Session& session) {
+    Walk walk;
+    CLINIC_TRY(walk.go_on(session, std::numeric_limits<int>::max()));
+    return walk.verified();
 }
 
 Result<std::int64_t> Trail::newest(records::Session& session) {
@@ -269,8 +283,7 @@ Result<std::int64_t> Trail::newest(records::Session& session) {
 }
 
 Result<std::vector<ChainLink>> Trail::links(records::Session& session, std::int64_t after, int rows_max) {
-    auto rows = session.prepare("SELECT number, at, kind, refers, actor, actor_id, action, purpose, detail, hash"
-                                " FROM audit_link WHERE number > ? ORDER BY number LIMIT ?");
+    auto rows = session.prepare(links_after);
     if (!rows) return rows.error();
     rows->bind(after, rows_max);
     std::vector<ChainLink> out;

@@ -4,10 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "crypto/base/result.h"
+#include "crypto/seal.h"
 #include "daemon/records/store.h"
 
 namespace clinic::audit {
@@ -57,6 +59,19 @@ struct ChainLink {
     std::string hash; // hexadecimal
 };
 
+// A walk over the chain in slices, each in a snapshot of its own: links that are added meanwhile are walked too.
+class Walk {
+public:
+    // At most `links_max` links further. True: it has come to the newest, and nothing lies beside the chain. Errors:
+    // tampered, with the link's number in `at.line`.
+    Result<bool> go_on(records::Session& session, int links_max);
+    Verified verified() const;
+
+private:
+    std::int64_t links_ = 0, entries_ = 0;
+    std::optional<crypto::Digest> hash_; // of the newest link so far
+};
+
 class Trail {
 public:
     // The Disclosure is good inside this transaction only, and so is what it opens.
@@ -64,8 +79,7 @@ public:
     // Entries about a patient that was created in this very transaction are completed with its id.
     static Result<void> add_subject(records::Transaction& txn, const records::Disclosure& entry,
                                     records::PatientId subject);
-    // Walks the whole chain. Errors: tampered, with the entry's number in `at.line`.
-    static Result<Verified> verify(records::Session& session);
+    static Result<Verified> verify(records::Session& session);     // a whole Walk in one snapshot: for a short chain
     static Result<std::int64_t> newest(records::Session& session); // the number of the newest link; 0: there is none
     // The links after that number, in order; at most so many, and fewer where they have many subjects.
     static Result<std::vector<ChainLink>> links(records::Session& session, std::int64_t after, int rows_max);
