@@ -12,6 +12,7 @@
 #include "crypto/base/log.h"
 #include "daemon/health/findings.h"
 #include "daemon/health/store_view.h"
+#include "daemon/records/patients.h"
 
 namespace clinic::health {
 namespace {
@@ -225,7 +226,7 @@ void Health::State::read_store(base::Micros now) {
         if (!fresh) return fresh.error();
         view = std::move(*fresh);
         if (!count) return {};
-        auto counted = count_patients(snapshot);
+        auto counted = records::patient_count(snapshot);
         if (!counted) return counted.error();
         patients = *counted;
         patients_at = now;

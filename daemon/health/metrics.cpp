@@ -123,6 +123,15 @@ void put_store(Writer& out, const Status& status) {
                signed_of(status.store.jobs_failed));
     out.single("clinic_store_authentication_failures_total", "counter",
                "Pages and frames that failed their seal since start.", signed_of(status.store.authentication_failures));
+    out.single("clinic_store_reads_total", "counter", "Snapshots read since start.", signed_of(status.store.reads));
+    out.single("clinic_store_reads_cut_total", "counter", "Snapshots that were ended because they lasted too long.",
+               signed_of(status.store.reads_cut));
+    out.single("clinic_store_reads_refused_total", "counter", "Reads that found no reader free in time.",
+               signed_of(status.store.reads_refused));
+    out.single("clinic_store_longest_read_microseconds", "gauge", "The longest snapshot since start.",
+               status.store.longest_read_us);
+    out.single("clinic_store_slow_statements_total", "counter", "Statements that were slow, told in the log or not.",
+               signed_of(status.store.slow_statements));
     out.single("clinic_store_database_bytes", "gauge", "Size of the database file.", status.store.database_bytes);
     out.single("clinic_store_wal_bytes", "gauge", "Size of the write-ahead log.", status.store.wal_bytes);
     out.single("clinic_store_free_key_slots", "gauge", "Patient keys in reserve.", status.store.free_key_slots);

@@ -86,11 +86,6 @@ Result<StoreView> read_view(records::Session& session) {
     return view;
 }
 
-Result<std::int64_t> count_patients(records::Session& session) {
-    return one_number(session, "SELECT (SELECT count(*) FROM patient) - "
-                               "(SELECT count(*) FROM patient WHERE merged_into IS NOT NULL)");
-}
-
 Result<std::vector<envelope::Device::Event>> open_events(records::Session& session, std::int64_t after) {
     auto rows = session.prepare("SELECT number, code, severity, at FROM event WHERE acknowledged = 0 AND number > ?"
                                 " ORDER BY number LIMIT ?");

@@ -21,7 +21,6 @@ inline constexpr int events_frame_max = 32;
 // The two feeds, present from the start.
 std::vector<Feed> no_messages_yet();
 Result<StoreView> read_view(records::Session& session);
-Result<std::int64_t> count_patients(records::Session& session); // walks an index: not at each look
 
 // Not acknowledged, with a higher number than `after`: oldest first, at most events_frame_max.
 Result<std::vector<envelope::Device::Event>> open_events(records::Session& session, std::int64_t after);

@@ -159,7 +159,7 @@ Result<void> link(records::Transaction& txn, PatientId patient, std::string_view
 
 Result<std::vector<std::int64_t>> open_leases(records::Session& session) {
     std::vector<std::int64_t> ids;
-    CLINIC_TRY(each_row(session, "SELECT id FROM outbox WHERE destination IN (0, 1) AND state = 2 ORDER BY id",
+    CLINIC_TRY(each_row(session, "SELECT id FROM outbox WHERE destination IN (0, 1) AND state = 2",
                         [&](const records::Statement& row) { ids.push_back(row.integer(0)); }));
     return ids;
 }

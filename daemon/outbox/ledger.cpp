@@ -149,7 +149,8 @@ Result<std::optional<base::Micros>> unsettled_create(records::Session& session, 
     const auto token = subject_token(session, patient);
     CLINIC_TRY(token);
     CLINIC_TRY(first_row(
-        session, "SELECT max(unsure_since) FROM ledger WHERE subject_token = ? AND unsettled = 1",
+        session,
+        "SELECT max(unsure_since) FROM ledger INDEXED BY ledger_unsettled WHERE subject_token = ? AND unsettled = 1",
         [&](const records::Statement& row) {
             if (!row.is_null(0)) since = base::Micros{row.integer(0)};
         },
@@ -164,7 +165,9 @@ Result<void> unsure_from_now(records::Transaction& txn) {
 Result<void> settle_creates(records::Transaction& txn, records::PatientId patient) {
     const auto token = subject_token(txn, patient);
     CLINIC_TRY(token);
-    return execute(txn, "UPDATE ledger SET unsettled = 0 WHERE subject_token = ? AND unsettled = 1", *token);
+    return execute(
+        txn, "UPDATE ledger INDEXED BY ledger_unsettled SET unsettled = 0 WHERE subject_token = ? AND unsettled = 1",
+        *token);
 }
 
 } // namespace clinic::outbox

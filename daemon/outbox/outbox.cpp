@@ -19,9 +19,11 @@ std::int64_t scope_of(const envelope::MetadataEnvelope& envelope) {
 }
 
 Result<void> check_room(records::Session& session, Destination destination) {
-    const auto books = Outbox::books(session, destination);
-    CLINIC_TRY(books);
-    if (books->pending + books->leased + books->parked + books->dead < rows_max) return {};
+    std::int64_t rows = 0;
+    CLINIC_TRY(first_row(
+        session, "SELECT sum(envelopes) FROM outbox_counter WHERE destination = ? AND state IN (1, 2, 3, 4)",
+        [&rows](const records::Statement& row) { rows = row.integer(0); }, number(destination)));
+    if (rows < rows_max) return {};
     return Error{Errc::full, "the outbox is full",
                  "see why GHL is not up to date, and retry or discard the dead letters"};
 }
@@ -151,8 +153,9 @@ Result<void> Outbox::retry_dead(records::Transaction& txn, std::optional<std::in
     if (row)
         ids.push_back(*row);
     else
-        CLINIC_TRY(each_row(txn, "SELECT id FROM outbox WHERE destination IN (0, 1) AND state = 4 ORDER BY id",
-                            [&](const records::Statement& one) { ids.push_back(one.integer(0)); }));
+        CLINIC_TRY(each_row(
+            txn, "SELECT id FROM outbox WHERE destination IN (0, 1) AND state = 4 ORDER BY destination, due_at, id",
+            [&](const records::Statement& one) { ids.push_back(one.integer(0)); }));
     for (const std::int64_t id : ids) {
         const auto found = find_row(txn, id);
         CLINIC_TRY(found);

@@ -34,7 +34,7 @@ Result<std::vector<DeadLetter>> Outbox::dead_letters(records::Session& session, 
     CLINIC_TRY(each_row(
         session,
         "SELECT id, kind, code, queued_at, due_at FROM outbox WHERE destination IN (0, 1) AND state = 4 "
-        "ORDER BY id LIMIT ?",
+        "ORDER BY destination, due_at, id LIMIT ?",
         [&](const records::Statement& row) {
             letters.push_back({.row = row.integer(0),
                                .kind = static_cast<envelope::Kind>(row.integer(1)),
@@ -55,7 +55,8 @@ Result<std::vector<PatientId>> Outbox::discard_dead_before(records::Transaction&
     std::vector<std::int64_t> ids;
     CLINIC_TRY(each_row(
         txn,
-        "SELECT id FROM outbox WHERE destination IN (0, 1) AND state = 4 AND due_at < ? ORDER BY due_at, id LIMIT ?",
+        "SELECT id FROM outbox WHERE destination IN (0, 1) AND state = 4 AND due_at < ? ORDER BY destination, due_at, "
+        "id LIMIT ?",
         [&](const records::Statement& row) { ids.push_back(row.integer(0)); }, died_before, letters_max));
     return discard_all(txn, ids);
 }

@@ -1,5 +1,6 @@
 #include "daemon/records/connection.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 
@@ -12,6 +13,7 @@ namespace {
 constexpr int writer_busy_ms = 100;   // a TRUNCATE checkpoint waits this long for readers, then comes again
 constexpr int reader_busy_ms = 5'000; // only recovery at open makes a reader wait
 constexpr int statement_bytes_max = 1'000'000;
+constexpr int steps_between_looks = 4'000; // of the virtual machine: a fraction of a millisecond
 
 Errc code_of(int extended, int native) {
     switch (extended) {
@@ -26,6 +28,7 @@ Errc code_of(int extended, int native) {
     case SQLITE_NOTADB: return Errc::tampered;
     case SQLITE_CONSTRAINT: return Errc::conflict;
     case SQLITE_AUTH: return Errc::refused;
+    case SQLITE_INTERRUPT: return Errc::timeout;
     case SQLITE_CORRUPT:
     case SQLITE_ERROR:
     case SQLITE_SCHEMA:
@@ -67,6 +70,7 @@ sqlite3_stmt* Statement::handle() const {
 
 // Cleared too: a cached statement must not keep a patient's value.
 void Statement::rewind() {
+    if (lent_->stepped) lent_->owner.account(*lent_);
     sqlite3_reset(handle());
     sqlite3_clear_bindings(handle());
     next_ = 1;
@@ -76,9 +80,11 @@ void Statement::rewind() {
 Result<bool> Statement::step() {
     if (failed_ != 0) return sqlite_error(sqlite3_db_handle(handle()), failed_, "a value cannot be bound");
     errno = 0;
-    const int code = sqlite3_step(handle());
+    const int code = lent_->owner.step(*lent_);
     if (code == SQLITE_ROW) return true;
     if (code == SQLITE_DONE) return false;
+    if (code == SQLITE_INTERRUPT)
+        return Error{Errc::timeout, "a read of the store took longer than it may", "ask for less at a time"};
     return sqlite_error(sqlite3_db_handle(handle()), code, "the store: a statement failed");
 }
 
@@ -175,19 +181,55 @@ void Connection::close_the_door() {
     sqlite3_set_authorizer(db_.get(), refuse_the_door, nullptr);
 }
 
-Result<Statement> Connection::prepare(Literal sql) {
-    auto& copies = cache_[sql.c_str()];
-    for (auto& prepared : copies) {
-        if (!prepared.lent) return Statement{prepared};
+void Connection::end_by(std::optional<CoarseClock::time_point> end) {
+    end_ = end;
+    cut_ = false;
+    const auto look = [](void* self) { return static_cast<Connection*>(self)->is_over() ? 1 : 0; };
+    sqlite3_progress_handler(db_.get(), end ? steps_between_looks : 0, look, this);
+}
+
+int Connection::step(Prepared& lent) {
+    if (is_over()) return SQLITE_INTERRUPT;
+    lent.stepped = true;
+    const auto began = CoarseClock::now();
+    const int code = sqlite3_step(lent.statement.get());
+    lent.took += CoarseClock::now() - began;
+    return code;
+}
+
+void Connection::account(Prepared& lent) {
+    lent.use.add(lent.statement.get(), std::exchange(lent.took, {}), slow_);
+    lent.stepped = false;
+}
+
+// What is on loan stays; what was lent in a moment of much nesting goes by the same rule.
+void Connection::make_room() {
+    for (auto oldest = kept_.end(); kept_.size() >= statements_kept_max && oldest != kept_.begin();) {
+        --oldest;
+        if (oldest->lent) continue;
+        const auto [first, last] = by_literal_.equal_range(oldest->sql.c_str());
+        by_literal_.erase(std::find_if(first, last, [&](const auto& one) { return one.second == oldest; }));
+        oldest = kept_.erase(oldest);
     }
+}
+
+Result<Statement> Connection::prepare(Literal sql) {
+    const auto [first, last] = by_literal_.equal_range(sql.c_str());
+    for (auto one = first; one != last; ++one) {
+        if (one->second->lent) continue;
+        kept_.splice(kept_.begin(), kept_, one->second);
+        return Statement{*one->second};
+    }
+    make_room();
     sqlite3_stmt* raw = nullptr;
     const int code = sqlite3_prepare_v3(db_.get(), sql.c_str(), -1, SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
     if (code != SQLITE_OK) {
         base::log(base::Level::error, "records: a statement cannot be prepared", sql, {{"native", code}});
         return sqlite_error(db_.get(), code, "the store: a statement cannot be prepared");
     }
-    copies.push_back({OwnedStatement{raw}});
-    return Statement{copies.back()};
+    kept_.push_front({*this, sql, use_.of(sql), OwnedStatement{raw}});
+    by_literal_.emplace(sql.c_str(), kept_.begin());
+    return Statement{kept_.front()};
 }
 
 Result<void> Connection::run(Literal sql) {

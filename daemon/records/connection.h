@@ -1,6 +1,7 @@
 // One connection to the sealed database, set up so that nothing reaches the disk beside the database and its WAL.
 //   Errors:  `sqlite_error` says which SQLite code becomes which of ours.
-//   Threads: one at a time.
+//   Bounds:  statements_kept_max statements stay prepared; the one that was not used for longest goes.
+//   Threads: one at a time; `add_use` any.
 //   Source:  facts/encrypted-sqlite §3, §7.
 #pragma once
 
@@ -9,10 +10,12 @@
 #include <filesystem>
 #include <list>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
 #include "crypto/base/owned.h"
 #include "crypto/base/result.h"
+#include "daemon/records/statement_use.h"
 #include "daemon/records/store.h"
 
 namespace clinic::records {
@@ -20,10 +23,19 @@ namespace clinic::records {
 using Db = std::unique_ptr<sqlite3, base::FreedBy<sqlite3_close_v2>>;
 using OwnedStatement = std::unique_ptr<sqlite3_stmt, base::FreedBy<sqlite3_finalize>>;
 
+class Connection;
+
 struct Prepared {
+    Connection& owner;
+    Literal sql;
+    UseCounter& use;
     OwnedStatement statement;
     bool lent = false;
+    bool stepped = false;             // since the last reset
+    std::chrono::nanoseconds took{0}; // in those steps
 };
+
+inline constexpr std::size_t statements_kept_max = 256;
 
 enum class Role { writer, reader };
 
@@ -44,16 +56,35 @@ public:
     Result<std::int64_t> number(Literal sql); // the first column of the first row
     Result<void> check_pages();               // PRAGMA quick_check
     bool in_transaction() const { return sqlite3_get_autocommit(db_.get()) == 0; }
+    // No step goes on after `end`: timeout. nullopt: as long as it takes.
+    void end_by(std::optional<CoarseClock::time_point> end);
+    bool was_cut() const { return cut_; } // since end_by
+    // From here on statements that take longer are told. Must outlive the connection, or be null.
+    void watch(SlowStatements* slow) { slow_ = slow; }
+    void add_use(std::vector<StatementUse>& all) const { use_.add_to(all); }
+    std::size_t statements_kept() const { return kept_.size(); }
     // What is in the WAL after it; 0: nothing. Only the writer's connection may.
     Result<std::int64_t> checkpoint(int mode);
     sqlite3* handle() const { return db_.get(); }
 
 private:
+    friend class Statement;
+    using Kept = std::list<Prepared>;
+
     explicit Connection(Db db) : db_{std::move(db)} {}
     Result<void> set_up(Role role, int cache_kib);
+    void make_room();
+    bool is_over() { return end_ && (cut_ = cut_ || CoarseClock::now() > *end_); }
+    int step(Prepared& lent);
+    void account(Prepared& lent);
 
     Db db_;
-    std::unordered_map<const char*, std::list<Prepared>> cache_; // one literal may be in use twice at a time
+    UseBook use_;
+    Kept kept_;                                                       // the one that was asked for last at the front
+    std::unordered_multimap<const char*, Kept::iterator> by_literal_; // one literal may be in use twice at a time
+    SlowStatements* slow_ = nullptr;
+    std::optional<CoarseClock::time_point> end_;
+    bool cut_ = false;
 };
 
 } // namespace clinic::records

@@ -10,6 +10,8 @@ namespace {
 // A date without a time, from a zone east of us, may lie this far ahead.
 constexpr base::Micros ahead_max = std::chrono::hours{24};
 
+static_assert(static_cast<int>(ConsentState::granted) == 0); // the statements say it as a number, as their index does
+
 Result<bool> is_known(Session& session, PatientId patient, const ConsentChange& change, Timestamp given_at) {
     auto find = session.prepare("SELECT 1 FROM consent WHERE patient = ? AND scope = ? AND state = ? AND given_at = ?"
                                 " AND expires_at IS ? LIMIT 1");
@@ -50,13 +52,23 @@ Result<void> record_consent(Transaction& txn, PatientId patient, const ConsentCh
     return insert_consent(txn, person->id, change, given_at, stamp.said_at);
 }
 
+Result<void> pass_over_replaced(Transaction& txn, Timestamp at) {
+    auto mark = txn.prepare("UPDATE consent AS c SET ended = 1 WHERE c.expires_at <= ? AND c.state = 0 AND c.ended = 0"
+                            " AND c.row <> (SELECT l.row FROM consent l WHERE l.patient = c.patient"
+                            " AND l.scope = c.scope"
+                            " ORDER BY l.given_at DESC, l.said_at DESC, l.state DESC, l.row DESC LIMIT 1)");
+    if (!mark) return mark.error();
+    return mark->bind(at).run();
+}
+
 Result<std::vector<PatientId>> consents_due(Session& session, Timestamp at, int rows_max) {
     auto find =
-        session.prepare("SELECT DISTINCT c.patient FROM consent c WHERE c.expires_at <= ?1 AND c.state = ?2 AND c.row ="
+        session.prepare("SELECT DISTINCT c.patient FROM consent c INDEXED BY consent_to_end"
+                        " WHERE c.expires_at <= ?1 AND c.state = 0 AND c.ended = 0 AND c.row ="
                         " (SELECT l.row FROM consent l WHERE l.patient = c.patient AND l.scope = c.scope"
-                        " ORDER BY l.given_at DESC, l.said_at DESC, l.state DESC, l.row DESC LIMIT 1) LIMIT ?3");
+                        " ORDER BY l.given_at DESC, l.said_at DESC, l.state DESC, l.row DESC LIMIT 1) LIMIT ?2");
     if (!find) return find.error();
-    find->bind(at, static_cast<int>(ConsentState::granted), rows_max);
+    find->bind(at, rows_max);
     std::vector<PatientId> due;
     for (;;) {
         const auto row = find->step();
@@ -78,10 +90,14 @@ Result<void> expire_consents(Transaction& txn, PatientId patient, Timestamp at) 
                     " (SELECT l.row FROM consent l WHERE l.patient = c.patient AND l.scope = c.scope"
                     " ORDER BY l.given_at DESC, l.said_at DESC, l.state DESC, l.row DESC LIMIT 1)");
     if (!insert) return insert.error();
-    return insert
-        ->bind(person->id, at, static_cast<int>(ConsentState::expired), txn.now(),
-               static_cast<int>(ConsentState::granted))
-        .run();
+    CLINIC_TRY(insert
+                   ->bind(person->id, at, static_cast<int>(ConsentState::expired), txn.now(),
+                          static_cast<int>(ConsentState::granted))
+                   .run());
+    auto mark = txn.prepare("UPDATE consent SET ended = 1 WHERE patient = ? AND expires_at <= ? AND state = 0"
+                            " AND ended = 0");
+    if (!mark) return mark.error();
+    return mark->bind(person->id, at).run();
 }
 
 } // namespace clinic::records

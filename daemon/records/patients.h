@@ -43,6 +43,7 @@ Result<PatientFacts> patient_facts(Session& session, PatientId patient);
 // Patients by id, `rows_max` at a time, inactive ones too (what was said of them can still have to be taken back), but
 // none that is merged or erased: the daily job walks them.
 Result<std::vector<PatientId>> active_patients(Session& session, std::optional<PatientId> after, int rows_max);
+// Kept here, erased ones too; merged ones count once. Walks the merged ones.
 Result<std::int64_t> patient_count(Session& session);
 
 // Blind-index look-ups for the desk and for tests: exact, normalised. Kinds: "name" (family ' ' given), "phone",

@@ -195,6 +195,15 @@ CREATE VIEW quarantine_waits AS SELECT id, feed FROM quarantine INDEXED BY quara
     WHERE coalesce(replayed_as, '') NOT IN ('stored', 'duplicate', 'discarded');
 )sql";
 
+// ended: a granted consent whose end was told, or that a later one had replaced before its end: not looked at again.
+constexpr const char* records_v6 = R"sql(
+ALTER TABLE consent ADD COLUMN ended INTEGER NOT NULL DEFAULT 0;
+DROP INDEX consent_expiry;
+CREATE INDEX consent_to_end ON consent (expires_at) WHERE expires_at IS NOT NULL AND state = 0 AND ended = 0;
+CREATE INDEX patient_erased ON patient (key_slot) WHERE status = 3;
+CREATE INDEX outbox_parked ON outbox (destination, code) WHERE state = 3;
+)sql";
+
 struct Migration {
     int to;
     std::array<const char*, 3> scripts;
@@ -207,6 +216,7 @@ constexpr Migration migrations[] = {
     {3, {outbox_schema_v3, "", ""}, "PRAGMA user_version = 3"},
     {4, {records_v4, "", ""}, "PRAGMA user_version = 4"},
     {5, {records_v5, "", ""}, "PRAGMA user_version = 5"},
+    {6, {records_v6, "", ""}, "PRAGMA user_version = 6"},
 };
 static_assert(migrations[std::size(migrations) - 1].to == schema_version_known);
 

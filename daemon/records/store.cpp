@@ -1,13 +1,12 @@
 #include "daemon/records/store.h"
 
 #include <cassert>
-#include <condition_variable>
 #include <future>
-#include <mutex>
 
 #include "crypto/base/log.h"
 #include "crypto/sealed_vfs.h"
 #include "daemon/records/identifier_loader.h"
+#include "daemon/records/readers.h"
 #include "daemon/records/schema.h"
 #include "daemon/records/writer.h"
 
@@ -39,59 +38,13 @@ std::int64_t bytes_of(const std::filesystem::path& path) {
     return none ? 0 : static_cast<std::int64_t>(bytes);
 }
 
-// Readers on loan; waits for a free one.
-class ReaderPool {
-public:
-    void add(std::unique_ptr<Connection> reader) {
-        free_.push_back(reader.get());
-        all_.push_back(std::move(reader));
-    }
-    Connection& borrow() {
-        std::unique_lock lock{mutex_};
-        returned_.wait(lock, [this] { return !free_.empty(); });
-        Connection& reader = *free_.back();
-        free_.pop_back();
-        return reader;
-    }
-    void give_back(Connection& reader) {
-        {
-            const std::scoped_lock lock{mutex_};
-            free_.push_back(&reader);
-        }
-        returned_.notify_one();
-    }
-
-private:
-    std::mutex mutex_;
-    std::condition_variable returned_;
-    std::vector<std::unique_ptr<Connection>> all_;
-    std::vector<Connection*> free_;
-};
-
-class Borrowed {
-public:
-    explicit Borrowed(ReaderPool& pool) : pool_{pool}, reader_{pool.borrow()} {}
-    ~Borrowed() {
-        if (reader_.in_transaction()) {
-            if (const auto ended = reader_.run("ROLLBACK"); !ended)
-                base::log(base::Level::error, "records", ended.error());
-        }
-        pool_.give_back(reader_);
-    }
-    Borrowed(const Borrowed&) = delete;
-    Borrowed& operator=(const Borrowed&) = delete;
-    Connection& operator*() const { return reader_; }
-
-private:
-    ReaderPool& pool_;
-    Connection& reader_;
-};
-
 } // namespace
 
 // Members stand in order of need: `open` fills them from the top, the destructor goes back from the bottom.
 struct Store::State {
-    State(const StoreOptions& given, const Clock& clock_given) : options{given}, clock{clock_given} {}
+    State(const StoreOptions& given, const Clock& clock_given)
+        : options{given}, clock{clock_given}, slow{given.slow_statement}, readers{given.reader_wait_max,
+                                                                                  given.snapshot_max} {}
 
     Result<void> open(const crypto::KeySlot& slot);
     Result<void> open_database(const crypto::KeySlot& slot);
@@ -111,11 +64,12 @@ struct Store::State {
     const StoreOptions options;
     const Clock& clock;
     int schema = 0;
+    SlowStatements slow;
     std::unique_ptr<crypto::SealedVfs> vfs;
     Shared shared;
     std::unique_ptr<Connection> writing;
     std::unique_ptr<Writer> writer; // its thread ends when the readers are gone: it copies the WAL last
-    ReaderPool readers;
+    Readers readers;
     std::unique_ptr<Connection> loading; // a snapshot older than the writer, until all identifiers are read
     std::unique_ptr<IdentifierLoader> loader;
 };
@@ -139,6 +93,7 @@ Result<void> Store::State::open(const crypto::KeySlot& slot) {
     if (std::filesystem::remove(wish(), none); none)
         base::log(base::Level::error, "records: the file make-store cannot be removed",
                   Error{Errc::system, "remove it by hand: it would let a new store be made", "", {}, none.value()});
+    writing->watch(&slow); // what the opening itself took is no news
     writer = std::make_unique<Writer>(*writing, shared, options, clock);
     return {};
 }
@@ -207,9 +162,9 @@ Result<void> Store::State::open_keys() {
 
 // An erasure that was committed and whose key outlived a crash.
 Result<void> Store::State::finish_erasures() {
-    auto erased = writing->prepare("SELECT key_slot FROM patient WHERE status = ?");
+    static_assert(static_cast<int>(PatientStatus::erased) == 3); // as the index patient_erased has it
+    auto erased = writing->prepare("SELECT key_slot FROM patient WHERE status = 3");
     if (!erased) return erased.error();
-    erased->bind(static_cast<int>(PatientStatus::erased));
     for (;;) {
         const auto row = erased->step();
         if (!row) return row.error();
@@ -225,6 +180,7 @@ Result<void> Store::State::open_readers() {
         auto reader = Connection::open(database(), vfs->name(), Role::reader, cache_kib);
         if (!reader) return reader.error();
         (*reader)->close_the_door();
+        (*reader)->watch(&slow);
         readers.add(std::move(*reader));
     }
     return {};
@@ -281,13 +237,27 @@ Result<void> Store::write(Job job) {
 }
 
 Result<void> Store::read(const std::function<Result<void>(Snapshot&)>& query) {
-    const Borrowed borrowed{state_->readers};
-    Connection& reader = *borrowed;
-    CLINIC_TRY(reader.run("BEGIN"));
+    const auto borrowed = Borrowed::from(state_->readers);
+    CLINIC_TRY(borrowed);
+    Connection& reader = **borrowed;
     SessionCore core{reader, state_->shared};
+    CLINIC_TRY(reader.run("BEGIN"));
     Snapshot snapshot{core, state_->clock};
     CLINIC_TRY(query(snapshot));
     return reader.run("COMMIT");
+}
+
+std::vector<StatementUse> Store::statements() const {
+    std::vector<StatementUse> all;
+    state_->writing->add_use(all);
+    state_->readers.add_use(all);
+    return all;
+}
+
+Result<std::vector<Advice>> Store::advise(Which which) {
+    const auto borrowed = Borrowed::from(state_->readers);
+    CLINIC_TRY(borrowed);
+    return records::advise((**borrowed).handle(), statements(), which);
 }
 
 void Store::on_change(std::function<void()> listener) {
@@ -306,6 +276,11 @@ StoreNumbers Store::numbers() const {
     numbers.schema_version = state_->schema;
     numbers.free_key_slots = state_->shared.keys->free_slots(crypto::SlotId{writer.highest_slot()});
     numbers.write_failure = writer.write_failure();
+    numbers.reads = state_->readers.reads();
+    numbers.reads_cut = state_->readers.reads_cut();
+    numbers.reads_refused = state_->readers.reads_refused();
+    numbers.longest_read_us = state_->readers.longest_us();
+    numbers.slow_statements = state_->slow.count();
     return numbers;
 }
 

@@ -22,7 +22,9 @@
 #include "crypto/base/vitals.h"
 #include "crypto/key_slot.h"
 #include "crypto/seal.h"
+#include "daemon/records/advice.h"
 #include "daemon/records/cache_size.h"
+#include "daemon/records/statement_use.h"
 #include "daemon/records/types.h"
 
 struct sqlite3;
@@ -156,6 +158,9 @@ struct StoreOptions {
     std::size_t queue_jobs_max = 4'096; // full: post answers false and intake refuses upstream
     std::size_t batch_jobs_max = 256;   // one group commit
     std::size_t readers_max = 4;
+    std::chrono::milliseconds reader_wait_max{2'000}; // then a read fails with `timeout`
+    std::chrono::milliseconds snapshot_max{2'000};    // the same: what needs longer goes in slices
+    std::chrono::milliseconds slow_statement{100};    // a longer one is told in the log and counted
     CacheSize cache{.writer_kib = 16'384, .readers_kib = 16'384};
     std::int64_t identifier_rows_at_open = 50'000; // of the last check; the others are read behind
     std::int64_t wal_pages_max = 2'000;            // a passive checkpoint from here, TRUNCATE when idle
@@ -167,6 +172,10 @@ struct StoreNumbers {
     std::int64_t database_bytes = 0, wal_bytes = 0;
     int schema_version = 0, free_key_slots = 0;
     std::optional<Error> write_failure; // why the newest group was not committed; empty: it was
+    // Snapshots since the store was opened: all, those that were cut for their length, those that got no reader.
+    std::uint64_t reads = 0, reads_cut = 0, reads_refused = 0;
+    std::int64_t longest_read_us = 0;
+    std::uint64_t slow_statements = 0;
 };
 
 class Store {
@@ -182,7 +191,10 @@ public:
     // writer thread after the group's commit is durable (or with the error). False: the queue is full.
     [[nodiscard]] bool post(Job job, Done done);
     Result<void> write(Job job); // posts and waits; not from the writer thread
+    // One short snapshot. Errors: those of `query`; timeout: no reader was free, or the snapshot lasted too long.
     Result<void> read(const std::function<Result<void>(Snapshot&)>& query);
+    std::vector<StatementUse> statements() const; // of all connections, since the store was opened
+    Result<std::vector<Advice>> advise(Which which);
     // Called on the writer thread after each commit that changed a row; an empty one ends it. On return no call runs.
     void on_change(std::function<void()> listener);
     StoreNumbers numbers() const;

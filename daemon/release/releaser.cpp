@@ -462,6 +462,7 @@ Result<int> Releaser::expire_consents_due(Transaction& txn, int rows_max) {
         CLINIC_TRY(records::expire_consents(txn, patient, now));
         for (const auto& consent : before->consents) {
             const bool ends =
+    CLINIC_TRY(records::pass_over_replaced(txn, now));
                 consent.state == records::ConsentState::granted && consent.expires_at && *consent.expires_at <= now;
             if (ends) CLINIC_TRY(consent_changed(txn, patient, consent.scope));
         }

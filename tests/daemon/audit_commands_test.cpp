@@ -70,5 +70,29 @@ TEST_F(AuditCommands, ExportEachLinkOnceThoughTheChainGrows) {
     EXPECT_EQ(args.at("until"), next) << "to the end as it was at the beginning";
 }
 
+TEST_F(AuditCommands, WalkTheChainInShortSnapshotsToItsEnd) {
+    append(2'300);
+    const auto before = store_->numbers().reads;
+    const auto verified = data("audit-verify", json::object());
+    EXPECT_EQ(verified.at("entries"), 2'300);
+    EXPECT_EQ(store_->numbers().reads - before, 3U) << "1,000 links at a time";
+    const auto whole = read([](records::Snapshot& snapshot) { return audit::Trail::verify(snapshot); });
+    EXPECT_EQ(verified.at("head"), whole->head);
+}
+
+TEST_F(AuditCommands, AWalkGoesOnThroughLinksThatComeMeanwhile) {
+    append(5);
+    audit::Walk walk;
+    const auto step = [&](int links_max) {
+        return read([&](records::Snapshot& snapshot) { return walk.go_on(snapshot, links_max); }).value();
+    };
+    EXPECT_FALSE(step(3));
+    append(4);
+    EXPECT_FALSE(step(3));
+    EXPECT_FALSE(step(3)); // nine: whether that is all the next one sees
+    EXPECT_TRUE(step(3));
+    EXPECT_EQ(walk.verified().entries, 9);
+}
+
 } // namespace
 } // namespace clinic::daemon

@@ -10,6 +10,7 @@
 #include "daemon/release/policy.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/temp_folder.h"
+#include "tests/statements/statements.h"
 
 namespace clinic::health {
 
@@ -22,7 +23,9 @@ protected:
         open();
     }
     void TearDown() override {
-        if (store_) health_.detach();
+        if (!store_) return;
+        health_.detach();
+        statements::expect_known(*store_);
     }
 
     void open() {

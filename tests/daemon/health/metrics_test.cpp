@@ -133,5 +133,20 @@ TEST(Metrics, SayTheBooks) {
     EXPECT_EQ(samples.at(R"(clinic_build_info{box="demo \"1\"\\\n",version="0.1.0"})"), "1");
 }
 
+TEST(Metrics, SayHowTheStoreIsRead) {
+    Status status = example();
+    status.store.reads = 11;
+    status.store.reads_cut = 12;
+    status.store.reads_refused = 13;
+    status.store.longest_read_us = 14;
+    status.store.slow_statements = 15;
+    const auto samples = parse(to_metrics(status)).samples;
+    EXPECT_EQ(samples.at("clinic_store_reads_total"), "11");
+    EXPECT_EQ(samples.at("clinic_store_reads_cut_total"), "12");
+    EXPECT_EQ(samples.at("clinic_store_reads_refused_total"), "13");
+    EXPECT_EQ(samples.at("clinic_store_longest_read_microseconds"), "14");
+    EXPECT_EQ(samples.at("clinic_store_slow_statements_total"), "15");
+}
+
 } // namespace
 } // namespace clinic::health

@@ -24,6 +24,7 @@
 #include "daemon/release/releaser.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/temp_folder.h"
+#include "tests/statements/statements.h"
 
 namespace clinic::intake::testing {
 
@@ -66,7 +67,10 @@ public:
         ingest = std::make_unique<Ingest>(*store, releaser, clock, feeds,
                                           [this](Literal code, Literal) { alerts.emplace_back(code.c_str()); });
     }
-    ~Desk() { store.reset(); } // before ingest: it finishes what was posted
+    ~Desk() {
+        statements::expect_known(*store);
+        store.reset(); // before ingest: it finishes what was posted
+    }
 
     std::string send(const std::string& message, bool damaged = false) {
         std::promise<std::string> answered;

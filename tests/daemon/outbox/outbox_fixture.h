@@ -15,6 +15,7 @@
 #include "daemon/records/patients.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/temp_folder.h"
+#include "tests/statements/statements.h"
 
 namespace clinic::outbox {
 
@@ -35,6 +36,9 @@ protected:
     void SetUp() override {
         crypto::start();
         open();
+    }
+    void TearDown() override {
+        if (store_) statements::expect_known(*store_);
     }
 
     void open() {

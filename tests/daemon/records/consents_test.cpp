@@ -80,6 +80,32 @@ TEST_F(Consents, ExpireOnceAndStayExpired) {
     EXPECT_EQ(current(id_).revision, 3);
 }
 
+// What is over is not looked at again: the look each minute costs what has come due, not all that ever did.
+TEST_F(Consents, ThatAreOverAreNotLookedAtAgain) {
+    const auto looked_at = [this] {
+        return read([](Snapshot& snapshot) -> Result<std::int64_t> {
+                   auto count = snapshot.prepare("SELECT count(*) FROM consent WHERE state = 0 AND ended = 0");
+                   CLINIC_TRY(count);
+                   CLINIC_TRY(count->step());
+                   return count->integer(0);
+               })
+            .value();
+    };
+    const auto other = upsert(person("2")).id;
+    ASSERT_TRUE(record(id_, ConsentState::granted, ago(9), ago(1)));
+    ASSERT_TRUE(record(other, ConsentState::granted, ago(9), ago(1)));
+    ASSERT_TRUE(record(other, ConsentState::revoked, ago(8)));
+    ASSERT_EQ(looked_at(), 2);
+    ASSERT_TRUE(store_->write([&](Transaction& txn) { return pass_over_replaced(txn, clock_.now()); }));
+    EXPECT_EQ(looked_at(), 1) << "the revoked one's";
+    EXPECT_EQ(due(), std::vector{id_});
+    ASSERT_TRUE(store_->write([&](Transaction& txn) { return expire_consents(txn, id_, clock_.now()); }));
+    EXPECT_EQ(looked_at(), 0);
+    EXPECT_TRUE(due().empty());
+    EXPECT_EQ(current(id_).state, ConsentState::expired);
+    EXPECT_EQ(current(other).state, ConsentState::revoked);
+}
+
 TEST_F(Consents, OfTheFutureDoNotCountYet) {
     const auto tomorrow_night = clock_.now() + std::chrono::hours{30};
     const auto refused = record(id_, ConsentState::granted, tomorrow_night);

@@ -33,16 +33,16 @@ public:
         ASSERT_TRUE(db_);
         EXPECT_EQ(sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(db_.get());
     }
-    // The first column of each row.
-    std::vector<std::string> column(const std::string& sql) {
-        std::vector<std::string> all;
+    // The text of a column of every row.
+    std::vector<std::string> texts(const std::string& sql, int column = 0) {
+        std::vector<std::string> texts;
         sqlite3_stmt* raw = nullptr;
         EXPECT_EQ(sqlite3_prepare_v2(db_.get(), sql.c_str(), -1, &raw, nullptr), SQLITE_OK)
-            << sqlite3_errmsg(db_.get());
-        const std::unique_ptr<sqlite3_stmt, base::FreedBy<sqlite3_finalize>> rows{raw};
-        while (sqlite3_step(rows.get()) == SQLITE_ROW)
-            all.emplace_back(reinterpret_cast<const char*>(sqlite3_column_text(rows.get(), 0)));
-        return all;
+            << sqlite3_errmsg(db_.get()) << ": " << sql;
+        const std::unique_ptr<sqlite3_stmt, base::FreedBy<sqlite3_finalize>> statement{raw};
+        while (statement && sqlite3_step(raw) == SQLITE_ROW)
+            texts.emplace_back(reinterpret_cast<const char*>(sqlite3_column_text(raw, column)));
+        return texts;
     }
     bool refuses(const char* sql) { return sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK; }
 

@@ -15,6 +15,7 @@
 #include "daemon/records/store.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/temp_folder.h"
+#include "tests/statements/statements.h"
 
 namespace clinic::records {
 
@@ -57,6 +58,9 @@ inline Result<void> nothing_else(PatientId) {
 class Records : public testing::Test {
 protected:
     void SetUp() override { reopen(); }
+    void TearDown() override {
+        if (store_) statements::expect_known(*store_);
+    }
 
     Result<std::unique_ptr<Store>> open(char key = 'k') { return Store::open(options_, slot_of(key), clock_); }
     void reopen() {

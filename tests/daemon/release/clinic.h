@@ -16,6 +16,7 @@
 #include "daemon/release/releaser.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/temp_folder.h"
+#include "tests/statements/statements.h"
 
 namespace clinic::release::testing {
 
@@ -31,6 +32,7 @@ public:
         store = std::move(*opened);
         releaser.set_clock_trusted(true);
     }
+    ~Clinic() { statements::expect_known(*store); }
 
     void write(const records::Store::Job& job) {
         const auto done = store->write(job);

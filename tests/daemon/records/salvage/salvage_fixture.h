@@ -61,11 +61,11 @@ protected:
     static Dump dump(const std::filesystem::path& folder) {
         records::RawDatabase raw{folder, records::slot_of('k')};
         Dump all;
-        for (const auto& name : raw.column("SELECT name FROM sqlite_schema WHERE type = 'table'")) {
+        for (const auto& name : raw.texts("SELECT name FROM sqlite_schema WHERE type = 'table'")) {
             std::string quoted;
-            for (const auto& column : raw.column("SELECT name FROM pragma_table_info('" + name + "')"))
+            for (const auto& column : raw.texts("SELECT name FROM pragma_table_info('" + name + "')"))
                 quoted += (quoted.empty() ? "quote(" : " || ',' || quote(") + column + ")";
-            const auto rows = raw.column("SELECT " + quoted + " FROM " + name);
+            const auto rows = raw.texts("SELECT " + quoted + " FROM " + name);
             all[name] = {rows.begin(), rows.end()};
         }
         return all;

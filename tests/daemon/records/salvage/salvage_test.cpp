@@ -80,7 +80,7 @@ TEST_F(SalvageTest, NoKeyOfSomebodyLostIsGivenToSomebodyNew) {
     open_saved();
     const auto made = upsert(person("new"));
     store_.reset();
-    const auto slots = records::RawDatabase{saved(), slot_of('k')}.column("SELECT max(key_slot) FROM patient");
+    const auto slots = records::RawDatabase{saved(), slot_of('k')}.texts("SELECT max(key_slot) FROM patient");
     EXPECT_TRUE(made.created);
     EXPECT_GT(std::stoll(slots.at(0)), people + 64) << "beyond all that the old store may have used";
 }
