@@ -86,14 +86,15 @@ TEST_F(SalvageTest, NoKeyOfSomebodyLostIsGivenToSomebodyNew) {
 }
 
 TEST_F(SalvageTest, WhatALostRootLedToIsFoundPageByPage) {
-    for (const char* table : {"patient", "visit", "patient_token", "identifier", "seen_message"}) {
-        const auto root = root_of(table);
-        const bool one_page = leaves_of(table) == std::vector{root};
-        damage(root);
+    for (const char* table : {"patient", "audit_link", "seen_message", "patient_token", "identifier"}) {
+        damage(root_of(table));
         const auto salvaged = save();
-        const auto rows = one_page ? 0 : static_cast<std::int64_t>(sound_[table].size());
-        EXPECT_EQ(of(salvaged, table).rows, rows) << table;
-        EXPECT_EQ(of(salvaged, table).pages_lost, 1);
+        EXPECT_EQ(of(salvaged, table).pages_lost, 1) << table;
+        auto after = dump(saved());
+        // The root of a table without rowid holds rows itself: these two are written anew from what is sealed.
+        std::multiset<std::string> missing;
+        std::ranges::set_difference(sound_[table], after[table], std::inserter(missing, missing.end()));
+        EXPECT_EQ(missing.size(), 0U) << table;
         expect_nothing_invented(salvaged);
         fs::remove_all(saved());
         put(database(), sound_bytes_);
