@@ -4,20 +4,54 @@
 #include <fstream>
 
 #include "crypto/connection.h"
+#include "crypto/first_page.h"
 
 namespace clinic::crypto::tests {
 
 namespace fs = std::filesystem;
 
 KeySlot key_slot(unsigned char fill) {
-    SecureBytes key = SecureBytes::zeroed(key_bytes);
-    std::ranges::fill(key.bytes(), std::byte{fill});
-    return KeySlot::from_key(std::move(key));
+    return KeySlot::from_key(key_of(fill));
 }
 
-Connection::Connection(const SealedVfs& vfs, const fs::path& database) {
+SecureBytes key_of(unsigned char fill) {
+    SecureBytes key = SecureBytes::zeroed(key_bytes);
+    std::ranges::fill(key.bytes(), std::byte{fill});
+    return key;
+}
+
+std::string cipher_name(const testing::TestParamInfo<CipherId>& cipher) {
+    return cipher.param == CipherId::aes256_gcm ? "Aes256Gcm" : "XChaCha20Poly1305";
+}
+
+void lay_out_store(const fs::path& database, const Superblock& superblock, const SecureBytes& store_key,
+                   const KeySlot& slot) {
+    Bytes file(main_head_bytes + page_bytes);
+    const std::span<std::byte> bytes{file};
+    Superblock second = superblock;
+    ++second.sequence;
+    std::ranges::copy(make_superblock(superblock, store_key, slot.key()), bytes.begin());
+    std::ranges::copy(make_superblock(second, store_key, slot.key()), bytes.subspan(superblock_bytes).begin());
+    const PageCipher cipher{superblock.cipher, store_key, superblock.epoch, superblock.store};
+    const Page page = empty_first_page();
+    cipher.seal({Piece::page, 1}, std::span{page}.first(page_plain_bytes), bytes.subspan(main_head_bytes));
+    put_contents(database, file);
+}
+
+namespace {
+
+void add_column(std::string& row, sqlite3_stmt* statement, int column) {
+    const int type = sqlite3_column_type(statement, column);
+    const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement, column));
+    row += std::to_string(type) + ':' + std::to_string(size) + ':';
+    if (size != 0) row.append(static_cast<const char*>(sqlite3_column_blob(statement, column)), size);
+}
+
+} // namespace
+
+Connection::Connection(const char* vfs, const fs::path& database) {
     sqlite3* raw = nullptr;
-    code_ = sqlite3_open_v2(database.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs.name());
+    code_ = sqlite3_open_v2(database.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs);
     db_.reset(raw);
     if (code_ != SQLITE_OK) return;
     sqlite3_extended_result_codes(raw, 1);
@@ -39,6 +73,20 @@ std::string Connection::text(const std::string& sql) {
     if (rc != SQLITE_ROW) return "error " + std::to_string(rc);
     const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(raw, 0));
     return text == nullptr ? "NULL" : text;
+}
+
+Rows Connection::rows(const std::string& sql) {
+    sqlite3_stmt* raw = nullptr;
+    Rows all;
+    all.code = sqlite3_prepare_v2(db_.get(), sql.c_str(), -1, &raw, nullptr);
+    const std::unique_ptr<sqlite3_stmt, base::FreedBy<sqlite3_finalize>> statement{raw};
+    if (all.code != SQLITE_OK) return all;
+    while ((all.code = sqlite3_step(raw)) == SQLITE_ROW) {
+        std::string row;
+        for (int column = 0; column < sqlite3_column_count(raw); ++column) add_column(row, raw, column);
+        all.rows.push_back(hex(digest(base::as_bytes(row))));
+    }
+    return all;
 }
 
 Errc StoreTest::open_error(const KeySlot& slot, IfAbsent if_absent) {
@@ -66,9 +114,14 @@ std::vector<std::byte> contents(const fs::path& path) {
     return read ? std::move(*read) : std::vector<std::byte>{};
 }
 
+// In place: a file that is cut to nothing and written anew is flushed to the disk by some file systems.
 void put_contents(const fs::path& path, std::span<const std::byte> bytes) {
-    std::ofstream file{path, std::ios::binary | std::ios::trunc};
-    file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    if (!fs::exists(path)) std::ofstream{path};
+    {
+        std::fstream file{path, std::ios::binary | std::ios::in | std::ios::out};
+        file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    }
+    fs::resize_file(path, bytes.size());
 }
 
 void flip(const fs::path& path, std::uint64_t at) {

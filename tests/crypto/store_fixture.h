@@ -13,6 +13,7 @@
 #include "crypto/base/files.h"
 #include "crypto/base/owned.h"
 #include "crypto/sealed_vfs.h"
+#include "crypto/superblock.h"
 #include "tests/fakes/temp_folder.h"
 
 namespace clinic::crypto::tests {
@@ -20,16 +21,35 @@ namespace clinic::crypto::tests {
 using Db = std::unique_ptr<sqlite3, base::FreedBy<sqlite3_close>>;
 
 KeySlot key_slot(unsigned char fill = 0x5A);
+SecureBytes key_of(unsigned char fill);
+
+// Each cipher that a store can be sealed with: a suite that is about the seal runs for every one.
+inline const auto every_cipher = testing::Values(CipherId::xchacha20_poly1305, CipherId::aes256_gcm);
+std::string cipher_name(const testing::TestParamInfo<CipherId>& cipher);
+
+// A store that holds nothing, with all that SealedVfs::open would choose at random.
+void lay_out_store(const std::filesystem::path& database, const Superblock& superblock, const SecureBytes& store_key,
+                   const KeySlot& slot = key_slot());
+
+// Every row as the digest of its values and their types, and the code that ended them: SQLITE_DONE, or an error.
+struct Rows {
+    std::vector<std::string> rows;
+    int code = SQLITE_DONE;
+
+    friend bool operator==(const Rows&, const Rows&) = default;
+};
 
 // One connection. `run` and `text` return SQLite's extended code, or the first column of the first row.
 class Connection {
 public:
-    Connection(const SealedVfs& vfs, const std::filesystem::path& database);
+    Connection(const SealedVfs& vfs, const std::filesystem::path& database) : Connection{vfs.name(), database} {}
+    Connection(const char* vfs, const std::filesystem::path& database);
 
     bool is_open() const { return code_ == SQLITE_OK; }
     int open_code() const { return code_; }
     int run(const std::string& sql);
     std::string text(const std::string& sql); // "error <code>" when it fails
+    Rows rows(const std::string& sql);        // of one statement
     sqlite3* get() const { return db_.get(); }
 
 private:
