@@ -18,10 +18,11 @@ struct ModelRow {
     int delivered = 0; // the how-manieth delivery
 };
 
-// The rules of the header, over a plain map. All patients are linked.
+// The rules of the header, over a plain map, and over what of it is one patient's. All patients are linked.
 class Model {
 public:
-    std::map<std::int64_t, ModelRow> rows;
+    using Rows = std::map<std::int64_t, ModelRow>; // which do not move
+    Rows rows;
 
     std::int64_t in(State state) const {
         std::int64_t count = 0;
@@ -30,25 +31,25 @@ public:
     }
     void push(std::int64_t id, std::size_t who, Kind kind, State state, Timestamp now) {
         Timestamp due = now;
-        for (auto& [other, row] : rows) {
-            if (row.who != who) continue;
-            if (row.state == State::pending) due = std::max(due, row.due);
-        }
-        for (auto& [other, row] : rows)
-            if (row.who == who && (row.state == State::pending || row.state == State::parked) &&
-                replaces(kind, row.kind))
+        for (const auto* one : of_[who])
+            if (one->second.state == State::pending) due = std::max(due, one->second.due);
+        for (auto* one : of_[who]) {
+            ModelRow& row = one->second;
+            if ((row.state == State::pending || row.state == State::parked) && replaces(kind, row.kind))
                 row.state = State::superseded;
-        rows[id] = {.who = who, .kind = kind, .state = state, .due = due};
+        }
+        const auto [made, is_new] = rows.emplace(id, ModelRow{.who = who, .kind = kind, .state = state, .due = due});
+        ASSERT_TRUE(is_new);
+        of_[who].push_back(&*made);
     }
     // Whether this lease is one that may be handed out now.
     bool may_lease(std::int64_t id, Timestamp now) const {
         const ModelRow& row = rows.at(id);
         if (row.state != State::pending || row.due > now) return false;
-        for (const auto& [other, one] : rows) {
-            if (one.who != row.who) continue;
-            if (one.state == State::leased || (one.state == State::pending && other < id)) return false;
-        }
-        return true;
+        return std::ranges::none_of(of_.at(row.who), [&](const auto* one) {
+            const State state = one->second.state;
+            return state == State::leased || (state == State::pending && one->first < id);
+        });
     }
     bool any_leasable(Timestamp now) const {
         return std::ranges::any_of(rows, [&](const auto& one) { return may_lease(one.first, now); });
@@ -70,20 +71,20 @@ public:
     }
     bool replaced(std::int64_t id) const {
         const ModelRow& row = rows.at(id);
-        return std::ranges::any_of(rows, [&](const auto& one) {
-            const ModelRow& other = one.second;
+        return std::ranges::any_of(of_.at(row.who), [&](const auto* one) {
+            const ModelRow& other = one->second;
+            const bool suppressed = row.kind == Kind::contact_suppress && other.kind == Kind::contact_state;
+            if (one->first <= id || !(replaces(other.kind, row.kind) || suppressed)) return false;
             const bool waits =
                 other.state == State::pending || other.state == State::leased || other.state == State::parked;
-            const bool counts = waits || (other.state == State::delivered && !unsaid(other));
-            return one.first > id && other.who == row.who && counts &&
-                   (replaces(other.kind, row.kind) ||
-                    (row.kind == Kind::contact_suppress && other.kind == Kind::contact_state));
+            return waits || (other.state == State::delivered && !unsaid(other));
         });
     }
     void hold_younger(std::int64_t id) {
         const ModelRow& row = rows.at(id);
-        for (auto& [other, one] : rows)
-            if (other > id && one.who == row.who && one.state == State::pending) one.due = std::max(one.due, row.due);
+        for (auto* one : of_[row.who])
+            if (one->first > id && one->second.state == State::pending)
+                one->second.due = std::max(one->second.due, row.due);
     }
 
 private:
@@ -93,12 +94,12 @@ private:
     // What was delivered and then taken back by its opposite is no longer remembered.
     bool unsaid(const ModelRow& row) const {
         const bool suppress = row.kind == Kind::contact_suppress;
-        return std::ranges::any_of(rows, [&](const auto& one) {
-            const ModelRow& other = one.second;
-            return other.who == row.who && other.delivered > row.delivered &&
-                   suppress == (other.kind != Kind::contact_suppress);
+        return std::ranges::any_of(of_.at(row.who), [&](const auto* one) {
+            const ModelRow& other = one->second;
+            return other.delivered > row.delivered && suppress == (other.kind != Kind::contact_suppress);
         });
     }
+    std::map<std::size_t, std::vector<Rows::value_type*>> of_; // by patient, oldest first
     int deliveries_ = 0;
 };
 
