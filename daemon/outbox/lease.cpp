@@ -69,7 +69,9 @@ Result<MaybeLease> try_row(records::Transaction& txn, const Row& row, bool may_c
         CLINIC_TRY(move(txn, row, State::discarded, "erased"));
         return MaybeLease{};
     }
-    if (envelope.error().code != Errc::corrupt) return envelope.error();
+    // One row that cannot be read must not hold up everybody else's.
+    const bool unreadable = envelope.error().code == Errc::corrupt || envelope.error().code == Errc::tampered;
+    if (!unreadable) return envelope.error();
     CLINIC_TRY(move(txn, row, State::dead, "unreadable"));
     return MaybeLease{};
 }

@@ -35,6 +35,44 @@ TEST_F(ADeadLetter, DeadLetterDoesNotHoldUpTheNext) {
     EXPECT_EQ(books().dead, 1);
 }
 
+TEST_F(ADeadLetter, AnEnvelopeThatDoesNotOpenIsOneAndHoldsUpNobody) {
+    const auto who = patient("1"), other = patient("2");
+    link(who, "c1");
+    link(other, "c2");
+    const auto broken = push_contact(who), good = push_contact(other);
+    // As after a restore that brought another patient's row, or a key that is not the one it was sealed with.
+    in([&](Transaction& txn) -> Result<void> {
+        auto swap = txn.prepare("UPDATE outbox SET envelope = (SELECT envelope FROM outbox WHERE id = ?) WHERE id = ?");
+        CLINIC_TRY(swap);
+        return swap->bind(good, broken).run();
+    });
+    EXPECT_EQ(leased(), good);
+    EXPECT_EQ(books().dead, 1);
+    expect_books();
+    const auto letters = in([](Transaction& txn) { return Outbox::dead_letters(txn, 10); });
+    ASSERT_EQ(letters.size(), 1U);
+    EXPECT_EQ(letters[0].row, broken);
+    EXPECT_EQ(letters[0].code, "unreadable");
+}
+
+TEST_F(ADeadLetter, AnErasedPersonsEnvelopeIsNoneAndHoldsUpNobody) {
+    const auto who = patient("1"), other = patient("2");
+    link(other, "c2");
+    push_contact(who);
+    const auto good = push_contact(other);
+    // The key has gone and the row has stayed: a backup of the records alone was put back.
+    in([&](Transaction& txn) -> Result<void> {
+        const auto why = audit::Trail::append(
+            txn,
+            {.actor = audit::Actor::operator_, .action = audit::Action::erase, .purpose = audit::Purpose::security});
+        CLINIC_TRY(why);
+        return records::erase_patient(txn, *why, who, [](PatientId) { return Result<void>{}; });
+    });
+    EXPECT_EQ(leased(), good);
+    EXPECT_EQ(books().discarded, 1);
+    expect_books();
+}
+
 TEST_F(ADeadLetter, DeadLetterIsTriedAgainWhenAskedFor) {
     const auto who = patient("1");
     link(who, "c1");
