@@ -2,9 +2,13 @@
 
 #include <pwd.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <string_view>
 
 #include "crypto/base/files.h"
 #include "crypto/base/json.h"
@@ -15,14 +19,27 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t options_bytes_max = 65'536;
-constexpr int ms_max = 43'200'000; // half a day: two such spans are a lease frame's bound
+constexpr int ms_max = 43'200'000;                               // half a day: two such spans are a lease frame's bound
+constexpr uid_t uid_max = std::numeric_limits<uid_t>::max() - 1; // the last one means "no user"
+
+// The C library takes a zone that it does not find for UTC, and every local time would be hours off.
+bool is_zone(const std::string& name) {
+    if (name == "UTC") return true; // needs no table
+    if (name.empty() || name.front() == '/' || name.find("..") != std::string::npos) return false;
+    const char* elsewhere = std::getenv("TZDIR"); // where the C library looks
+    const std::filesystem::path tables = elsewhere != nullptr ? elsewhere : "/usr/share/zoneinfo";
+    std::error_code none;
+    return std::filesystem::is_regular_file(tables / name, none);
+}
 
 // Of a number, or of a user of this machine by name: a package cannot know the number that its user got.
 std::optional<uid_t> user_of(const json& value) {
-    if (value.is_number_unsigned()) return value.get<uid_t>();
-    if (!value.is_string()) return std::nullopt;
-    const passwd* user = getpwnam(value.get_ref<const std::string&>().c_str());
-    return user == nullptr ? std::nullopt : std::optional{user->pw_uid};
+    if (value.is_string()) {
+        const passwd* user = getpwnam(value.get_ref<const std::string&>().c_str());
+        return user == nullptr ? std::nullopt : std::optional{user->pw_uid};
+    }
+    if (!value.is_number_unsigned() || value.get<std::uint64_t>() > uid_max) return std::nullopt;
+    return value.get<uid_t>();
 }
 
 // Reads one object of the file: what is not asked for is unknown, what is asked for and not there is missing.
@@ -30,7 +47,7 @@ class Section {
 public:
     Section(const json& object, std::string path, int& faults)
         : object_{object}, path_{std::move(path)}, faults_{faults} {
-        if (!object.is_object()) fault("", "is not an object");
+        if (!object.is_object()) fault("", "is not an object of settings");
     }
     ~Section() {
         if (!object_.is_object()) return;
@@ -49,9 +66,18 @@ public:
         known_.insert(key);
         if (const auto found = object_.find(key); found != object_.end()) convert(key, *found, into);
     }
+    // Milliseconds.
     void read_optional(const char* key, int& into, int most) {
-        read_optional(key, into);
-        if (into < 0 || into > most) fault(key, "is out of its range");
+        known_.insert(key);
+        const auto found = object_.find(key);
+        if (found == object_.end()) return;
+        if (!found->is_number_unsigned() || found->get<std::uint64_t>() > static_cast<std::uint64_t>(most))
+            return fault(key, "is not a whole number of milliseconds up to 43200000, half a day");
+        into = found->get<int>();
+    }
+    void read_zone(const char* key, std::string& into) {
+        read(key, into);
+        if (!into.empty() && !is_zone(into)) fault(key, "is not a zone of this machine's tz database");
     }
     const json* section_if_any(const char* key) {
         known_.insert(key);
@@ -68,20 +94,24 @@ public:
     }
 
 private:
-    template <class T>
-    void convert(const char* key, const json& value, T& into) {
-        try {
-            into = value.get<T>();
-        } catch (const json::exception&) {
-            fault(key, "has the wrong type");
-        }
+    void convert(const char* key, const json& value, std::string& into) {
+        if (value.is_string() && !value.get_ref<const std::string&>().empty())
+            into = value.get<std::string>();
+        else
+            fault(key, "is not a text, or is empty");
+    }
+    void convert(const char* key, const json& value, std::vector<std::string>& into) {
+        if (!value.is_array() ||
+            !std::all_of(value.begin(), value.end(), [](const json& one) { return one.is_string(); }))
+            return fault(key, "is not a list of texts");
+        into = value.get<std::vector<std::string>>();
     }
     void convert(const char* key, const json& value, std::optional<uid_t>& into) {
         into = user_of(value);
         if (!into) fault(key, "is not a user of this machine");
     }
     void convert(const char* key, const json& value, std::vector<uid_t>& into) {
-        if (!value.is_array()) return fault(key, "has the wrong type");
+        if (!value.is_array()) return fault(key, "is not a list of users");
         for (const json& one : value) {
             const auto user = user_of(one);
             if (!user) return fault(key, "names one that is not a user of this machine");
@@ -124,7 +154,7 @@ void read_ghl(const json& from, Options& options, int& faults) {
 void read_all(const json& file, Options& options, int& faults) {
     Section top{file, "", faults};
     top.read("box", options.box);
-    top.read("zone", options.zone);
+    top.read_zone("zone", options.zone);
     top.read("records", options.records);
     top.read("credential", options.credential);
     top.read_optional("user", options.user);

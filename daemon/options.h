@@ -16,7 +16,7 @@ namespace clinic::daemon {
 
 struct Options {
     std::string box;  // the device certificate's name
-    std::string zone; // tz database: times without an offset are the clinic's
+    std::string zone; // of the tz database: times without an offset are the clinic's
     std::filesystem::path records, credential;
     std::optional<uid_t> user;    // when started by root: who to be; never 0
     std::optional<uid_t> peer;    // clinic-syncd's user; absent: ours, and the status says so
