@@ -5,7 +5,11 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <string_view>
+#include <utility>
 
 #include "crypto/base/process.h"
 #include "systemd/listen_fds.h"
@@ -14,6 +18,10 @@ namespace clinic::daemon {
 namespace {
 
 constexpr unsigned first_handed_fd = 3; // SD_LISTEN_FDS_START
+constexpr Error unknown_socket{Errc::malformed, "a socket is handed over under a name that clinicd does not know",
+                               "name it https, mllp, mllps, control or egress (FileDescriptorName= of its unit)"};
+constexpr Error second_socket{Errc::malformed, "two sockets are handed over under one name",
+                              "give each socket a unit and a FileDescriptorName= of its own"};
 
 } // namespace
 
@@ -22,17 +30,18 @@ Result<Sockets> take_sockets() {
     CLINIC_TRY(handed);
     base::close_inherited(first_handed_fd + static_cast<unsigned>(handed->size()));
     Sockets sockets;
+    const std::array<std::pair<std::string_view, base::UniqueFd*>, 5> places{{{"https", &sockets.https},
+                                                                              {"mllp", &sockets.mllp},
+                                                                              {"mllps", &sockets.mllps},
+                                                                              {"control", &sockets.control},
+                                                                              {"egress", &sockets.egress}}};
     for (auto& one : *handed) {
-        if (one.name == "https")
-            sockets.https = std::move(one.socket);
-        else if (one.name == "mllp")
-            sockets.mllp = std::move(one.socket);
-        else if (one.name == "mllps")
-            sockets.mllps = std::move(one.socket);
-        else if (one.name == "control")
-            sockets.control = std::move(one.socket);
-        else if (one.name == "egress")
-            sockets.egress = std::move(one.socket);
+        const auto place =
+            std::find_if(places.begin(), places.end(), [&](const auto& known) { return known.first == one.name; });
+        // Closed here it would stay open with who started us: its callers would wait for ever.
+        if (place == places.end()) return unknown_socket;
+        if (*place->second) return second_socket;
+        *place->second = std::move(one.socket);
     }
     if (!sockets.https || !sockets.mllp || !sockets.control || !sockets.egress)
         return Error{Errc::not_found, "the sockets https, mllp, control and egress are not handed over",

@@ -1,5 +1,6 @@
 // The listening sockets that the service manager hands over, by their names.
-//   Errors:  not_found (one is missing), system, and those of systemd::listen_fds.
+//   Errors:  not_found (one is missing), malformed (a name that is not ours, or twice), system, and those of
+//            systemd::listen_fds.
 //   Threads: take_sockets once, before any other thread; the rest any.
 //   Source:  sd_listen_fds_with_names(3).
 #pragma once
