@@ -1,5 +1,8 @@
 #include "daemon/commands.h"
 
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
@@ -30,11 +33,19 @@ constexpr Literal agreement_setting = "agreement";
 
 // The first moment after that local day: what expires on a day is good until its end.
 Result<Timestamp> end_of_day(const std::string& date) {
+    constexpr Error no_date{Errc::malformed, "--expires is not a date", "write it as YYYY-MM-DD"};
+    int year = 0;
+    unsigned month = 0, day = 0;
+    int length = 0;
+    const bool written = date.size() == 10 && date.find_first_not_of("0123456789-") == std::string::npos &&
+                         std::count(date.begin(), date.end(), '-') == 2 &&
+                         std::sscanf(date.c_str(), "%4d-%2u-%2u%n", &year, &month, &day, &length) == 3 && length == 10;
+    const std::chrono::year_month_day named{std::chrono::year{year}, std::chrono::month{month}, std::chrono::day{day}};
+    if (!written || !named.ok()) return no_date; // 30 February would be March, and the agreement longer
     std::tm parts{};
-    const char* end = strptime(date.c_str(), "%Y-%m-%d", &parts);
-    if (end == nullptr || *end != '\0')
-        return Error{Errc::malformed, "--expires is not a date", "write it as YYYY-MM-DD"};
-    parts.tm_mday += 1;
+    parts.tm_year = year - 1'900;
+    parts.tm_mon = static_cast<int>(month) - 1;
+    parts.tm_mday = static_cast<int>(day) + 1;
     parts.tm_isdst = -1;
     return Timestamp{static_cast<std::int64_t>(mktime(&parts)) * 1'000'000};
 }

@@ -1,0 +1,170 @@
+// What clinicctl may ask for and get wrong: said with what to do, and nothing is changed by half.
+#include "daemon/commands.h"
+
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "daemon/records/seen.h"
+#include "tests/daemon/intake/desk.h"
+
+namespace clinic::daemon {
+namespace {
+
+using intake::testing::Desk;
+using intake::testing::joined;
+using intake::testing::msh;
+using nlohmann::json;
+using testing::HasSubstr;
+
+constexpr uid_t operator_uid = 1'000;
+
+class CommandsTest : public testing::Test {
+protected:
+    void SetUp() override { health.attach(*desk.store); }
+    void TearDown() override {
+        setenv("TZ", "UTC", 1);
+        tzset();
+        health.detach();
+    }
+    Result<control::Answer> ask(const char* command, const json& args, const std::string& body = {}) {
+        return all.at(command).run({.args = args, .body = body, .asker = operator_uid});
+    }
+    json data(const char* command, const json& args, const std::string& body = {}) {
+        const auto answer = ask(command, args, body);
+        EXPECT_TRUE(answer) << command << ": " << (answer ? "" : answer.error().what.c_str());
+        return answer ? *answer->data : json{};
+    }
+    // Refused with this to do, and neither the policy nor the audit chain has moved.
+    void expect_refused(const char* command, const json& args, const char* remedy, const std::string& body = {}) {
+        const auto before = data("basis-show", json::object());
+        const auto links = desk.count("SELECT count(*) FROM audit_link");
+        const auto answer = ask(command, args, body);
+        ASSERT_FALSE(answer) << command << args;
+        EXPECT_THAT(std::string{answer.error().what.c_str()} + "; " + answer.error().remedy.c_str(), HasSubstr(remedy));
+        EXPECT_EQ(data("basis-show", json::object()), before) << args;
+        EXPECT_EQ(desk.count("SELECT count(*) FROM audit_link"), links) << args;
+    }
+
+    Desk desk;
+    fakes::TempFolder folder;
+    health::Health health{{.box = "box-1", .version = "0.1.0", .records = folder.path()}, desk.clock};
+    Housekeeping housekeeping{*desk.store, desk.releaser, health, desk.clock};
+    ContainmentReport containment{{.records = folder.path()}, {}, health};
+    control::Commands all =
+        commands({*desk.store, desk.releaser, housekeeping, health, containment, *desk.feeds, *desk.ingest});
+};
+
+// What leaves until a day that somebody mistyped leaves longer than the agreement says.
+TEST_F(CommandsTest, ABasisEndsOnADayThatIs) {
+    for (const json& wrong :
+         {json("2027-02-30"), json("2027-02-29"), json("2027-04-31"), json("2027-13-01"), json("2027-00-10"),
+          json("2027-01-00"), json("2027-1-1"), json("20270101"), json(" 2027-01-01"), json("2027-01-01 "),
+          json("2027-01-01T00:00"), json("99999-01-01"), json("-027-01-01"), json("2027--1-01"), json("tomorrow"),
+          json(""), json(20'270'101), json(nullptr)})
+        expect_refused("basis-set", {{"mode", "baa"}, {"expires", wrong}}, "write it as YYYY-MM-DD", "paper");
+    EXPECT_EQ(data("basis-set", {{"mode", "baa"}, {"expires", "2028-02-29"}}, "paper").at("expires"),
+              "2028-03-01T00:00:00Z")
+        << "the last day still counts";
+    setenv("TZ", "America/New_York", 1);
+    tzset();
+    EXPECT_EQ(data("basis-set", {{"mode", "baa"}, {"expires", "2026-12-31"}}, "paper").at("expires"),
+              "2027-01-01T05:00:00Z")
+        << "the clinic's day";
+    EXPECT_EQ(data("basis-set", {{"mode", "baa"}, {"expires", "2027-03-13"}}, "paper").at("expires"),
+              "2027-03-14T05:00:00Z");
+    EXPECT_EQ(data("basis-set", {{"mode", "baa"}, {"expires", "2027-03-14"}}, "paper").at("expires"),
+              "2027-03-15T04:00:00Z")
+        << "a day of 23 hours";
+}
+
+TEST_F(CommandsTest, AnAgreementNeedsItsPaperAndItsEnd) {
+    const char* remedy = "add --evidence FILE --expires YYYY-MM-DD";
+    expect_refused("basis-set", {{"mode", "baa"}}, remedy);
+    expect_refused("basis-set", {{"mode", "baa"}, {"expires", "2027-12-31"}}, remedy);
+    expect_refused("basis-set", {{"mode", "baa"}}, remedy, "paper");
+    for (const json& wrong : {json("BAA"), json(""), json("none"), json(1)})
+        expect_refused("basis-set", {{"mode", wrong}}, "off, deid, authorized, baa or consumer_consent");
+    const auto set = data("basis-set", {{"mode", "baa"}, {"expires", "2027-12-31"}}, "paper");
+    EXPECT_EQ(set.at("in_effect"), "baa");
+    EXPECT_EQ(data("basis-set", {{"mode", "off"}}).at("in_effect"), "off");
+    expect_refused("basis-set", {{"mode", "baa"}}, remedy, "another paper");
+    EXPECT_EQ(data("basis-set", {{"mode", "baa"}}), set) << "what is on file needs no paper again";
+}
+
+TEST_F(CommandsTest, AnAgreementThatHasEndedLetsNothingOut) {
+    const auto set = data("basis-set", {{"mode", "baa"}, {"expires", "2020-12-31"}}, "paper");
+    EXPECT_EQ(set.at("mode"), "baa");
+    EXPECT_EQ(set.at("in_effect"), "off");
+}
+
+TEST_F(CommandsTest, WordsThatAreNoneAreRefused) {
+    expect_refused("policy-unlinked", {{"mode", "both"}}, "park or shell");
+    expect_refused("policy-unlinked", json::object(), "park or shell");
+    expect_refused("import", {{"kind", "people"}}, "patients, appointments or consents", "record_number\n1\n");
+    expect_refused("import", {{"kind", "patients"}}, "", "no such column\n1\n");
+    expect_refused("dead-discard", {{"number", "all"}}, "number is not one");
+    expect_refused("dead-discard", {{"number", 4'711}}, "");
+    EXPECT_EQ(data("dead-discard", json::object()).at("discarded"), 0);
+}
+
+TEST_F(CommandsTest, AFileWithFaultsNeedsALook) {
+    for (const char* kind : {"patients", "appointments", "consents"}) {
+        const auto answer =
+            ask("import", {{"kind", kind}},
+                std::string{kind} == "patients"       ? "record_number\n1\n"
+                : std::string{kind} == "appointments" ? "appointment_id,record_number\nA,2\n"
+                                                      : "record_number,scope,state\n1,crm_sync,granted\n");
+        ASSERT_TRUE(answer) << kind;
+        EXPECT_EQ(answer->exit, std::string{kind} == "appointments" ? 2 : 0) << *answer->data;
+    }
+}
+
+TEST_F(CommandsTest, AFeedIsAddedOnceAndOnlyAKnownOneIsChanged) {
+    const json pms{{"name", "pms"}, {"addresses", {"192.0.2.1"}}};
+    data("feed-add", pms);
+    expect_refused("feed-add", pms, "there is a feed of that name; change it with: clinicctl feed set");
+    for (const char* command : {"feed-show", "feed-set", "feed-remove"})
+        expect_refused(command, {{"name", "other"}}, "no such feed; look at: clinicctl feed list");
+    expect_refused("feed-set", {{"name", "pms"}, {"addresses", {"somewhere"}}}, "");
+    EXPECT_EQ(data("feed-show", {{"name", "pms"}}).at("addresses"), json{"192.0.2.1"}) << "as it was";
+}
+
+// Stored feeds that cannot be read are not taken for none: adding one would be the end of the others.
+TEST_F(CommandsTest, FeedsThatCannotBeReadAreNotWrittenOver) {
+    data("feed-add", {{"name", "pms"}, {"addresses", {"192.0.2.1"}}});
+    const auto spoil = [&](std::string_view text) {
+        EXPECT_TRUE(desk.store->write([&](records::Transaction& txn) -> Result<void> {
+            auto change = txn.prepare("UPDATE setting SET value = ? WHERE key = 'feeds'");
+            CLINIC_TRY(change);
+            CLINIC_TRY(change->bind(text).run());
+            EXPECT_EQ(txn.changed_rows(), 1);
+            return {};
+        }));
+    };
+    spoil("[{");
+    for (const char* command : {"feed-add", "feed-set", "feed-remove"})
+        expect_refused(command, {{"name", "lab"}, {"addresses", {"192.0.2.2"}}}, "the stored feeds are not as written");
+}
+
+TEST_F(CommandsTest, WithoutRecordsTheStatusIsSaidAndTheRestIsRefused) {
+    health.detach();
+    health.records_closed(Error{Errc::locked, "the key does not open the store"});
+    const auto closed = commands(health, containment);
+    const json none = json::object();
+    const control::Question question{.args = none, .body = {}, .asker = operator_uid};
+    const auto status = closed.at("status").run(question);
+    ASSERT_TRUE(status);
+    EXPECT_EQ(status->data->at("mode"), "locked");
+    EXPECT_NE(status->exit, 0) << "a script must not take it for well";
+    EXPECT_TRUE(closed.at("containment").run(question));
+    EXPECT_EQ(closed.size(), 3U);
+    const auto other = closed.at(control::any_other).run(question);
+    ASSERT_FALSE(other);
+    EXPECT_EQ(other.error().code, Errc::locked);
+    EXPECT_STREQ(other.error().remedy.c_str(), "see why, and what to do: clinicctl status");
+    health.attach(*desk.store);
+}
+
+} // namespace
+} // namespace clinic::daemon
