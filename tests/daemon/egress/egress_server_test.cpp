@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <future>
+#include <memory>
 #include <thread>
 
 #include "tests/daemon/release/clinic.h"
@@ -74,8 +76,48 @@ private:
     base::UniqueFd fd_;
 };
 
+// The store's writer, held up until it may go on.
+class Standstill {
+public:
+    explicit Standstill(records::Store& store) {
+        EXPECT_TRUE(store.post(
+            [this](records::Transaction&) -> Result<void> {
+                entered_.set_value();
+                over_.get_future().wait();
+                return {};
+            },
+            nullptr));
+        entered_.get_future().wait();
+    }
+    void end() { over_.set_value(); }
+
+private:
+    std::promise<void> entered_, over_;
+};
+
 class EgressServerTest : public testing::Test {
 protected:
+    // Says something, and is gone before the store has answered.
+    template <class Request>
+    void say_and_go(std::unique_ptr<Caller> caller, const Request& request, const Caller& other) {
+        Standstill store{*clinic.store};
+        caller->say(envelope::encode(envelope::Request{request}));
+        other.ask<envelope::Device>(envelope::DeviceRequest{}); // by now it has been read
+        caller.reset();
+        other.ask<envelope::Device>(envelope::DeviceRequest{}); // and its end been seen
+        store.end();
+    }
+    std::vector<std::string> ledger() {
+        std::vector<std::string> all;
+        EXPECT_TRUE(clinic.store->read([&](records::Snapshot& session) -> Result<void> {
+            const auto lines = outbox::Ledger::lines(session, 0, 10);
+            CLINIC_TRY(lines);
+            for (const auto& line : *lines) all.push_back(line.result);
+            return {};
+        }));
+        return all;
+    }
+
     void SetUp() override {
         health.attach(*clinic.store);
         release::Policy policy;
@@ -386,6 +428,75 @@ TEST_F(EgressServerTest, WhatACallerLeftBehindIsDueAgain) {
     EXPECT_EQ(Caller{path}.lease(10'000).lease, row);
 }
 
+// Between the question and the store's answer the caller dies: nothing stays with nobody.
+TEST_F(EgressServerTest, ALeaseWhoseAskerIsGoneIsDueAgain) {
+    clinic.add("N1", "Quillfeather");
+    const Caller other{path};
+    say_and_go(std::make_unique<Caller>(path), envelope::LeaseRequest{Destination::crm, 0}, other);
+    EXPECT_NE(other.lease(10'000).lease, 0);
+    EXPECT_EQ(clinic.books().leased, 1);
+}
+
+TEST_F(EgressServerTest, AVerdictWhoseAskerIsGoneEndsItsLease) {
+    clinic.add("N1", "Quillfeather");
+    const Caller other{path};
+    auto caller = std::make_unique<Caller>(path);
+    const auto lease = caller->lease();
+    say_and_go(std::move(caller), create(lease), other);
+    const auto again = other.lease(10'000);
+    EXPECT_EQ(again.lease, lease.lease);
+    EXPECT_TRUE(again.look_up_first) << "it may have been sent";
+    EXPECT_EQ(ledger(), std::vector<std::string>{"unknown"});
+}
+
+TEST_F(EgressServerTest, ASettlementWhoseAskerIsGoneStandsAndTheNextLeaseIsDueAgain) {
+    clinic.add("N1", "Quillfeather");
+    clinic.add("N2", "Vandersloot");
+    const Caller other{path};
+    auto caller = std::make_unique<Caller>(path);
+    const auto lease = caller->lease();
+    say_and_go(std::move(caller),
+               envelope::Settle{.lease = lease.lease, .contact = "contact1", .next = Destination::crm}, other);
+    const auto next = other.lease(10'000);
+    EXPECT_NE(next.lease, 0);
+    EXPECT_NE(next.lease, lease.lease) << "what was delivered does not go out again";
+    EXPECT_EQ(clinic.books().delivered, 1);
+    EXPECT_EQ(clinic.books().leased, 1);
+}
+
+TEST_F(EgressServerTest, AReadWhoseAskerIsGoneBeforeItsVerdictIsUnknown) {
+    const Caller other{path};
+    say_and_go(std::make_unique<Caller>(path), envelope::Attempt{.path = "/locations/LOC1"}, other);
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+    while (ledger() != std::vector<std::string>{"unknown"} && std::chrono::steady_clock::now() < end)
+        std::this_thread::yield();
+    EXPECT_EQ(ledger(), std::vector<std::string>{"unknown"});
+}
+
+// With an end to the basis nothing leaves by a clock that may be wrong, and it goes by itself when the clock is right.
+TEST_F(EgressServerTest, AClockThatIsDoubtedHoldsALeaseAtTheLastMoment) {
+    release::Policy policy;
+    policy.basis = release::Basis::baa;
+    policy.unlinked = release::Unlinked::shell;
+    policy.basis_expires = clinic.clock.now() + base::Micros{std::chrono::hours{24}};
+    clinic.write([&](records::Transaction& txn) { return clinic.releaser.set_policy(txn, policy); });
+    bool trusted = true;
+    clinic.releaser.ask_clock([&] { return trusted; });
+    clinic.add("N1", "Quillfeather");
+    const Caller caller{path};
+    const auto lease = caller.lease();
+    ASSERT_NE(lease.lease, 0);
+    trusted = false;
+    const auto verdict = caller.ask<envelope::Verdict>(create(lease));
+    EXPECT_EQ(verdict.answer, Answer::hold);
+    EXPECT_EQ(verdict.code, "clock_untrusted");
+    EXPECT_EQ(clinic.books().parked, 1) << "neither withdrawn nor given up";
+    EXPECT_EQ(caller.lease().lease, 0);
+    trusted = true;
+    caller.ask<envelope::Settled>(envelope::TimeState{.kernel_synchronised = true});
+    EXPECT_EQ(caller.lease(10'000).lease, lease.lease);
+}
+
 TEST_F(EgressServerTest, AWaitingCallerHearsOfANewEnvelope) {
     const Caller caller{path};
     caller.say(envelope::encode(envelope::Request{envelope::LeaseRequest{Destination::crm, 15'000}}));
@@ -456,16 +567,6 @@ TEST_F(EgressServerTest, AHeldLeaseIsTheNextOnesAlone) {
 }
 
 TEST_F(EgressServerTest, AReadWhoseAskerWentAwayIsUnknown) {
-    const auto results = [&] {
-        std::vector<std::string> all;
-        EXPECT_TRUE(clinic.store->read([&](records::Snapshot& session) -> Result<void> {
-            const auto lines = outbox::Ledger::lines(session, 0, 10);
-            CLINIC_TRY(lines);
-            for (const auto& line : *lines) all.push_back(line.result);
-            return {};
-        }));
-        return all;
-    };
     {
         const Caller prober{path};
         const auto first = prober.ask<envelope::Verdict>(envelope::Attempt{.path = "/locations/LOC1"});
@@ -474,8 +575,8 @@ TEST_F(EgressServerTest, AReadWhoseAskerWentAwayIsUnknown) {
         prober.ask<envelope::Verdict>(envelope::Attempt{.path = "/locations/LOC1"});
     }
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{20};
-    while (results().back() == "open" && std::chrono::steady_clock::now() < end) std::this_thread::yield();
-    EXPECT_EQ(results(), (std::vector<std::string>{"answered", "unknown"}));
+    while (ledger().back() == "open" && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    EXPECT_EQ(ledger(), (std::vector<std::string>{"answered", "unknown"}));
 }
 
 TEST_F(EgressServerTest, AStrangerIsTurnedAway) {
