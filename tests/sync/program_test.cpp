@@ -1,4 +1,5 @@
 // clinic-syncd as a program: a scripted clinicd on one side, a scripted GHL on the other.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <spawn.h>
@@ -10,7 +11,10 @@
 #include <chrono>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
 
+#include "crypto/base/files.h"
 #include "tests/fakes/temp_folder.h"
 #include "tests/sync/channel/ghl/leases.h"
 #include "tests/sync/support/scripted_egress.h"
@@ -38,33 +42,51 @@ struct Syncd : testing::Test {
             return envelope::Verdict{++attempts, envelope::Answer::go, ""};
         return envelope::Settled{};
     }
-    void write_configuration(std::uint16_t port) const {
+    void write_configuration(std::uint16_t port, const std::filesystem::path& records = {}) const {
         std::ofstream{folder / "token"} << "pit-test\n";
         std::ofstream{folder / "credential"} << std::string(64, 'a') << "\n";
         const auto& fields = ghl::rules().fields;
-        const nlohmann::json configuration{{"box", "demo-1"},
-                                           {"egress", (folder / "egress.sock").string()},
-                                           {"state", folder.path().string()},
-                                           {"credential", (folder / "credential").string()},
-                                           {"workers", 2},
-                                           {"ghl",
-                                            {{"base", "https://127.0.0.1:" + std::to_string(port)},
-                                             {"location", "loc1"},
-                                             {"token_file", (folder / "token").string()},
-                                             {"ca", authority.pem().string()},
-                                             {"fields",
-                                              {{"pid", fields.pid},
-                                               {"stage", fields.stage},
-                                               {"last", fields.last},
-                                               {"next", fields.next},
-                                               {"appt_status", fields.appt_status},
-                                               {"appt_when", fields.appt_when}}}}}};
+        nlohmann::json configuration{{"box", "demo-1"},
+                                     {"egress", (folder / "egress.sock").string()},
+                                     {"state", folder.path().string()},
+                                     {"credential", (folder / "credential").string()},
+                                     {"workers", 2},
+                                     {"ghl",
+                                      {{"base", "https://127.0.0.1:" + std::to_string(port)},
+                                       {"location", "loc1"},
+                                       {"token_file", (folder / "token").string()},
+                                       {"ca", authority.pem().string()},
+                                       {"fields",
+                                        {{"pid", fields.pid},
+                                         {"stage", fields.stage},
+                                         {"last", fields.last},
+                                         {"next", fields.next},
+                                         {"appt_status", fields.appt_status},
+                                         {"appt_when", fields.appt_when}}}}}};
+        if (!records.empty()) configuration["records"] = records.string();
         std::ofstream{folder / "syncd.json"} << configuration;
     }
-    void start() {
-        std::string program = CLINIC_SYNCD, option = "--config", file = (folder / "syncd.json").string();
-        char* arguments[] = {program.data(), option.data(), file.data(), nullptr};
-        ASSERT_EQ(posix_spawn(&pid, program.c_str(), nullptr, nullptr, arguments, environ), 0);
+    void start() { start({"--config", (folder / "syncd.json").string()}); }
+    void start(std::vector<std::string> words) {
+        words.insert(words.begin(), CLINIC_SYNCD);
+        std::vector<char*> arguments;
+        for (auto& word : words) arguments.push_back(word.data());
+        arguments.push_back(nullptr);
+        posix_spawn_file_actions_t log;
+        posix_spawn_file_actions_init(&log);
+        posix_spawn_file_actions_addopen(&log, STDERR_FILENO, (folder / "log").c_str(), O_WRONLY | O_CREAT | O_TRUNC,
+                                         0600);
+        EXPECT_EQ(posix_spawn(&pid, CLINIC_SYNCD, &log, nullptr, arguments.data(), environ), 0);
+        posix_spawn_file_actions_destroy(&log);
+    }
+    int exit_code() {
+        int status = 0;
+        EXPECT_EQ(waitpid(std::exchange(pid, -1), &status, 0) > 0, true);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    }
+    bool has_said(const std::string& words) const {
+        const auto log = base::read_text(folder / "log", 65'536);
+        return log && log->find(words) != std::string::npos;
     }
     void TearDown() override {
         if (pid < 0) return;
@@ -129,6 +151,37 @@ TEST_F(Syncd, StopsInTimeWhileACallHangs) {
     ASSERT_EQ(settled.back().steps.size(), 1U);
     EXPECT_EQ(settled.back().steps[0].result, envelope::StepOutcome::Result::unknown)
         << "what the create did is to be looked up";
+}
+
+// The one thing that keeps patient data from the program with the network.
+TEST_F(Syncd, SaysWhetherTheRecordsAreOpenToIt) {
+    write_configuration(1, folder / "nothing there");
+    start();
+    EXPECT_TRUE(eventually([&] { return has_said("the records are closed to this user"); }));
+    kill(pid, SIGKILL);
+    exit_code();
+    write_configuration(1, folder.path());
+    start();
+    EXPECT_TRUE(eventually([&] { return has_said("the records folder can be opened by this user"); }));
+    EXPECT_FALSE(has_said("the records are closed"));
+}
+
+TEST_F(Syncd, SaysHowItIsCalledAndWhatIsWrongWithItsConfiguration) {
+    for (const std::vector<std::string>& wrong :
+         {std::vector<std::string>{}, {"--config"}, {"--configuration", "x"}, {"--config", "x", "y"}}) {
+        start(wrong);
+        EXPECT_EQ(exit_code(), 64);
+        EXPECT_TRUE(has_said("usage: clinic-syncd --config FILE"));
+    }
+    start({"--config", (folder / "nothing").string()});
+    EXPECT_EQ(exit_code(), 78);
+    write_configuration(1);
+    std::filesystem::remove(folder / "credential");
+    start();
+    EXPECT_EQ(exit_code(), 78) << "without its key it does not come up";
+    std::ofstream{folder / "credential"} << "not a key";
+    start();
+    EXPECT_EQ(exit_code(), 78);
 }
 
 } // namespace

@@ -223,6 +223,40 @@ TEST_F(Workers, ALeaseWhoseVerdictNeverComesIsNotSettledByUs) {
     EXPECT_EQ(channel.sent, 1);
 }
 
+// Its disk is full, say: that is nothing against the envelope, which two refusals would bury.
+TEST_F(Workers, AClinicdThatIsBusyCountsAgainstNobody) {
+    std::atomic<int> busy{3};
+    support::ScriptedEgress egress{socket, [&](const envelope::Request& request) -> std::optional<envelope::Reply> {
+                                       if (std::holds_alternative<envelope::Attempt>(request) && busy-- > 0)
+                                           return envelope::Refused{"busy"};
+                                       return answer(request);
+                                   }};
+    leases_left = 4;
+    lane.probed({});
+    const auto worker = start();
+    ASSERT_TRUE(eventually([&] { return egress.seen<envelope::Settle>().size() == 1; }));
+    EXPECT_EQ(egress.seen<envelope::Settle>().front().outcome, Outcome::delivered);
+    EXPECT_EQ(egress.connections(), 4) << "each lease is given back by closing";
+    EXPECT_TRUE(lane.up());
+}
+
+// Nobody knows whether clinicd has it: clinicd alone decides what becomes of it.
+TEST_F(Workers, ASettlementThatIsNotAnsweredIsNotSaidTwice) {
+    std::atomic<bool> cut{true};
+    support::ScriptedEgress egress{socket, [&](const envelope::Request& request) -> std::optional<envelope::Reply> {
+                                       if (std::holds_alternative<envelope::Settle>(request) && cut.exchange(false))
+                                           return std::nullopt;
+                                       return answer(request);
+                                   }};
+    leases_left = 2;
+    lane.probed({});
+    const auto worker = start();
+    ASSERT_TRUE(eventually([&] { return egress.seen<envelope::Settle>().size() == 2; }));
+    EXPECT_EQ(egress.connections(), 2);
+    EXPECT_EQ(egress.seen<envelope::Attempt>().size(), 2U) << "asked anew under the lease that came again";
+    EXPECT_GE(egress.seen<envelope::LeaseRequest>().size(), 2U);
+}
+
 TEST_F(Workers, ComesBackWhenClinicdDoes) {
     lane.probed({});
     const auto worker = start();
@@ -258,6 +292,21 @@ TEST_F(Workers, TheProberOpensTheLaneAndClosesItsLedgerLine) {
     EXPECT_EQ(settle.lease, 0);
     ASSERT_EQ(settle.steps.size(), 1U);
     EXPECT_EQ(settle.steps[0].attempt, 41);
+}
+
+TEST_F(Workers, AProbeThatClinicdDidNotAnswerOpensNothing) {
+    std::atomic<int> asked{0};
+    std::atomic<bool> up_meanwhile{false};
+    support::ScriptedEgress egress{socket, [&](const envelope::Request& request) -> std::optional<envelope::Reply> {
+                                       if (!std::holds_alternative<envelope::Attempt>(request)) return answer(request);
+                                       if (++asked == 1) return std::nullopt;
+                                       up_meanwhile = lane.up();
+                                       return answer(request);
+                                   }};
+    std::jthread prober{[this](std::stop_token stop) { Prober{socket, rules, lane, channel}.run(std::move(stop)); }};
+    ASSERT_TRUE(eventually([&] { return lane.up(); }));
+    EXPECT_FALSE(up_meanwhile);
+    EXPECT_EQ(egress.connections(), 2) << "over a new connection";
 }
 
 TEST_F(Workers, TheReporterTellsAChangeAtOnce) {

@@ -21,14 +21,14 @@ class FakeGate final : public lane::Gate {
 public:
     Result<envelope::Verdict> ask(const envelope::Attempt& attempt) override {
         CLINIC_TRY(envelope::check_request(rules(), attempt.route, attempt.path, attempt.body));
-        if (gone) return Error{Errc::offline, "gone"};
+        if (failure) return Error{*failure, "no verdict"};
         asked.push_back(attempt);
         return envelope::Verdict{static_cast<std::int64_t>(asked.size()), answer, code};
     }
     std::vector<envelope::Attempt> asked;
     envelope::Answer answer = envelope::Answer::go;
     std::string code;
-    bool gone = false;
+    std::optional<Errc> failure;
 };
 
 struct GhlChannels : HttpsFixture {
@@ -161,6 +161,31 @@ TEST_F(GhlChannels, ACreateWithoutAnAnswerIsUnknownAndTriedAgain) {
     ASSERT_TRUE(out.fault);
     EXPECT_EQ(out.fault->state, envelope::LaneState::paused);
     EXPECT_EQ(server->received().size(), 1U) << "never a blind second create";
+}
+
+TEST_F(GhlChannels, ACreateWhoseAnswerNamesNobodyIsTriedAgainAndNotTakenForDelivered) {
+    for (const char* body : {"{}", R"({"contact":{}})", R"({"contact":{"id":""}})", R"({"contact":{"id":7}})", "[]"}) {
+        script({answer(201, body)});
+        const auto out = deliver(to_create(contact_state({})));
+        EXPECT_EQ(out.settle.outcome, Outcome::retry) << body;
+        EXPECT_EQ(out.settle.code, "no_id") << body;
+        EXPECT_EQ(out.settle.contact, "") << body;
+        EXPECT_FALSE(out.settle.counts_against) << body;
+        ASSERT_EQ(out.settle.steps.size(), 1U);
+        EXPECT_EQ(out.settle.steps[0].status, 201) << "so that clinicd looks up before the next";
+    }
+}
+
+TEST_F(GhlChannels, AGreetingSaysWhoIsThere) {
+    script({});
+    GhlChannel channel{*ghl, rules(), budget};
+    EXPECT_FALSE(channel.greet({}));
+    EXPECT_EQ(channel.unanswered(), base::Micros{0});
+    server.reset();
+    const auto fault = channel.greet({});
+    ASSERT_TRUE(fault) << "nobody is there";
+    EXPECT_EQ(fault->state, envelope::LaneState::paused);
+    EXPECT_NE(fault->code, "");
 }
 
 TEST_F(GhlChannels, ADuplicateIsTakenOnlyWhenItCarriesOurMarker) {
@@ -305,8 +330,29 @@ TEST_F(GhlChannels, ANoHalfWayKeepsWhatWasAlreadyAnswered) {
 
 TEST_F(GhlChannels, WithoutClinicdTheLeaseIsAbandoned) {
     script({});
-    gate.gone = true;
+    gate.failure = Errc::offline;
     EXPECT_TRUE(deliver(contact_state({})).abandoned);
+    EXPECT_TRUE(server->received().empty());
+}
+
+TEST_F(GhlChannels, ALaneThatClosedMeanwhileCountsAgainstNobody) {
+    script({});
+    gate.failure = Errc::throttled;
+    const auto out = deliver(contact_state({}));
+    EXPECT_EQ(out.settle.outcome, Outcome::retry);
+    EXPECT_EQ(out.settle.code, "lane_closed");
+    EXPECT_FALSE(out.settle.counts_against || out.abandoned || out.fault);
+    EXPECT_TRUE(server->received().empty());
+}
+
+TEST_F(GhlChannels, ARequestOutsideOfTheWriteSetCountsAgainstItsEnvelope) {
+    script({});
+    gate.failure = Errc::refused;
+    const auto out = deliver(contact_state({}));
+    EXPECT_EQ(out.settle.outcome, Outcome::retry);
+    EXPECT_EQ(out.settle.code, "write_set");
+    EXPECT_TRUE(out.settle.counts_against);
+    EXPECT_FALSE(out.fault) << "the others may go";
     EXPECT_TRUE(server->received().empty());
 }
 
