@@ -183,6 +183,19 @@ TEST(CsvImport, TakesAppointments) {
     EXPECT_EQ(desk.facts("csv|100").appointments.size(), 2U) << "the same appointment; whose it is stays";
 }
 
+// Somebody else's appointment would be told to GHL as theirs.
+TEST(CsvImport, TakesNoNumberOfAnotherSender) {
+    Desk desk;
+    desk.send({msh("ADT^A28", "1"), "PID|1||7^^^HOSP^MR||Quillfeather^Jane"});
+    const auto report = import(desk, ImportKind::appointments,
+                               "sender,appointment_id,record_number,start\n"
+                               "LAB,A1,7,2026-12-01T09:00\n"
+                               "HOSP,A2,7,2026-12-02T09:00\n");
+    EXPECT_THAT(faults(report), ElementsAre("2 record_number"));
+    EXPECT_STREQ(report.faults.front().remedy.c_str(), "import patients first");
+    EXPECT_THAT(desk.facts("HOSP|7").appointments, SizeIs(1));
+}
+
 TEST(CsvImport, TakesConsentsAndTheDayOfTheirEnd) {
     Desk desk;
     import(desk, ImportKind::patients, patients_csv);

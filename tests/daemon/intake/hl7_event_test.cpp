@@ -88,6 +88,12 @@ TEST(Hl7Event, SaysWhatIsMissingAndWhere) {
     EXPECT_EQ(rejection({msh("SIU^S12", "1"), "SCH||", pid}), "AE 101 SCH^1^2");
 }
 
+TEST(Hl7Event, SaysWhichValueIsTooLong) {
+    const std::string long_name(4'097, 'a');
+    EXPECT_EQ(rejection({msh("ADT^A04", "1"), "PID|1||10^^^HOSP^MR||" + long_name}), "AE 102 PID^1^5");
+    EXPECT_EQ(rejection({msh("ADT^A04", "1"), "PID|1||10^^^HOSP^MR||" + long_name.substr(1)}), "accepted");
+}
+
 TEST(Hl7Event, SaysWhichDateIsNone) {
     EXPECT_EQ(rejection({msh("ADT^A04", "1"), "PID|1||10^^^HOSP^MR||Doe^J||19851331"}), "AE 102 PID^1^7");
     EXPECT_EQ(rejection({msh("ADT^A04", "1"), "PID|1||10^^^HOSP^MR||Doe^J||00000000"}), "accepted") << "unknown";
@@ -211,6 +217,18 @@ TEST(Hl7Event, BelievesTimesInTheirOrderOfTruth) {
     EXPECT_EQ(times({head, timed, with_pv2}), "2026-12-03T10:00:00Z 2026-12-03T10:30:00Z");
     EXPECT_EQ(times({head, with_evn, sch, with_pv2}), "2026-12-04T10:00:00Z none");
     EXPECT_EQ(times({head, with_evn, "SCH|P1|F1|||||||30|min"}), "2026-12-05T10:00:00Z 2026-12-05T10:30:00Z");
+    for (const auto& [length, end] :
+         std::vector<std::pair<std::string, std::string>>{{"90|", "2026-12-01T11:30:00Z"},
+                                                          {"45|M", "2026-12-01T10:45:00Z"},
+                                                          {"2|hr", "2026-12-01T12:00:00Z"},
+                                                          {"1|H", "2026-12-01T11:00:00Z"},
+                                                          {"1800|s", "2026-12-01T10:30:00Z"},
+                                                          {"1|d", "none"},
+                                                          {"0|min", "none"},
+                                                          {"-5|min", "none"},
+                                                          {"half|h", "none"},
+                                                          {"100001|min", "none"}})
+        EXPECT_EQ(times({head, sch, "AIS|1||X|20261201100000Z|||" + length}), "2026-12-01T10:00:00Z " + end) << length;
     EXPECT_EQ(times({head, sch, "AIL|1||ROOM|||20261206100000Z"}), "2026-12-06T10:00:00Z none");
     EXPECT_EQ(times({head, sch}), "none none");
     EXPECT_EQ(times({head, sch, "AIS|1|D|X|20261201100000Z", "AIS|2|A|X|20261207100000Z"}),

@@ -441,6 +441,54 @@ TEST(Ingest, AnswersAeAndCountsWhenTheStoresQueueIsFull) {
     expect_balanced(books);
 }
 
+void plant(Desk& desk, Literal trigger) {
+    const auto planted = desk.store->write([&](records::Transaction& txn) -> Result<void> {
+        auto one = txn.prepare(trigger);
+        CLINIC_TRY(one);
+        return one->run();
+    });
+    ASSERT_TRUE(planted) << planted.error().what.c_str();
+}
+
+// What the store refuses, for whatever reason, is not acknowledged and leaves nothing half done.
+TEST(Ingest, AnswersAeAndKeepsWhatTheStoreDidNotTake) {
+    Desk desk;
+    const std::string message = joined({msh("ADT^A04", "1"), pid("10")});
+    plant(desk, "CREATE TEMP TRIGGER refuse BEFORE INSERT ON main.patient BEGIN SELECT RAISE(ABORT, 'no'); END");
+    EXPECT_EQ(desk.code(message), "AE");
+    EXPECT_EQ(desk.quarantine().size(), 1U);
+    EXPECT_FALSE(desk.number("HOSP|10"));
+    plant(desk, "DROP TRIGGER temp.refuse");
+    EXPECT_EQ(desk.code(message), "AA") << "the sender sends it again";
+    EXPECT_TRUE(desk.number("HOSP|10"));
+    EXPECT_EQ(desk.code(message), "AA");
+    const auto books = desk.books();
+    EXPECT_EQ(books.quarantined, 1);
+    EXPECT_EQ(books.stored, 1);
+    EXPECT_EQ(books.duplicate, 1);
+    expect_balanced(books);
+}
+
+// Refused while nothing can be counted: it is counted as soon as something can.
+TEST(Ingest, CountsLaterWhatCouldNotEvenBeCounted) {
+    Desk desk;
+    EXPECT_EQ(desk.code({msh("ADT^A04", "1"), pid("10")}), "AA");
+    plant(desk, "CREATE TEMP TRIGGER refuse BEFORE UPDATE ON main.feed_counter BEGIN SELECT RAISE(ABORT, 'no'); END");
+    EXPECT_EQ(desk.code({msh("ADT^A04", "2"), pid("11")}), "AE");
+    EXPECT_EQ(desk.code({msh("ADT^A04", "3"), "PID|1||12^^^HOSP^MR||Doe^J||19851331"}), "AE");
+    EXPECT_EQ(desk.code({msh("ORU^R01", "4")}), "AR");
+    EXPECT_EQ(desk.books().received, 1);
+    plant(desk, "DROP TRIGGER temp.refuse");
+    EXPECT_EQ(desk.code({msh("ADT^A04", "5"), pid("13")}), "AA");
+    const auto books = desk.books();
+    EXPECT_EQ(books.received, 5);
+    EXPECT_EQ(books.stored, 2);
+    EXPECT_EQ(books.refused, 3);
+    expect_balanced(books);
+    EXPECT_EQ(desk.count("SELECT count(*) FROM patient"), 2);
+    EXPECT_THAT(desk.quarantine(), IsEmpty());
+}
+
 TEST(Ingest, StoresFromManyThreadsAtOnce) {
     Desk desk;
     constexpr int threads = 8, each = 50;

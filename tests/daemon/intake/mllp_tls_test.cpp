@@ -165,6 +165,43 @@ TEST(MllpTls, ServesThePlainPortBesideItAndTakesNoPlainTextItself) {
     EXPECT_EQ(served.server->numbers().frames, 1U);
 }
 
+TEST(MllpTls, AnswersASenderThatHasSaidGoodbye) {
+    base::SystemClock clock;
+    Served served{clock, echo};
+    for (const std::string& bytes : {framed("one"), std::string{"\x0Bone\x1C"}, framed("nought") + "\x0Bone\x1C"}) {
+        Client sender{served.tls.number, "pms"};
+        ASSERT_TRUE(sender.greet());
+        sender.send(bytes);
+        EXPECT_EQ(SSL_shutdown(sender.session()), 0) << "it waits for our goodbye";
+        std::string newest = sender.answer();
+        if (newest == "nought") newest = sender.answer();
+        EXPECT_EQ(newest, "one");
+        EXPECT_EQ(sender.answer(), "") << "and then it is over";
+    }
+    EXPECT_TRUE(eventually([&] { return served.server->numbers().open == 0; }));
+    EXPECT_EQ(served.server->numbers().frames, 4U);
+}
+
+// What is cut into by somebody between is not taken for a message, and nobody else is held up.
+TEST(MllpTls, EndsAConnectionWithARecordThatIsNone) {
+    base::SystemClock clock;
+    Served served{clock, echo};
+    Client good{served.tls.number, "pms"}, broken{served.tls.number, "pms"};
+    ASSERT_TRUE(good.greet() && broken.greet());
+    broken.send("\x0Bhalf a mess");
+    const std::string record{"\x17\x03\x03\x00\x10"
+                             "age\x1C\r............",
+                             21};
+    EXPECT_EQ(send(broken.raw(), record.data(), record.size(), MSG_NOSIGNAL), static_cast<ssize_t>(record.size()));
+    EXPECT_EQ(broken.answer(), "");
+    EXPECT_TRUE(eventually([&] { return served.server->numbers().open == 1; }));
+    EXPECT_EQ(served.server->numbers().tls_failed, 1U);
+    EXPECT_EQ(served.server->numbers().frames, 0U);
+    EXPECT_EQ(served.server->numbers().lost, 1U) << "what had begun is booked";
+    good.send(framed("here"));
+    EXPECT_EQ(good.answer(), "here");
+}
+
 TEST(MllpTls, EndsAHandshakeThatDoesNotEnd) {
     fakes::ManualClock clock;
     Served served{clock, echo};

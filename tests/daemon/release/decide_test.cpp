@@ -305,8 +305,9 @@ TEST(Decide, TheFaceIsTheSoonestOpenAppointment) {
 }
 
 TEST(Decide, WithoutAnOpenOneTheChangedAppointmentIsTold) {
-    const std::array<std::pair<AppointmentStatus, envelope::ApptStatus>, 4> rows{
-        {{AppointmentStatus::cancelled, envelope::ApptStatus::cancelled},
+    const std::array<std::pair<AppointmentStatus, envelope::ApptStatus>, 5> rows{
+        {{AppointmentStatus::arrived, envelope::ApptStatus::arrived},
+         {AppointmentStatus::cancelled, envelope::ApptStatus::cancelled},
          {AppointmentStatus::no_show, envelope::ApptStatus::no_show},
          {AppointmentStatus::completed, envelope::ApptStatus::completed},
          {AppointmentStatus::entered_in_error, envelope::ApptStatus::cancelled}}};
