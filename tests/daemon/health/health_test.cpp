@@ -184,6 +184,84 @@ TEST(Findings, EachCodeOfTheLaneHasItsCause) {
     EXPECT_EQ(trouble("not_configured"), LinkTrouble::unset);
 }
 
+// A box that delivers, but for its lane to GHL.
+Status with_lane(envelope::LaneState state, const char* code) {
+    Status status;
+    status.store_open = true;
+    status.basis = "baa";
+    status.clock_trusted = true;
+    status.disk_free_percent = 50;
+    status.lanes_age_s = 0;
+    status.lanes = {.crm = state, .mqtt = envelope::LaneState::up, .crm_code = code};
+    return status;
+}
+
+// As it is two minutes later.
+Status shown(Status status) {
+    Watch watch;
+    watch.look(findings(status), {}, base::Micros{0});
+    status.needs = watch.look(findings(status), {}, base::Micros{120'000'000}).visible;
+    status.ghl = ghl_answer(status);
+    return status;
+}
+
+TEST(Findings, EachTroubleOfTheWayToGhlIsANeedAndNeverUpToDate) {
+    struct Row {
+        const char *code, *need, *idle, *waiting;
+    };
+    for (const Row& row : {Row{"offline", "E2103", "ghl.link_down_idle", "ghl.link_down"},
+                           Row{"http_503", "E2105", "ghl.link_down_idle", "ghl.link_down"},
+                           Row{"not_json", "E2105", "ghl.link_down_idle", "ghl.link_down"},
+                           Row{"certificate", "E2107", "ghl.link_down_idle", "ghl.link_down"},
+                           Row{"unauthorized", "E2104", "ghl.key_refused", "ghl.key_refused"},
+                           Row{"http_404", "E2108", "ghl.not_set_up", "ghl.not_set_up"},
+                           Row{"not_configured", "E2109", "ghl.not_set_up", "ghl.not_set_up"}}) {
+        for (const std::int64_t waiting : {0, 3}) {
+            Status status = with_lane(envelope::LaneState::down, row.code);
+            status.crm = {.released = 5, .pending = waiting, .delivered = 5 - waiting};
+            status.crm.oldest_pending_s = waiting == 0 ? 0 : 7'200;
+            const Status seen = shown(status);
+            EXPECT_THAT(codes(seen), ElementsAre(row.need)) << row.code << waiting;
+            EXPECT_EQ(seen.ghl.key, waiting == 0 ? row.idle : row.waiting) << row.code;
+            EXPECT_EQ(seen.ghl.tone, Tone::look) << row.code << waiting;
+        }
+    }
+}
+
+TEST(Findings, WhatWaitsIsSaidByHowLong) {
+    struct Row {
+        const char* code;
+        envelope::LaneState lane;
+        std::int64_t waiting, oldest_s;
+        const char* key;
+        Tone tone;
+        bool needs_somebody;
+    };
+    using enum envelope::LaneState;
+    for (const Row& row : {Row{"", up, 0, 0, "ghl.up_to_date", Tone::well, false},
+                           Row{"", up, 2, 60, "ghl.on_their_way", Tone::well, false},
+                           Row{"", up, 2, 61, "ghl.waiting", Tone::information, false},
+                           Row{"", up, 2, 3'600, "ghl.waiting", Tone::information, false},
+                           Row{"", up, 2, 3'601, "ghl.waiting", Tone::look, true},
+                           Row{"throttled", paused, 2, 15, "ghl.on_their_way", Tone::well, false},
+                           Row{"throttled", paused, 2, 16, "ghl.throttled", Tone::information, false}}) {
+        Status status = with_lane(row.lane, row.code);
+        status.crm = {.released = 5, .pending = row.waiting, .delivered = 5 - row.waiting};
+        status.crm.oldest_pending_s = row.oldest_s;
+        status.crm.last_delivered_s = 9;
+        const Status seen = shown(status);
+        EXPECT_EQ(seen.ghl.key, row.key) << row.oldest_s;
+        EXPECT_EQ(seen.ghl.tone, row.tone) << row.oldest_s;
+        EXPECT_EQ(codes(seen), row.needs_somebody ? std::vector<std::string>{"E2303"} : std::vector<std::string>{});
+    }
+    Status silent = with_lane(up, "");
+    silent.lanes_age_s = 600;
+    silent.crm = {.released = 2, .pending = 2};
+    silent.crm.oldest_pending_s = 5;
+    EXPECT_EQ(shown(silent).ghl.key, "ghl.program");
+    EXPECT_EQ(shown(silent).ghl.tone, Tone::look);
+}
+
 TEST_F(HealthOf, ABoxWithoutCentralOperationsIsWell) {
     attach();
     set_basis(release::Basis::baa);

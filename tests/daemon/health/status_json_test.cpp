@@ -71,6 +71,19 @@ TEST_F(StatusDocument, SaysItsSentencesInWords) {
     EXPECT_EQ(answers.at("needs").at("text"), "Nothing needs you");
 }
 
+TEST_F(StatusDocument, SaysOfEachLaneWhatWasHeard) {
+    using envelope::LaneState;
+    attach();
+    EXPECT_EQ(document().at("lanes").at("crm").at("state"), "unknown") << "nobody has spoken yet";
+    for (const auto& [state, said] :
+         {std::pair{LaneState::up, "up"}, std::pair{LaneState::paused, "paused"}, std::pair{LaneState::down, "down"}}) {
+        health_.lanes({.crm = state, .mqtt = state});
+        for (const char* lane : {"crm", "mqtt"}) EXPECT_EQ(document().at("lanes").at(lane).at("state"), said) << lane;
+    }
+    health_.lanes({.crm = LaneState::down, .crm_code = "not_configured"});
+    EXPECT_EQ(document().at("lanes").at("crm").at("state"), "unset");
+}
+
 TEST_F(StatusDocument, ANeedIsWholeInWords) {
     attach();
     set_counter(0, 2);
