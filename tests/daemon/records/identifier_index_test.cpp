@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
+#include <cstdio>
 #include <map>
 #include <random>
 #include <thread>
@@ -106,6 +108,55 @@ TEST_F(IdentifierIndexTest, FindsNamesOfOtherScripts) {
     EXPECT_TRUE(found("\u0418\u0412\u0410\u041D\u041E\u0412\u0410"));
     EXPECT_TRUE(found("\\u0418\\u0432\\u0430\\u043d\\u043e\\u0432\\u0430"));
     EXPECT_TRUE(found("\u03C0\u03B1\u03C0\u03B1\u03B4\u03CC\u03C2"));
+}
+
+// Beyond the first 65,536 characters: written as they are, as JSON's pairs, and as HTML's numbers.
+TEST_F(IdentifierIndexTest, FindsNamesInLettersThatOnlyLookLikeOthers) {
+    keep({{IdentifierKind::name, "Quillfeather"}, {IdentifierKind::phone, "+1 617 555 0142"}});
+    const auto drawn = [](std::string_view text, char32_t upper, char32_t lower, char32_t zero, auto written) {
+        std::string out;
+        for (const char c : text) {
+            const auto sign = static_cast<char32_t>(c);
+            if (c >= 'A' && c <= 'Z')
+                out += written(upper + (sign - U'A'));
+            else if (c >= 'a' && c <= 'z')
+                out += written(lower + (sign - U'a'));
+            else
+                out += written(zero + (sign - U'0'));
+        }
+        return out;
+    };
+    const auto as_utf8 = [](char32_t point) {
+        const auto low = [point](unsigned shift) { return static_cast<char>(0x80U | (point >> shift & 0x3FU)); };
+        return std::string{static_cast<char>(0xF0U | point >> 18U), low(12), low(6), low(0)};
+    };
+    const auto as_json = [](char32_t point) {
+        std::array<char, 16> text{};
+        const auto above = static_cast<unsigned>(point) - 0x10000U;
+        std::snprintf(text.data(), text.size(), "\\u%04x\\u%04x", 0xD800U + (above >> 10U), 0xDC00U + (above & 0x3FFU));
+        return std::string{text.data()};
+    };
+    const auto as_html = [](char32_t point) { return "&#" + std::to_string(static_cast<unsigned>(point)) + ";"; };
+    struct Alphabet {
+        const char* name;
+        char32_t upper, lower, zero;
+    };
+    for (const Alphabet& one :
+         {Alphabet{"bold", 0x1D400, 0x1D41A, 0x1D7CE}, Alphabet{"script", 0x1D4D0, 0x1D4EA, 0x1D7D8},
+          Alphabet{"monospace", 0x1D670, 0x1D68A, 0x1D7F6}, Alphabet{"tags", 0xE0041, 0xE0061, 0xE0030}}) {
+        for (const char* value : {"Quillfeather", "6175550142"}) {
+            EXPECT_TRUE(found(drawn(value, one.upper, one.lower, one.zero, as_utf8))) << one.name << value;
+            EXPECT_TRUE(found(drawn(value, one.upper, one.lower, one.zero, as_json))) << one.name << value;
+            EXPECT_TRUE(found(drawn(value, one.upper, one.lower, one.zero, as_html))) << one.name << value;
+        }
+    }
+    EXPECT_FALSE(found(drawn("Somebody", 0x1D400, 0x1D41A, 0x1D7CE, as_json)));
+}
+
+TEST_F(IdentifierIndexTest, FindsLigaturesAndTheLettersThatTheyStandFor) {
+    keep({{IdentifierKind::name, "D\u0133kstra"}, {IdentifierKind::name, "B\u0153uf\u00E6n"}});
+    for (const char* text : {"Dijkstra", "D\u0132KSTRA", "Boeufaen", "B\u0152UF\u00C6N"})
+        EXPECT_TRUE(found(text)) << text;
 }
 
 TEST_F(IdentifierIndexTest, ShortOnesCountOnlyAsAWholeValueOrToken) {
