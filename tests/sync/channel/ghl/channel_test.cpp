@@ -164,7 +164,7 @@ TEST_F(GhlChannels, ACreateWithoutAnAnswerIsUnknownAndTriedAgain) {
 }
 
 TEST_F(GhlChannels, ACreateWhoseAnswerNamesNobodyIsTriedAgainAndNotTakenForDelivered) {
-    for (const char* body : {"{}", R"({"contact":{}})", R"({"contact":{"id":""}})", R"({"contact":{"id":7}})", "[]"}) {
+    for (const char* body : {"{}", R"({"contact":{}})", R"({"contact":{"id":""}})", R"({"contact":{"id":7}})"}) {
         script({answer(201, body)});
         const auto out = deliver(to_create(contact_state({})));
         EXPECT_EQ(out.settle.outcome, Outcome::retry) << body;
