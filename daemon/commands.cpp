@@ -17,6 +17,7 @@
 #include "daemon/intake/csv_import.h"
 #include "daemon/message_commands.h"
 #include "daemon/outbox/outbox.h"
+#include "daemon/statement_commands.h"
 
 namespace clinic::daemon {
 namespace {
@@ -303,6 +304,7 @@ Commands commands(const Room& room) {
         {"dead-retry", ask(&Desk::dead_retry)},           {"dead-discard", ask(&Desk::dead_discard)},
     };
     all.merge(audit_commands(room.store));
+    all.merge(statement_commands(room.store));
     all.merge(message_commands(room.store, room.ingest, room.feeds));
     all.merge(feed_commands(room.store, room.feeds, room.ingest));
     return all;

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "crypto/base/files.h"
+#include "provisioning/advice_view.h"
 #include "provisioning/answers.h"
 #include "provisioning/call.h"
 #include "provisioning/client.h"
@@ -137,6 +138,13 @@ int dead_discard_one(const Call& call, const Client& client) {
     return failed;
 }
 
+int store_advise(const Call& call, const Client& client) {
+    const auto answer = client.ask("store-advise", {{"all", call.has("--all")}});
+    if (!answer) return failed;
+    show(call, (*answer)["data"], view_advice);
+    return exit_of(*answer);
+}
+
 struct Row {
     std::vector<std::string> words;        // "" stands for any word
     std::vector<std::string_view> options; // as `Options` has them
@@ -241,6 +249,10 @@ const std::array rows{
         [](const Call& call, const Client& client) {
             return plain(client, "feed-remove", {{"name", call.words[2]}});
         }},
+    Row{{"store", "advise"},
+        {"--all", "--json"},
+        "store advise [--all] [--json]         which statements of the store walk, sort, or lack an index",
+        store_advise},
     Row{{"clock", "confirm"},
         {},
         "clock confirm                         the box's date and time are right: I have looked",
