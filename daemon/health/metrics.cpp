@@ -132,6 +132,11 @@ void put_store(Writer& out, const Status& status) {
                status.store.longest_read_us);
     out.single("clinic_store_slow_statements_total", "counter", "Statements that were slow, told in the log or not.",
                signed_of(status.store.slow_statements));
+    out.single("clinic_store_cache_hits_total", "counter", "Pseudonymous rows served from memory.",
+               signed_of(status.store.cache_hits));
+    out.single("clinic_store_cache_misses_total", "counter", "Pseudonymous rows read from the database.",
+               signed_of(status.store.cache_misses));
+    out.single("clinic_store_cache_rows", "gauge", "Pseudonymous rows in memory.", status.store.cache_rows);
     out.single("clinic_store_database_bytes", "gauge", "Size of the database file.", status.store.database_bytes);
     out.single("clinic_store_wal_bytes", "gauge", "Size of the write-ahead log.", status.store.wal_bytes);
     out.single("clinic_store_free_key_slots", "gauge", "Patient keys in reserve.", status.store.free_key_slots);

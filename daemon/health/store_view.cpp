@@ -63,6 +63,15 @@ Result<void> read_policy(records::Session& session, StoreView& view) {
     return {};
 }
 
+Result<records::PageCounters> page_counters(records::Session& session) {
+    if (const auto kept = session.kept<records::PageCounters>({})) return *kept;
+    const auto items = records::count_waiting(session);
+    CLINIC_TRY(items);
+    const auto entries = one_number(session, "SELECT max(number) FROM audit_link"); // the chain has no gaps
+    CLINIC_TRY(entries);
+    return session.keep({}, records::PageCounters{*items, *entries});
+}
+
 } // namespace
 
 std::vector<Feed> no_messages_yet() {
@@ -77,12 +86,10 @@ Result<StoreView> read_view(records::Session& session) {
     view.crm = *books;
     CLINIC_TRY(read_feeds(session, view));
     CLINIC_TRY(read_policy(session, view));
-    auto items = records::count_waiting(session);
-    if (!items) return items.error();
-    view.quarantine_items = *items;
-    auto entries = one_number(session, "SELECT max(number) FROM audit_link"); // the chain has no gaps
-    if (!entries) return entries.error();
-    view.audit_entries = *entries;
+    const auto counters = page_counters(session);
+    CLINIC_TRY(counters);
+    view.quarantine_items = counters->quarantine_items;
+    view.audit_entries = counters->audit_entries;
     return view;
 }
 

@@ -27,6 +27,20 @@ std::int64_t* column(Books& books, std::int64_t state) {
     return nullptr;
 }
 
+Result<records::OutboxCounters> counters_of(records::Session& session, envelope::Destination destination) {
+    const records::RowKey key{.number = number(destination)};
+    if (const auto kept = session.kept<records::OutboxCounters>(key)) return *kept;
+    records::OutboxCounters counters;
+    CLINIC_TRY(each_row(
+        session, "SELECT state, envelopes FROM outbox_counter WHERE destination = ?",
+        [&](const records::Statement& row) {
+            const auto state = static_cast<std::uint64_t>(row.integer(0));
+            if (state < counters.envelopes.size()) counters.envelopes[state] = row.integer(1);
+        },
+        number(destination)));
+    return session.keep(key, counters);
+}
+
 } // namespace
 
 const char* name(State state) {
@@ -49,12 +63,10 @@ bool Books::balanced() const {
 
 Result<Books> Outbox::books(records::Session& session, envelope::Destination destination) {
     Books books;
-    CLINIC_TRY(each_row(
-        session, "SELECT state, envelopes FROM outbox_counter WHERE destination = ?",
-        [&](const records::Statement& row) {
-            if (std::int64_t* rows = column(books, row.integer(0))) *rows = row.integer(1);
-        },
-        number(destination)));
+    const auto counters = counters_of(session, destination);
+    CLINIC_TRY(counters);
+    for (std::size_t state = 0; state < counters->envelopes.size(); ++state)
+        *column(books, static_cast<std::int64_t>(state)) = counters->envelopes[state];
     CLINIC_TRY(first_row(
         session, "SELECT min(queued_at) FROM outbox WHERE destination = ? AND state = 1",
         [&](const records::Statement& row) {

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "daemon/outbox/rows.h"
 #include "daemon/outbox/sql.h"
 
@@ -34,9 +36,18 @@ Result<Pseudonym> make_pseudonym(records::Transaction& txn, Destination destinat
     return made;
 }
 
+Result<Pseudonym> parsed_name(std::string_view text, char letter) {
+    auto parsed = Pseudonym::parse(text, letter);
+    if (!parsed) return Error{Errc::corrupt, "a stored pseudonym is not one"};
+    return std::move(*parsed);
+}
+
 // `appointment`: empty for the patient's own.
 Result<Pseudonym> pseudonym(records::Transaction& txn, Destination destination, PatientId patient,
                             std::span<const std::byte> appointment, char letter) {
+    records::RowKey key{.owner = patient.uuid, .number = number(destination)};
+    std::ranges::copy(appointment, key.part.bytes.begin());
+    if (const auto kept = txn.kept<records::IssuedName>(key)) return parsed_name(kept->value.text(), letter);
     Sealed found;
     const auto any = first_row(
         txn, "SELECT id, value FROM pseudonym WHERE patient = ? AND destination = ? AND appointment = ?",
@@ -48,9 +59,8 @@ Result<Pseudonym> pseudonym(records::Transaction& txn, Destination destination, 
     if (!*any) return make_pseudonym(txn, destination, patient, appointment, letter);
     const auto text = txn.open_for(patient, "pseudonym.value", found.id, found.value);
     CLINIC_TRY(text);
-    auto parsed = Pseudonym::parse(*text, letter);
-    if (!parsed) return Error{Errc::corrupt, "a stored pseudonym is not one"};
-    return std::move(*parsed);
+    if (const auto value = records::ShortId::of(*text)) txn.keep(key, records::IssuedName{*value});
+    return parsed_name(*text, letter);
 }
 
 Result<void> unpark_subject(records::Transaction& txn, PatientId patient) {
@@ -66,9 +76,32 @@ Result<void> unpark_subject(records::Transaction& txn, PatientId patient) {
     return {};
 }
 
+Result<records::ContactLink> link_of(records::Session& session, PatientId patient) {
+    const records::RowKey key{.owner = patient.uuid};
+    if (const auto kept = session.kept<records::ContactLink>(key)) return *kept;
+    Sealed found;
+    records::ContactLink link;
+    const auto any = first_row(
+        session, "SELECT id, contact, shell FROM link WHERE patient = ?",
+        [&](const records::Statement& row) {
+            found = {row.integer(0), copy(row.blob(1))};
+            link.shell = row.integer(2) != 0;
+        },
+        patient);
+    CLINIC_TRY(any);
+    if (!*any) return session.keep(key, link);
+    const auto text = session.open_for(patient, "link.contact", found.id, found.value);
+    CLINIC_TRY(text);
+    const auto contact = records::ShortId::of(*text);
+    if (!contact) return Error{Errc::corrupt, "a stored contact id is not one"};
+    link.contact = *contact;
+    return session.keep(key, link);
+}
+
 Result<bool> is_shell(records::Session& session, PatientId patient) {
-    return first_row(
-        session, "SELECT 1 FROM link WHERE patient = ? AND shell = 1", [](const records::Statement&) {}, patient);
+    const auto link = link_of(session, patient);
+    CLINIC_TRY(link);
+    return link->shell;
 }
 
 Result<void> unlink(records::Transaction& txn, PatientId patient) {
@@ -97,16 +130,9 @@ Result<std::int64_t> Links::next_sequence(records::Transaction& txn, Destination
 }
 
 Result<std::string> Links::contact(records::Session& session, PatientId patient) {
-    Sealed found;
-    const auto any = first_row(
-        session, "SELECT id, contact FROM link WHERE patient = ?",
-        [&](const records::Statement& row) {
-            found = {row.integer(0), copy(row.blob(1))};
-        },
-        patient);
-    CLINIC_TRY(any);
-    if (!*any) return std::string{};
-    return session.open_for(patient, "link.contact", found.id, found.value);
+    const auto link = link_of(session, patient);
+    CLINIC_TRY(link);
+    return std::string{link->contact.text()};
 }
 
 Result<void> Links::set_contact(records::Transaction& txn, PatientId patient, std::string_view contact, Made made) {

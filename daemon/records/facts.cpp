@@ -3,6 +3,7 @@
 
 #include "daemon/records/blind_index.h"
 #include "daemon/records/patients.h"
+#include "daemon/records/people.h"
 
 namespace clinic::records {
 namespace {
@@ -16,18 +17,15 @@ std::optional<Timestamp> time_of(const Statement& statement, int column) {
 }
 
 Result<void> read_person(Session& session, PatientFacts& facts) {
-    auto find = session.prepare("SELECT status, merged_into, test_traffic, has_mobile, has_email, created_at"
-                                " FROM patient WHERE id = ?");
-    if (!find) return find.error();
-    const auto row = find->bind(facts.id).step();
-    if (!row) return row.error();
+    const auto row = patient_row(session, facts.id);
+    CLINIC_TRY(row);
     if (!*row) return Error{Errc::not_found, "no such patient"};
-    facts.status = static_cast<PatientStatus>(find->integer(0));
-    if (!find->is_null(1)) facts.merged_into = PatientId{find->uuid(1)};
-    facts.test_traffic = find->integer(2) != 0;
-    facts.has_mobile = find->integer(3) != 0;
-    facts.has_email = find->integer(4) != 0;
-    facts.created_at = Timestamp{find->integer(5)};
+    facts.status = (*row)->status;
+    facts.merged_into = (*row)->merged_into;
+    facts.test_traffic = (*row)->test_traffic;
+    facts.has_mobile = (*row)->has_mobile;
+    facts.has_email = (*row)->has_email;
+    facts.created_at = (*row)->created_at;
     return {};
 }
 
@@ -70,19 +68,23 @@ Result<void> read_appointments(Session& session, PatientFacts& facts) {
 }
 
 // The order in which the last row of a scope counts: given later, said later, more restrictive, recorded later.
-Result<void> read_consents(Session& session, PatientFacts& facts) {
+Result<ConsentRows> latest_consents(Session& session, PatientId patient) {
+    const RowKey key{.owner = patient.uuid};
+    if (const auto kept = session.kept<ConsentRows>(key)) return *kept;
     auto find = session.prepare("SELECT scope, state, expires_at, max(revision) OVER (PARTITION BY scope) FROM consent"
                                 " WHERE patient = ? ORDER BY scope, given_at DESC, said_at DESC, state DESC, row DESC");
     if (!find) return find.error();
-    find->bind(facts.id);
+    find->bind(patient);
+    ConsentRows rows;
     for (;;) {
         const auto row = find->step();
         if (!row) return row.error();
-        if (!*row) return {};
+        if (!*row) return session.keep(key, rows);
         const auto scope = static_cast<ConsentScope>(find->integer(0));
-        if (!facts.consents.empty() && facts.consents.back().scope == scope) continue;
-        facts.consents.push_back({scope, static_cast<ConsentState>(find->integer(1)), time_of(*find, 2),
-                                  static_cast<int>(find->integer(3))});
+        if (rows.count > 0 && rows.latest[rows.count - 1U].scope == scope) continue;
+        if (rows.count == rows.latest.size()) return Error{Errc::corrupt, "a consent's scope is not one of ours"};
+        rows.latest[rows.count++] = {scope, static_cast<ConsentState>(find->integer(1)), time_of(*find, 2),
+                                     static_cast<int>(find->integer(3))};
     }
 }
 
@@ -140,7 +142,9 @@ Result<PatientFacts> patient_facts(Session& session, PatientId patient) {
     CLINIC_TRY(read_person(session, facts));
     CLINIC_TRY(read_visits(session, facts));
     CLINIC_TRY(read_appointments(session, facts));
-    CLINIC_TRY(read_consents(session, facts));
+    const auto consents = latest_consents(session, patient);
+    CLINIC_TRY(consents);
+    facts.consents.assign(consents->latest.begin(), consents->latest.begin() + consents->count);
     return facts;
 }
 

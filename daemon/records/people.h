@@ -17,6 +17,9 @@ struct Person {
     bool test_traffic = false;
 };
 
+// nullopt: there is none of that id.
+Result<std::optional<PatientRow>> patient_row(Session& session, PatientId patient);
+
 // The person behind an id: a merged one leads to the survivor. Errors: not_found when there is none, or erased.
 Result<Person> survivor_of(Session& session, PatientId patient);
 

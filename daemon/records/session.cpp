@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "crypto/base/files.h"
+#include "daemon/records/people.h"
 
 namespace clinic::records {
 namespace {
@@ -53,12 +54,10 @@ std::span<const std::byte> Session::store_uuid() const {
 
 Result<const crypto::SecureBytes*> Session::patient_key(PatientId patient) {
     if (core_.key_of == patient) return &core_.key;
-    auto find = prepare("SELECT key_slot FROM patient WHERE id = ?");
-    if (!find) return find.error();
-    const auto row = find->bind(patient).step();
-    if (!row) return row.error();
+    const auto row = patient_row(*this, patient);
+    CLINIC_TRY(row);
     if (!*row) return Error{Errc::not_found, "no such patient"};
-    auto key = core_.shared.keys->key(crypto::SlotId{find->integer(0)});
+    auto key = core_.shared.keys->key(crypto::SlotId{(*row)->key_slot});
     if (!key) return key.error();
     core_.key = std::move(*key);
     core_.key_of = patient;
@@ -84,6 +83,18 @@ crypto::Bytes Session::seal_unowned(Literal place, std::int64_t row, std::string
 
 Result<std::string> Session::open_unowned(Literal place, std::int64_t row, std::span<const std::byte> sealed) {
     return open_text(core_.shared.unowned_key, sealed, bound_to(core_.shared, nobody, place, row));
+}
+
+RowCache& Session::rows() {
+    return *core_.shared.rows;
+}
+
+RowCache::Since Session::since() const {
+    return core_.since;
+}
+
+std::optional<RowCache::Since> Session::setting_since(Literal key) {
+    return rows().setting_since(since(), key.c_str());
 }
 
 std::int64_t Transaction::last_row() const {

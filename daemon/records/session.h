@@ -8,6 +8,7 @@
 #include "crypto/secure_bytes.h"
 #include "daemon/records/connection.h"
 #include "daemon/records/identifier_index.h"
+#include "daemon/records/row_cache.h"
 #include "daemon/records/store.h"
 
 namespace clinic::records {
@@ -20,11 +21,13 @@ struct Shared {
     crypto::SecureBytes unowned_key;
     std::unique_ptr<crypto::Keystore> keys;
     std::unique_ptr<IdentifierIndex> identifiers;
+    const std::unique_ptr<RowCache> rows = std::make_unique<RowCache>();
 };
 
 struct SessionCore {
     Connection& connection;
     Shared& shared;
+    const RowCache::Since since = shared.rows->now(); // so it is made before the snapshot is taken
     std::vector<std::function<void()>> hooks = {};
     std::vector<std::int64_t> keys_to_erase = {};
     std::int64_t slot_taken = 0;     // the highest in this job

@@ -93,6 +93,8 @@ Result<void> Store::State::open(const crypto::KeySlot& slot) {
     if (std::filesystem::remove(wish(), none); none)
         base::log(base::Level::error, "records: the file make-store cannot be removed",
                   Error{Errc::system, "remove it by hand: it would let a new store be made", "", {}, none.value()});
+    if (!shared.rows->watch(writing->handle()))
+        base::log(base::Level::warning, "records", "this SQLite does not tell of changed rows: none is cached");
     writing->watch(&slow); // what the opening itself took is no news
     writer = std::make_unique<Writer>(*writing, shared, options, clock);
     return {};
@@ -242,6 +244,8 @@ Result<void> Store::read(const std::function<Result<void>(Snapshot&)>& query) {
     Connection& reader = **borrowed;
     SessionCore core{reader, state_->shared};
     CLINIC_TRY(reader.run("BEGIN"));
+    // The snapshot is taken by the first read: from here on the cache and the database tell of one moment.
+    CLINIC_TRY(reader.number("SELECT count(*) FROM setting WHERE key = ''"));
     Snapshot snapshot{core, state_->clock};
     CLINIC_TRY(query(snapshot));
     return reader.run("COMMIT");
@@ -280,6 +284,9 @@ StoreNumbers Store::numbers() const {
     numbers.reads_cut = state_->readers.reads_cut();
     numbers.reads_refused = state_->readers.reads_refused();
     numbers.longest_read_us = state_->readers.longest_us();
+    numbers.cache_hits = state_->shared.rows->hits();
+    numbers.cache_misses = state_->shared.rows->misses();
+    numbers.cache_rows = state_->shared.rows->rows();
     numbers.slow_statements = state_->slow.count();
     return numbers;
 }

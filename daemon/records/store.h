@@ -24,6 +24,7 @@
 #include "crypto/seal.h"
 #include "daemon/records/advice.h"
 #include "daemon/records/cache_size.h"
+#include "daemon/records/row_cache.h"
 #include "daemon/records/statement_use.h"
 #include "daemon/records/types.h"
 
@@ -117,6 +118,18 @@ public:
     crypto::Bytes seal_unowned(Literal place, std::int64_t row, std::string_view plain);
     Result<std::string> open_unowned(Literal place, std::int64_t row, std::span<const std::byte> sealed);
     std::span<const std::byte> store_uuid() const;
+    // Read through the cache of pseudonymous rows: what is kept of a row, and what was read of it to be kept.
+    template <Cacheable T>
+    std::optional<T> kept(const RowKey& key) {
+        return rows().template find<T>(since(), monotonic_, key);
+    }
+    template <Cacheable T>
+    T keep(const RowKey& key, const T& row) {
+        rows().template keep<T>(since(), monotonic_, key, row);
+        return row;
+    }
+    // The same number as before: that setting has not been changed since. nullopt: it is being changed.
+    std::optional<RowCache::Since> setting_since(Literal key);
 
 protected:
     friend class Store;
@@ -126,6 +139,10 @@ protected:
     SessionCore& core_;
     Timestamp now_;
     base::Micros monotonic_;
+
+private:
+    RowCache& rows();
+    RowCache::Since since() const;
 };
 
 // Inside one job's savepoint. What it wrote is durable when the job's Done is called with success.
@@ -176,6 +193,8 @@ struct StoreNumbers {
     std::uint64_t reads = 0, reads_cut = 0, reads_refused = 0;
     std::int64_t longest_read_us = 0;
     std::uint64_t slow_statements = 0;
+    std::uint64_t cache_hits = 0, cache_misses = 0; // of the pseudonymous rows
+    std::int64_t cache_rows = 0;
 };
 
 class Store {

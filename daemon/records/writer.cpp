@@ -138,6 +138,7 @@ void Writer::commit_group(const std::vector<Posted>& group) {
         if (const auto undone = connection_.run("ROLLBACK"); !undone)
             base::log(base::Level::error, "records", undone.error());
     }
+    shared_.rows->end_group(); // before anybody hears that it is durable
     note(committed, group.size());
     if (!committed) {
         outcomes.clear();

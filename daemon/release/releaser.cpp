@@ -292,15 +292,23 @@ bool grants_too_much(const MetadataEnvelope& waiting, const PatientFacts& facts,
 Releaser::Releaser(const Clock& clock) : clock_{clock} {}
 
 Result<Policy> Releaser::policy(records::Session& session) const {
+    const auto since = session.setting_since(policy_setting);
+    {
+        const std::lock_guard lock{policy_lock_};
+        if (since && since == policy_since_) return policy_;
+    }
     auto stored = records::setting(session, policy_setting);
     if (!stored) return stored.error();
     if (!*stored) return Policy{};
     const std::lock_guard lock{policy_lock_};
+    policy_since_ = since;
     if (policy_text_ == **stored) return policy_;
+    policy_since_.reset();
     auto policy = decode_policy(**stored);
     CLINIC_TRY(policy);
     policy_text_ = **stored;
     policy_ = *policy;
+    policy_since_ = since;
     return policy;
 }
 
@@ -454,6 +462,7 @@ Result<std::optional<PatientId>> Releaser::re_release(Transaction& txn, std::opt
 Result<int> Releaser::expire_consents_due(Transaction& txn, int rows_max) {
     const auto [now, trusted] = moment();
     if (!trusted) return 0;
+    CLINIC_TRY(records::pass_over_replaced(txn, now));
     auto patients = records::consents_due(txn, now, rows_max);
     if (!patients) return patients.error();
     for (const PatientId patient : *patients) {
@@ -462,7 +471,6 @@ Result<int> Releaser::expire_consents_due(Transaction& txn, int rows_max) {
         CLINIC_TRY(records::expire_consents(txn, patient, now));
         for (const auto& consent : before->consents) {
             const bool ends =
-    CLINIC_TRY(records::pass_over_replaced(txn, now));
                 consent.state == records::ConsentState::granted && consent.expires_at && *consent.expires_at <= now;
             if (ends) CLINIC_TRY(consent_changed(txn, patient, consent.scope));
         }

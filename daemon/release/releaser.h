@@ -73,6 +73,7 @@ private:
     const Clock& clock_;
     mutable std::mutex policy_lock_; // guards the policy that was read last, and the text it was read from
     mutable std::optional<std::string> policy_text_;
+    mutable std::optional<records::RowCache::Since> policy_since_; // that text's setting has not changed since
     mutable Policy policy_;
 
     std::atomic<bool> clock_trusted_{false};

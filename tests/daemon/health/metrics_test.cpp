@@ -140,12 +140,18 @@ TEST(Metrics, SayHowTheStoreIsRead) {
     status.store.reads_refused = 13;
     status.store.longest_read_us = 14;
     status.store.slow_statements = 15;
+    status.store.cache_hits = 16;
+    status.store.cache_misses = 17;
+    status.store.cache_rows = 18;
     const auto samples = parse(to_metrics(status)).samples;
     EXPECT_EQ(samples.at("clinic_store_reads_total"), "11");
     EXPECT_EQ(samples.at("clinic_store_reads_cut_total"), "12");
     EXPECT_EQ(samples.at("clinic_store_reads_refused_total"), "13");
     EXPECT_EQ(samples.at("clinic_store_longest_read_microseconds"), "14");
     EXPECT_EQ(samples.at("clinic_store_slow_statements_total"), "15");
+    EXPECT_EQ(samples.at("clinic_store_cache_hits_total"), "16");
+    EXPECT_EQ(samples.at("clinic_store_cache_misses_total"), "17");
+    EXPECT_EQ(samples.at("clinic_store_cache_rows"), "18");
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 #include <set>
 
+#include "daemon/outbox/sql.h"
 #include "tests/daemon/outbox/outbox_fixture.h"
 
 namespace clinic::outbox {
@@ -69,6 +70,44 @@ TEST_F(TheLinks, ContactIsKeptSealed) {
     EXPECT_EQ(stored.find("CanaryContact9"), std::string::npos);
     EXPECT_FALSE(tried([&](Transaction& txn) { return Links::set_contact(txn, who, "Anna Muster", Made::by_us); }));
     EXPECT_FALSE(tried([&](Transaction& txn) { return Links::set_contact(txn, who, "", Made::by_us); }));
+}
+
+// Served from memory: whatever statement changes them, and whoever is erased.
+TEST_F(TheLinks, AreNeverServedAsTheyWereBefore) {
+    const auto who = patient("1"), other = patient("2");
+    const auto contact = [this](PatientId id) { return in([&](Transaction& txn) { return Links::contact(txn, id); }); };
+    const auto run = [this](Literal sql, PatientId id) { in([&](Transaction& txn) { return execute(txn, sql, id); }); };
+    EXPECT_EQ(contact(who), "");
+    in([&](Transaction& txn) { return Links::set_contact(txn, who, "contact0000000000001", Made::by_us); });
+    EXPECT_EQ(contact(who), "contact0000000000001");
+    EXPECT_EQ(contact(who), "contact0000000000001");
+    EXPECT_TRUE(in([&](Transaction& txn) { return Links::may_hold_a_shell(txn, who); }));
+    run("UPDATE link SET shell = 0 WHERE patient = ?", who);
+    EXPECT_FALSE(in([&](Transaction& txn) { return Links::may_hold_a_shell(txn, who); }));
+    run("DELETE FROM link WHERE patient = ?", who);
+    EXPECT_EQ(contact(who), "");
+    const auto first = pid(who), others = pid(other);
+    EXPECT_EQ(pid(who), first);
+    run("DELETE FROM pseudonym WHERE patient = ?", who);
+    EXPECT_NE(pid(who), first) << "a new one";
+    EXPECT_EQ(pid(other), others);
+    erase(other);
+    EXPECT_FALSE(tried([&](Transaction& txn) { return Links::pid(txn, Destination::crm, other); }));
+}
+
+TEST_F(TheLinks, ServeTheSameRowsFromMemory) {
+    const auto who = patient("1");
+    in([&](Transaction& txn) { return Links::set_contact(txn, who, "contact0000000000001", Made::by_us); });
+    const auto look = [&] {
+        pid(who);
+        in([&](Transaction& txn) { return Links::contact(txn, who); });
+    };
+    look(); // makes the pseudonym
+    look();
+    const auto before = store_->numbers();
+    look();
+    EXPECT_EQ(store_->numbers().cache_misses, before.cache_misses);
+    EXPECT_EQ(store_->numbers().cache_hits, before.cache_hits + 2);
 }
 
 TEST_F(TheLinks, AnotherContactHoldsNothingFromUs) {
