@@ -114,12 +114,15 @@ Result<Unlocked> open_store(const fs::path& database, const KeySlot& slot) {
                      "restore it from a backup; no new one is made in its place"};
 
     Bytes head(main_head_bytes);
-    if (*size < head.size()) return Error{Errc::tampered, "the store's file was cut off", "restore it from a backup"};
+    if (*size < head.size())
+        return Error{Errc::tampered, "the store's file was cut off",
+                     "restore it from a backup, or save the rest: clinicctl store salvage"};
     if (const auto read = file->read(0, head); !read) return read.error();
     auto opened = open_superblocks(head, slot.key());
     if (!opened) return opened.error();
     if (*size < main_head_bytes + page_bytes)
-        return Error{Errc::tampered, "the store's file was cut off", "restore it from a backup"};
+        return Error{Errc::tampered, "the store's file was cut off",
+                     "restore it from a backup, or save the rest: clinicctl store salvage"};
     if (opened->other_damaged) CLINIC_TRY(heal(*file, *opened, slot));
 
     const auto& superblock = opened->superblock;

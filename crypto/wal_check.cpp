@@ -92,7 +92,8 @@ Result<void> check_preamble(PreambleLook look) {
                      "put the store's own WAL back, or restore both"};
     case PreambleLook::damaged: break;
     }
-    return Error{Errc::tampered, "the WAL header does not open", "restore the store from a backup"};
+    return Error{Errc::tampered, "the WAL header does not open",
+                 "restore the store from a backup, or save what is left: clinicctl store salvage"};
 }
 
 } // namespace
@@ -117,7 +118,9 @@ Result<bool> check_wal(const std::filesystem::path& wal, const PageCipher& ciphe
     const auto damaged =
         blank ? was_synced(*file, cipher, frames) : Walk{*file, cipher, head}.breaks_where_it_was_synced(frames);
     if (!damaged) return damaged.error();
-    if (*damaged) return Error{Errc::tampered, "the WAL is damaged before its end", "restore the store from a backup"};
+    if (*damaged)
+        return Error{Errc::tampered, "the WAL is damaged before its end",
+                     "restore the store from a backup, or save what is left: clinicctl store salvage"};
     return blank;
 }
 
