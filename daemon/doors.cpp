@@ -1,7 +1,9 @@
 #include "daemon/doors.h"
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -16,6 +18,7 @@
 #include "daemon/intake/ingest.h"
 #include "daemon/intake/mllp_server.h"
 #include "daemon/intake_measures.h"
+#include "daemon/integrity.h"
 #include "daemon/records/store.h"
 #include "daemon/release/releaser.h"
 
@@ -61,14 +64,15 @@ egress::GateOptions gate_options(const Options& options) {
 // answered and sent away, then the store finishes what was posted, and only then goes what its jobs speak to.
 struct Parts {
     Parts(const Options& options, base::UniqueFd egress_socket, std::unique_ptr<records::Store> opened,
-          std::shared_ptr<intake::Feeds> named, health::Health& health, base::Vitals& vitals, const Clock& clock)
+          std::shared_ptr<intake::Feeds> named, health::Health& health, base::Vitals& vitals, const Clock& clock,
+          std::function<void(const Error&)> damaged)
         : well{health}, feeds{std::move(named)}, releaser{clock}, gate{gate_options(options), opened->identifiers(),
                                                                        releaser},
           ingest{*opened, releaser, clock, feeds,
                  [&health](Literal code, Literal severity) { health.raise(code, severity); }},
           store{std::move(opened)},
           egress{std::move(egress_socket), egress_options(options, vitals), gate, *store, releaser, health, clock},
-          housekeeping{*store, releaser, health, clock} {
+          housekeeping{*store, releaser, health, clock}, integrity{*store, clock, std::move(damaged)} {
         releaser.ask_clock([&health] { return health.clock_trusted(); });
     }
     ~Parts() {
@@ -90,6 +94,7 @@ struct Parts {
         });
         CLINIC_TRY(egress.start());
         housekeeping.start();
+        integrity.start();
         auto server = intake::MllpServer::start(std::move(ports), intake_options(feeds, vitals), clock,
                                                 [this](intake::Frame frame, intake::MllpServer::Answer answer) {
                                                     ingest.message(std::move(frame), std::move(answer));
@@ -108,22 +113,36 @@ struct Parts {
     std::unique_ptr<records::Store> store;
     egress::EgressServer egress;
     Housekeeping housekeeping;
+    Integrity integrity;
     std::unique_ptr<intake::MllpServer> mllp;
 };
+
+intake::Complaint complaint_of(Errc why) {
+    constexpr Literal remedy = "send it again later; the box's page says why";
+    switch (why) {
+    case Errc::locked: return {.text = "the records are locked", .remedy = remedy};
+    case Errc::full: return {.text = "there is no room left on the box's disk", .remedy = remedy};
+    case Errc::tampered:
+    case Errc::corrupt:
+    case Errc::conflict:
+        return {.text = "the records are damaged, and closed",
+                .remedy = "keep it, and send it again when the box is mended; its page says more"};
+    default: return {.text = "the records are closed", .remedy = remedy};
+    }
+}
 
 // In a mode without records: each message is answered AE, so that its sender keeps it. The senders' names are in the
 // records, so only the addresses of the configuration come in.
 Result<std::unique_ptr<intake::MllpServer>> turn_senders_away(intake::MllpPorts ports,
                                                               std::shared_ptr<intake::Feeds> feeds,
-                                                              base::Vitals& vitals, const Clock& clock) {
+                                                              base::Vitals& vitals, const Clock& clock,
+                                                              const std::atomic<Errc>& why) {
     return intake::MllpServer::start(
         std::move(ports), intake_options(std::move(feeds), vitals), clock,
-        [&clock](const intake::Frame& frame, const intake::MllpServer::Answer& answer) {
+        [&clock, &why](const intake::Frame& frame, const intake::MllpServer::Answer& answer) {
             const auto header = intake::read_header(frame.bytes);
             answer(intake::answer(header ? std::optional{*header} : std::nullopt, intake::Outcome::failed,
-                                  intake::Complaint{.text = "the records are closed",
-                                                    .remedy = "send it again later; the box's page says why"},
-                                  clock.now()));
+                                  complaint_of(why), clock.now()));
         });
 }
 
@@ -148,10 +167,10 @@ public:
 
     Result<void> start() {
         auto store = open_store(options_, vitals_, clock_);
-        if (store) return serve_open(std::move(store).value());
-        say(store.error());
-        CLINIC_TRY(serve_closed());
-        trying_ = std::jthread{[this](const std::stop_token& stop) { keep_trying(stop); }};
+        if (!store) say(store.error());
+        const bool open = store.has_value();
+        CLINIC_TRY(open ? serve_open(std::move(store).value()) : serve_closed());
+        trying_ = std::jthread{[this, open](const std::stop_token& stop) { watch(stop, open); }};
         return {};
     }
 
@@ -160,6 +179,7 @@ private:
         if (!why_ || why_->code != why.code || why_->what.c_str() != why.what.c_str())
             log(Level::error, "clinicd", why);
         why_ = why;
+        closed_for_ = why.code;
         health_.records_closed(why);
     }
 
@@ -181,7 +201,7 @@ private:
         closed_desk_.reset();
         closed_egress_.reset();
         parts_ = std::make_unique<Parts>(options_, std::move(egress).value(), std::move(store), feeds_, health_,
-                                         vitals_, clock_);
+                                         vitals_, clock_, [this](const Error& why) { found_damage(why); });
         CLINIC_TRY(parts_->start(std::move(mllp).value(), vitals_, clock_));
         return serve_operators(commands(
             {*parts_->store, parts_->releaser, parts_->housekeeping, health_, containment_, *feeds_, parts_->ingest}));
@@ -192,7 +212,7 @@ private:
         CLINIC_TRY(mllp);
         auto egress = another(sockets_.egress);
         CLINIC_TRY(egress);
-        auto desk = turn_senders_away(std::move(mllp).value(), feeds_, vitals_, clock_);
+        auto desk = turn_senders_away(std::move(mllp).value(), feeds_, vitals_, clock_, closed_for_);
         CLINIC_TRY(desk);
         closed_desk_ = std::move(desk).value();
         closed_egress_ = std::make_unique<egress::EgressServer>(std::move(egress).value(),
@@ -209,14 +229,37 @@ private:
         return control_->start();
     }
 
-    void keep_trying(const std::stop_token& stop) {
-        std::mutex sleeping;
-        std::condition_variable_any woken;
-        while (!stop.stop_requested()) {
-            std::unique_lock lock{sleeping};
-            woken.wait_for(lock, stop, try_again_after(why_->code), [] { return false; });
-            if (stop.stop_requested() || opened()) return;
+    // From the thread of the check, which ends with the parts: it is told and not waited for.
+    void found_damage(const Error& why) {
+        {
+            const std::scoped_lock lock{telling_};
+            damage_ = why;
         }
+        told_.notify_all();
+    }
+
+    // Open: waits for damage, and closes. Closed: tries again.
+    void watch(const std::stop_token& stop, bool open) {
+        while (!stop.stop_requested()) {
+            std::unique_lock lock{telling_};
+            if (open)
+                told_.wait(lock, stop, [this] { return damage_.has_value(); });
+            else
+                told_.wait_for(lock, stop, try_again_after(why_->code), [] { return false; });
+            if (stop.stop_requested()) return;
+            const auto damage = std::exchange(damage_, std::nullopt);
+            lock.unlock();
+            if (damage) close_for(*damage);
+            open = !damage && (open || opened());
+        }
+    }
+
+    void close_for(const Error& why) {
+        parts_->housekeeping.request_stop(); // a walk that a command asked for would hold up the control socket
+        control_.reset();
+        parts_.reset();
+        say(why);
+        if (const auto closed = serve_closed(); !closed) log(Level::error, "clinicd", closed.error());
     }
 
     bool opened() {
@@ -245,6 +288,10 @@ private:
     base::Vitals& vitals_;
     const Clock& clock_;
     std::optional<Error> why_; // they did not open
+    std::atomic<Errc> closed_for_{Errc::locked};
+    std::mutex telling_;
+    std::condition_variable_any told_;
+    std::optional<Error> damage_; // found while they were open; under telling_
     std::unique_ptr<Parts> parts_;
     std::unique_ptr<intake::MllpServer> closed_desk_;
     std::unique_ptr<egress::EgressServer> closed_egress_;

@@ -161,6 +161,9 @@ std::string facts(const json& status) {
                                       14);
     out += "Keys          " + grouped(number(store, "free_key_slots")) + " in reserve, " +
            grouped(number(store, "authentication_failures")) + " pages failed their seal\n";
+    const json check = store.value("check", json::object());
+    out += "Checked       " + age(status, check, "last_s") +
+           (check.value("sound", json{}) == json(false) ? ": DAMAGED\n" : "\n");
     out += format("Box           %s, version %s\n", word(status, "box").c_str(), word(status, "version").c_str());
     return out;
 }

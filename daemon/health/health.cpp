@@ -75,7 +75,8 @@ Mode mode_of(const Error& error) {
 // A call that the machine refused, or another process that has the store: the data itself is not in question.
 Status::Data data_of(Errc code) {
     if (code == Errc::not_found) return Status::Data::absent;
-    const bool sound = code == Errc::system || code == Errc::refused || code == Errc::timeout;
+    const bool sound =
+        code == Errc::system || code == Errc::refused || code == Errc::timeout || code == Errc::unsupported;
     return sound ? Status::Data::sound : Status::Data::in_doubt;
 }
 
@@ -109,7 +110,7 @@ struct Health::State {
     std::optional<Timestamp> confirmed;   // by a person
     base::Micros confirmed_at = never;
     std::deque<envelope::Device::Event> events; // while there is no store, or it cannot be written
-    std::int64_t newest_event = 0, acknowledged = 0;
+    std::int64_t newest_event = 0, acknowledged = 0, telemetry_dropped = 0;
     records::Store* store = nullptr; // changed under both mutexes, so either allows a look
 
     std::mutex look_mutex;
@@ -185,12 +186,16 @@ void Health::State::post(records::Store::Job job) {
 
 // Under facts_mutex.
 void Health::State::hold(envelope::Device::Event event) {
-    if (events.size() >= events_memory_max) events.pop_front();
+    if (events.size() >= events_memory_max) {
+        events.pop_front();
+        ++telemetry_dropped;
+    }
     events.push_back(std::move(event));
 }
 
 // Under facts_mutex. One that the store cannot take now is held, and stored when it can.
 void Health::State::store_event(const envelope::Device::Event& event) {
+    if (!store->takes_records()) return hold(event);
     const bool taken = store->post([event](records::Transaction& txn) { return keep_event(txn, event); },
                                    [this, event](const Result<void>& done) {
                                        if (done) return;
@@ -254,6 +259,7 @@ void Health::State::copy_facts(Status& status, base::Micros now) const {
     status.clock_floor_holds = floor_holds(status.at);
     if (!status.clock_trusted) status.clock_step_s = seconds_of(step_forward(status.at));
     status.store_open = store != nullptr;
+    status.telemetry_dropped = telemetry_dropped;
 }
 
 void Health::State::copy_view(Status& status) const {
@@ -273,6 +279,7 @@ void Health::State::copy_view(Status& status) const {
     status.patients = patients;
     status.quarantine_items = view.quarantine_items;
     status.audit_entries = view.audit_entries;
+    status.check = view.check;
 }
 
 // From the numbers to what a person is told; news is told to central ops as well.
@@ -305,6 +312,10 @@ void Health::State::remember_time(base::Micros now) {
     last_trusted_at = clock.monotonic();
     if (store == nullptr || (trusted_time_at != never && now - trusted_time_at < trusted_time_kept_each)) return;
     trusted_time_at = now;
+    if (!store->takes_records()) { // the next one does as well
+        ++telemetry_dropped;
+        return;
+    }
     post([at](records::Transaction& txn) { return keep_trusted_time(txn, at); });
 }
 

@@ -16,6 +16,7 @@
 #include "crypto/base/clock.h"
 #include "daemon/outbox/outbox.h"
 #include "daemon/records/store.h"
+#include "daemon/records/store_check.h"
 #include "sync/envelope/frame.h"
 
 namespace clinic::health {
@@ -94,6 +95,8 @@ struct Status {
     Sentence ghl;              // is GHL up to date
     std::uint64_t change = 0;  // how often `changed` had been called when this was computed
     records::StoreNumbers store;
+    records::CheckPlace check;          // the store's weekly check
+    std::int64_t telemetry_dropped = 0; // events and time stamps that found no room, since start
     std::int64_t patients = 0, quarantine_items = 0, audit_entries = 0;
     int disk_free_percent = 0;
 };
@@ -133,7 +136,8 @@ public:
     std::uint64_t change() const;                   // Status::change below this: there is news
 
     // Events for central ops, kept in the store until acknowledged (in memory while there is none). Codes:
-    // docs/events.md; severity: info, warn, error, critical. Bounds: 10,000 stored, 256 in memory; the oldest go.
+    // docs/events.md; severity: info, warn, error, critical. Bounds: 10,000 stored, 256 in memory; the oldest go. On a
+    // full disk they are held in memory.
     void raise(Literal code, Literal severity);
     void acknowledge_events(std::int64_t number);
 

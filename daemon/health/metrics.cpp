@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string_view>
 
 #include "daemon/health/health.h"
@@ -140,6 +141,20 @@ void put_store(Writer& out, const Status& status) {
     out.single("clinic_store_database_bytes", "gauge", "Size of the database file.", status.store.database_bytes);
     out.single("clinic_store_wal_bytes", "gauge", "Size of the write-ahead log.", status.store.wal_bytes);
     out.single("clinic_store_free_key_slots", "gauge", "Patient keys in reserve.", status.store.free_key_slots);
+    const bool checked = status.check.last.micros != 0;
+    out.single("clinic_store_check_age_seconds", "gauge", "Since the newest whole check of the store ended; -1: never.",
+               checked ? std::max<std::int64_t>(0, (status.at - status.check.last).count() / 1'000'000) : -1);
+    out.single("clinic_store_check_sound", "gauge",
+               "1 when that check found nothing, 0 when it did; -1: never checked.",
+               checked ? static_cast<std::int64_t>(status.check.last_sound) : -1);
+    out.single("clinic_store_check_running", "gauge", "1 while a check is under way.",
+               status.check.started.micros != 0);
+    out.single("clinic_store_check_tables_skipped", "gauge", "Tables of that check that were too busy to be checked.",
+               status.check.last_skipped);
+    out.single("clinic_store_reserve_bytes", "gauge", "Held on the records' disk for when it is full.",
+               status.store.reserve_bytes);
+    out.single("clinic_telemetry_dropped_total", "counter", "Events and time stamps that found no room, since start.",
+               status.telemetry_dropped);
     out.single("clinic_patients", "gauge", "Patients kept; merged ones count once.", status.patients);
     out.single("clinic_quarantine_items", "gauge", "Messages in quarantine.", status.quarantine_items);
     out.single("clinic_audit_entries", "gauge", "Links of the audit chain.", status.audit_entries);

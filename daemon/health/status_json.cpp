@@ -149,6 +149,17 @@ json containment(const std::vector<ContainmentPart>& parts) {
     return {{"parts", std::move(list)}, {"held", held}, {"all", parts.size()}};
 }
 
+json check(const records::CheckPlace& place, Timestamp now) {
+    const bool ever = place.last.micros != 0;
+    const std::int64_t age_s = ever ? std::max<std::int64_t>(0, (now - place.last).count() / 1'000'000) : -1;
+    return {{"running", place.started.micros != 0},
+            {"started", time_or_null(place.started)},
+            {"last", time_or_null(place.last)},
+            {"last_s", age_or_null(age_s)},
+            {"sound", ever ? json(place.last_sound) : json{}},
+            {"tables_skipped", place.last_skipped}};
+}
+
 json store(const Status& status) {
     return {{"open", status.store_open},
             {"readable", status.store_readable},
@@ -167,6 +178,9 @@ json store(const Status& status) {
             {"cache_misses", status.store.cache_misses},
             {"authentication_failures", status.store.authentication_failures},
             {"free_key_slots", status.store.free_key_slots},
+            {"reserve_bytes", status.store.reserve_bytes},
+            {"telemetry_dropped", status.telemetry_dropped},
+            {"check", check(status.check, status.at)},
             {"patients", status.patients},
             {"quarantine_items", status.quarantine_items},
             {"audit_entries", status.audit_entries},

@@ -90,6 +90,9 @@ Result<StoreView> read_view(records::Session& session) {
     CLINIC_TRY(counters);
     view.quarantine_items = counters->quarantine_items;
     view.audit_entries = counters->audit_entries;
+    auto check = records::check_place(session);
+    if (!check) return check.error();
+    view.check = std::move(*check);
     return view;
 }
 

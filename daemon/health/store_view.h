@@ -13,6 +13,7 @@ struct StoreView {
     bool basis_expired = false;
     Timestamp basis_expires{};
     int zone_minutes = 0; // 0: not set
+    records::CheckPlace check;
     std::int64_t quarantine_items = 0, audit_entries = 0;
 };
 

@@ -58,6 +58,7 @@ private:
     Result<void> write(records::Transaction& txn, Work& work);
     Result<void> keep_apart(records::Transaction& txn, Work& work);
     void failed(const std::shared_ptr<Work>& work, const Error& error);
+    void refuse(const std::shared_ptr<Work>& work);
     void ended(const Work& work);
 
     records::Store& store_;
@@ -122,6 +123,12 @@ void Import::post(const std::shared_ptr<Work>& work) {
 }
 
 bool Import::try_post(const std::shared_ptr<Work>& work) {
+    if (!store_.takes_records()) { // what room a full disk has left is for bookkeeping
+        work->fault = ImportFault{work->line, "", "there is no room left on the box's disk",
+                                  "import the file again when there is room"};
+        refuse(work);
+        return true;
+    }
     const auto job = [this, work](records::Transaction& txn) {
         return work->fault ? keep_apart(txn, *work) : write(txn, *work);
     };
@@ -170,6 +177,10 @@ void Import::failed(const std::shared_ptr<Work>& work, const Error& error) {
         work->fault = ImportFault{work->line, column, error.what, remedy};
         if (try_post(work)) return;
     }
+    refuse(work);
+}
+
+void Import::refuse(const std::shared_ptr<Work>& work) {
     work->booked = Booked::refused;
     const auto done = [this, work](const Result<void>&) { ended(*work); }; // the report says what the books say
     if (store_.post([](records::Transaction& txn) { return book(txn, feed_csv, Booked::refused); }, done)) return;

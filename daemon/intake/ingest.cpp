@@ -11,6 +11,7 @@ namespace clinic::intake {
 namespace {
 
 constexpr Error damaged_frame{Errc::malformed, "the frame has an end block inside", "send the message again"};
+constexpr Error no_room{Errc::full, "there is no room left on the box's disk", "send it again later"};
 constexpr Error oversized_frame{Errc::full, "the message is longer than this box takes", "send it in parts"};
 
 Rejection unreadable(const Error& error) {
@@ -144,7 +145,17 @@ void Ingest::read(Work& work) const {
     work.body = crypto::digest(base::as_bytes(work.raw));
 }
 
+// What room a full disk has left is for the box's own bookkeeping.
+bool Ingest::refused_for_room(const std::shared_ptr<Work>& work) {
+    if (store_.takes_records()) return false;
+    work->rejection = Rejection{Outcome::failed, {Hl7Code::internal, no_room.what, "", 1, 0, no_room.remedy}, no_room};
+    book_late(work->sender);
+    finish(*work, work->rejection->outcome);
+    return true;
+}
+
 void Ingest::store(const std::shared_ptr<Work>& work) {
+    if (refused_for_room(work)) return;
     const auto job = [this, work](records::Transaction& txn) -> Result<void> {
         const auto as = write(txn, *work,
                               {audit::Actor::feed, mllp_feed_number, audit::Action::update, audit::Purpose::treatment,
@@ -170,6 +181,7 @@ void Ingest::store(const std::shared_ptr<Work>& work) {
 // A message that is not taken: refused ones are counted, the others kept in the quarantine. Answered when that is
 // durable, or when it cannot be: the answer is true either way.
 void Ingest::reject(const std::shared_ptr<Work>& work) {
+    if (refused_for_room(work)) return;
     const auto job = [work](records::Transaction& txn) -> Result<void> {
         const Booked as = booked_as(work->rejection->outcome);
         if (as == Booked::refused) return book_message(txn, work->sender, as);

@@ -75,6 +75,7 @@ private:
     void read(Work& work) const;
     void store(const std::shared_ptr<Work>& work);
     void reject(const std::shared_ptr<Work>& work);
+    bool refused_for_room(const std::shared_ptr<Work>& work);
     void finish(const Work& work, Outcome outcome) const;
     void lose(const Frame& frame);
     bool post(records::Store::Job job, records::Store::Done done);

@@ -2,12 +2,16 @@
 
 #include <cassert>
 #include <future>
+#include <limits>
+#include <mutex>
 
 #include "crypto/base/log.h"
 #include "crypto/sealed_vfs.h"
+#include "crypto/store_layout.h"
 #include "daemon/records/identifier_loader.h"
 #include "daemon/records/readers.h"
 #include "daemon/records/schema.h"
+#include "daemon/records/store_check.h"
 #include "daemon/records/writer.h"
 
 namespace clinic::records {
@@ -16,9 +20,7 @@ namespace {
 // Sub-keys of the store key; the numbers are for ever.
 enum SubkeyId : std::uint64_t { wrapping_id = 100, index_id = 101, quarantine_id = 102, unowned_id = 103 };
 
-// A database up to this size is read whole at open, so that damage shows before work begins; a larger one only after
-// a WAL that did not open everywhere. Damage elsewhere shows when its page is read.
-constexpr std::int64_t checked_at_open_pages_max = 16'384;
+constexpr int checker_cache_kib = 2'048;
 
 constexpr std::int64_t identifier_rows_a_slice = 10'000; // one look at the index waits for so many at most
 constexpr int loading_cache_kib = 1'024;                 // each page is read once
@@ -118,7 +120,9 @@ Result<void> Store::State::open_database(const crypto::KeySlot& slot) {
     auto connected = Connection::open(database(), vfs->name(), Role::writer, options.cache.writer_kib);
     if (!connected) return connected.error();
     writing = std::move(*connected);
-    return {};
+    // What a long reader made of the WAL's file goes when the WAL begins anew, not only when the box is idle.
+    const auto bound = options.wal_pages_max * static_cast<std::int64_t>(crypto::frame_bytes);
+    return writing->run_script(("PRAGMA journal_size_limit=" + std::to_string(bound)).c_str());
 }
 
 Result<void> Store::State::open_schema(bool had_keys) {
@@ -136,16 +140,21 @@ Result<void> Store::State::open_schema(bool had_keys) {
     return {};
 }
 
+// Damage shows before work begins: of a larger store as far as time allows, unless there is a reason to see all of it.
 Result<void> Store::State::check_pages() {
-    const auto pages = writing->number("PRAGMA page_count");
-    if (!pages) return pages.error();
-    if (*pages > checked_at_open_pages_max && vfs->recovery_failures() == 0) return {};
+    SessionCore core{*writing, shared};
+    Snapshot snapshot{core, clock};
+    const auto doubted = setting(snapshot, damage_setting);
+    if (!doubted) return doubted.error();
+    OpenCheck how{.everything = doubted->has_value()};
+    if (vfs->recovery_failures() != 0) how.whole_pages_max = std::numeric_limits<std::int64_t>::max();
     const auto before = vfs->authentication_failures();
-    const auto checked = writing->check_pages();
+    const auto checked = check_at_open(*writing, how);
     // SQLite's check lists a page that did not open beside those that make no sense.
     if (!checked && vfs->authentication_failures() > before)
-        return Error{Errc::tampered, "a page of the store does not open", "restore records.db from a backup"};
-    return checked;
+        return Error{Errc::tampered, "a page of the store does not open", damage_remedy};
+    CLINIC_TRY(checked);
+    return doubted->has_value() ? writing->run("DELETE FROM setting WHERE key = 'store_damage'") : Result<void>{};
 }
 
 // An absent keystore is made only while no patient ever had a key.
@@ -264,6 +273,10 @@ Result<std::vector<Advice>> Store::advise(Which which) {
     return records::advise((**borrowed).handle(), statements(), which);
 }
 
+bool Store::takes_records() const {
+    return !state_->writer->is_full();
+}
+
 void Store::on_change(std::function<void()> listener) {
     state_->writer->listen(std::move(listener));
 }
@@ -288,7 +301,21 @@ StoreNumbers Store::numbers() const {
     numbers.cache_misses = state_->shared.rows->misses();
     numbers.cache_rows = state_->shared.rows->rows();
     numbers.slow_statements = state_->slow.count();
+    numbers.reserve_bytes = writer.reserve_held();
     return numbers;
+}
+
+Result<std::unique_ptr<Connection>> Store::checker() const {
+    return Connection::open(state_->database(), state_->vfs->name(), Role::reader, checker_cache_kib);
+}
+
+std::mutex& Store::no_checkpoint() const {
+    return state_->writer->no_checkpoint();
+}
+
+bool Store::wal_is_long() const {
+    const auto bound = 2 * state_->options.wal_pages_max * static_cast<std::int64_t>(crypto::slot_bytes);
+    return bytes_of(state_->database().string() + "-wal") > bound;
 }
 
 const IdentifierIndex& Store::identifiers() const {

@@ -1,7 +1,7 @@
 // The encrypted store: one SQLite file, one writer thread with group commit, readers with short snapshots.
 //   Units:   bounds in StoreOptions; times in UTC microseconds.
 //   Errors:  open: not_found (no store, and none to be made), locked, tampered, newer, conflict, full, corrupt, refused
-//            (another process has it), system.
+//            (another process has it), unsupported (a network file system), system.
 //            A statement: tampered (a page did not open), full (the disk), conflict (a constraint), corrupt, system.
 //   Threads: any may call; jobs run on the writer thread alone.
 //   Source:  design, "The store"; facts/encrypted-sqlite §0 (one connection writes and checkpoints).
@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -187,6 +188,7 @@ struct StoreOptions {
 struct StoreNumbers {
     std::uint64_t commits = 0, jobs = 0, jobs_failed = 0, authentication_failures = 0;
     std::int64_t database_bytes = 0, wal_bytes = 0;
+    std::int64_t reserve_bytes = 0; // held on the disk for when it is full
     int schema_version = 0, free_key_slots = 0;
     std::optional<Error> write_failure; // why the newest group was not committed; empty: it was
     // Snapshots since the store was opened: all, those that were cut for their length, those that got no reader.
@@ -214,11 +216,17 @@ public:
     Result<void> read(const std::function<Result<void>(Snapshot&)>& query);
     std::vector<StatementUse> statements() const; // of all connections, since the store was opened
     Result<std::vector<Advice>> advise(Which which);
+    // False: the disk is full, and what room there is goes to bookkeeping: records and consents are to be refused.
+    bool takes_records() const;
     // Called on the writer thread after each commit that changed a row; an empty one ends it. On return no call runs.
     void on_change(std::function<void()> listener);
     StoreNumbers numbers() const;
     const IdentifierIndex&
     identifiers() const; // for the last check, any thread; of a large store loaded some time later
+    // For StoreCheck: a connection that reads and may ask PRAGMA; it goes before the store does.
+    Result<std::unique_ptr<Connection>> checker() const;
+    std::mutex& no_checkpoint() const; // see Writer
+    bool wal_is_long() const;          // twice its bound: whoever holds a snapshot should let go
     const crypto::Bytes& store_uuid() const;
 
     struct State;

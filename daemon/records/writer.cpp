@@ -1,7 +1,5 @@
 #include "daemon/records/writer.h"
 
-#include <sys/statvfs.h>
-
 #include <algorithm>
 #include <chrono>
 #include <exception>
@@ -16,14 +14,13 @@ constexpr std::chrono::milliseconds idle_after{2'000};  // nothing written for s
 constexpr std::chrono::milliseconds probe_after{1'000}; // while nothing can be committed
 constexpr std::chrono::seconds beat_after{10};          // with nothing to do, so that it is seen to be well
 constexpr base::Micros failure_logged_each = std::chrono::seconds{60};
-constexpr std::uint64_t room_bytes_min = 4 * 1'048'576; // a disk was full until there is as much: no coming and going
 
 // What a person is told of a group that could not be committed.
 Error for_people(const Error& error) {
     if (error.code == Errc::full)
         return {Errc::full,
                 "there is no room left on the records' disk",
-                "make room on the records' disk: intake goes on by itself when 4 MB are free",
+                "make room on the records' disk: intake goes on by itself when 8 MB are free",
                 {},
                 error.native};
     if (error.code == Errc::system)
@@ -33,11 +30,6 @@ Error for_people(const Error& error) {
                 {},
                 error.native};
     return error;
-}
-
-bool has_room(const std::filesystem::path& folder) {
-    struct statvfs disk {};
-    return statvfs(folder.c_str(), &disk) != 0 || disk.f_bavail * disk.f_frsize >= room_bytes_min;
 }
 
 Result<void> call(const Store::Job& job, Transaction& transaction) {
@@ -51,7 +43,8 @@ Result<void> call(const Store::Job& job, Transaction& transaction) {
 } // namespace
 
 Writer::Writer(Connection& connection, Shared& shared, const StoreOptions& options, const Clock& clock)
-    : connection_{connection}, shared_{shared}, options_{options}, clock_{clock} {
+    : connection_{connection}, shared_{shared}, options_{options}, clock_{clock}, reserve_{options.folder} {
+    reserve_.take();
     sqlite3_wal_hook(
         connection_.handle(),
         [](void* self, sqlite3*, const char*, int in_wal) {
@@ -162,6 +155,10 @@ void Writer::note(const Result<bool>& committed, std::size_t jobs) {
         base::log(base::Level::error, "records: a group was not committed", committed.error(),
                   {{"jobs", static_cast<std::int64_t>(jobs)}});
     }
+    if (!committed && committed.error().code == Errc::full) {
+        full_ = true;
+        reserve_.give_back();
+    }
     if (committed && !*committed) return; // nothing was to be written: that says nothing of the disk
     if (committed && still_full()) return;
     if (committed && failing_) {
@@ -169,14 +166,14 @@ void Writer::note(const Result<bool>& committed, std::size_t jobs) {
         base::log(base::Level::notice, "records", "the store can be written again");
     }
     failing_ = !committed.has_value();
+    if (committed) full_ = false;
     const std::scoped_lock lock{mutex_};
     failure_ = committed ? std::nullopt : std::optional{for_people(committed.error())};
 }
 
-// A little fits often where a group does not.
-bool Writer::still_full() const {
-    const auto why = write_failure();
-    return why && why->code == Errc::full && !has_room(options_.folder);
+// A little fits often where a group does not, and the reserve's room is for bookkeeping alone.
+bool Writer::still_full() {
+    return full_ && !reserve_.recovered();
 }
 
 std::optional<Error> Writer::write_failure() const {
@@ -260,6 +257,7 @@ void Writer::erase_keys() {
 }
 
 void Writer::checkpoint(int mode) {
+    const std::scoped_lock lock{checkpointing_};
     options_.pulse.beat();
     const auto left = connection_.checkpoint(mode);
     options_.pulse.beat();

@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "daemon/records/reserve.h"
 #include "daemon/records/session.h"
 
 namespace clinic::records {
@@ -34,6 +35,10 @@ public:
     std::uint64_t jobs_failed() const { return jobs_failed_; }
     std::int64_t highest_slot() const { return highest_slot_; }
     std::optional<Error> write_failure() const; // why the newest group was not committed; empty: it was
+    bool is_full() const { return full_; }      // the disk: bookkeeping is written as long as the reserve lasts
+    std::int64_t reserve_held() const { return reserve_.held(); }
+    // While it is held nothing is copied from the WAL into the database: its file can be read as it lies.
+    std::mutex& no_checkpoint() { return checkpointing_; }
 
 private:
     using Steady = std::chrono::steady_clock;
@@ -52,7 +57,7 @@ private:
     void commit_group(const std::vector<Posted>& group);
     Result<bool> run_group(const std::vector<Posted>& group, std::vector<Outcome>& outcomes); // true: durable
     void note(const Result<bool>& committed, std::size_t jobs);
-    bool still_full() const;
+    bool still_full();
     bool has_to_tidy() const { return wal_pages_ > 0 || !keys_to_erase_.empty(); }
     void probe();
     Result<Outcome> run_job(const Posted& posted);
@@ -72,12 +77,14 @@ private:
 
     std::atomic<std::uint64_t> commits_{0}, jobs_{0}, jobs_failed_{0};
     std::atomic<std::int64_t> highest_slot_{0};
+    Reserve reserve_;
+    std::mutex checkpointing_;
 
     std::int64_t changes_told_ = 0; // sqlite3_total_changes when the listener was last called
     std::mutex listening_;          // held while the listener runs
     std::function<void()> listener_;
     std::optional<base::Micros> failure_logged_at_; // the writer thread's alone
-    std::atomic<bool> failing_{false};
+    std::atomic<bool> failing_{false}, full_{false};
     mutable std::mutex mutex_; // guards the queue and the failure
     std::condition_variable_any ready_;
     std::optional<Error> failure_;

@@ -1,10 +1,14 @@
 // A disk or a store that is not as it should be: a named mode with cause and next step, nothing acknowledged lost, and
 // back by itself where time or a person can mend it.
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
 
+#include "daemon/records/salvage/survey.h"
+#include "tests/daemon/records/raw_database.h"
 #include "tests/e2e/conditions/room.h"
 
 namespace clinic::e2e {
@@ -104,6 +108,112 @@ INSTANTIATE_TEST_SUITE_P(Each, DamagedFile,
                                          Damaged{"cut_off", without_its_end}),
                          [](const auto& one) { return std::string{one.param.name}; });
 
+// What a technician does to a store whose files the box's own user has.
+class Technician : public Disk {
+protected:
+    static fs::path key() { return box().folder() / "keys" / "store.key"; }
+    static crypto::KeySlot slot() { return *crypto::KeySlot::from_credential_file(key().string() + ".away"); }
+    static void flip(std::uint64_t at) {
+        std::fstream file{records() / "records.db", std::ios::in | std::ios::out | std::ios::binary};
+        file.seekg(static_cast<std::streamoff>(at));
+        const int byte = file.get();
+        file.seekp(static_cast<std::streamoff>(at));
+        file.put(static_cast<char>(byte ^ 1));
+    }
+    // SQL in the closed store, as its owner's.
+    static void change_store(const char* sql) {
+        struct stat about {};
+        ASSERT_EQ(stat((records() / "records.db").c_str(), &about), 0);
+        const auto give = [](uid_t user, gid_t group) {
+            for (const auto& entry : fs::directory_iterator{records()})
+                ASSERT_EQ(chown(entry.path().c_str(), user, group), 0);
+        };
+        give(geteuid(), getegid());
+        records::RawDatabase{records(), slot()}.run(sql);
+        give(about.st_uid, about.st_gid);
+    }
+    static std::string folders() { return "--records " + records().string() + " --credential " + key().string(); }
+};
+
+TEST_F(Technician, ADamagedStoreIsCheckedAndSavedAndTheBoxGoesOn) {
+    const auto saved = box().folder() / "saved", old = box().folder() / "records-old";
+    ASSERT_EQ(send(), "AA");
+    EXPECT_EQ(box().ctl("store check " + folders()).exit, 1) << "not while clinicd has it open";
+    ASSERT_TRUE(eventually([] { return box().status()["store"]["wal_bytes"] == 0; }));
+    std::uint64_t lost = 0;
+    while_closed([&] {
+        const auto image = crypto::StoreImage::open(records() / "records.db", slot());
+        ASSERT_TRUE(image);
+        lost = salvage::survey(*image).find("raw_message")->root;
+        flip(crypto::page_offset(lost) + 7);
+    });
+    expect_closed("damaged", "E2002");
+    const auto told = need("E2002");
+    EXPECT_NE(told["action"].get<std::string>().find("clinicctl store salvage"), std::string::npos) << told.dump();
+    EXPECT_NE(told["remedy"].get<std::string>().find("clinicctl store salvage"), std::string::npos) << told.dump();
+    EXPECT_NE(box().ctl("status").out.find("clinicctl store salvage"), std::string::npos);
+    EXPECT_NE(box().send(adt("A28", "CLOSED", "NCLOSED", "Quillfeather", "Ottoline")).find("damaged"),
+              std::string::npos);
+
+    Ran checked;
+    ASSERT_TRUE(eventually([&] { return (checked = box().ctl("store check " + folders() + " --json")).exit == 3; }))
+        << checked.out;
+    const auto report = nlohmann::json::parse(checked.out);
+    EXPECT_EQ(report.at("damaged_pages").at(0).at("page"), lost);
+    EXPECT_EQ(report.at("damaged_pages").at(0).at("of"), "raw_message");
+    const auto done = box().ctl("store salvage " + folders() + " --to " + saved.string() + " --json");
+    EXPECT_EQ(done.exit, 3) << done.out;
+    EXPECT_EQ(checked.out.find("Quillfeather"), std::string::npos);
+    EXPECT_EQ(done.out.find("Quillfeather"), std::string::npos);
+    EXPECT_GT(nlohmann::json::parse(done.out).at("tables").at("patient").at("rows"), 0);
+
+    while_closed([&] {
+        fs::create_directory(old);
+        const auto move_all = [](const fs::path& from, const fs::path& to) {
+            for (const auto& entry : fs::directory_iterator{from})
+                fs::rename(entry.path(), to / entry.path().filename());
+        };
+        move_all(records(), old);
+        move_all(saved, records());
+    });
+    EXPECT_TRUE(eventually([] { return is("running"); }, 90)) << box().status().dump();
+    EXPECT_TRUE(needs("E2201")) << "nothing leaves until a person has looked";
+    const auto basis = box().ctl_with_file("basis set baa --evidence {} --expires 2099-12-31", "agreement");
+    EXPECT_EQ(basis.exit, 0) << basis.out;
+    EXPECT_TRUE(eventually([] { return !needs("E2201"); }));
+    fs::remove_all(old);
+    fs::remove_all(saved);
+}
+
+// A page that no table has: the check at the start does not read it, the weekly one does.
+TEST_F(Technician, TheWeeklyCheckFindsDamageWhileTheBoxRunsAndClosesTheRecords) {
+    std::uint64_t at = 0;
+    while_closed([&] {
+        change_store("CREATE TABLE junk (x); INSERT INTO junk VALUES (zeroblob(40000)); DROP TABLE junk;"
+                     "DELETE FROM setting WHERE key = 'store_check'; PRAGMA wal_checkpoint(TRUNCATE)");
+        const auto image = crypto::StoreImage::open(records() / "records.db", slot());
+        ASSERT_TRUE(image);
+        at = crypto::page_offset(image->pages()) + 50;
+        flip(at);
+    });
+    const auto seen_running = eventually([] { return is("running") || is("damaged"); });
+    EXPECT_TRUE(seen_running);
+    expect_closed("damaged", "E2002");
+    EXPECT_NE(log("clinicd").find("the check of the store"), std::string::npos);
+    const int process = process_of(box(), "clinicd");
+    flip(at);
+    EXPECT_TRUE(eventually([] { return is("running"); }, 120)) << "restored: by itself, within a minute";
+    EXPECT_EQ(process_of(box(), "clinicd"), process);
+}
+
+TEST_F(Technician, ASoundStoreIsCheckedByItselfAndTheStatusSaysWhen) {
+    while_closed([] { change_store("DELETE FROM setting WHERE key IN ('store_check', 'store_damage')"); });
+    EXPECT_TRUE(eventually([] { return box().status()["store"]["check"]["sound"] == true; }, 60))
+        << box().status().dump();
+    EXPECT_FALSE(box().status()["store"]["check"]["running"]);
+    EXPECT_NE(box().page("/metrics").find("clinic_store_check_sound 1"), std::string::npos);
+}
+
 // As when its disk is not mounted: nothing new is started, and what comes back is opened.
 TEST_F(Disk, RecordsThatAreNotThereAreWaitedFor) {
     const auto away = box().folder() / "records-away";
@@ -172,14 +282,21 @@ protected:
 
 TEST_F(SmallDisk, AFullDiskRefusesKeepsAndGoesOnWhenThereIsRoom) {
     const int process = process_of(box(), "clinicd");
+    EXPECT_TRUE(fs::exists(records() / "reserve"));
     fill();
     // What still finds room is stored and acknowledged, the rest is neither: TearDown counts.
     EXPECT_TRUE(eventually([] { return send() == "AE"; }, 60));
     expect_closed("full", "E2003");
     EXPECT_EQ(need("E2003")["cause"], "there is no room left on the records' disk");
+    // What was kept for this day is given back: the box's own bookkeeping goes on, records are refused.
+    EXPECT_FALSE(fs::exists(records() / "reserve"));
+    EXPECT_EQ(box().ctl("policy unlinked shell").exit, 0) << "a setting and its audit entry find room";
+    EXPECT_EQ(box().ctl("audit verify").exit, 0);
+    EXPECT_NE(box().send(adt("A28", "FULL", "NFULL", "Quillfeather", "Ottoline")).find("no room"), std::string::npos);
     fs::remove(records() / "filler");
     EXPECT_TRUE(eventually([] { return is("running"); }));
     EXPECT_EQ(process_of(box(), "clinicd"), process) << "a restart is not needed for it";
+    EXPECT_TRUE(eventually([] { return fs::exists(records() / "reserve"); })) << "kept anew";
 }
 
 TEST_F(SmallDisk, ABoxThatStartsOnAFullDiskComesUpInItsModeAndOpensWhenThereIsRoom) {

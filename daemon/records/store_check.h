@@ -1,0 +1,88 @@
+// The store checked while it works, in slices: every page of the database as it lies on the disk, then each table and
+// its indexes by SQLite's own check. How far it is stands in the store, so that a restart goes on from there.
+//   Bounds:  a slice of pages holds up checkpoints (never commits) for its time; a table's check has one snapshot and
+//            gives way when the WAL grows past twice its bound, `gives_way_max` times. Beside that a check once a week.
+//   Errors:  step: system; full, when its place cannot be written down. Damage is a finding.
+//   Threads: one, its own connection; not the writer's.
+//   Source:  facts/field-failures-and-peers §3, row 1.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/records/store.h"
+
+namespace clinic::records {
+
+class Connection;
+
+// Where the check is; a setting of the store.
+struct CheckPlace {
+    Timestamp started{};             // 0: none is under way
+    std::int64_t next_page = 1;      // of the pages; 0: they are done
+    std::string next_table;          // of the tables, in alphabetical order: the one to do next
+    std::int64_t tables_skipped = 0; // gave way too often
+    Timestamp last{};                // when the newest whole check ended; 0: never
+    bool last_sound = true;
+    std::int64_t last_skipped = 0;
+};
+
+Result<CheckPlace> check_place(Session& session);
+Result<void> set_check_place(Transaction& txn, const CheckPlace& place);
+
+struct CheckOptions {
+    std::int64_t pages_a_slice = 512; // 2 MiB
+    std::int64_t slices_a_mark = 64;  // how often its place is written down
+    int gives_way_max = 5;
+    std::chrono::hours every{24 * 7};
+};
+
+inline constexpr Literal damage_remedy =
+    "stop clinicd, see what is lost (clinicctl store check), then restore the backup or save the rest "
+    "(clinicctl store salvage)";
+
+// Set in the store where the check found damage: the next open checks the whole before it lets anybody in.
+inline constexpr Literal damage_setting = "store_damage";
+
+class StoreCheck {
+public:
+    StoreCheck(Store& store, CheckOptions options);
+    ~StoreCheck();
+
+    enum class Step : std::uint8_t { not_due, more, sound, damaged };
+    // The next slice, when one is due.
+    Result<Step> step(Timestamp now);
+    void request_stop() { stopping_ = true; } // from any thread: the slice under way ends soon, and is done again
+    // What is the matter, after `damaged`.
+    const Error& damage() const { return damage_; }
+
+private:
+    Result<Step> pages(Timestamp now);
+    Result<Step> table(Timestamp now);
+    Result<Step> found(Error damage, Timestamp now);
+    Result<Step> ended(Timestamp now);
+    Result<void> mark();
+
+    Store& store_;
+    const CheckOptions options_;
+    std::unique_ptr<Connection> connection_;
+    std::optional<CheckPlace> place_;
+    std::int64_t slices_ = 0;
+    int gave_way_ = 0;
+    std::atomic<bool> stopping_{false};
+    Error damage_{Errc::tampered, "a page of the store does not open"};
+};
+
+// SQLite's check at open: all of a store up to `whole_pages_max`, of a larger one as far as `time_max` goes.
+// Errors: corrupt, tampered (a page did not open), system.
+struct OpenCheck {
+    std::int64_t whole_pages_max = 16'384; // 64 MiB
+    std::chrono::milliseconds time_max{5'000};
+    bool everything = false; // whatever its size, indexes against their tables too
+};
+Result<void> check_at_open(Connection& connection, const OpenCheck& how);
+
+} // namespace clinic::records

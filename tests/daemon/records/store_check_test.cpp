@@ -1,0 +1,195 @@
+// The weekly check: in slices, going on after a restart, finding what nobody reads, and never holding the WAL up.
+#include "daemon/records/store_check.h"
+
+#include <atomic>
+#include <fstream>
+#include <thread>
+
+#include "crypto/store_image.h"
+#include "tests/daemon/records/raw_database.h"
+#include "tests/daemon/records/records_fixture.h"
+#include "tests/fakes/eventually.h"
+
+namespace clinic::records {
+namespace {
+
+using Step = StoreCheck::Step;
+constexpr std::chrono::hours week{24 * 7};
+
+class Checked : public Records {
+protected:
+    void SetUp() override {
+        Records::SetUp();
+        for (int i = 0; i < 200; ++i) upsert(person(std::to_string(i).c_str()));
+    }
+    std::filesystem::path database() const { return options_.folder / "records.db"; }
+
+    Step one(StoreCheck& check) {
+        const auto step = check.step(clock_.now());
+        EXPECT_TRUE(step) << step.error().what.c_str();
+        return step ? *step : Step::not_due;
+    }
+    // To its end; how many slices it took.
+    std::pair<Step, int> whole(StoreCheck& check) {
+        int slices = 1;
+        Step step = one(check);
+        for (; step == Step::more; ++slices) step = one(check);
+        return {step, slices};
+    }
+    CheckPlace place() {
+        return *read([](Snapshot& session) { return check_place(session); });
+    }
+    void flip(std::uint64_t at) const {
+        std::fstream file{database(), std::ios::in | std::ios::out | std::ios::binary};
+        file.seekg(static_cast<std::streamoff>(at));
+        const int byte = file.get();
+        file.seekp(static_cast<std::streamoff>(at));
+        file.put(static_cast<char>(byte ^ 1));
+    }
+    // A page that no table has: SQLite's own checks do not read it.
+    std::uint32_t free_page() {
+        store_.reset();
+        {
+            RawDatabase raw{options_.folder, slot_of('k')};
+            raw.run("CREATE TABLE junk (x); INSERT INTO junk VALUES (zeroblob(40000)); DROP TABLE junk;"
+                    "PRAGMA wal_checkpoint(TRUNCATE)");
+        }
+        const auto image = crypto::StoreImage::open(database(), slot_of('k'));
+        return image->pages(); // the last one: a leaf of the free list
+    }
+};
+
+TEST_F(Checked, IsDoneOnceAWeekInSlices) {
+    StoreCheck check{*store_, {.pages_a_slice = 16}};
+    const auto [step, slices] = whole(check);
+    EXPECT_EQ(step, Step::sound);
+    EXPECT_GT(slices, store_->numbers().database_bytes / 4'096 / 16 + 20) << "pages by 16, and the tables one by one";
+    EXPECT_EQ(place().last, clock_.now());
+    EXPECT_TRUE(place().last_sound);
+    EXPECT_EQ(place().last_skipped, 0);
+    EXPECT_EQ(one(check), Step::not_due);
+    clock_.advance(week - std::chrono::seconds{1});
+    EXPECT_EQ(one(check), Step::not_due);
+    clock_.advance(std::chrono::seconds{1});
+    EXPECT_EQ(one(check), Step::more);
+}
+
+TEST_F(Checked, GoesOnWhereItWasAfterARestart) {
+    ASSERT_TRUE(store_->write([](Transaction& txn) { // their WAL is copied when the store closes
+        return set_setting(txn, "x", "y");
+    }));
+    reopen();
+    {
+        StoreCheck check{*store_, {.pages_a_slice = 8, .slices_a_mark = 1}};
+        for (int i = 0; i < 4; ++i) ASSERT_EQ(one(check), Step::more);
+    }
+    const auto before = place();
+    EXPECT_EQ(before.next_page, 33);
+    reopen();
+    EXPECT_EQ(place().next_page, 33);
+    EXPECT_EQ(place().started, before.started);
+    StoreCheck check{*store_, {.pages_a_slice = 8, .slices_a_mark = 1}};
+    ASSERT_EQ(one(check), Step::more);
+    EXPECT_EQ(place().next_page, 41);
+    EXPECT_EQ(whole(check).first, Step::sound);
+}
+
+TEST_F(Checked, FindsDamageWhereNobodyReadsAndTheStoreStaysShut) {
+    const auto at = crypto::page_offset(free_page()) + 50;
+    flip(at);
+    reopen(); // the check at open does not see it
+    {
+        StoreCheck check{*store_, {}};
+        EXPECT_EQ(whole(check).first, Step::damaged);
+        EXPECT_EQ(check.damage().code, Errc::tampered);
+        EXPECT_FALSE(place().last_sound);
+    }
+    store_.reset();
+    const auto shut = open();
+    ASSERT_FALSE(shut);
+    EXPECT_EQ(shut.error().code, Errc::tampered);
+    EXPECT_NE(std::string{shut.error().remedy.c_str()}.find("clinicctl store salvage"), std::string::npos);
+    flip(at); // restored
+    reopen();
+    EXPECT_FALSE(read([](Snapshot& session) { return setting(session, damage_setting); }).value());
+    reopen();
+}
+
+TEST_F(Checked, FindsAnIndexThatDoesNotFitItsTable) {
+    store_.reset();
+    {
+        RawDatabase raw{options_.folder, slot_of('k')};
+        raw.run("PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = replace(sql, '(patient)', '(token)')"
+                " WHERE name = 'identifier_patient'");
+    }
+    reopen();
+    StoreCheck check{*store_, {}};
+    EXPECT_EQ(whole(check).first, Step::damaged);
+    EXPECT_EQ(check.damage().code, Errc::corrupt);
+}
+
+TEST_F(Checked, TheWalStaysWithinItsBoundUnderWritesAndACheck) {
+    store_.reset();
+    options_.wal_pages_max = 200;
+    reopen();
+    StoreCheck check{*store_, {.pages_a_slice = 8}};
+    const auto bound = 3 * options_.wal_pages_max * static_cast<std::int64_t>(crypto::slot_bytes);
+    std::int64_t highest = 0;
+    Step step = Step::more;
+    for (int i = 0; step == Step::more; ++i) {
+        upsert(person(("during" + std::to_string(i)).c_str()));
+        highest = std::max(highest, store_->numbers().wal_bytes);
+        step = one(check);
+    }
+    EXPECT_EQ(step, Step::sound);
+    EXPECT_LT(highest, bound);
+}
+
+// A real one: a snapshot that is held while the box writes on.
+class LongReader {
+public:
+    explicit LongReader(Store& store)
+        : thread_{[this, &store] {
+              const auto read = store.read([this](Snapshot& session) -> Result<void> {
+                  CLINIC_TRY(setting(session, "policy"));
+                  reading_ = true;
+                  while (!done_) std::this_thread::yield();
+                  return {};
+              });
+              EXPECT_TRUE(read);
+          }} {
+        while (!reading_) std::this_thread::yield();
+    }
+    void end() {
+        done_ = true;
+        thread_.join();
+    }
+
+private:
+    std::atomic<bool> reading_{false}, done_{false};
+    std::thread thread_;
+};
+
+TEST_F(Checked, TheWalComesBackUnderItsBoundAfterALongReaderThoughTheBoxIsNeverIdle) {
+    store_.reset();
+    options_.wal_pages_max = 100;
+    reopen();
+    const auto bound = options_.wal_pages_max * static_cast<std::int64_t>(crypto::slot_bytes) + 4'096;
+    LongReader reader{*store_};
+    int written = 0;
+    const auto write = [&] { upsert(person(("long" + std::to_string(written++)).c_str())); };
+    while (store_->numbers().wal_bytes < 4 * bound) write();
+    EXPECT_TRUE(store_->wal_is_long());
+    StoreCheck check{*store_, {.pages_a_slice = 10'000}};
+    EXPECT_EQ(one(check), Step::more); // the pages
+    EXPECT_EQ(one(check), Step::more);
+    EXPECT_EQ(place().next_table, "") << "no snapshot is taken while the WAL is long";
+    reader.end();
+    const int at_the_end = written;
+    while (store_->numbers().wal_bytes > bound && written < at_the_end + 200) write();
+    EXPECT_LE(store_->numbers().wal_bytes, bound);
+    EXPECT_FALSE(store_->wal_is_long());
+}
+
+} // namespace
+} // namespace clinic::records
