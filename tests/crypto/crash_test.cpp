@@ -1,12 +1,10 @@
-// Kills, power cuts and failing disks: what was acknowledged is there, and the rest is a state that was committed.
+// Kills: what was acknowledged is there, and the rest is a state that was committed.
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <random>
 
-#include "tests/crypto/fault_disk.h"
 #include "tests/crypto/store_fixture.h"
 
 namespace clinic::crypto::tests {
@@ -90,76 +88,6 @@ TEST_F(Crash, KeepsEveryAcknowledgedCommitOverKills) {
         acknowledged = found;
     }
 }
-
-TEST_F(Crash, KeepsEverySyncedCommitOverPowerCuts) {
-    const auto start = folder_ / "start";
-    copy_folder(folder_.path(), start);
-    std::vector<std::size_t> acknowledged; // at index n-1: how many events the disk had seen when commit n returned
-    FaultDisk disk;
-    {
-        auto vfs = open();
-        ASSERT_TRUE(vfs);
-        Connection db{**vfs, database_};
-        ASSERT_EQ(db.run("PRAGMA cache_size=8"), SQLITE_OK);
-        for (int n = 1; n <= 24; ++n) {
-            ASSERT_TRUE(commit(db, n));
-            acknowledged.push_back(disk.events());
-            const char* then = n % 8 == 0 ? "PRAGMA wal_checkpoint(RESTART)"
-                               : n == 5   ? "BEGIN; UPDATE t SET body=randomblob(700); ROLLBACK"
-                               : n == 19  ? "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)"
-                                          : "";
-            ASSERT_EQ(db.run(then), SQLITE_OK);
-        }
-    }
-    std::mt19937 random{11}; // NOLINT
-    const auto cut = folder_ / "cut";
-    for (int round = 0; round < 150; ++round) {
-        const std::size_t at = random() % (acknowledged.back() + 1);
-        std::filesystem::remove_all(cut);
-        disk.power_cut(at, random, start, cut);
-        const auto durable = std::ranges::upper_bound(acknowledged, at) - acknowledged.begin();
-        const int found = commits_in(cut / "records.db");
-        ASSERT_GE(found, durable) << "cut after event " << at;
-        ASSERT_LE(found, durable + 1) << "cut after event " << at;
-    }
-}
-
-class FailingDisk : public Crash, public testing::WithParamInterface<std::tuple<int, bool>> {};
-
-TEST_P(FailingDisk, GivesAnErrorAndLosesNothingThatWasAcknowledged) {
-    const auto [code, once] = GetParam();
-    int acknowledged = 0;
-    int tried = 0;
-    int failures = 0;
-    FaultDisk disk;
-    for (int nth = 1; nth < 2'000; nth += 1 + nth / 8) {
-        {
-            auto vfs = open();
-            ASSERT_TRUE(vfs);
-            Connection db{**vfs, database_};
-            ASSERT_EQ(db.run("PRAGMA cache_size=8"), SQLITE_OK);
-            disk.fail(nth, code, once);
-            for (int i = 0; i < 3; ++i) {
-                tried = std::max(tried, acknowledged + 1);
-                if (commit(db, acknowledged + 1))
-                    ++acknowledged;
-                else
-                    db.run("ROLLBACK");
-            }
-            db.run("PRAGMA wal_checkpoint(TRUNCATE)");
-            if (disk.failed()) ++failures;
-            disk.fail(0, SQLITE_OK, true);
-        }
-        const int found = commits_in(database_);
-        ASSERT_GE(found, acknowledged) << "call " << nth;
-        ASSERT_LE(found, tried) << "call " << nth;
-        acknowledged = found;
-    }
-    EXPECT_GT(failures, 20);
-}
-
-INSTANTIATE_TEST_SUITE_P(Each, FailingDisk,
-                         testing::Combine(testing::Values(SQLITE_IOERR, SQLITE_FULL), testing::Bool()));
 
 } // namespace
 } // namespace clinic::crypto::tests

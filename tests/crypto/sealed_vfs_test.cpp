@@ -171,7 +171,7 @@ TEST_F(SealedVfsTest, KeepsLongValuesAcrossManyPages) {
 
 TEST_F(SealedVfsTest, LeavesNoPlaintextInAnyFile) {
     make_store();
-    const FaultDisk disk;
+    const FaultDisk disk{folder_.path()};
     auto vfs = open();
     ASSERT_TRUE(vfs);
     const std::string marker = "Canary-Zebedee-Quillfeather";

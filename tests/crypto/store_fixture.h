@@ -14,6 +14,7 @@
 #include "crypto/base/owned.h"
 #include "crypto/sealed_vfs.h"
 #include "crypto/superblock.h"
+#include "tests/crypto/store_files.h"
 #include "tests/fakes/temp_folder.h"
 
 namespace clinic::crypto::tests {
@@ -71,16 +72,9 @@ protected:
     const std::filesystem::path wal_ = folder_ / "records.db-wal";
 };
 
-std::vector<std::byte> contents(const std::filesystem::path& path);
-void put_contents(const std::filesystem::path& path, std::span<const std::byte> bytes);
 void flip(const std::filesystem::path& path, std::uint64_t at);
 void copy_piece(const std::filesystem::path& from, std::uint64_t from_at, const std::filesystem::path& to,
                 std::uint64_t to_at, std::size_t size);
-bool holds(std::span<const std::byte> bytes, std::string_view marker);
-
-// Copies the folder as it is now: what a crash of this process would leave.
-void copy_folder(const std::filesystem::path& from, const std::filesystem::path& to);
-
 std::string insert(int rows);
 
 } // namespace clinic::crypto::tests
