@@ -172,14 +172,7 @@ TEST_F(Damage, ALaterVersionsStoreIsNewer) {
 }
 
 TEST_F(Damage, AnEarlierVersionsStoreIsBroughtForward) {
-    RawDatabase{options_.folder, slot_of('k')}.run(
-        "DROP INDEX consent_to_end; ALTER TABLE consent DROP COLUMN ended; CREATE INDEX consent_expiry ON consent "
-        "(expires_at);"
-        "DROP INDEX patient_erased; DROP INDEX outbox_parked; DROP VIEW quarantine_waits; DROP INDEX "
-        "quarantine_waiting; ALTER TABLE visit DROP COLUMN taken_back;"
-        "ALTER TABLE quarantine DROP COLUMN replayed_at;"
-        "ALTER TABLE quarantine DROP COLUMN replayed_as; ALTER TABLE ledger DROP COLUMN unsure_since;"
-        "ALTER TABLE said DROP COLUMN unsure; ALTER TABLE link DROP COLUMN shell; PRAGMA user_version = 1");
+    RawDatabase{options_.folder, slot_of('k')}.run(back_to_first_version);
     reopen();
     EXPECT_EQ(store_->numbers().schema_version, schema_version_known);
     EXPECT_EQ(find("number", "HOSP|7").size(), 1U);

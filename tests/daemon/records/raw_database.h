@@ -15,6 +15,16 @@
 
 namespace clinic::records {
 
+// From today's schema to that of the first version.
+inline constexpr const char* back_to_first_version =
+    "DROP INDEX consent_to_end; ALTER TABLE consent DROP COLUMN ended;"
+    "CREATE INDEX consent_expiry ON consent (expires_at);"
+    "DROP INDEX patient_erased; DROP INDEX outbox_parked; DROP VIEW quarantine_waits; DROP INDEX quarantine_waiting; "
+    "ALTER TABLE visit DROP COLUMN taken_back;"
+    "ALTER TABLE quarantine DROP COLUMN replayed_at;"
+    "ALTER TABLE quarantine DROP COLUMN replayed_as; ALTER TABLE ledger DROP COLUMN unsure_since;"
+    "ALTER TABLE said DROP COLUMN unsure; ALTER TABLE link DROP COLUMN shell; PRAGMA user_version = 1";
+
 class RawDatabase {
 public:
     RawDatabase(const std::filesystem::path& folder, const crypto::KeySlot& slot) {

@@ -1,0 +1,161 @@
+// Power cuts under a whole store: its database, its keystore, its migrations.
+#include "tests/crypto/power_cut.h"
+
+#include <algorithm>
+#include <atomic>
+#include <fstream>
+
+#include "tests/daemon/records/raw_database.h"
+#include "tests/daemon/records/records_fixture.h"
+#include "tests/daemon/records/store_jobs.h"
+#include "tests/support/campaign.h"
+
+namespace clinic::records {
+namespace {
+
+using crypto::tests::Bounds;
+using crypto::tests::CutWorkload;
+using crypto::tests::DiskEvent;
+using crypto::tests::FaultDisk;
+using crypto::tests::Found;
+using crypto::tests::Pretended;
+
+// What is there before, and so what the first opening has to do.
+enum class Start {
+    nothing,        // makes the store, its schema and its keystore
+    some_people,    // nothing
+    first_schema,   // all migrations, with people there
+    nearly_dry,     // nothing; the keystore grows a few jobs later
+    one_superblock, // writes the other anew
+};
+
+class PracticeJobs final : public CutWorkload {
+public:
+    explicit PracticeJobs(Start start)
+        : start_{start}, first_{start == Start::nothing      ? 0
+                                : start == Start::nearly_dry ? StoreJobs::nearly_dry
+                                                             : 12} {}
+
+    void prepare(const std::filesystem::path& folder) override {
+        if (start_ == Start::nothing) return;
+        {
+            const StoreJobs jobs{folder};
+            const auto store = jobs.open();
+            ASSERT_TRUE(store);
+            StoreJobs::write_group(**store, 1, first_, [](int) {});
+        }
+        if (start_ == Start::first_schema) RawDatabase{folder, slot_of('k')}.run(back_to_first_version);
+        if (start_ == Start::one_superblock) {
+            std::fstream file{folder / "records.db", std::ios::binary | std::ios::in | std::ios::out};
+            file.seekp(4'096 + 100).write("damaged", 7);
+        }
+    }
+
+    void run(const std::filesystem::path& folder, const FaultDisk& disk) override {
+        const StoreJobs jobs{folder};
+        auto store = jobs.open();
+        ASSERT_TRUE(store);
+        const auto acknowledge = [&](int job) {
+            ASSERT_EQ(job, first_ + static_cast<int>(acknowledged_.size()) + 1);
+            acknowledged_.push_back(disk.events());
+        };
+        int job = first_;
+        for (int group : {1, 1, 1, 3, 1, 1, 1, 1, 4, 1, 1, 1}) {
+            if (job == first_ + 7) {
+                store->reset();
+                store = jobs.open();
+                ASSERT_TRUE(store);
+            }
+            begun_.insert(begun_.end(), static_cast<std::size_t>(group), disk.events());
+            StoreJobs::write_group(**store, job + 1, job + group, acknowledge);
+            job += group;
+        }
+    }
+
+    Bounds bounds(std::size_t events) const override {
+        const auto until = [events](const auto& all) {
+            return static_cast<int>(std::ranges::upper_bound(all, events) - all.begin());
+        };
+        return {first_ + until(acknowledged_), first_ + until(begun_)};
+    }
+
+    Found judge(const std::filesystem::path& folder, Bounds bounds) override {
+        if (auto left = erased_key_left(folder, bounds.returned); !left.empty()) return {left};
+        return judge_store(folder, bounds);
+    }
+
+private:
+    const Start start_;
+    const int first_;                               // jobs that are durable before the disk is watched
+    std::vector<std::size_t> begun_, acknowledged_; // the disk's events at each job
+};
+
+struct Subject {
+    Start start;
+    const char* name;
+
+    friend void PrintTo(const Subject& subject, std::ostream* out) { *out << subject.name; }
+};
+
+constexpr int cuts_a_round = 20;
+
+class StorePowerCut : public testing::TestWithParam<Subject> {};
+
+TEST_P(StorePowerCut, LosesNoRecordAndNoKey) {
+    const Subject subject = GetParam();
+    support::Campaign campaign{{.name = std::string{"power_cuts_"} + subject.name,
+                                .what = "cuts",
+                                .plain = 3,
+                                .most = 1'000,
+                                .weight = cuts_a_round}};
+    while (const auto seed = campaign.next()) {
+        PracticeJobs workload{subject.start};
+        const auto verdict = crypto::tests::cut_power(workload, *seed, cuts_a_round);
+        EXPECT_EQ(verdict.wrong, 0) << "of " << verdict.cuts << " cuts. " << verdict.first_wrong;
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, StorePowerCut,
+                         testing::Values(Subject{Start::nothing, "making"}, Subject{Start::some_people, "running"},
+                                         Subject{Start::first_schema, "migration"},
+                                         Subject{Start::nearly_dry, "keystore"},
+                                         Subject{Start::one_superblock, "superblock"}),
+                         [](const auto& one) { return std::string{one.param.name}; });
+
+// A disk that says it has what it does not have is found out by the record or the key that is gone.
+struct Weak {
+    const char* name;
+    Start start;
+    Pretended pretended;
+
+    friend void PrintTo(const Weak& weak, std::ostream* out) { *out << weak.name; }
+};
+
+class WeakStoreDisk : public testing::TestWithParam<Weak> {};
+
+TEST_P(WeakStoreDisk, IsFoundOut) {
+    int wrong = 0;
+    for (std::uint64_t seed = 1; seed <= 2; ++seed) {
+        PracticeJobs workload{GetParam().start};
+        wrong += crypto::tests::cut_power(workload, seed, 20, GetParam().pretended).wrong;
+    }
+    EXPECT_GT(wrong, 0);
+}
+
+Pretended syncs_of(const char* name) {
+    return [name](const DiskEvent& sync) { return sync.name == name; };
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, WeakStoreDisk,
+                         testing::Values(Weak{"wal", Start::some_people, syncs_of("records.db-wal")},
+                                         Weak{"database", Start::some_people, syncs_of("records.db")},
+                                         Weak{"keys_that_grow", Start::nearly_dry, syncs_of("keys.db")},
+                                         Weak{"keys_that_are_erased", Start::some_people, syncs_of("keys.db")},
+                                         Weak{"folder", Start::nothing,
+                                              [](const DiskEvent& sync) {
+                                                  return sync.kind == DiskEvent::Kind::sync_folder;
+                                              }}),
+                         [](const auto& one) { return std::string{one.param.name}; });
+
+} // namespace
+} // namespace clinic::records

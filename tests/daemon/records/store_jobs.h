@@ -1,0 +1,46 @@
+// Numbered jobs for a whole store: people come, change and are erased. The state after n jobs is one, whoever does
+// them, so that a store that was found can be compared with it: record by record, and key by key.
+//   Threads: one, besides the store's own.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/records/store.h"
+#include "tests/crypto/power_cut.h"
+#include "tests/fakes/manual_clock.h"
+
+namespace clinic::records {
+
+class StoreJobs {
+public:
+    explicit StoreJobs(std::filesystem::path folder) : options_{options_for(std::move(folder))} {}
+
+    Result<std::unique_ptr<Store>> open() const;
+    static Result<void> write(Store& store, int job) { return store.write(does(job)); }
+    static Result<int> done(Store& store); // so many jobs
+    // Posts `first` to `last` so that those after the first are one group; waits for all of them.
+    static void write_group(Store& store, int first, int last, const std::function<void(int)>& acknowledged);
+
+    // Jobs so many that the keystore must grow within the next few.
+    static constexpr int nearly_dry = 285;
+
+private:
+    static StoreOptions options_for(std::filesystem::path folder);
+    static Store::Job does(int job);
+    const StoreOptions options_;
+    const fakes::ManualClock clock_;
+};
+
+// Opens the store in `folder`, compares all of it with what so many jobs make, checks every page, and does one job
+// more.
+crypto::tests::Found judge_store(const std::filesystem::path& folder, crypto::tests::Bounds bounds);
+
+// An erased person's key that `jobs` acknowledged jobs have left in the keystore; empty: none. Before the store opens,
+// since opening finishes an erasure.
+std::string erased_key_left(const std::filesystem::path& folder, int jobs);
+
+} // namespace clinic::records
