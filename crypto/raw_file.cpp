@@ -24,8 +24,11 @@ int RawFile::close() {
     return rc;
 }
 
+// SQLite makes a damaged database of a disk that cannot be read. What is damaged is said by the seal.
 int RawFile::read(std::span<std::byte> out, std::uint64_t at) const {
-    return file_->pMethods->xRead(file_, out.data(), static_cast<int>(out.size()), static_cast<sqlite3_int64>(at));
+    const int rc =
+        file_->pMethods->xRead(file_, out.data(), static_cast<int>(out.size()), static_cast<sqlite3_int64>(at));
+    return rc == SQLITE_IOERR_CORRUPTFS ? SQLITE_IOERR_READ : rc;
 }
 
 int RawFile::write(std::span<const std::byte> bytes, std::uint64_t at) const {

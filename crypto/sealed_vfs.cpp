@@ -190,6 +190,10 @@ std::uint64_t SealedVfs::recovery_failures() const {
     return state_->context.recovery_failures;
 }
 
+std::uint64_t SealedVfs::refused_reads() const {
+    return state_->context.unread;
+}
+
 SecureBytes SealedVfs::subkey(std::uint64_t id) const {
     assert(id >= first_subkey_above_pages);
     return derive(state_->store_key, id, "clinicst");

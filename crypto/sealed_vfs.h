@@ -43,6 +43,7 @@ public:
     SecureBytes subkey(std::uint64_t id) const;    // of the store key, for what is sealed above the pages; ids from 100
     std::uint64_t authentication_failures() const; // pages and frames that did not open, since start
     std::uint64_t recovery_failures() const;       // of those, frames that ended the recovery of the WAL
+    std::uint64_t refused_reads() const;           // by the disk, since start: no sign of damage
 
     struct State;
 

@@ -37,6 +37,7 @@ struct StoreContext {
     std::atomic<std::uint64_t> main_pages{0};
     std::atomic<std::uint64_t> failures{0};
     std::atomic<std::uint64_t> recovery_failures{0};
+    std::atomic<std::uint64_t> unread{0}; // reads that the disk refused
 };
 
 } // namespace clinic::crypto

@@ -58,8 +58,10 @@ int file_close(sqlite3_file* file) {
 int file_read(sqlite3_file* file, void* out, int size, sqlite3_int64 at) {
     if (size < 0 || at < 0) return SQLITE_IOERR_READ;
     return guarded([&] {
-        return self(file).stored->read({static_cast<std::byte*>(out), static_cast<std::size_t>(size)},
-                                       static_cast<std::uint64_t>(at));
+        const int rc = self(file).stored->read({static_cast<std::byte*>(out), static_cast<std::size_t>(size)},
+                                               static_cast<std::uint64_t>(at));
+        if (rc == SQLITE_IOERR_READ) self(file).shim->note_unread();
+        return rc;
     });
 }
 

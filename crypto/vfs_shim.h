@@ -29,6 +29,7 @@ public:
     // For the table of C functions behind the VFS.
     int open(const char* path, int flags, std::unique_ptr<StoredFile>& out, int* flags_out);
     void closed() { open_files_.fetch_sub(1); }
+    void note_unread() { context_.unread.fetch_add(1); }
     int remove(const char* path, bool sync_folder);
     int access(const char* path, int flags, int& out);
     int pragma(char** arguments) const;

@@ -148,9 +148,12 @@ Result<void> Store::State::check_pages() {
     if (!doubted) return doubted.error();
     OpenCheck how{.everything = doubted->has_value()};
     if (vfs->recovery_failures() != 0) how.whole_pages_max = std::numeric_limits<std::int64_t>::max();
-    const auto before = vfs->authentication_failures();
+    const auto before = vfs->authentication_failures(), refused_before = vfs->refused_reads();
     const auto checked = check_at_open(*writing, how);
-    // SQLite's check lists a page that did not open beside those that make no sense.
+    // SQLite's check lists a page that cannot be read, or did not open, beside those that make no sense.
+    if (!checked && vfs->refused_reads() > refused_before)
+        return Error{Errc::system, "the machine refuses to read the records' files",
+                     "look at the records' disk: is it mounted and healthy?"};
     if (!checked && vfs->authentication_failures() > before)
         return Error{Errc::tampered, "a page of the store does not open", damage_remedy};
     CLINIC_TRY(checked);
