@@ -279,11 +279,16 @@ int VfsShim::open(const char* path, int flags, std::unique_ptr<StoredFile>& out,
         base::log(base::Level::warning, "store", "SQLite asked for a file that may not be", {{"flags", flags}});
         return SQLITE_CANTOPEN;
     }
-    const int rc = out->raw().open(base_, path, flags, flags_out);
+    int given = 0;
+    int rc = out->raw().open(base_, path, flags, &given);
+    // A file that cannot be opened for writing at this moment is opened for reading by SQLite, and would stay so.
+    if (rc == SQLITE_OK && (flags & SQLITE_OPEN_READWRITE) != 0 && (given & SQLITE_OPEN_READONLY) != 0)
+        rc = SQLITE_CANTOPEN;
     if (rc != SQLITE_OK) {
         out.reset();
         return rc;
     }
+    if (flags_out != nullptr) *flags_out = given;
     open_files_.fetch_add(1);
     return SQLITE_OK;
 }
