@@ -208,7 +208,7 @@ TEST_F(EgressServerTest, ChecksInWhileNobodyAsks) {
 
 TEST_F(EgressServerTest, WithoutALocationNothingIsLeased) {
     clinic.add("N1", "Quillfeather");
-    Gate unset{{.rules = {}}, *clinic.store, clinic.releaser};
+    Gate unset{{.rules = {}}, clinic.store->identifiers(), clinic.releaser};
     ASSERT_TRUE(clinic.store->write([&](records::Transaction& txn) -> Result<void> {
         const auto lease = unset.lease(txn, Destination::crm);
         CLINIC_TRY(lease);
@@ -334,9 +334,9 @@ TEST_F(EgressServerTest, WhatTheLastCheckCannotJudgeYetIsDueAgain) {
     const auto lease = [&] {
         envelope::Lease found;
         clinic.write([&](records::Transaction& txn) -> Result<void> {
-            auto lease = early.lease(txn, Destination::crm);
-            CLINIC_TRY(lease);
-            found = std::move(*lease);
+            auto given = early.lease(txn, Destination::crm);
+            CLINIC_TRY(given);
+            found = std::move(*given);
             return {};
         });
         return found;
@@ -344,9 +344,9 @@ TEST_F(EgressServerTest, WhatTheLastCheckCannotJudgeYetIsDueAgain) {
     const auto judged = [&](const envelope::Attempt& attempt) {
         envelope::Verdict verdict;
         clinic.write([&](records::Transaction& txn) -> Result<void> {
-            const auto judged = early.judge(txn, attempt);
-            CLINIC_TRY(judged);
-            verdict = judged->verdict;
+            const auto found = early.judge(txn, attempt);
+            CLINIC_TRY(found);
+            verdict = found->verdict;
             return {};
         });
         return verdict;
