@@ -268,6 +268,7 @@ void Ingest::finish(const Work& work, Outcome outcome) const {
 }
 
 Result<Booked> Ingest::replay(std::int64_t item, std::int64_t operator_uid) {
+    if (!store_.takes_records()) return no_room;
     Booked as = Booked::quarantined;
     CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
         const auto done = replay_in(txn, item, operator_uid);
