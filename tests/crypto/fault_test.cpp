@@ -153,6 +153,9 @@ protected:
         const int calls = disk.calls();
         EXPECT_EQ(disk.failed(), nth != 0) << "call " << nth;
         disk.fail(0, trouble.fault, true);
+        // SQLite alone goes on without writing when its file cannot be opened for writing at that moment; ours does
+        // not.
+        if (trouble.under == Under::plain && lived.unclean() == "code " + std::to_string(SQLITE_READONLY)) return calls;
         EXPECT_EQ(lived.unclean(), "") << "call " << nth;
         if (trouble.once) {
             EXPECT_TRUE(lived.all_went_well()) << "call " << nth;

@@ -22,6 +22,9 @@ struct Allowed {
 constexpr const char* of_one_person = "sorts the rows of one person";
 constexpr Allowed allowed[] = {
     {"SELECT seq FROM sqlite_sequence", "SCAN sqlite_sequence", "a row a table"},
+    {"SELECT name FROM sqlite_schema WHERE type = 'table'", "SCAN sqlite_schema",
+     "a row a table or index, once a slice"},
+    {"SELECT name FROM sqlite_schema WHERE type = 'table'", "USE TEMP B-TREE FOR ORDER BY", "a row a table or index"},
     {"SELECT 1 FROM sqlite_schema", "SCAN sqlite_schema", "a row a table or index, when somebody asks for advice"},
     {"SELECT feed, received", "SCAN feed_counter", "a row a feed, at most 64 and two"},
     {"SELECT number, hash FROM audit_link ORDER BY number DESC LIMIT 1", "SCAN audit_link", "the newest row alone"},
@@ -29,8 +32,6 @@ constexpr Allowed allowed[] = {
      "the first row alone, at the opening"},
     {"SELECT key_slot FROM patient WHERE status = 3", "SCAN patient USING INDEX patient_erased",
      "the index holds the erased ones alone; at the opening"},
-    {"SELECT kind, form, length, token FROM identifier_token", "SCAN identifier_token",
-     "the whole index of the last check is taken into memory, once at the opening"},
     {"UPDATE ledger SET unsure_since = ? WHERE unsettled = 1", "SCAN ledger USING INDEX ledger_unsettled",
      "the index holds the unsettled creates alone; at the start"},
     {"DELETE FROM ledger WHERE attempt IN", "SCAN ledger",
@@ -83,6 +84,7 @@ TEST_F(QueryPlans, NoStatementWalksOrSortsWhatGrows) {
     ASSERT_GT(all.size(), 150U); // the reading found them
     std::map<const Allowed*, int> used;
     for (const auto& one : all) {
+        if (one.file.starts_with("daemon/records/salvage/")) continue; // runs with the box closed, over everything
         for (const auto& fault : faults(one.text)) {
             const auto* excuse = std::ranges::find_if(allowed, [&](const Allowed& entry) {
                 return one.text.starts_with(entry.begins) && fault == entry.line;
