@@ -82,7 +82,8 @@ bool is_known(CipherId id) {
 
 Literal name_of(CipherId id) {
     assert(is_known(id));
-    return id == CipherId::aes256_gcm ? Literal{"AES-256-GCM"} : Literal{"XChaCha20-Poly1305"};
+    if (id == CipherId::aes256_gcm) return "AES-256-GCM";
+    return "XChaCha20-Poly1305";
 }
 
 std::unique_ptr<Aead> make_aead(CipherId id, SecureBytes key, std::uint32_t epoch) {
