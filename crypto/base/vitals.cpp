@@ -17,7 +17,7 @@ void Pulse::rest() const {
 
 Pulse Vitals::join(Literal worker, Micros bound) {
     Pulse pulse;
-    pulse.worker_ = std::make_shared<Pulse::Worker>(worker, bound, clock_, clock_.monotonic().count());
+    pulse.worker_.reset(new Pulse::Worker{worker, bound, clock_, clock_.monotonic().count()});
     const std::scoped_lock lock{mutex_};
     std::erase_if(workers_, [](const auto& one) { return one.expired(); });
     workers_.push_back(pulse.worker_);

@@ -1,0 +1,258 @@
+// The installed box on a real systemd: it waits for setup, serves, holds what it promises under its units, and comes
+// back from kills, stops and power cuts. In the order in which they stand, on one machine.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <thread>
+
+#include "tests/e2e/appliance/clinic.h"
+#include "tests/e2e/wire.h"
+
+namespace clinic::e2e {
+namespace {
+
+using nlohmann::json;
+
+class Appliance : public testing::Test {
+protected:
+    static void SetUpTestSuite() {
+        if (geteuid() != 0) return;
+        machine_ = std::make_unique<ClinicMachine>();
+        machine_->boot();
+    }
+    static void TearDownTestSuite() { machine_.reset(); }
+    void SetUp() override {
+        // As root nothing is skipped; where somebody counts on the tests, not being root is a failure.
+        if (geteuid() == 0) return;
+        if (std::getenv("CI") != nullptr)
+            FAIL() << "a real systemd needs root, debootstrap and systemd-nspawn: run as root";
+        GTEST_SKIP() << "a real systemd needs root: run as root";
+    }
+    void TearDown() override {
+        if (HasFailure() && machine_)
+            std::fputs(box().in("journalctl -b --no-pager -o short-monotonic -u 'clinic*' | tail -n 60").out.c_str(),
+                       stderr);
+    }
+    static ClinicMachine& box() { return *machine_; }
+    static std::string next_message() {
+        const std::string number = std::to_string(++sent_);
+        return adt("A04", "C" + number, "N" + number, "Quillfeather", "Una");
+    }
+    static bool is_active(const std::string& unit) { return box().ask("systemctl is-active " + unit) == "active"; }
+
+    static inline std::unique_ptr<ClinicMachine> machine_;
+    static inline std::atomic<int> sent_{0};
+};
+
+TEST_F(Appliance, IsInstalledByAptAndWaitsForItsSetup) {
+    const auto installed = box().install();
+    ASSERT_EQ(installed.exit, 0) << installed.out;
+    EXPECT_TRUE(eventually([] { return is_active("clinicd.service"); }, patience_s));
+    EXPECT_EQ(box().ask("systemctl is-system-running"), "running") << box().in("systemctl --failed").out;
+    EXPECT_EQ(box().ask("systemctl show --property=NRestarts --value clinicd"), "0");
+    const auto said = box().status();
+    EXPECT_EQ(said.value("mode", ""), "locked");
+    EXPECT_FALSE(said.value("ready", true));
+    EXPECT_EQ(box().in("clinicctl status").exit, 2);
+    EXPECT_EQ(box().ask("systemctl show --property=ConditionResult --value clinic-syncd"), "no");
+    EXPECT_EQ(box().send(next_message()), "") << "no address may come in yet";
+}
+
+TEST_F(Appliance, ItsUnitsAreAsSystemdWantsThem) {
+    const auto verified =
+        box().in("cd /lib/systemd/system; systemd-analyze verify clinic*.service clinic*.socket clinic-edge.target");
+    EXPECT_EQ(verified.exit, 0);
+    EXPECT_EQ(verified.out, "");
+    for (const char* page : {"clinicctl.1", "clinicd.8", "clinic-syncd.8", "clinicd.json.5", "clinic-syncd.json.5"})
+        EXPECT_EQ(box().in("MANWIDTH=80 man --warnings -P cat " + std::string{page} + " >/dev/null").out, "") << page;
+}
+
+TEST_F(Appliance, ServesOnceItIsSetUp) {
+    box().set_up();
+    EXPECT_EQ(box().send(next_message()), "AA");
+    EXPECT_EQ(box().stored(), 1);
+    EXPECT_EQ(box().page("/").rfind("HTTP/1.1 200", 0), 0U);
+    EXPECT_EQ(box().page("/api/health").rfind("HTTP/1.1 200", 0), 0U);
+    EXPECT_NE(box().in("clinicctl status").exit, 2);
+    EXPECT_TRUE(eventually(
+        [] {
+            const auto contacts = box().ghl().value("contacts", json::array());
+            return contacts.size() == 1 && contacts[0].value("firstName", "").rfind("p_", 0) == 0;
+        },
+        patience_s))
+        << "the person's pseudonym reaches GHL";
+    EXPECT_EQ(box().ask("systemctl is-system-running"), "running") << box().in("systemctl --failed").out;
+    for (const char* unit : {"clinicd", "clinic-syncd"})
+        RecordProperty(std::string{unit} + "_memory_bytes",
+                       box().ask(std::string{"awk '/^Rss:/ {s += $2} END {print s * 1024}' /proc/"} +
+                                 std::to_string(box().main_process(std::string{unit} + ".service")) + "/smaps_rollup"));
+}
+
+TEST_F(Appliance, NoWayOutHoldsUnderTheUnit) {
+    const auto said = box().in("clinicctl containment --json");
+    EXPECT_EQ(said.exit, 0) << said.out;
+    const auto report = json::parse(said.out, nullptr, false);
+    ASSERT_TRUE(report.is_object());
+    EXPECT_EQ(report.at("holds"), true);
+    EXPECT_GT(report.at("inside").size(), 20U);
+    EXPECT_GT(report.at("outside").size(), 5U);
+    // And what the unit alone gives, by the process' own view of the files.
+    const std::string process = "/proc/" + std::to_string(box().main_process("clinicd.service"));
+    EXPECT_EQ(box().ask("cd " + process + "/root/run; find . -mindepth 1 -not -path './credentials*' -not -type d"),
+              "./systemd/notify");
+    EXPECT_NE(box().in("touch " + process + "/root/etc/written").out.find("Read-only file system"), std::string::npos);
+    EXPECT_EQ(
+        box().ask("cd " + process + "/root; find home root var/lib/clinic-edge/sync etc/clinic-edge/keys -mindepth 1"),
+        "");
+    EXPECT_NE(box().in(process + "/root/bin/true").out.find("Permission denied"), std::string::npos)
+        << "nothing else is run";
+    EXPECT_EQ(box().ask("nsenter --net=" + process + "/ns/net ip -o link show | wc -l"), "1");
+}
+
+TEST_F(Appliance, TheSendersUserCannotOpenTheRecordsOrTheKeys) {
+    const std::string as_sender = "setpriv --reuid=clinic-sync --regid=clinic-sync --clear-groups ";
+    const auto pid = std::to_string(box().main_process("clinicd.service"));
+    for (const std::string file :
+         {"/var/lib/clinic-edge/records/records.db", "/var/lib/clinic-edge/records/keys.db",
+          "/etc/clinic-edge/keys/clinic-edge.store", "/run/credentials/clinicd.service/clinic-edge.store",
+          "/run/credstore.encrypted/clinic-edge.store", "/proc/PID/mem", "/proc/PID/environ", "/proc/PID/maps"}) {
+        const std::string named = file.find("PID") == std::string::npos ? file : "/proc/" + pid + file.substr(9);
+        ASSERT_EQ(box().in("[ -e " + named + " ]").exit, 0) << named;
+        const auto tried = box().in(as_sender + "cat " + named);
+        EXPECT_NE(tried.exit, 0) << named;
+        EXPECT_TRUE(tried.out.find("Permission denied") != std::string::npos ||
+                    tried.out.find("Operation not permitted") != std::string::npos)
+            << named << tried.out;
+    }
+    EXPECT_EQ(box().in(as_sender + "clinicctl status").exit, 2);
+    // In its own view they are not even there for root.
+    const std::string view = "/proc/" + std::to_string(box().main_process("clinic-syncd.service")) + "/root";
+    EXPECT_EQ(box().in("[ -S " + view + "/run/clinic-edge/egress.sock ]").exit, 0);
+    for (const char* hidden : {"/var/lib/clinic-edge/records/records.db", "/run/dbus/system_bus_socket",
+                               "/etc/clinic-edge/keys/clinic-edge.store"})
+        EXPECT_NE(box().in("[ -e " + view + hidden + " ]").exit, 0) << hidden;
+    EXPECT_EQ(box().ask("stat -c %a " + view + "/run/clinic-edge/control.sock"), "0")
+        << "another one, without a listener";
+    EXPECT_EQ(box().ask("journalctl -b -u clinic-syncd -o cat | grep -c 'the records are closed to this user'"), "1");
+}
+
+TEST_F(Appliance, ComesBackWhenItIsKilled) {
+    EXPECT_EQ(box().send(next_message()), "AA");
+    const auto before = box().stored();
+    for (const std::string unit : {"clinicd.service", "clinic-syncd.service"}) {
+        const long old = box().main_process(unit);
+        ASSERT_EQ(box().in("kill -KILL " + std::to_string(old)).exit, 0);
+        EXPECT_TRUE(box().has_restarted(unit, old)) << unit;
+    }
+    ASSERT_TRUE(box().serves());
+    EXPECT_EQ(box().stored(), before);
+    EXPECT_EQ(box().send(next_message()), "AA");
+}
+
+// Many times in a row: no limit of starts or of triggers leaves it dead.
+TEST_F(Appliance, IsNeverLeftDead) {
+    for (int i = 0; i < 12; ++i) {
+        const long old = box().main_process("clinicd.service");
+        box().in("kill -KILL " + std::to_string(old));
+        ASSERT_TRUE(box().has_restarted("clinicd.service", old)) << i;
+    }
+    ASSERT_TRUE(box().serves());
+    for (const char* socket : {"https", "mllp", "control", "egress"})
+        EXPECT_TRUE(is_active(std::string{"clinic-edge-"} + socket + ".socket")) << socket;
+}
+
+// Its senders go on while it stops: what was acknowledged is stored, what is stored was acknowledged.
+TEST_F(Appliance, StopDrainsSendersAndDeliveries) {
+    const auto before = box().stored();
+    std::atomic<int> acknowledged{0};
+    std::atomic<bool> over{false};
+    std::vector<std::jthread> senders;
+    for (int i = 0; i < 4; ++i)
+        senders.emplace_back([&] {
+            while (!over) {
+                const auto socket = tcp(mllp_port);
+                while (socket && !over && send_all(socket, mllp_frame(next_message()))) {
+                    if (acknowledgement(hear(socket, patience_s, "\x1c").bytes) != "AA") break;
+                    ++acknowledged;
+                }
+            }
+        });
+    EXPECT_TRUE(eventually([&] { return acknowledged > 40; }, patience_s));
+    const auto stopped = box().in("systemctl stop clinic-edge.target");
+    over = true;
+    senders.clear();
+    EXPECT_EQ(stopped.exit, 0) << stopped.out;
+    for (const char* unit : {"clinicd.service", "clinic-syncd.service", "clinic-edge-mllp.socket"})
+        EXPECT_EQ(box().ask("systemctl show --property=ActiveState --value " + std::string{unit}), "inactive") << unit;
+    EXPECT_EQ(box().ask("systemctl show --property=Result --value clinicd"), "success");
+    EXPECT_EQ(box().ask("systemctl show --property=Result --value clinic-syncd"), "success");
+    ASSERT_EQ(box().in("systemctl start clinic-edge.target").exit, 0);
+    ASSERT_TRUE(box().serves());
+    EXPECT_EQ(box().stored() - before, acknowledged);
+}
+
+TEST_F(Appliance, WhatIsUnderWayToGhlIsSettledWhenItStops) {
+    const auto lines = [](const std::string& result) {
+        return std::stol(box().ask("after=0; n=0; clinicctl ledger | grep -c '\"result\":\"" + result + "\"' || true"));
+    };
+    ASSERT_TRUE(eventually([] { return box().status()["egress"]["crm"].value("pending", 1) == 0; }, patience_s));
+    box().ghl_knob("slow_ms", 1'000);
+    for (int i = 0; i < 40; ++i) EXPECT_EQ(box().send(next_message()), "AA"); // ten seconds and more for four workers
+    EXPECT_TRUE(eventually([&] { return box().status()["egress"]["crm"].value("leased", 0) > 0; }, patience_s));
+    ASSERT_EQ(box().in("systemctl stop clinic-syncd").exit, 0);
+    EXPECT_EQ(box().ask("systemctl show --property=Result --value clinic-syncd"), "success");
+    EXPECT_EQ(box().status()["egress"]["crm"].value("leased", -1), 0);
+    EXPECT_EQ(lines("open"), 0);
+    EXPECT_EQ(lines("unknown"), 0);
+    box().ghl_knob("slow_ms", 0);
+    ASSERT_EQ(box().in("systemctl start clinic-syncd").exit, 0);
+    ASSERT_TRUE(eventually([] { return box().status()["egress"]["crm"].value("pending", 1) == 0; }, patience_s));
+    EXPECT_EQ(box().ghl().at("contacts").size(),
+              static_cast<std::size_t>(box().status()["store"].value("patients", 0)));
+}
+
+TEST_F(Appliance, ServesAgainAfterAPowerCut) {
+    std::atomic<int> acknowledged{0};
+    const auto before = box().stored();
+    {
+        std::atomic<bool> cut{false};
+        const std::jthread sender{[&] {
+            while (!cut)
+                if (box().send(next_message()) == "AA") ++acknowledged;
+        }};
+        EXPECT_TRUE(eventually([&] { return acknowledged > 20; }, patience_s));
+        box().power_cut();
+        cut = true;
+    }
+    const auto plugged_in = std::chrono::steady_clock::now();
+    box().boot();
+    ASSERT_TRUE(eventually([] { return box().send(next_message()) == "AA"; }, patience_s));
+    RecordProperty("power_to_acknowledgement_ms",
+                   static_cast<int>((std::chrono::steady_clock::now() - plugged_in) / std::chrono::milliseconds{1}));
+    box().start_ghl();
+    EXPECT_EQ(box().ask("systemctl is-system-running"), "running") << box().in("systemctl --failed").out;
+    EXPECT_GE(box().stored() - before, acknowledged + 1) << "what was acknowledged is there";
+}
+
+// Another machine's key, or a TPM that was cleared: a named mode, with the page, and not a unit that cannot start.
+TEST_F(Appliance, AKeyThatDoesNotOpenIsAModeAndNoDeath) {
+    const std::string key = "/etc/clinic-edge/keys/clinic-edge.store";
+    ASSERT_EQ(
+        box()
+            .in("mv " + key + " /root/kept; head -c 200 /dev/urandom | base64 >" + key + "; systemctl restart clinicd")
+            .exit,
+        0);
+    EXPECT_EQ(box().status().value("mode", ""), "locked");
+    EXPECT_EQ(box().page("/").rfind("HTTP/1.1 200", 0), 0U);
+    EXPECT_NE(
+        box().in("journalctl -b --no-pager -u clinic-edge-credentials").out.find("cannot be opened on this machine"),
+        std::string::npos);
+    ASSERT_EQ(box().in("mv /root/kept " + key + "; systemctl restart clinicd").exit, 0);
+    EXPECT_TRUE(box().serves());
+}
+
+} // namespace
+} // namespace clinic::e2e

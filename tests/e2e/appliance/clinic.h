@@ -1,0 +1,39 @@
+// A box as a clinic has it: the package on a real systemd, set up, with GHL (the emulator) in its network.
+//   Threads: one; see Machine.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "tests/e2e/appliance/machine.h"
+
+namespace clinic::e2e {
+
+inline constexpr int ghl_port = 24'443, https_port = 443, mllp_port = 2'575;
+inline constexpr int patience_s = 240; // a failure takes so long; nothing else does
+
+class ClinicMachine : public Machine {
+public:
+    ClinicMachine() : Machine{built_package()} {}
+    ~ClinicMachine();
+
+    Ran install(); // by apt
+    void set_up(); // throws where it did not come up
+
+    void start_ghl(); // again after each boot: it lives in the machine's network
+    nlohmann::json ghl() const;
+    void ghl_knob(const std::string& knob, int value) const;
+
+    nlohmann::json status();                               // of clinicctl; an empty object where it does not answer
+    bool serves();                                         // messages are taken in, within our patience
+    std::string send(const std::string& message) const;    // one frame; MSA-1, or empty
+    std::string page(const std::string& path);             // by curl inside, with the certificate checked
+    long main_process(const std::string& unit);            // as the machine counts it
+    bool has_restarted(const std::string& unit, long old); // ready, as another process
+    std::int64_t stored();                                 // of the books of MLLP
+
+private:
+    std::filesystem::path outside() const { return path("/root/outside"); } // what the emulator has
+};
+
+} // namespace clinic::e2e

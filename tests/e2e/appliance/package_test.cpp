@@ -1,0 +1,179 @@
+// The package's own life: upgrade under load, removal, purge, and dpkg killed at each of its steps. From every one of
+// them dpkg and the box go on.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <thread>
+
+#include "tests/e2e/appliance/clinic.h"
+#include "tests/e2e/wire.h"
+
+namespace clinic::e2e {
+namespace {
+
+using nlohmann::json;
+
+class Package : public testing::Test {
+protected:
+    static void SetUpTestSuite() {
+        if (geteuid() != 0) return;
+        machine_ = std::make_unique<ClinicMachine>();
+        machine_->boot();
+        if (machine_->install().exit == 0) machine_->set_up();
+    }
+    static void TearDownTestSuite() { machine_.reset(); }
+    void SetUp() override {
+        if (geteuid() == 0) return;
+        if (std::getenv("CI") != nullptr)
+            FAIL() << "a real systemd needs root, debootstrap and systemd-nspawn: run as root";
+        GTEST_SKIP() << "a real systemd needs root: run as root";
+    }
+    static ClinicMachine& box() { return *machine_; }
+    static std::string next_message() {
+        const std::string number = std::to_string(++sent_);
+        return adt("A04", "C" + number, "N" + number, "Quillfeather", "Una");
+    }
+    // The same package as another version, whose scripts kill dpkg where /root/kill names them: "postinst configure
+    // end".
+    static std::string as_version(const std::string& version) {
+        const std::string file = "/root/clinic-edge_" + version + ".deb";
+        const auto made =
+            box().in("rm -rf /root/again; dpkg-deb -R /root/clinic-edge.deb /root/again; cd /root/again/DEBIAN\n"
+                     "sed -i 's/^Version: .*/Version: " +
+                     version +
+                     "/' control\n"
+                     "for script in preinst postinst prerm postrm; do\n"
+                     "  [ -e $script ] || printf '#!/bin/sh\\nset -e\\n' >$script\n"
+                     "  { printf '#!/bin/sh\\nset -e\\n'\n"
+                     "    printf 'killed() { grep -qsx \"%s $1 $2\" /root/kill && rm /root/kill && kill -KILL $PPID && "
+                     "exit 0 || true; }\\n' $script\n"
+                     "    printf 'killed \"$1\" begin\\n'; tail -n +2 $script; printf 'killed \"$1\" end\\n'; } >new\n"
+                     "  mv new $script; chmod 0755 $script\n"
+                     "done\n"
+                     "dpkg-deb --root-owner-group -Znone -b /root/again " +
+                     file);
+        EXPECT_EQ(made.exit, 0) << made.out;
+        return file;
+    }
+    static std::string state() { return box().ask("dpkg-query -W -f='${db:Status-Status} ${Version}' clinic-edge"); }
+
+    static inline std::unique_ptr<ClinicMachine> machine_;
+    static inline std::atomic<int> sent_{0};
+};
+
+TEST_F(Package, AnUpgradeKeepsSendersWaitingAndLosesNothing) {
+    ASSERT_TRUE(box().serves());
+    const auto next = as_version("0.1.1");
+    const auto before = box().stored();
+    const long old = box().main_process("clinicd.service");
+    std::atomic<int> acknowledged{0}, turned_away{0};
+    std::atomic<bool> over{false};
+    std::jthread sender{[&] {
+        while (!over) {
+            const auto socket = tcp(mllp_port);
+            if (!socket) ++turned_away;
+            if (!socket || !send_all(socket, mllp_frame(next_message()))) continue;
+            if (acknowledgement(hear(socket, patience_s, "\x1c").bytes) == "AA") ++acknowledged;
+        }
+    }};
+    EXPECT_TRUE(eventually([&] { return acknowledged > 10; }, patience_s));
+    const auto upgraded = box().in("dpkg -i " + next);
+    EXPECT_EQ(upgraded.exit, 0) << upgraded.out;
+    const int at_upgrade = acknowledged;
+    EXPECT_TRUE(box().has_restarted("clinicd.service", old));
+    EXPECT_TRUE(eventually([&] { return acknowledged > at_upgrade + 10; }, patience_s));
+    over = true;
+    sender.join();
+    EXPECT_EQ(turned_away, 0) << "the sockets stayed open";
+    EXPECT_GE(box().stored() - before, acknowledged);
+    EXPECT_EQ(state(), "installed 0.1.1");
+}
+
+TEST_F(Package, ABoxThatWasStoppedStaysSoOverAnUpgrade) {
+    const auto next = as_version("0.1.2");
+    ASSERT_EQ(box().in("systemctl disable --now clinic-edge.target").exit, 0);
+    EXPECT_EQ(box().in("dpkg -i " + next).exit, 0);
+    EXPECT_EQ(box().ask("systemctl is-active clinicd.service clinic-syncd.service clinic-edge-mllp.socket | sort -u"),
+              "");
+    ASSERT_EQ(box().in("systemctl enable --now clinic-edge.target").exit, 0);
+    EXPECT_TRUE(box().serves());
+}
+
+TEST_F(Package, ASettingsFileOfTheClinicIsKept) {
+    EXPECT_EQ(box().ask("jq -r .box /etc/clinic-edge/clinicd.json"), "clinic-7");
+    EXPECT_EQ(box().ask("jq -r .box /etc/clinic-edge/clinic-syncd.json"), "clinic-7");
+}
+
+TEST_F(Package, WhereverDpkgIsKilledItAndTheBoxGoOn) {
+    int version = 10;
+    // Of an upgrade: the old prerm, the new preinst, the old postrm, the new postinst; of a removal: prerm, postrm.
+    for (const std::string step :
+         {"prerm upgrade", "preinst upgrade", "postrm upgrade", "postinst configure", "prerm remove", "postrm remove"})
+        for (const std::string where : {"begin", "end"}) {
+            SCOPED_TRACE(step + " " + where);
+            const auto before = box().stored();
+            const auto next = as_version("0.1." + std::to_string(++version));
+            ASSERT_EQ(box().in("printf '%s\\n' '" + step + " " + where + "' >/root/kill").exit, 0);
+            const bool removal = step.ends_with("remove");
+            EXPECT_NE(box().in(removal ? "dpkg --remove clinic-edge" : "dpkg -i " + next).exit, 0) << "dpkg was killed";
+            EXPECT_NE(box().in("[ -e /root/kill ]").exit, 0) << "the step was reached";
+            if (!removal) {
+                EXPECT_EQ(box().send(next_message()), "AA") << "what runs goes on meanwhile";
+            }
+            box().in("dpkg --configure -a || true"); // in some states dpkg wants the package itself again
+            const auto mended = box().in("apt-get -y -q --allow-downgrades --reinstall install " + next);
+            EXPECT_EQ(mended.exit, 0) << mended.out;
+            EXPECT_EQ(state(), "installed 0.1." + std::to_string(version));
+            EXPECT_EQ(box().ask("dpkg --audit"), "");
+            ASSERT_TRUE(box().serves());
+            EXPECT_EQ(box().stored() - before, removal ? 0 : 1);
+            EXPECT_EQ(box().send(next_message()), "AA");
+        }
+}
+
+TEST_F(Package, RemovedItLeavesSettingsAndRecords) {
+    const auto removed = box().in("apt-get -y -q remove clinic-edge");
+    ASSERT_EQ(removed.exit, 0) << removed.out;
+    EXPECT_EQ(box().ask("systemctl list-units --no-legend 'clinic*'"), "");
+    EXPECT_EQ(box().in("pgrep -u clinicd || pgrep -u clinic-sync").exit, 1);
+    for (const char* kept : {"/etc/clinic-edge/clinicd.json", "/etc/clinic-edge/keys/clinic-edge.store",
+                             "/var/lib/clinic-edge/records/records.db", "/var/lib/clinic-edge/sync"})
+        EXPECT_EQ(box().in(std::string{"[ -e "} + kept + " ]").exit, 0) << kept;
+    ASSERT_EQ(box().install().exit, 0);
+    EXPECT_TRUE(box().serves());
+}
+
+TEST_F(Package, PurgedItKeepsTheRecordsAndTheirKeyWithoutTheWord) {
+    const auto before = box().stored();
+    const auto purged = box().in("cp -a /etc/clinic-edge /root/settings; apt-get -y -q purge clinic-edge");
+    ASSERT_EQ(purged.exit, 0) << purged.out;
+    EXPECT_EQ(box()
+                  .ask("find /etc/clinic-edge /var/lib/clinic-edge -type f | sort | tr '\\n' ' '")
+                  .find("/etc/clinic-edge/keys/clinic-edge.store /var/lib/clinic-edge/records/keys.db"),
+              0U);
+    EXPECT_EQ(box().in("[ -e /var/lib/clinic-edge/sync ]").exit, 1);
+    // Installed again, with the settings, it goes on with the same records.
+    ASSERT_EQ(box().install().exit, 0);
+    ASSERT_EQ(box().in("cp -a /root/settings/. /etc/clinic-edge/; systemctl restart clinicd clinic-syncd").exit, 0);
+    ASSERT_TRUE(box().serves());
+    EXPECT_EQ(box().stored(), before);
+}
+
+TEST_F(Package, PurgedWithTheWordNothingIsLeft) {
+    ASSERT_EQ(
+        box()
+            .in("echo 'delete all patient records' >/etc/clinic-edge/purge-records; apt-get -y -q purge clinic-edge")
+            .exit,
+        0);
+    EXPECT_EQ(box().ask("find /etc/clinic-edge /var/lib/clinic-edge /run/clinic-edge /run/credstore.encrypted "
+                        "-mindepth 1 2>/dev/null"),
+              "");
+    ASSERT_EQ(box().install().exit, 0);
+    EXPECT_EQ(box().status().value("mode", ""), "locked") << "as new";
+}
+
+} // namespace
+} // namespace clinic::e2e
