@@ -67,12 +67,6 @@ json ClinicMachine::ghl() const {
                       .out);
 }
 
-void ClinicMachine::ghl_knob(const std::string& knob, int value) const {
-    run("curl --silent --max-time 10 --cacert " + (outside() / "ghl.pem").string() + " -X POST -d '{\"knob\":\"" +
-        knob + "\",\"value\":" + std::to_string(value) + "}' https://127.0.0.1:" + std::to_string(ghl_port) +
-        "/_faults");
-}
-
 json ClinicMachine::status() {
     return parsed(in("clinicctl status --json").out);
 }

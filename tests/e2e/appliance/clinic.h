@@ -22,7 +22,6 @@ public:
 
     void start_ghl(); // again after each boot: it lives in the machine's network
     nlohmann::json ghl() const;
-    void ghl_knob(const std::string& knob, int value) const;
 
     nlohmann::json status();                               // of clinicctl; an empty object where it does not answer
     bool serves();                                         // messages are taken in, within our patience
