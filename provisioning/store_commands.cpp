@@ -1,6 +1,7 @@
 #include "provisioning/store_commands.h"
 
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "daemon/records/salvage/salvage.h"
@@ -27,11 +28,19 @@ bool lacks(const Call& call, std::initializer_list<const char*> options) {
     return false;
 }
 
+// The records' folder, or the database in it.
+std::filesystem::path records_of(const Call& call) {
+    std::filesystem::path given = call.value("--records");
+    std::error_code none;
+    return given.filename() == "records.db" && !std::filesystem::is_directory(given, none) ? given.parent_path() / "."
+                                                                                           : given;
+}
+
 } // namespace
 
 int inspect_store(const Call& call, const Client&) {
     if (lacks(call, {"--records"})) return wrong_words;
-    const std::string records = call.value("--records");
+    const auto records = records_of(call);
     const auto held = salvage::hold(records);
     if (!held) return refuse(held.error());
     const auto look = crypto::look_at_store(records);
@@ -45,7 +54,7 @@ int check_store(const Call& call, const Client&) {
     if (lacks(call, {"--records", "--credential"})) return wrong_words;
     const auto slot = crypto::KeySlot::from_credential_file(call.value("--credential"));
     if (!slot) return refuse(slot.error());
-    const auto checked = salvage::check(call.value("--records"), *slot);
+    const auto checked = salvage::check(records_of(call), *slot);
     if (!checked) return refuse(checked.error());
     show(call, to_json(*checked), view_checked);
     return checked->sound() ? 0 : damaged;
@@ -56,7 +65,7 @@ int salvage_store(const Call& call, const Client&) {
     const auto slot = crypto::KeySlot::from_credential_file(call.value("--credential"));
     if (!slot) return refuse(slot.error());
     const base::SystemClock clock;
-    const auto salvaged = salvage::salvage(call.value("--records"), call.value("--to"), *slot, clock);
+    const auto salvaged = salvage::salvage(records_of(call), call.value("--to"), *slot, clock);
     if (!salvaged) return refuse(salvaged.error());
     show(call, to_json(*salvaged), view_salvaged);
     return salvaged->complete() ? 0 : damaged;
