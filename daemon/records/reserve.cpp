@@ -28,7 +28,7 @@ void Reserve::take() {
     const auto there = static_cast<std::uint64_t>(about.st_blocks) * 512;
     const auto wanted = there >= reserve_bytes ? 0 : reserve_bytes - there;
     if (room() < room_bytes_min + wanted || posix_fallocate(file.get(), 0, static_cast<off_t>(reserve_bytes)) != 0) {
-        if (ftruncate(file.get(), 0) != 0) unlink(file_.c_str()); // a part of it is room that nobody uses
+        unlink(file_.c_str()); // a part of it is room that nobody uses
         return;
     }
     held_ = static_cast<std::int64_t>(reserve_bytes);
