@@ -25,6 +25,13 @@ public:
         family(name, type, help);
         sample("", value);
     }
+    // Prometheus' base unit, from microseconds.
+    void seconds(std::string_view name, std::string_view help, std::int64_t micros) {
+        constexpr std::int64_t second = 1'000'000;
+        family(name, "gauge", help);
+        const std::string part = std::to_string(second + micros % second).substr(1); // six digits
+        ((text_ += name_) += ' ').append(std::to_string(micros / second)).append(".").append(part) += '\n';
+    }
     std::string take() { return std::move(text_); }
 
 private:
@@ -129,8 +136,7 @@ void put_store(Writer& out, const Status& status) {
                signed_of(status.store.reads_cut));
     out.single("clinic_store_reads_refused_total", "counter", "Reads that found no reader free in time.",
                signed_of(status.store.reads_refused));
-    out.single("clinic_store_longest_read_microseconds", "gauge", "The longest snapshot since start.",
-               status.store.longest_read_us);
+    out.seconds("clinic_store_longest_read_seconds", "The longest snapshot since start.", status.store.longest_read_us);
     out.single("clinic_store_slow_statements_total", "counter", "Statements that were slow, told in the log or not.",
                signed_of(status.store.slow_statements));
     out.single("clinic_store_cache_hits_total", "counter", "Pseudonymous rows served from memory.",

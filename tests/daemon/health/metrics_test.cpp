@@ -147,7 +147,7 @@ TEST(Metrics, SayHowTheStoreIsRead) {
     EXPECT_EQ(samples.at("clinic_store_reads_total"), "11");
     EXPECT_EQ(samples.at("clinic_store_reads_cut_total"), "12");
     EXPECT_EQ(samples.at("clinic_store_reads_refused_total"), "13");
-    EXPECT_EQ(samples.at("clinic_store_longest_read_microseconds"), "14");
+    EXPECT_EQ(samples.at("clinic_store_longest_read_seconds"), "0.000014");
     EXPECT_EQ(samples.at("clinic_store_slow_statements_total"), "15");
     EXPECT_EQ(samples.at("clinic_store_cache_hits_total"), "16");
     EXPECT_EQ(samples.at("clinic_store_cache_misses_total"), "17");
