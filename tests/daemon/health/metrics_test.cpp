@@ -57,9 +57,14 @@ private:
     std::string_view text_;
 };
 
-bool is_integer(std::string_view text) {
-    if (text.starts_with("-")) text.remove_prefix(1);
+bool are_digits(std::string_view text) {
     return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+bool is_number(std::string_view text) {
+    if (text.starts_with("-")) text.remove_prefix(1);
+    const auto point = text.find('.');
+    return are_digits(text.substr(0, point)) && (point == std::string_view::npos || are_digits(text.substr(point + 1)));
 }
 
 class Reader {
@@ -86,7 +91,7 @@ private:
         }
         if (at.name() != family_ || !at.labels() || !at.accept(" ")) return false;
         const std::string value = at.rest();
-        return is_integer(value) && parsed_.types.count(family_) == 1 &&
+        return is_number(value) && parsed_.types.count(family_) == 1 &&
                parsed_.samples.emplace(line.substr(0, line.size() - value.size() - 1), value).second;
     }
 
