@@ -79,7 +79,8 @@ struct Behind {
 struct EgressServer::State {
     State(base::UniqueFd listening, ServerOptions how, std::optional<Behind> parts, health::Health& well,
           const Clock& time)
-        : listener{std::move(listening)}, options{std::move(how)}, behind{parts}, health{well}, clock{time}, began{offset()} {}
+        : listener{std::move(listening)}, options{std::move(how)}, behind{parts}, health{well}, clock{time},
+          began{offset()} {}
 
     base::UniqueFd listener;
     ServerOptions options;
@@ -451,7 +452,8 @@ void EgressServer::State::run(const std::stop_token& stop) {
 
 EgressServer::EgressServer(base::UniqueFd listener, ServerOptions options, Gate& gate, records::Store& store,
                            release::Releaser& releaser, health::Health& health, const Clock& clock)
-    : state_{std::make_unique<State>(std::move(listener), std::move(options), Behind{gate, store, releaser}, health, clock)} {}
+    : state_{std::make_unique<State>(std::move(listener), std::move(options), Behind{gate, store, releaser}, health,
+                                     clock)} {}
 
 EgressServer::EgressServer(base::UniqueFd listener, ServerOptions options, health::Health& health, const Clock& clock)
     : state_{std::make_unique<State>(std::move(listener), std::move(options), std::nullopt, health, clock)} {}
