@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cassert>
 #include <mutex>
-#include <string_view>
 #include <vector>
 
 #include "crypto/base/files.h"
@@ -13,36 +12,31 @@
 #include "crypto/block_file.h"
 #include "crypto/octets.h"
 #include "crypto/seal.h"
+#include "crypto/store_layout.h"
 
 namespace clinic::crypto {
 namespace {
 
-constexpr std::string_view magic{"ClinicEdgeKeys\0\0", 16};
+namespace at = keystore_at;
 constexpr std::uint32_t keystore_version = 1;
-constexpr std::size_t head_bytes = 4'096;
-constexpr std::size_t version_at = 16;
-constexpr std::size_t slot_size_at = 20;
-constexpr std::size_t uuid_at = 32;
-constexpr std::size_t mac_at = head_bytes - 32;
-constexpr std::size_t slot_size = key_bytes + seal_overhead_bytes;
-static_assert(slot_size == 72);
+constexpr std::size_t slot_size = wrapped_key_bytes;
 
 constexpr std::size_t pool = Keystore::pool_slots_min;
 constexpr std::size_t refill_below = pool / 4;
 constexpr std::size_t slots_max = 4'000'000;
-constexpr std::size_t file_bytes_max = head_bytes + slots_max * slot_size;
+constexpr std::size_t file_bytes_max = keystore_head_bytes + slots_max * slot_size;
 constexpr Error damaged_head{Errc::tampered, "the keystore's header is damaged",
                              "restore the keystore from its backup"};
 
 enum class Content : std::uint8_t { unread = 0, key = 1, erased = 2, damaged = 3 };
 
 constexpr std::uint64_t offset_of(std::size_t slot) {
-    return head_bytes + (slot - 1) * slot_size;
+    return keystore_head_bytes + (slot - 1) * slot_size;
 }
 
 Digest head_mac(const SecureBytes& key, std::span<const std::byte> head) {
     Digest made{};
-    crypto_generichash(octets(made), made.size(), octets(head), mac_at, octets(key.bytes()), key.size());
+    crypto_generichash(octets(made), made.size(), octets(head), at::mac, octets(key.bytes()), key.size());
     return made;
 }
 
@@ -79,13 +73,13 @@ struct Keystore::State {
     }
 
     static Bytes new_head(const SecureBytes& wrapping, const StoreUuid& store) {
-        Bytes made(head_bytes);
+        Bytes made(keystore_head_bytes);
         const std::span<std::byte> head{made};
-        std::ranges::copy(std::as_bytes(std::span{magic}), head.begin());
-        put_number(head.subspan(version_at), keystore_version);
-        put_number(head.subspan(slot_size_at), static_cast<std::uint32_t>(slot_size));
-        std::ranges::copy(store, head.subspan(uuid_at).begin());
-        std::ranges::copy(head_mac(head_key_of(wrapping), head), head.subspan(mac_at).begin());
+        std::ranges::copy(std::as_bytes(std::span{keystore_magic}), head.begin());
+        put_number(head.subspan(at::version), keystore_version);
+        put_number(head.subspan(at::slot_size), static_cast<std::uint32_t>(slot_size));
+        std::ranges::copy(store, head.subspan(at::uuid).begin());
+        std::ranges::copy(head_mac(head_key_of(wrapping), head), head.subspan(at::mac).begin());
         return made;
     }
 
@@ -97,7 +91,7 @@ struct Keystore::State {
     }
 
     static Result<void> check_head(const BlockFile& file, const SecureBytes& wrapping, const StoreUuid& store) {
-        Bytes head(head_bytes);
+        Bytes head(keystore_head_bytes);
         const auto read = file.read(0, head);
         if (!read) return read.error();
         if (!*read) return damaged_head;
@@ -106,13 +100,14 @@ struct Keystore::State {
 
     static Result<void> check_head(std::span<const std::byte> head, const SecureBytes& wrapping,
                                    const StoreUuid& store) {
-        if (!std::ranges::equal(head.first(magic.size()), std::as_bytes(std::span{magic}))) return damaged_head;
-        if (get_number<std::uint32_t>(head.subspan(version_at)) > keystore_version)
+        if (!std::ranges::equal(head.first(keystore_magic.size()), std::as_bytes(std::span{keystore_magic})))
+            return damaged_head;
+        if (get_number<std::uint32_t>(head.subspan(at::version)) > keystore_version)
             return Error{Errc::newer, "the keystore has a newer format than this program knows", "update the program"};
-        if (!std::ranges::equal(head.subspan(uuid_at, store.size()), store))
+        if (!std::ranges::equal(head.subspan(at::uuid, store.size()), store))
             return Error{Errc::conflict, "the keystore belongs to another store", "put the store's own keystore back"};
         const Digest expected = head_mac(head_key_of(wrapping), head);
-        if (sodium_memcmp(expected.data(), head.subspan(mac_at).data(), expected.size()) != 0) return damaged_head;
+        if (sodium_memcmp(expected.data(), head.subspan(at::mac).data(), expected.size()) != 0) return damaged_head;
         return {};
     }
 
@@ -121,7 +116,7 @@ struct Keystore::State {
     Result<void> count_slots() {
         const auto size = file.size();
         if (!size) return size.error();
-        const std::size_t count = (*size - head_bytes) / slot_size;
+        const std::size_t count = (*size - keystore_head_bytes) / slot_size;
         if (count > slots_max) return Error{Errc::full, "the keystore is longer than its bound"};
         contents.assign(count, Content::unread);
         return {};
@@ -194,9 +189,9 @@ Result<KeystoreFindings> Keystore::examine(const std::filesystem::path& path, co
     const auto bytes = base::read_bytes(path, file_bytes_max);
     if (!bytes) return bytes.error();
     KeystoreFindings found;
-    if (bytes->size() < head_bytes) return found;
+    if (bytes->size() < keystore_head_bytes) return found;
     const std::span<const std::byte> file{*bytes};
-    const auto head = State::check_head(file.first(head_bytes), wrapping, store);
+    const auto head = State::check_head(file.first(keystore_head_bytes), wrapping, store);
     if (!head && head.error().code != Errc::tampered) return head.error();
     found.head_whole = head.has_value();
     const SecureBytes slot_key = State::slot_key_of(wrapping);
@@ -213,8 +208,8 @@ Result<void> Keystore::copy(const std::filesystem::path& from, const std::filesy
                             const SecureBytes& wrapping, const StoreUuid& store) {
     auto bytes = base::read_bytes(from, file_bytes_max);
     if (!bytes) return bytes.error();
-    if (bytes->size() < head_bytes) bytes->resize(head_bytes);
-    const auto head = State::check_head(std::span{*bytes}.first(head_bytes), wrapping, store);
+    if (bytes->size() < keystore_head_bytes) bytes->resize(keystore_head_bytes);
+    const auto head = State::check_head(std::span{*bytes}.first(keystore_head_bytes), wrapping, store);
     if (!head && head.error().code != Errc::tampered) return head.error();
     if (!head) std::ranges::copy(State::new_head(wrapping, store), bytes->begin());
     return base::write_durable(to, *bytes, 0600);

@@ -14,22 +14,22 @@ namespace {
 
 constexpr std::uint32_t pages_max = 0xFFFFFFFE;
 constexpr std::size_t commit_pages_at = 4; // in SQLite's frame header: the database's pages after a commit, or 0
-constexpr std::size_t key_table_at = 64, key_entry_bytes = 80, wrapped_at = 8, wrapped_bytes = 72;
 
 // Both superblocks are damaged, and a wrapped key in one of them still opens: the uuid and the epoch that it is bound
 // to are right then.
 std::optional<OpenedSuperblock> open_damaged(std::span<const std::byte> head, const SecureBytes& slot_key) {
+    namespace at = superblock_at;
     for (std::size_t i = 0; i < superblocks; ++i) {
         const auto image = head.subspan(i * superblock_bytes, superblock_bytes);
         Superblock fields;
-        std::ranges::copy(image.subspan(32, fields.store.size()), fields.store.begin());
-        fields.sequence = get_number<std::uint64_t>(image.subspan(48));
-        fields.epoch = get_number<std::uint32_t>(image.subspan(56));
-        const CipherId cipher{get_number<std::uint32_t>(image.subspan(20))};
+        std::ranges::copy(image.subspan(at::uuid, fields.store.size()), fields.store.begin());
+        fields.sequence = get_number<std::uint64_t>(image.subspan(at::sequence));
+        fields.epoch = get_number<std::uint32_t>(image.subspan(at::epoch));
+        const CipherId cipher{get_number<std::uint32_t>(image.subspan(at::cipher))};
         if (is_known(cipher)) fields.cipher = cipher;
         const auto associated = associated_data(fields.store, {Piece::store_key, fields.epoch});
-        for (std::size_t at = key_table_at; at + key_entry_bytes <= superblock_bytes - 64; at += key_entry_bytes) {
-            auto key = open_key(slot_key, image.subspan(at + wrapped_at, wrapped_bytes), associated);
+        for (std::size_t entry = at::key_table; entry + key_entry_bytes <= at::checksum; entry += key_entry_bytes) {
+            auto key = open_key(slot_key, image.subspan(entry + key_entry_wrapped_at, wrapped_key_bytes), associated);
             if (key) return OpenedSuperblock{fields, std::move(*key), i, true};
         }
     }

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "crypto/aead.h"
 #include "crypto/page_cipher.h"
@@ -18,6 +19,22 @@ static_assert(page_plain_bytes == 4'056);
 inline constexpr std::size_t superblock_bytes = 4'096;
 inline constexpr std::size_t superblocks = 2;
 inline constexpr std::size_t main_head_bytes = superblocks * superblock_bytes;
+
+// In a superblock. Magic, version and checksum stand at the same place in every version.
+inline constexpr std::string_view superblock_magic{"ClinicEdgeStore\0", 16};
+namespace superblock_at {
+inline constexpr std::size_t version = 16, cipher = 20, page_size = 24, reserve = 28, uuid = 32, sequence = 48,
+                             epoch = 56,
+                             keys = 60, // how many wrapped keys follow
+    key_table = 64, checksum = superblock_bytes - 64, mac = superblock_bytes - 32;
+}
+// An entry of the key table: kind of the key slot, key epoch, wrapped key.
+inline constexpr std::size_t wrapped_key_bytes = 72;
+inline constexpr std::size_t key_entry_epoch_at = 4, key_entry_wrapped_at = 8;
+inline constexpr std::size_t key_entry_bytes = key_entry_wrapped_at + wrapped_key_bytes;
+inline constexpr std::size_t superblock_keys_max = 16;
+inline constexpr std::uint32_t machine_slot = 1; // a kind: by a raw 32-byte key slot
+static_assert(superblock_at::key_table + superblock_keys_max * key_entry_bytes <= superblock_at::checksum);
 
 constexpr std::uint64_t page_offset(std::uint64_t page) {
     return main_head_bytes + (page - 1) * page_bytes;
@@ -39,6 +56,13 @@ inline constexpr std::size_t sealed_frame_page_bytes = page_bytes + trailer_byte
 inline constexpr std::size_t slot_bytes = sealed_frame_head_bytes + sealed_frame_page_bytes;
 static_assert(sealed_frame_head_bytes == 72 && sealed_frame_page_bytes == 4'136 && slot_bytes == 4'208);
 
+// In the preamble.
+inline constexpr std::string_view preamble_magic{"ClinicEdgeWal\0\0\0", 16};
+namespace preamble_at {
+inline constexpr std::size_t version = 16, epoch = 20, uuid = 32, head = 48;
+}
+static_assert(preamble_at::head + sealed_wal_head_bytes <= 512);
+
 constexpr std::uint64_t slot_offset(std::uint64_t frame) {
     return preamble_bytes + (frame - 1) * slot_bytes;
 }
@@ -46,6 +70,13 @@ constexpr std::uint64_t slot_offset(std::uint64_t frame) {
 // Whole slots in a WAL of `bytes`: a part of one does not count.
 constexpr std::uint64_t frames_in(std::uint64_t bytes) {
     return bytes < preamble_bytes ? 0 : (bytes - preamble_bytes) / slot_bytes;
+}
+
+// Keystore: a header, then slots from 1, a wrapped key each.
+inline constexpr std::string_view keystore_magic{"ClinicEdgeKeys\0\0", 16};
+inline constexpr std::size_t keystore_head_bytes = 4'096;
+namespace keystore_at {
+inline constexpr std::size_t version = 16, slot_size = 20, uuid = 32, mac = keystore_head_bytes - 32;
 }
 
 // Offsets in SQLite's own structures.

@@ -14,13 +14,6 @@
 namespace clinic::crypto {
 namespace {
 
-constexpr std::string_view store_magic{"ClinicEdgeStore\0", 16};
-constexpr std::string_view wal_magic{"ClinicEdgeWal\0\0\0", 16};
-constexpr std::string_view keys_magic{"ClinicEdgeKeys\0\0", 16};
-constexpr std::size_t checksum_at = superblock_bytes - 64;
-constexpr std::size_t key_table_at = 64, key_entry_bytes = 80, keys_max = 16;
-constexpr std::size_t keystore_head_bytes = 4'096, keystore_slot_bytes = 72;
-
 using View = std::span<const std::byte>;
 
 bool begins_with(View bytes, std::string_view magic) {
@@ -34,20 +27,23 @@ StoreUuid uuid_at(View bytes) {
 }
 
 SuperblockLook look_at_superblock(View image) {
+    namespace at = superblock_at;
     SuperblockLook look;
-    const Digest sum = digest(image.first(checksum_at));
-    look.whole = begins_with(image, store_magic) && std::ranges::equal(sum, image.subspan(checksum_at, sum.size()));
-    look.version = get_number<std::uint32_t>(image.subspan(16));
-    look.cipher = get_number<std::uint32_t>(image.subspan(20));
-    look.page_size = get_number<std::uint32_t>(image.subspan(24));
-    look.reserve = get_number<std::uint32_t>(image.subspan(28));
-    look.store = uuid_at(image.subspan(32));
-    look.sequence = get_number<std::uint64_t>(image.subspan(48));
-    look.epoch = get_number<std::uint32_t>(image.subspan(56));
-    const auto slots = std::min<std::size_t>(get_number<std::uint32_t>(image.subspan(60)), keys_max);
+    const Digest sum = digest(image.first(at::checksum));
+    look.whole =
+        begins_with(image, superblock_magic) && std::ranges::equal(sum, image.subspan(at::checksum, sum.size()));
+    look.version = get_number<std::uint32_t>(image.subspan(at::version));
+    look.cipher = get_number<std::uint32_t>(image.subspan(at::cipher));
+    look.page_size = get_number<std::uint32_t>(image.subspan(at::page_size));
+    look.reserve = get_number<std::uint32_t>(image.subspan(at::reserve));
+    look.store = uuid_at(image.subspan(at::uuid));
+    look.sequence = get_number<std::uint64_t>(image.subspan(at::sequence));
+    look.epoch = get_number<std::uint32_t>(image.subspan(at::epoch));
+    const auto slots = std::min<std::size_t>(get_number<std::uint32_t>(image.subspan(at::keys)), superblock_keys_max);
     for (std::size_t i = 0; i < slots; ++i) {
-        const auto entry = image.subspan(key_table_at + i * key_entry_bytes);
-        look.slots.push_back({get_number<std::uint32_t>(entry), get_number<std::uint32_t>(entry.subspan(4))});
+        const auto entry = image.subspan(at::key_table + i * key_entry_bytes);
+        look.slots.push_back(
+            {get_number<std::uint32_t>(entry), get_number<std::uint32_t>(entry.subspan(key_entry_epoch_at))});
     }
     return look;
 }
@@ -68,23 +64,23 @@ WalLook look_at_wal(const ReadFile& file) {
     WalLook look{.bytes = file.bytes(), .frames = frames_in(file.bytes())};
     std::array<std::byte, 64> head{};
     if (!file.read(0, head)) return look;
-    look.named = begins_with(head, wal_magic);
+    look.named = begins_with(head, preamble_magic);
     const View bytes{head};
-    look.version = get_number<std::uint32_t>(bytes.subspan(16));
-    look.epoch = get_number<std::uint32_t>(bytes.subspan(20));
-    look.store = uuid_at(bytes.subspan(32));
+    look.version = get_number<std::uint32_t>(bytes.subspan(preamble_at::version));
+    look.epoch = get_number<std::uint32_t>(bytes.subspan(preamble_at::epoch));
+    look.store = uuid_at(bytes.subspan(preamble_at::uuid));
     return look;
 }
 
 KeystoreLook look_at_keystore(const ReadFile& file) {
     KeystoreLook look{.bytes = file.bytes()};
-    if (look.bytes > keystore_head_bytes) look.slots = (look.bytes - keystore_head_bytes) / keystore_slot_bytes;
+    if (look.bytes > keystore_head_bytes) look.slots = (look.bytes - keystore_head_bytes) / wrapped_key_bytes;
     std::array<std::byte, 64> head{};
     if (!file.read(0, head)) return look;
-    look.named = begins_with(head, keys_magic);
+    look.named = begins_with(head, keystore_magic);
     const View bytes{head};
-    look.version = get_number<std::uint32_t>(bytes.subspan(16));
-    look.store = uuid_at(bytes.subspan(32));
+    look.version = get_number<std::uint32_t>(bytes.subspan(keystore_at::version));
+    look.store = uuid_at(bytes.subspan(keystore_at::uuid));
     return look;
 }
 

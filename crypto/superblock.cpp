@@ -12,32 +12,15 @@
 namespace clinic::crypto {
 namespace {
 
-constexpr std::string_view magic{"ClinicEdgeStore\0", 16};
-constexpr std::uint32_t machine_slot = 1; // kind of a wrapped key: by a raw 32-byte key slot
-
-constexpr std::size_t version_at = 16;
-constexpr std::size_t cipher_at = 20;
-constexpr std::size_t page_size_at = 24;
-constexpr std::size_t reserve_at = 28;
-constexpr std::size_t uuid_at = 32;
-constexpr std::size_t sequence_at = 48;
-constexpr std::size_t epoch_at = 56;
-constexpr std::size_t keys_at = 60; // how many wrapped keys follow
-constexpr std::size_t key_table_at = 64;
-constexpr std::size_t wrapped_bytes = key_bytes + seal_overhead_bytes;
-constexpr std::size_t key_entry_bytes = 4 + 4 + wrapped_bytes; // kind, epoch, wrapped
-constexpr std::size_t keys_max = 16;
-constexpr std::size_t checksum_at = superblock_bytes - 64;
-constexpr std::size_t mac_at = superblock_bytes - 32;
-static_assert(key_table_at + keys_max * key_entry_bytes <= checksum_at);
-static_assert(wrapped_bytes == 72);
+namespace at = superblock_at;
+static_assert(wrapped_key_bytes == key_bytes + seal_overhead_bytes);
 
 using Image = std::span<const std::byte>;
 
 Digest mac(const SecureBytes& store_key, Image image) {
     const SecureBytes key = piece_key(store_key, Piece::superblock_mac);
     Digest made{};
-    crypto_generichash(octets(made), made.size(), octets(image), mac_at, octets(key.bytes()), key.size());
+    crypto_generichash(octets(made), made.size(), octets(image), at::mac, octets(key.bytes()), key.size());
     return made;
 }
 
@@ -45,35 +28,37 @@ enum class Look { damaged, newer_version, newer_cipher, whole };
 
 // What can be said without a key: the place of magic, version and checksum is the same in every version.
 Look look_at(Image image) {
-    const Digest sum = digest(image.first(checksum_at));
-    if (!std::ranges::equal(image.first(magic.size()), std::as_bytes(std::span{magic}))) return Look::damaged;
-    if (!std::ranges::equal(sum, image.subspan(checksum_at, sum.size()))) return Look::damaged;
-    if (get_number<std::uint32_t>(image.subspan(version_at)) > format_version) return Look::newer_version;
-    if (!is_known(CipherId{get_number<std::uint32_t>(image.subspan(cipher_at))})) return Look::newer_cipher;
-    const bool shaped = get_number<std::uint32_t>(image.subspan(version_at)) == format_version &&
-                        get_number<std::uint32_t>(image.subspan(page_size_at)) == page_bytes &&
-                        get_number<std::uint32_t>(image.subspan(reserve_at)) == trailer_bytes &&
-                        get_number<std::uint32_t>(image.subspan(keys_at)) <= keys_max;
+    const Digest sum = digest(image.first(at::checksum));
+    if (!std::ranges::equal(image.first(superblock_magic.size()), std::as_bytes(std::span{superblock_magic})))
+        return Look::damaged;
+    if (!std::ranges::equal(sum, image.subspan(at::checksum, sum.size()))) return Look::damaged;
+    if (get_number<std::uint32_t>(image.subspan(at::version)) > format_version) return Look::newer_version;
+    if (!is_known(CipherId{get_number<std::uint32_t>(image.subspan(at::cipher))})) return Look::newer_cipher;
+    const bool shaped = get_number<std::uint32_t>(image.subspan(at::version)) == format_version &&
+                        get_number<std::uint32_t>(image.subspan(at::page_size)) == page_bytes &&
+                        get_number<std::uint32_t>(image.subspan(at::reserve)) == trailer_bytes &&
+                        get_number<std::uint32_t>(image.subspan(at::keys)) <= superblock_keys_max;
     return shaped ? Look::whole : Look::damaged;
 }
 
 Superblock fields_of(Image image) {
     Superblock read;
-    read.cipher = CipherId{get_number<std::uint32_t>(image.subspan(cipher_at))};
-    std::ranges::copy(image.subspan(uuid_at, read.store.size()), read.store.begin());
-    read.sequence = get_number<std::uint64_t>(image.subspan(sequence_at));
-    read.epoch = get_number<std::uint32_t>(image.subspan(epoch_at));
+    read.cipher = CipherId{get_number<std::uint32_t>(image.subspan(at::cipher))};
+    std::ranges::copy(image.subspan(at::uuid, read.store.size()), read.store.begin());
+    read.sequence = get_number<std::uint64_t>(image.subspan(at::sequence));
+    read.epoch = get_number<std::uint32_t>(image.subspan(at::epoch));
     return read;
 }
 
 std::optional<SecureBytes> unwrap(Image image, const Superblock& superblock, const SecureBytes& slot_key) {
     const auto associated = associated_data(superblock.store, {Piece::store_key, superblock.epoch});
-    const auto count = get_number<std::uint32_t>(image.subspan(keys_at));
+    const auto count = get_number<std::uint32_t>(image.subspan(at::keys));
     for (std::size_t i = 0; i < count; ++i) {
-        const auto entry = image.subspan(key_table_at + i * key_entry_bytes, key_entry_bytes);
+        const auto entry = image.subspan(at::key_table + i * key_entry_bytes, key_entry_bytes);
         if (get_number<std::uint32_t>(entry) != machine_slot) continue;
-        if (get_number<std::uint32_t>(entry.subspan(4)) != superblock.epoch) continue;
-        if (auto key = open_key(slot_key, entry.subspan(8), associated)) return std::move(key).value();
+        if (get_number<std::uint32_t>(entry.subspan(key_entry_epoch_at)) != superblock.epoch) continue;
+        if (auto key = open_key(slot_key, entry.subspan(key_entry_wrapped_at), associated))
+            return std::move(key).value();
     }
     return std::nullopt;
 }
@@ -84,24 +69,24 @@ SuperblockImage make_superblock(const Superblock& superblock, const SecureBytes&
                                 const SecureBytes& slot_key) {
     SuperblockImage made{};
     const std::span<std::byte> image{made};
-    std::ranges::copy(std::as_bytes(std::span{magic}), image.begin());
-    put_number(image.subspan(version_at), format_version);
-    put_number(image.subspan(cipher_at), static_cast<std::uint32_t>(superblock.cipher));
-    put_number(image.subspan(page_size_at), static_cast<std::uint32_t>(page_bytes));
-    put_number(image.subspan(reserve_at), static_cast<std::uint32_t>(trailer_bytes));
-    std::ranges::copy(superblock.store, image.subspan(uuid_at).begin());
-    put_number(image.subspan(sequence_at), superblock.sequence);
-    put_number(image.subspan(epoch_at), superblock.epoch);
-    put_number(image.subspan(keys_at), std::uint32_t{1});
+    std::ranges::copy(std::as_bytes(std::span{superblock_magic}), image.begin());
+    put_number(image.subspan(at::version), format_version);
+    put_number(image.subspan(at::cipher), static_cast<std::uint32_t>(superblock.cipher));
+    put_number(image.subspan(at::page_size), static_cast<std::uint32_t>(page_bytes));
+    put_number(image.subspan(at::reserve), static_cast<std::uint32_t>(trailer_bytes));
+    std::ranges::copy(superblock.store, image.subspan(at::uuid).begin());
+    put_number(image.subspan(at::sequence), superblock.sequence);
+    put_number(image.subspan(at::epoch), superblock.epoch);
+    put_number(image.subspan(at::keys), std::uint32_t{1});
 
-    const auto entry = image.subspan(key_table_at, key_entry_bytes);
+    const auto entry = image.subspan(at::key_table, key_entry_bytes);
     put_number(entry, machine_slot);
-    put_number(entry.subspan(4), superblock.epoch);
+    put_number(entry.subspan(key_entry_epoch_at), superblock.epoch);
     const auto associated = associated_data(superblock.store, {Piece::store_key, superblock.epoch});
-    std::ranges::copy(seal(slot_key, store_key.bytes(), associated), entry.subspan(8).begin());
+    std::ranges::copy(seal(slot_key, store_key.bytes(), associated), entry.subspan(key_entry_wrapped_at).begin());
 
-    std::ranges::copy(digest(image.first(checksum_at)), image.subspan(checksum_at).begin());
-    std::ranges::copy(mac(store_key, image), image.subspan(mac_at).begin());
+    std::ranges::copy(digest(image.first(at::checksum)), image.subspan(at::checksum).begin());
+    std::ranges::copy(mac(store_key, image), image.subspan(at::mac).begin());
     return made;
 }
 
@@ -129,7 +114,7 @@ Result<OpenedSuperblock> open_superblocks(std::span<const std::byte> head, const
         auto store_key = unwrap(image(i), fields, slot_key);
         if (!store_key) continue;
         const Digest expected = mac(*store_key, image(i));
-        if (sodium_memcmp(expected.data(), image(i).subspan(mac_at).data(), expected.size()) != 0)
+        if (sodium_memcmp(expected.data(), image(i).subspan(at::mac).data(), expected.size()) != 0)
             damaged = forged = true;
         else if (!opened)
             opened = OpenedSuperblock{fields, std::move(*store_key), i};

@@ -12,7 +12,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::uint32_t machine_kind = 1;
 constexpr std::size_t lines_max = 20; // of a list, in words; --json has all
 
 const char* cipher_name(std::uint32_t id) {
@@ -32,7 +31,8 @@ const char* name(salvage::Loss why) {
 json slots(const crypto::SuperblockLook& block) {
     json all = json::array();
     for (const auto& slot : block.slots)
-        all.push_back({{"kind", slot.kind == machine_kind ? json("machine") : json(slot.kind)}, {"epoch", slot.epoch}});
+        all.push_back(
+            {{"kind", slot.kind == crypto::machine_slot ? json("machine") : json(slot.kind)}, {"epoch", slot.epoch}});
     return all;
 }
 

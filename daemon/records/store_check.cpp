@@ -21,7 +21,6 @@ using std::chrono::milliseconds;
 constexpr Literal place_setting = "store_check";
 constexpr std::size_t place_bytes_max = 1'024;
 constexpr milliseconds looks_each{20};
-constexpr std::int64_t lock_byte_page = 262'145; // SQLite never uses it
 constexpr Error page_lost{Errc::tampered, "a page of the store does not open", damage_remedy};
 constexpr Error senseless{Errc::corrupt, "the database's pages do not fit together", damage_remedy};
 
@@ -66,7 +65,7 @@ Result<void> read_pages(Connection& connection, std::int64_t& next, std::int64_t
     if (file->pMethods->xFileSize(file, &bytes) != SQLITE_OK) return Error{Errc::system, "the database has no size"};
     there = bytes / page_size;
     for (const auto last = std::min(next + pages_max - 1, there); next <= last; ++next) {
-        if (next == lock_byte_page) continue;
+        if (next == static_cast<std::int64_t>(crypto::lock_page)) continue;
         const int code =
             file->pMethods->xRead(file, page->data(), static_cast<int>(page->size()), (next - 1) * page_size);
         if (code == SQLITE_NOTADB || code == SQLITE_IOERR_DATA) return page_lost;

@@ -108,7 +108,7 @@ private:
     void look_at_the_rest() {
         const auto page = std::make_unique<crypto::Page>();
         for (PageNo number = 1; number <= image_.pages(); ++number) {
-            if (taken_[number] || number == lock_byte_page) continue;
+            if (taken_[number] || number == crypto::lock_page) continue;
             if (!image_.read(number, *page))
                 lose(Loss::unreadable, number, "");
             else if (kind_of(image_, number))

@@ -38,9 +38,6 @@ struct Survey {
     const Tree* find(std::string_view name) const;
 };
 
-// The page that SQLite never uses, 1 GiB into the file.
-inline constexpr PageNo lock_byte_page = 262'145;
-
 Survey survey(const crypto::StoreImage& image);
 
 } // namespace clinic::salvage
