@@ -31,4 +31,23 @@ int plain(const Client& client, const char* command, const json& args) {
     return exit_of(*answer);
 }
 
+std::string wrapped(const std::string& text, std::size_t indent) {
+    constexpr std::size_t columns = 80;
+    std::string out;
+    std::size_t used = indent;
+    for (std::size_t from = 0; from < text.size();) {
+        const auto space = std::min(text.find(' ', from), text.size());
+        const auto length = space - from;
+        if (used > indent && used + 1 + length > columns) {
+            out += "\n" + std::string(indent, ' ');
+            used = indent;
+        }
+        if (used > indent) out += " ", ++used;
+        out += text.substr(from, length);
+        used += length;
+        from = space + 1;
+    }
+    return out + "\n";
+}
+
 } // namespace clinic::provisioning

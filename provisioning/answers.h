@@ -16,6 +16,8 @@ int exit_of(const nlohmann::json& answer);
 void print_json(const nlohmann::json& value);
 // As JSON where the call asks for it, else as its view has it.
 void show(const Call& call, const nlohmann::json& data, std::string (*view)(const nlohmann::json&));
+// Breaks at spaces, at 80 columns; the lines after the first are set in. Ends with a new line.
+std::string wrapped(const std::string& text, std::size_t indent);
 // A command whose answer is shown as it is: JSON.
 int plain(const Client& client, const char* command, const nlohmann::json& args);
 

@@ -8,13 +8,12 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/web/words/words.h"
+#include "provisioning/answers.h"
 
 namespace clinic::provisioning {
 namespace {
 
 using nlohmann::json;
-
-constexpr std::size_t columns = 80;
 
 [[gnu::format(printf, 1, 2)]] std::string format(const char* pattern, ...) {
     std::array<char, 512> text{};
@@ -53,25 +52,6 @@ std::string state(const std::string& name) {
             return isatty(STDOUT_FILENO) != 0 ? format("\033[%sm%s\033[0m", look.colour, look.text)
                                               : std::string{look.text};
     return "[?]   ";
-}
-
-// Breaks at spaces; the lines after the first are set in.
-std::string wrapped(const std::string& text, std::size_t indent) {
-    std::string out;
-    std::size_t used = indent;
-    for (std::size_t from = 0; from < text.size();) {
-        const auto space = std::min(text.find(' ', from), text.size());
-        const auto length = space - from;
-        if (used > indent && used + 1 + length > columns) {
-            out += "\n" + std::string(indent, ' ');
-            used = indent;
-        }
-        if (used > indent) out += " ", ++used;
-        out += text.substr(from, length);
-        used += length;
-        from = space + 1;
-    }
-    return out + "\n";
 }
 
 // An age as the page says it.
