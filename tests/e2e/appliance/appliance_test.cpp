@@ -1,50 +1,27 @@
 // The installed box on a real systemd: it waits for setup, serves, holds what it promises under its units, and comes
 // back from kills, stops and power cuts. In the order in which they stand, on one machine.
-#include <gtest/gtest.h>
-#include <unistd.h>
-
 #include <atomic>
-#include <cstdlib>
-#include <memory>
 #include <thread>
 
-#include "tests/e2e/appliance/clinic.h"
-#include "tests/e2e/wire.h"
+#include "tests/e2e/appliance/on_machine.h"
 
 namespace clinic::e2e {
 namespace {
 
 using nlohmann::json;
 
-class Appliance : public testing::Test {
+class Appliance : public OnMachine {
 protected:
     static void SetUpTestSuite() {
         if (geteuid() != 0) return;
-        machine_ = std::make_unique<ClinicMachine>();
-        machine_->boot();
-    }
-    static void TearDownTestSuite() { machine_.reset(); }
-    void SetUp() override {
-        // As root nothing is skipped; where somebody counts on the tests, not being root is a failure.
-        if (geteuid() == 0) return;
-        if (std::getenv("CI") != nullptr)
-            FAIL() << "a real systemd needs root, debootstrap and systemd-nspawn: run as root";
-        GTEST_SKIP() << "a real systemd needs root: run as root";
+        boot();
     }
     void TearDown() override {
         if (HasFailure() && machine_)
             std::fputs(box().in("journalctl -b --no-pager -o short-monotonic -u 'clinic*' | tail -n 60").out.c_str(),
                        stderr);
     }
-    static ClinicMachine& box() { return *machine_; }
-    static std::string next_message() {
-        const std::string number = std::to_string(++sent_);
-        return adt("A04", "C" + number, "N" + number, "Quillfeather", "Una");
-    }
     static bool is_active(const std::string& unit) { return box().ask("systemctl is-active " + unit) == "active"; }
-
-    static inline std::unique_ptr<ClinicMachine> machine_;
-    static inline std::atomic<int> sent_{0};
 };
 
 TEST_F(Appliance, IsInstalledByAptAndWaitsForItsSetup) {

@@ -1,40 +1,21 @@
 // The package's own life: upgrade under load, removal, purge, and dpkg killed at each of its steps. From every one of
 // them dpkg and the box go on.
-#include <gtest/gtest.h>
-#include <unistd.h>
-
 #include <atomic>
-#include <cstdlib>
-#include <memory>
 #include <thread>
 
-#include "tests/e2e/appliance/clinic.h"
-#include "tests/e2e/wire.h"
+#include "tests/e2e/appliance/on_machine.h"
 
 namespace clinic::e2e {
 namespace {
 
 using nlohmann::json;
 
-class Package : public testing::Test {
+class Package : public OnMachine {
 protected:
     static void SetUpTestSuite() {
         if (geteuid() != 0) return;
-        machine_ = std::make_unique<ClinicMachine>();
-        machine_->boot();
+        boot();
         if (machine_->install().exit == 0) machine_->set_up();
-    }
-    static void TearDownTestSuite() { machine_.reset(); }
-    void SetUp() override {
-        if (geteuid() == 0) return;
-        if (std::getenv("CI") != nullptr)
-            FAIL() << "a real systemd needs root, debootstrap and systemd-nspawn: run as root";
-        GTEST_SKIP() << "a real systemd needs root: run as root";
-    }
-    static ClinicMachine& box() { return *machine_; }
-    static std::string next_message() {
-        const std::string number = std::to_string(++sent_);
-        return adt("A04", "C" + number, "N" + number, "Quillfeather", "Una");
     }
     // The same package as another version, whose scripts kill dpkg where /root/kill names them: "postinst configure
     // end".
@@ -59,9 +40,6 @@ protected:
         return file;
     }
     static std::string state() { return box().ask("dpkg-query -W -f='${db:Status-Status} ${Version}' clinic-edge"); }
-
-    static inline std::unique_ptr<ClinicMachine> machine_;
-    static inline std::atomic<int> sent_{0};
 };
 
 TEST_F(Package, AnUpgradeKeepsSendersWaitingAndLosesNothing) {
