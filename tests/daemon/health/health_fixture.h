@@ -84,6 +84,16 @@ protected:
     std::unique_ptr<records::Store> store_;
 };
 
+class HealthOf : public WithStore {
+protected:
+    void well_box() {
+        attach();
+        set_basis(release::Basis::baa);
+        everything_up();
+    }
+    void network_down() { health_.lanes({.kernel_synchronised = true, .crm_code = "offline", .mqtt_code = "offline"}); }
+};
+
 inline std::vector<std::string> codes(const Status& status) {
     std::vector<std::string> all;
     for (const Need& need : status.needs) all.push_back(need.code);
