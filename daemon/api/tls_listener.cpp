@@ -42,7 +42,7 @@ private:
         try {
             return ServerSocketImpl::acceptConnection(peer);
         } catch (const Poco::Exception&) {
-            std::this_thread::sleep_for(failed_accept_pause);
+            std::this_thread::sleep_for(failed_accept_pause); // no event tells that a descriptor is free
             throw;
         }
     }

@@ -60,7 +60,7 @@ bool Conversation::budget() {
         const auto wait = means_.budget.take(priority_);
         if (wait.count() == 0) return true;
         if (wait > means_.times.budget_wait_max) return retry("rate_budget", wait), false;
-        lane::sleep_for(stop_, wait);
+        lane::sleep_for(stop_, wait); // until GHL's window has room: no event tells of it
     }
 }
 
