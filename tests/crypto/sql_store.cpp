@@ -20,7 +20,7 @@ Statement prepare(sqlite3* db, const std::string& sql, int& code) {
 }
 
 // noise(a, b, size): bytes that look random and are always the same.
-void noise(sqlite3_context* context, int, sqlite3_value** values) {
+void noise_of_two(sqlite3_context* context, int, sqlite3_value** values) {
     std::uint64_t state = static_cast<std::uint64_t>(sqlite3_value_int64(values[0])) * 0x9E3779B97F4A7C15U ^
                           static_cast<std::uint64_t>(sqlite3_value_int64(values[1])) * 0xC2B2AE3D27D4EB4FU ^ 1U;
     std::array<unsigned char, 1'000> bytes{};
@@ -35,7 +35,7 @@ void noise(sqlite3_context* context, int, sqlite3_value** values) {
 }
 
 int let_noise(sqlite3* db) {
-    return sqlite3_create_function(db, "noise", 3, SQLITE_UTF8 | SQLITE_DETERMINISTIC, nullptr, noise, nullptr,
+    return sqlite3_create_function(db, "noise", 3, SQLITE_UTF8 | SQLITE_DETERMINISTIC, nullptr, noise_of_two, nullptr,
                                    nullptr);
 }
 

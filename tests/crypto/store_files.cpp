@@ -26,7 +26,7 @@ void put_contents(const fs::path& path, std::span<const std::byte> bytes) {
 
 bool holds(std::span<const std::byte> bytes, std::string_view marker) {
     const auto wanted = base::as_bytes(marker);
-    return !std::ranges::search(bytes, wanted).empty();
+    return std::search(bytes.begin(), bytes.end(), wanted.begin(), wanted.end()) != bytes.end();
 }
 
 void copy_folder(const fs::path& from, const fs::path& to) {

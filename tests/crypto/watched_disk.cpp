@@ -3,6 +3,7 @@
 #include <cassert>
 #include <cstddef>
 #include <filesystem>
+#include <new>
 
 namespace clinic::crypto::tests {
 namespace {
@@ -97,7 +98,7 @@ int disk_open(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, int flags,
     const int rc = disk.base()->xOpen(disk.base(), path, real, flags, flags_out);
     if (rc != SQLITE_OK) return rc;
     const std::string name = path == nullptr ? "temporary" : std::filesystem::path{path}.filename().string();
-    std::construct_at(reinterpret_cast<DiskFile*>(file), sqlite3_file{&methods}, &disk, name, real);
+    new (file) DiskFile{{&methods}, &disk, name, real};
     if (disk.watch().opened) disk.watch().opened(name);
     return SQLITE_OK;
 }

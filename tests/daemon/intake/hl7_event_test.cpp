@@ -40,7 +40,7 @@ std::string rejection(const std::vector<std::string>& lines) {
            '^' + std::to_string(said.field);
 }
 
-const std::string pid = "PID|1||10^^^HOSP^MR||Doe^Jane||19850615|F";
+const std::string pid_jane = "PID|1||10^^^HOSP^MR||Doe^Jane||19850615|F";
 const std::string sch = "SCH|P1|F1";
 
 TEST(Hl7Event, TakesTheListedEventsAndNoOthers) {
@@ -50,42 +50,42 @@ TEST(Hl7Event, TakesTheListedEventsAndNoOthers) {
                                        "S18", "S19", "S22", "S23", "S24", "S26"};
     for (int number = 0; number < 100; ++number) {
         const std::string digits = std::to_string(100 + number).substr(1);
-        const auto adt_answer = rejection({msh("ADT^A" + digits, "1"), pid, "MRG|11^^^HOSP^MR"});
+        const auto adt_answer = rejection({msh("ADT^A" + digits, "1"), pid_jane, "MRG|11^^^HOSP^MR"});
         EXPECT_EQ(adt_answer, adt.contains("A" + digits) ? "accepted" : "AR 201 MSH^1^9") << digits;
-        const auto siu_answer = rejection({msh("SIU^S" + digits, "1"), sch, pid});
+        const auto siu_answer = rejection({msh("SIU^S" + digits, "1"), sch, pid_jane});
         EXPECT_EQ(siu_answer, siu.contains("S" + digits) ? "accepted" : "AR 201 MSH^1^9") << digits;
     }
     for (const char* type : {"ORU^R01", "ORM^O01", "ACK", "", "DFT^P03", "adx^A01"})
-        EXPECT_EQ(rejection({msh(type, "1"), pid}), "AR 200 MSH^1^9") << type;
+        EXPECT_EQ(rejection({msh(type, "1"), pid_jane}), "AR 200 MSH^1^9") << type;
 }
 
 TEST(Hl7Event, FindsTheEventWhereSendersPutIt) {
-    EXPECT_STREQ(order({msh("ADT", "1"), "EVN|A04|20261121", pid}).event.c_str(), "ADT^A04");
-    EXPECT_STREQ(order({msh("ADT^^ADT_A08", "1"), pid}).event.c_str(), "ADT^A08");
-    EXPECT_STREQ(order({msh("adt^a04", "1"), pid}).event.c_str(), "ADT^A04");
-    EXPECT_STREQ(order({msh("ADT^A05", "1"), "EVN|A01", pid}).event.c_str(), "ADT^A05") << "MSH-9 goes before EVN-1";
+    EXPECT_STREQ(order({msh("ADT", "1"), "EVN|A04|20261121", pid_jane}).event.c_str(), "ADT^A04");
+    EXPECT_STREQ(order({msh("ADT^^ADT_A08", "1"), pid_jane}).event.c_str(), "ADT^A08");
+    EXPECT_STREQ(order({msh("adt^a04", "1"), pid_jane}).event.c_str(), "ADT^A04");
+    EXPECT_STREQ(order({msh("ADT^A05", "1"), "EVN|A01", pid_jane}).event.c_str(), "ADT^A05") << "MSH-9 goes before EVN-1";
 }
 
 TEST(Hl7Event, RefusesVersionsAndProcessingIdsItDoesNotKnow) {
     for (const char* good : {"P|2.1", "P|2.3.1", "P|2.8", "P", "P|", "T|2.5", "D|2.5", "p|2.5", "|2.5", "P^T|2.5^USA"})
-        EXPECT_EQ(rejection({msh("ADT^A04", "1", "2026", good), pid}), "accepted") << good;
-    EXPECT_EQ(rejection({msh("ADT^A04", "1", "2026", "P|3.0"), pid}), "AR 203 MSH^1^12");
-    EXPECT_EQ(rejection({msh("ADT^A04", "1", "2026", "P|1.0"), pid}), "AR 203 MSH^1^12");
-    EXPECT_EQ(rejection({msh("ADT^A04", "1", "2026", "X|2.5"), pid}), "AR 202 MSH^1^11");
+        EXPECT_EQ(rejection({msh("ADT^A04", "1", "2026", good), pid_jane}), "accepted") << good;
+    EXPECT_EQ(rejection({msh("ADT^A04", "1", "2026", "P|3.0"), pid_jane}), "AR 203 MSH^1^12");
+    EXPECT_EQ(rejection({msh("ADT^A04", "1", "2026", "P|1.0"), pid_jane}), "AR 203 MSH^1^12");
+    EXPECT_EQ(rejection({msh("ADT^A04", "1", "2026", "X|2.5"), pid_jane}), "AR 202 MSH^1^11");
 }
 
 TEST(Hl7Event, SaysWhatIsMissingAndWhere) {
-    EXPECT_EQ(rejection({msh("ADT^A04", ""), pid}), "AE 101 MSH^1^10");
-    EXPECT_EQ(rejection({msh("ORU^R01", ""), pid}), "AE 101 MSH^1^10");
+    EXPECT_EQ(rejection({msh("ADT^A04", ""), pid_jane}), "AE 101 MSH^1^10");
+    EXPECT_EQ(rejection({msh("ORU^R01", ""), pid_jane}), "AE 101 MSH^1^10");
     EXPECT_EQ(rejection({msh("ADT^A04", "1")}), "AE 100 PID^1^0");
     EXPECT_EQ(rejection({msh("ADT^A04", "1"), "PID|1||||Doe^Jane"}), "AE 101 PID^1^3");
     EXPECT_EQ(rejection({msh("ADT^A04", "1"), "PID|1||123-45-6789^^^USSSA^SS||Doe^Jane"}), "AE 101 PID^1^3");
-    EXPECT_EQ(rejection({msh("ADT^A04", "1"), pid, "PID|2||11^^^HOSP^MR"}), "AE 102 PID^2^3");
-    EXPECT_EQ(rejection({msh("ADT^A40", "1"), pid}), "AE 100 MRG^1^0");
+    EXPECT_EQ(rejection({msh("ADT^A04", "1"), pid_jane, "PID|2||11^^^HOSP^MR"}), "AE 102 PID^2^3");
+    EXPECT_EQ(rejection({msh("ADT^A40", "1"), pid_jane}), "AE 100 MRG^1^0");
     EXPECT_EQ(rejection({msh("ADT^A40", "1"), "MRG|11^^^HOSP^MR"}), "AE 100 PID^1^0");
-    EXPECT_EQ(rejection({msh("ADT^A40", "1"), pid, "MRG|"}), "AE 101 MRG^1^1");
-    EXPECT_EQ(rejection({msh("SIU^S12", "1"), pid}), "AE 100 SCH^1^0");
-    EXPECT_EQ(rejection({msh("SIU^S12", "1"), "SCH||", pid}), "AE 101 SCH^1^2");
+    EXPECT_EQ(rejection({msh("ADT^A40", "1"), pid_jane, "MRG|"}), "AE 101 MRG^1^1");
+    EXPECT_EQ(rejection({msh("SIU^S12", "1"), pid_jane}), "AE 100 SCH^1^0");
+    EXPECT_EQ(rejection({msh("SIU^S12", "1"), "SCH||", pid_jane}), "AE 101 SCH^1^2");
 }
 
 TEST(Hl7Event, SaysWhichValueIsTooLong) {
@@ -97,7 +97,7 @@ TEST(Hl7Event, SaysWhichValueIsTooLong) {
 TEST(Hl7Event, SaysWhichDateIsNone) {
     EXPECT_EQ(rejection({msh("ADT^A04", "1"), "PID|1||10^^^HOSP^MR||Doe^J||19851331"}), "AE 102 PID^1^7");
     EXPECT_EQ(rejection({msh("ADT^A04", "1"), "PID|1||10^^^HOSP^MR||Doe^J||00000000"}), "accepted") << "unknown";
-    EXPECT_EQ(rejection({msh("ADT^A04", "1"), pid, "PV1|1|O" + std::string(42, '|') + "yesterday"}), "AE 102 PV1^1^44");
+    EXPECT_EQ(rejection({msh("ADT^A04", "1"), pid_jane, "PV1|1|O" + std::string(42, '|') + "yesterday"}), "AE 102 PV1^1^44");
     EXPECT_EQ(rejection({msh("SIU^S12", "1"), sch, "RGS|1", "AIS|1||X|", "AIS|2||X|2026-99-01"}), "AE 102 AIS^2^4");
     EXPECT_EQ(rejection({msh("SIU^S12", "1"), "SCH|1|2|||||||||^^^20261350"}), "AE 102 SCH^1^11");
     EXPECT_EQ(rejection({msh("SIU^S12", "1"), sch, "TQ1|||||||noon"}), "AE 102 TQ1^1^7");
@@ -178,7 +178,7 @@ TEST(Hl7Event, LetsTheTriggerEventWinOverTheStatusWord) {
              Row{"S26", "Cancelled", no_show},
          }) {
         const auto read =
-            order({msh(std::string{"SIU^"} + row.event, "1"), sch + std::string(23, '|') + row.word, pid});
+            order({msh(std::string{"SIU^"} + row.event, "1"), sch + std::string(23, '|') + row.word, pid_jane});
         EXPECT_EQ(read.appointment->status, row.status) << row.event << ' ' << row.word;
         EXPECT_EQ(read.appointment->keep_status, row.keep) << row.event << ' ' << row.word;
         const bool blocks = std::string_view{row.event} == "S23" || std::string_view{row.event} == "S24";
@@ -237,7 +237,7 @@ TEST(Hl7Event, BelievesTimesInTheirOrderOfTruth) {
 
 TEST(Hl7Event, StampsByTheEventThenTheMessageThenTheReceipt) {
     const auto said = [](const std::string& evn, std::string_view at) {
-        std::vector<std::string> lines = {msh("ADT^A08", "1", at), pid};
+        std::vector<std::string> lines = {msh("ADT^A08", "1", at), pid_jane};
         if (!evn.empty()) lines.insert(lines.begin() + 1, evn);
         return utc(order(lines).stamp.said_at);
     };
@@ -247,60 +247,60 @@ TEST(Hl7Event, StampsByTheEventThenTheMessageThenTheReceipt) {
     EXPECT_EQ(said("EVN|A08|rubbish", "rubbish"), "2026-11-21T10:00:00Z");
     EXPECT_EQ(said("EVN|A08|20290101080000Z", ""), "2026-11-21T10:00:00Z") << "not from years ahead";
     EXPECT_EQ(said("EVN|A08|20261120", "20261120090000Z"), "2026-11-20T09:00:00Z") << "a bare day is no order";
-    EXPECT_EQ(order({msh("ADT^A08", "1"), pid}).stamp.sender, "APP|FAC");
+    EXPECT_EQ(order({msh("ADT^A08", "1"), pid_jane}).stamp.sender, "APP|FAC");
 }
 
 TEST(Hl7Event, TakesVisitsAndTheirCancellation) {
     const std::string pv1 = "PV1|1|O" + std::string(42, '|') + "20261110083000Z";
-    EXPECT_EQ(utc(order({msh("ADT^A04", "1"), pid, pv1}).patient->visited_at), "2026-11-10T08:30:00Z");
-    EXPECT_EQ(utc(order({msh("ADT^A01", "1"), "EVN|A01|20261109080000Z", pid}).patient->visited_at),
+    EXPECT_EQ(utc(order({msh("ADT^A04", "1"), pid_jane, pv1}).patient->visited_at), "2026-11-10T08:30:00Z");
+    EXPECT_EQ(utc(order({msh("ADT^A01", "1"), "EVN|A01|20261109080000Z", pid_jane}).patient->visited_at),
               "2026-11-09T08:00:00Z");
-    EXPECT_EQ(utc(order({msh("ADT^A08", "1"), pid, pv1}).patient->visited_at), "none");
+    EXPECT_EQ(utc(order({msh("ADT^A08", "1"), pid_jane, pv1}).patient->visited_at), "none");
     for (const char* event : {"ADT^A11", "ADT^A13", "ADT^A23"})
-        EXPECT_TRUE(order({msh(event, "1"), pid, pv1}).patient->visit_cancelled) << event;
-    EXPECT_EQ(order({msh("ADT^A29", "1"), pid}).patient->active, false);
-    EXPECT_EQ(order({msh("ADT^A28", "1"), pid}).patient->active, true);
-    EXPECT_EQ(order({msh("ADT^A04", "1"), pid}).patient->active, std::nullopt);
+        EXPECT_TRUE(order({msh(event, "1"), pid_jane, pv1}).patient->visit_cancelled) << event;
+    EXPECT_EQ(order({msh("ADT^A29", "1"), pid_jane}).patient->active, false);
+    EXPECT_EQ(order({msh("ADT^A28", "1"), pid_jane}).patient->active, true);
+    EXPECT_EQ(order({msh("ADT^A04", "1"), pid_jane}).patient->active, std::nullopt);
 }
 
 TEST(Hl7Event, PairsEachMergeWithThePersonBeforeIt) {
-    const auto read = order({msh("ADT^A40", "1"), pid, "MRG|11^^^HOSP^MR", "PID|2||20^^^HOSP^MR", "PD1|",
+    const auto read = order({msh("ADT^A40", "1"), pid_jane, "MRG|11^^^HOSP^MR", "PID|2||20^^^HOSP^MR", "PD1|",
                              "MRG|21^^^HOSP^MR||||||Old^Name"});
     ASSERT_EQ(read.merges.size(), 2U);
     EXPECT_TRUE(read.merges[1].prior.family.is_given());
     EXPECT_FALSE(read.patient);
-    EXPECT_TRUE(order({msh("ADT^A47", "1"), pid, "MRG|11^^^HOSP^MR"}).identifiers_change);
-    EXPECT_TRUE(order({msh("ADT^A47", "1"), pid}).patient.has_value());
+    EXPECT_TRUE(order({msh("ADT^A47", "1"), pid_jane, "MRG|11^^^HOSP^MR"}).identifiers_change);
+    EXPECT_TRUE(order({msh("ADT^A47", "1"), pid_jane}).patient.has_value());
 }
 
 TEST(Hl7Event, LeavesAnAppointmentToNobodyWhereThereIsNobodyOrSeveral) {
     EXPECT_FALSE(order({msh("SIU^S12", "1"), sch}).patient);
     EXPECT_FALSE(order({msh("SIU^S12", "1"), sch, "PID|1"}).patient);
-    EXPECT_FALSE(order({msh("SIU^S12", "1"), sch, pid, "PID|2||11^^^HOSP^MR||Roe^Ann"}).patient);
-    EXPECT_TRUE(order({msh("SIU^S12", "1"), sch, pid, pid}).patient);
+    EXPECT_FALSE(order({msh("SIU^S12", "1"), sch, pid_jane, "PID|2||11^^^HOSP^MR||Roe^Ann"}).patient);
+    EXPECT_TRUE(order({msh("SIU^S12", "1"), sch, pid_jane, pid_jane}).patient);
     EXPECT_EQ(rejection({msh("SIU^S12", "1"), sch, "PID|1||||Doe^Jane"}), "AE 101 PID^1^3");
 }
 
 TEST(Hl7Event, ReadsPreadmissionsAsAppointmentsWhereASiteSaysSo) {
     const SenderRules site{.preadmit_is_appointment = true};
     const std::string pv1 = "PV1|1|O" + std::string(17, '|') + "V77" + std::string(25, '|') + "20261201090000Z";
-    const auto booked = order({msh("ADT^A05", "1"), pid, pv1}, site);
+    const auto booked = order({msh("ADT^A05", "1"), pid_jane, pv1}, site);
     ASSERT_TRUE(booked.appointment && booked.patient);
     EXPECT_EQ(utc(booked.appointment->start), "2026-12-01T09:00:00Z");
-    EXPECT_EQ(order({msh("ADT^A38", "1"), pid, pv1}, site).appointment->status, AppointmentStatus::cancelled);
-    EXPECT_FALSE(order({msh("ADT^A05", "1"), pid, pv1}).appointment);
+    EXPECT_EQ(order({msh("ADT^A38", "1"), pid_jane, pv1}, site).appointment->status, AppointmentStatus::cancelled);
+    EXPECT_FALSE(order({msh("ADT^A05", "1"), pid_jane, pv1}).appointment);
 }
 
 TEST(Hl7Event, ReadsATypeThatIsWrittenAsItsStructure) {
-    EXPECT_STREQ(order({msh("ADT_A04", "1"), pid}).event.c_str(), "ADT^A04");
-    EXPECT_EQ(rejection({msh("ADT_A24", "1"), pid}), "AR 201 MSH^1^9");
-    EXPECT_EQ(rejection({msh("ORU_R01", "1"), pid}), "AR 200 MSH^1^9");
+    EXPECT_STREQ(order({msh("ADT_A04", "1"), pid_jane}).event.c_str(), "ADT^A04");
+    EXPECT_EQ(rejection({msh("ADT_A24", "1"), pid_jane}), "AR 201 MSH^1^9");
+    EXPECT_EQ(rejection({msh("ORU_R01", "1"), pid_jane}), "AR 200 MSH^1^9");
 }
 
 TEST(Hl7Event, MarksTestTraffic) {
-    EXPECT_TRUE(order({msh("ADT^A04", "1", "2026", "T|2.5"), pid}).test_traffic);
-    EXPECT_TRUE(order({msh("ADT^A04", "1", "2026", "D|2.5"), pid}).test_traffic);
-    EXPECT_FALSE(order({msh("ADT^A04", "1"), pid}).test_traffic);
+    EXPECT_TRUE(order({msh("ADT^A04", "1", "2026", "T|2.5"), pid_jane}).test_traffic);
+    EXPECT_TRUE(order({msh("ADT^A04", "1", "2026", "D|2.5"), pid_jane}).test_traffic);
+    EXPECT_FALSE(order({msh("ADT^A04", "1"), pid_jane}).test_traffic);
 }
 
 } // namespace

@@ -5,11 +5,14 @@
 
 #include <vector>
 
+#include "tests/daemon/intake/mllp_port.h"
+
 namespace clinic::intake {
 namespace {
 
 using Step = MllpDecoder::Step;
 using ::testing::ElementsAre;
+using testing::framed;
 using ::testing::IsEmpty;
 
 // What a stream gives: the frames; a damaged one begins with '!'; a hang-up is "#".
@@ -38,10 +41,6 @@ struct Stream {
     int lost = 0;
     bool hung_up = false;
 };
-
-std::string framed(const std::string& text) {
-    return '\x0B' + text + "\x1C\r";
-}
 
 TEST(MllpDecoder, TakesFramesOneAfterTheOther) {
     Stream stream;

@@ -194,13 +194,9 @@ constexpr Text<N> text_of{};
 
 template <std::size_t... N>
 Result<void> prepare_all(Connection& connection, std::index_sequence<N...>) {
-    Result<void> done;
-    const auto each = [&](Literal sql) {
-        auto one = connection.prepare(sql);
-        if (!one) done = one.error();
-    };
-    (each(Literal{text_of<N + 1>.text}), ...);
-    return done;
+    for (const Literal sql : {Literal{text_of<N + 1>.text}...})
+        if (const auto one = connection.prepare(sql); !one) return one.error();
+    return {};
 }
 
 TEST_F(Access, KeepsNoMoreStatementsThanItsBoundAndNeverDropsALentOne) {
