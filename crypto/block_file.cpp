@@ -49,9 +49,9 @@ Result<std::uint64_t> BlockFile::size() const {
     return static_cast<std::uint64_t>(found.st_size);
 }
 
-Result<bool> BlockFile::read(std::uint64_t at, std::span<std::byte> out) const {
+Result<bool> read_whole(int file, std::uint64_t at, std::span<std::byte> out) {
     while (!out.empty()) {
-        const ssize_t got = pread(file_.get(), out.data(), out.size(), static_cast<off_t>(at));
+        const ssize_t got = pread(file, out.data(), out.size(), static_cast<off_t>(at));
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return Error{Errc::system, "a file of the store cannot be read", "", {}, errno};
         if (got == 0) return false;
@@ -59,6 +59,10 @@ Result<bool> BlockFile::read(std::uint64_t at, std::span<std::byte> out) const {
         at += static_cast<std::uint64_t>(got);
     }
     return true;
+}
+
+Result<bool> BlockFile::read(std::uint64_t at, std::span<std::byte> out) const {
+    return read_whole(file_.get(), at, out);
 }
 
 Result<void> BlockFile::write(std::uint64_t at, std::span<const std::byte> bytes) const {

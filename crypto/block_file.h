@@ -20,6 +20,9 @@ namespace clinic::crypto {
 Result<void> only_ours(const std::filesystem::path& path);
 Result<void> only_ours(const struct stat& about);
 
+// All of `out` from a file that is open. False: the file ends before. Errors: system.
+Result<bool> read_whole(int file, std::uint64_t at, std::span<std::byte> out);
+
 class BlockFile {
 public:
     static Result<BlockFile> open(const std::filesystem::path& path); // for reading and writing; it must be there

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <string_view>
 
+#include "crypto/block_file.h"
 #include "crypto/octets.h"
 #include "crypto/seal.h"
 
@@ -125,14 +126,8 @@ Result<ReadFile> ReadFile::open(const std::filesystem::path& path) {
 }
 
 bool ReadFile::read(std::uint64_t at, std::span<std::byte> out) const {
-    while (!out.empty()) {
-        const ssize_t got = pread(file_.get(), out.data(), out.size(), static_cast<off_t>(at));
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return false;
-        out = out.subspan(static_cast<std::size_t>(got));
-        at += static_cast<std::uint64_t>(got);
-    }
-    return true;
+    const auto whole = read_whole(file_.get(), at, out);
+    return whole && *whole;
 }
 
 } // namespace clinic::crypto
