@@ -100,10 +100,10 @@ bool is_io_error(int code) {
 }
 
 struct Trouble {
-    const char* name;
-    Under under;
-    bool once;
-    Fault fault;
+    std::string name;
+    Under under = Under::plain;
+    bool once = true;
+    Fault fault = Fault::io;
 
     friend void PrintTo(const Trouble& trouble, std::ostream* out) { *out << trouble.name; }
 };
@@ -174,24 +174,45 @@ TEST_P(DiskFaults, OfEachCallOfAShortLifeEndInAnErrorAndLoseNothing) {
 TEST_P(DiskFaults, EndInAnErrorAndLoseNothing) {
     prepare(GetParam().under);
     const int calls = live_with(0, long_life);
-    support::Campaign campaign{{.name = std::string{"disk_faults_"} + GetParam().name,
+    support::Campaign campaign{{.name = "disk_faults_" + GetParam().name,
                                 .what = "calls",
-                                .plain = 30,
+                                .plain = 15,
                                 .most = static_cast<std::uint64_t>(calls)}};
     while (const auto seed = campaign.next()) live_with(nth(*seed, calls), long_life);
 }
 
+// With each cipher, and those of `control` on plain SQLite.
+std::vector<Trouble> with_each_cipher(const std::vector<Trouble>& troubles, std::vector<Trouble> control) {
+    for (auto trouble : troubles) {
+        trouble.under = Under::aes256;
+        control.push_back(trouble);
+        trouble.under = Under::xchacha20;
+        trouble.name += "_xchacha";
+        control.push_back(trouble);
+    }
+    return control;
+}
+
+std::string name_of(const testing::TestParamInfo<Trouble>& trouble) {
+    return trouble.param.name;
+}
+
 INSTANTIATE_TEST_SUITE_P(Each, DiskFaults,
-                         testing::Values(Trouble{"io_once", Under::sealed, true, Fault::io},
-                                         Trouble{"io_for_good", Under::sealed, false, Fault::io},
-                                         Trouble{"full_once", Under::sealed, true, Fault::full},
-                                         Trouble{"full_for_good", Under::sealed, false, Fault::full},
-                                         Trouble{"cut_short_once", Under::sealed, true, Fault::cut_short},
-                                         Trouble{"cut_short_for_good", Under::sealed, false, Fault::cut_short},
-                                         Trouble{"io_once_plain", Under::plain, true, Fault::io},
-                                         Trouble{"io_for_good_plain", Under::plain, false, Fault::io},
-                                         Trouble{"full_for_good_plain", Under::plain, false, Fault::full}),
-                         [](const auto& one) { return std::string{one.param.name}; });
+                         testing::ValuesIn(with_each_cipher(
+                             {
+                                 {.name = "io_once", .once = true, .fault = Fault::io},
+                                 {.name = "io_for_good", .once = false, .fault = Fault::io},
+                                 {.name = "full_once", .once = true, .fault = Fault::full},
+                                 {.name = "full_for_good", .once = false, .fault = Fault::full},
+                                 {.name = "cut_short_once", .once = true, .fault = Fault::cut_short},
+                                 {.name = "cut_short_for_good", .once = false, .fault = Fault::cut_short},
+                             },
+                             {
+                                 {"io_once_plain", Under::plain, true, Fault::io},
+                                 {"io_for_good_plain", Under::plain, false, Fault::io},
+                                 {"full_for_good_plain", Under::plain, false, Fault::full},
+                             })),
+                         name_of);
 
 class MemoryFaults : public Faults, public testing::WithParamInterface<Trouble> {
 protected:
@@ -222,18 +243,18 @@ TEST_P(MemoryFaults, EndInAnErrorAndLoseNothing) {
     FailingMemory memory;
     prepare(GetParam().under);
     const int calls = live_with(0, long_life, memory);
-    support::Campaign campaign{{.name = std::string{"memory_faults_"} + GetParam().name,
+    support::Campaign campaign{{.name = "memory_faults_" + GetParam().name,
                                 .what = "allocations",
-                                .plain = 60,
+                                .plain = 30,
                                 .most = static_cast<std::uint64_t>(calls)}};
     while (const auto seed = campaign.next()) live_with(nth(*seed, calls), long_life, memory);
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, MemoryFaults,
-                         testing::Values(Trouble{"once", Under::sealed, true, Fault::io},
-                                         Trouble{"for_good", Under::sealed, false, Fault::io},
-                                         Trouble{"once_plain", Under::plain, true, Fault::io}),
-                         [](const auto& one) { return std::string{one.param.name}; });
+                         testing::ValuesIn(with_each_cipher({{.name = "once", .once = true},
+                                                             {.name = "for_good", .once = false}},
+                                                            {{"once_plain", Under::plain, true}})),
+                         name_of);
 
 } // namespace
 } // namespace clinic::crypto::tests

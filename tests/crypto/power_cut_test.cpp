@@ -30,7 +30,7 @@ public:
             if (leaves_wal) keep_wal(store);
         }
         // One of the two superblocks is damaged: it is written anew when the store opens.
-        if (under_ == Under::sealed && random_() % 2 == 0)
+        if (under_ != Under::plain && random_() % 2 == 0)
             flip(folder / "records.db", random_() % 2 * superblock_size + random_() % superblock_size);
     }
 
@@ -115,7 +115,8 @@ TEST_P(PowerCut, LosesNothingThatWasAcknowledged) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, PowerCut,
-                         testing::Values(Subject{Under::sealed, "sealed", 10, 1'000},
+                         testing::Values(Subject{Under::aes256, "sealed", 5, 1'000},
+                                         Subject{Under::xchacha20, "sealed_xchacha", 5, 1'000},
                                          Subject{Under::plain, "plain", 6, 1'000}),
                          [](const auto& one) { return std::string{one.param.name}; });
 
@@ -155,13 +156,13 @@ bool folder_sync(const DiskEvent& sync) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, WeakDisk,
-                         testing::Values(Weak{"no_sync_sealed", Under::sealed, "FULL", any_sync},
+                         testing::Values(Weak{"no_sync_sealed", Under::aes256, "FULL", any_sync},
                                          Weak{"no_sync_plain", Under::plain, "FULL", any_sync},
-                                         Weak{"no_wal_sync_sealed", Under::sealed, "FULL", wal_sync},
+                                         Weak{"no_wal_sync_sealed", Under::aes256, "FULL", wal_sync},
                                          Weak{"no_wal_sync_plain", Under::plain, "FULL", wal_sync},
-                                         Weak{"no_database_sync_sealed", Under::sealed, "FULL", database_sync},
-                                         Weak{"no_folder_sync_sealed", Under::sealed, "FULL", folder_sync},
-                                         Weak{"synchronous_normal_sealed", Under::sealed, "NORMAL", {}},
+                                         Weak{"no_database_sync_sealed", Under::aes256, "FULL", database_sync},
+                                         Weak{"no_folder_sync_sealed", Under::aes256, "FULL", folder_sync},
+                                         Weak{"synchronous_normal_sealed", Under::aes256, "NORMAL", {}},
                                          Weak{"synchronous_off_plain", Under::plain, "OFF", {}}),
                          [](const auto& one) { return std::string{one.param.name}; });
 

@@ -106,8 +106,9 @@ std::vector<std::uint64_t> make_prints(int commits) {
 
 SqlStore::SqlStore(Under under, const std::filesystem::path& database, IfAbsent if_absent) {
     const char* vfs = "unix-excl";
-    if (under == Under::sealed) {
-        auto opened = SealedVfs::open(database, key_slot(), if_absent);
+    if (under != Under::plain) {
+        const auto cipher = under == Under::aes256 ? CipherId::aes256_gcm : CipherId::xchacha20_poly1305;
+        auto opened = SealedVfs::open(database, key_slot(), if_absent, cipher);
         if (!opened) {
             why_ = opened.error();
             code_ = SQLITE_ERROR;
@@ -122,7 +123,7 @@ SqlStore::SqlStore(Under under, const std::filesystem::path& database, IfAbsent 
     db_.reset(raw);
     if (code_ != SQLITE_OK) return;
     sqlite3_extended_result_codes(raw, 1);
-    if (under == Under::sealed && !set_page_reserve(raw)) code_ = SQLITE_ERROR;
+    if (under != Under::plain && !set_page_reserve(raw)) code_ = SQLITE_ERROR;
     if (code_ == SQLITE_OK) code_ = let_noise(raw);
     if (code_ == SQLITE_OK)
         code_ = run("PRAGMA temp_store=MEMORY; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0;"

@@ -1,5 +1,5 @@
-// One SQLite database through the sealed VFS, or through plain `unix-excl` as the control, and numbered commits into it
-// whose outcome is known: the state after n commits is one, whoever makes them.
+// One SQLite database through the sealed VFS with either cipher, or through plain `unix-excl` as the control, and
+// numbered commits into it whose outcome is known: the state after n commits is one, whoever makes them.
 //   Errors:  SQLite's extended codes. One that the store itself gives at open is SQLITE_ERROR, and `why` says it.
 //   Threads: one.
 #pragma once
@@ -18,7 +18,7 @@
 
 namespace clinic::crypto::tests {
 
-enum class Under { sealed, plain };
+enum class Under { plain, xchacha20, aes256 };
 
 class SqlStore {
 public:
