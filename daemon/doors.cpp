@@ -31,14 +31,19 @@ using base::log;
 // The longest that each may go without a beat. Where a disk hangs for that long, a start anew is worth the try.
 constexpr std::chrono::seconds intake_beat_max{60}, disk_beat_max{120};
 
-Result<std::unique_ptr<records::Store>> open_store(const Options& options, base::Vitals& vitals, const Clock& clock) {
+Result<std::unique_ptr<records::Store>> open_store(const Options& options, base::Vitals& vitals, const Clock& clock,
+                                                   std::function<void(const Error&)> damaged) {
     const auto slot = crypto::KeySlot::from_credential_file(options.credential);
     CLINIC_TRY(slot);
     auto pulse = vitals.join("the store's writer", disk_beat_max);
     pulse.rest(); // to open a store may take long
-    return records::Store::open(
-        {.folder = options.records, .cache = records::cache_for(records::memory_kib_here()), .pulse = std::move(pulse)},
-        *slot, clock);
+    auto store = records::Store::open({.folder = options.records,
+                                       .cache = records::cache_for(records::memory_kib_here()),
+                                       .pulse = std::move(pulse),
+                                       .on_damage = std::move(damaged)},
+                                      *slot, clock);
+    CLINIC_TRY(store);
+    return store;
 }
 
 // What the machine or a person may put right while we run; stored data that failed its check waits for a restore.
@@ -166,7 +171,7 @@ public:
     State& operator=(const State&) = delete;
 
     Result<void> start() {
-        auto store = open_store(options_, vitals_, clock_);
+        auto store = open_store();
         if (!store) say(store.error());
         const bool open = store.has_value();
         CLINIC_TRY(open ? serve_open(std::move(store).value()) : serve_closed());
@@ -229,7 +234,11 @@ private:
         return control_->start();
     }
 
-    // From the thread of the check, which ends with the parts: it is told and not waited for.
+    Result<std::unique_ptr<records::Store>> open_store() {
+        return daemon::open_store(options_, vitals_, clock_, [this](const Error& why) { found_damage(why); });
+    }
+
+    // From a thread of the check's or the store's, which ends with the parts: it is told and not waited for.
     void found_damage(const Error& why) {
         {
             const std::scoped_lock lock{telling_};
@@ -249,8 +258,8 @@ private:
             if (stop.stop_requested()) return;
             const auto damage = std::exchange(damage_, std::nullopt);
             lock.unlock();
-            if (damage) close_for(*damage);
-            open = !damage && (open || opened());
+            if (open && damage) close_for(*damage); // of a store that is closed already: the next open sees it
+            open = open ? !damage : opened();
         }
     }
 
@@ -263,7 +272,7 @@ private:
     }
 
     bool opened() {
-        auto store = open_store(options_, vitals_, clock_);
+        auto store = open_store();
         if (!store) {
             say(store.error());
             return false;

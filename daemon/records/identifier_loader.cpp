@@ -17,8 +17,10 @@ bool may_pass(Errc code) {
 
 } // namespace
 
-IdentifierLoader::IdentifierLoader(Slice slice, std::int64_t after)
-    : slice_{std::move(slice)}, thread_{[this, after](const std::stop_token& stop) { run(stop, after); }} {}
+IdentifierLoader::IdentifierLoader(Slice slice, std::int64_t after, std::function<void(const Error&)> damaged)
+    : slice_{std::move(slice)}, damaged_{std::move(damaged)}, thread_{[this, after](const std::stop_token& stop) {
+          run(stop, after);
+      }} {}
 
 void IdentifierLoader::run(const std::stop_token& stop, std::int64_t after) const {
     std::mutex sleeping;
@@ -30,8 +32,8 @@ void IdentifierLoader::run(const std::stop_token& stop, std::int64_t after) cons
             after = **next;
             continue;
         }
+        if (!may_pass(next.error().code)) return damaged_(next.error());
         base::log(base::Level::error, "records: the identifiers for the last check cannot be read", next.error());
-        if (!may_pass(next.error().code)) return;
         std::unique_lock lock{sleeping};
         woken.wait_for(lock, stop, try_again_after, [] { return false; });
     }

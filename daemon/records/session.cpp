@@ -93,6 +93,10 @@ RowCache::Since Session::since() const {
     return core_.since;
 }
 
+void Session::found_damage(const Error& why) {
+    core_.shared.found_damage(why);
+}
+
 std::optional<RowCache::Since> Session::setting_since(Literal key) {
     return rows().setting_since(since(), key.c_str());
 }

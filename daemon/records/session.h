@@ -22,6 +22,7 @@ struct Shared {
     std::unique_ptr<crypto::Keystore> keys;
     std::unique_ptr<IdentifierIndex> identifiers;
     const std::unique_ptr<RowCache> rows = std::make_unique<RowCache>();
+    std::function<void(const Error&)> found_damage = [](const Error&) {}; // any thread
 };
 
 struct SessionCore {

@@ -1,5 +1,6 @@
 #include "daemon/records/store.h"
 
+#include <atomic>
 #include <cassert>
 #include <future>
 #include <limits>
@@ -55,7 +56,8 @@ struct Store::State {
     Result<void> open_keys();
     Result<void> finish_erasures();
     Result<void> open_readers();
-    Result<void> load_identifiers();
+    Result<std::optional<std::int64_t>> load_identifiers();
+    void found_damage(const Error& why);
     Result<std::optional<std::int64_t>> load_slice(std::int64_t after, std::int64_t rows_max);
 
     std::filesystem::path database() const { return options.folder / "records.db"; }
@@ -66,6 +68,8 @@ struct Store::State {
     const StoreOptions options;
     const Clock& clock;
     int schema = 0;
+    bool doubted = false; // damage was found before: all of it is looked at before anybody is let in
+    std::atomic<bool> damage_told{false};
     SlowStatements slow;
     std::unique_ptr<crypto::SealedVfs> vfs;
     Shared shared;
@@ -91,7 +95,9 @@ Result<void> Store::State::open(const crypto::KeySlot& slot) {
     CLINIC_TRY(finish_erasures());
     CLINIC_TRY(open_readers());
     writing->close_the_door();
-    CLINIC_TRY(load_identifiers());
+    const auto next_identifiers = load_identifiers();
+    CLINIC_TRY(next_identifiers);
+    if (doubted) CLINIC_TRY(writing->run("DELETE FROM setting WHERE key = 'store_damage'"));
     if (std::filesystem::remove(wish(), none); none)
         base::log(base::Level::error, "records: the file make-store cannot be removed",
                   Error{Errc::system, "remove it by hand: it would let a new store be made", "", {}, none.value()});
@@ -99,7 +105,24 @@ Result<void> Store::State::open(const crypto::KeySlot& slot) {
         base::log(base::Level::warning, "records", "this SQLite does not tell of changed rows: none is cached");
     writing->watch(&slow); // what the opening itself took is no news
     writer = std::make_unique<Writer>(*writing, shared, options, clock);
+    shared.found_damage = [this](const Error& why) { found_damage(why); };
+    if (*next_identifiers)
+        loader = std::make_unique<IdentifierLoader>(
+            [this](std::int64_t after) { return load_slice(after, identifier_rows_a_slice); }, **next_identifiers,
+            [this](const Error& why) { found_damage(why); });
     return {};
+}
+
+// Written down before it is told, so that the next open looks at everything.
+void Store::State::found_damage(const Error& why) {
+    if (damage_told.exchange(true)) return;
+    base::log(base::Level::error, "records", why);
+    const auto tell = [this, why](const Result<void>& kept) {
+        if (!kept) base::log(base::Level::error, "records: the damage is not written down", kept.error());
+        if (options.on_damage) options.on_damage(why);
+    };
+    if (!writer->post([](Transaction& txn) { return set_setting(txn, damage_setting, "1"); }, tell))
+        tell(Error{Errc::full, "the store's queue is full"});
 }
 
 Result<void> Store::State::open_database(const crypto::KeySlot& slot) {
@@ -144,9 +167,10 @@ Result<void> Store::State::open_schema(bool had_keys) {
 Result<void> Store::State::check_pages() {
     SessionCore core{*writing, shared};
     Snapshot snapshot{core, clock};
-    const auto doubted = setting(snapshot, damage_setting);
-    if (!doubted) return doubted.error();
-    OpenCheck how{.everything = doubted->has_value()};
+    const auto found_before = setting(snapshot, damage_setting);
+    CLINIC_TRY(found_before);
+    doubted = found_before->has_value();
+    OpenCheck how{.everything = doubted};
     if (vfs->recovery_failures() != 0) how.whole_pages_max = std::numeric_limits<std::int64_t>::max();
     const auto before = vfs->authentication_failures(), refused_before = vfs->refused_reads();
     const auto checked = check_at_open(*writing, how);
@@ -156,8 +180,7 @@ Result<void> Store::State::check_pages() {
                      "look at the records' disk: is it mounted and healthy?"};
     if (!checked && vfs->authentication_failures() > before)
         return Error{Errc::tampered, "a page of the store does not open", damage_remedy};
-    CLINIC_TRY(checked);
-    return doubted->has_value() ? writing->run("DELETE FROM setting WHERE key = 'store_damage'") : Result<void>{};
+    return checked;
 }
 
 // An absent keystore is made only while no patient ever had a key.
@@ -201,19 +224,16 @@ Result<void> Store::State::open_readers() {
 }
 
 // The snapshot is taken here, where nobody writes yet: see IdentifierIndex::load.
-Result<void> Store::State::load_identifiers() {
+Result<std::optional<std::int64_t>> Store::State::load_identifiers() {
     shared.identifiers = std::make_unique<IdentifierIndex>(shared.index_key);
     auto reader = Connection::open(database(), vfs->name(), Role::reader, loading_cache_kib);
     if (!reader) return reader.error();
     loading = std::move(*reader);
     loading->close_the_door();
     CLINIC_TRY(loading->run("BEGIN"));
-    const auto next = load_slice(0, options.identifier_rows_at_open);
-    CLINIC_TRY(next);
-    if (*next)
-        loader = std::make_unique<IdentifierLoader>(
-            [this](std::int64_t after) { return load_slice(after, identifier_rows_a_slice); }, **next);
-    return {};
+    auto next = load_slice(0, options.identifier_rows_at_open);
+    while (doubted && next && *next) next = load_slice(**next, identifier_rows_a_slice);
+    return next;
 }
 
 Result<std::optional<std::int64_t>> Store::State::load_slice(std::int64_t after, std::int64_t rows_max) {
@@ -222,6 +242,12 @@ Result<std::optional<std::int64_t>> Store::State::load_slice(std::int64_t after,
     Snapshot snapshot{core, clock};
     const auto next = shared.identifiers->load(snapshot, after, rows_max);
     if (next && !*next) loading.reset(); // a snapshot that stays keeps the WAL from being emptied
+    if (!next && is_damage(next.error().code))
+        return Error{next.error().code,
+                     "identifiers of the last check do not open, so nothing may leave",
+                     damage_remedy,
+                     {},
+                     next.error().native};
     return next;
 }
 

@@ -129,6 +129,8 @@ public:
         rows().template keep<T>(since(), monotonic_, key, row);
         return row;
     }
+    // The store cannot be gone on with: said to who opened it, once (StoreOptions::on_damage).
+    void found_damage(const Error& why);
     // The same number as before: that setting has not been changed since. nullopt: it is being changed.
     std::optional<RowCache::Since> setting_since(Literal key);
 
@@ -171,10 +173,10 @@ private:
 };
 
 struct StoreOptions {
-    std::filesystem::path folder;       // holds records.db, its WAL, its lock and keys.db
-    bool make = false;                  // a store where there is none; also by the file `make-store` in the folder
-    std::size_t queue_jobs_max = 4'096; // full: post answers false and intake refuses upstream
-    std::size_t batch_jobs_max = 256;   // one group commit
+    std::filesystem::path folder; // holds records.db, its WAL, its lock and keys.db
+    bool make = false;            // a store where there is none; also by the file `make-store` in the folder
+    std::size_t queue_jobs_max = 4'096;          // full: post answers false and intake refuses upstream
+    std::size_t batch_jobs_max = 256;            // one group commit
     std::size_t readers_max = 4;
     std::chrono::milliseconds reader_wait_max{2'000}; // then a read fails with `timeout`
     std::chrono::milliseconds snapshot_max{2'000};    // the same: what needs longer goes in slices
@@ -183,6 +185,9 @@ struct StoreOptions {
     std::int64_t identifier_rows_at_open = 50'000; // of the last check; the others are read behind
     std::int64_t wal_pages_max = 2'000;            // a passive checkpoint from here, TRUNCATE when idle
     base::Pulse pulse = {}; // of the writer: between two jobs, and before and after what waits for the disk
+    // Damage that shows while the store is open and that it cannot be gone on with. Called once, from a thread of the
+    // store's, when the next open is known to check the whole; must not wait for the store to go.
+    std::function<void(const Error&)> on_damage = {};
 };
 
 struct StoreNumbers {

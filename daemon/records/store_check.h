@@ -44,8 +44,12 @@ inline constexpr Literal damage_remedy =
     "stop clinicd, see what is lost (clinicctl store check), then restore the backup or save the rest "
     "(clinicctl store salvage)";
 
-// Set in the store where the check found damage: the next open checks the whole before it lets anybody in.
+// Set in the store where damage was found: the next open checks the whole before it lets anybody in.
 inline constexpr Literal damage_setting = "store_damage";
+
+inline bool is_damage(Errc code) {
+    return code == Errc::tampered || code == Errc::corrupt;
+}
 
 class StoreCheck {
 public:

@@ -1,9 +1,11 @@
 // Wrong key, flipped bit, swapped page, missing and foreign files: a clear error each, and never a new store in place
 // of an old one.
 #include <fstream>
+#include <future>
 #include <random>
 
 #include "daemon/records/schema.h"
+#include "daemon/records/store_check.h"
 #include "tests/daemon/records/raw_database.h"
 #include "tests/daemon/records/records_fixture.h"
 
@@ -181,6 +183,30 @@ TEST_F(Damage, AnEarlierVersionsStoreIsBroughtForward) {
         CLINIC_TRY(snapshot.prepare("SELECT replayed_as FROM quarantine"));
         return {};
     }));
+}
+
+// A row that makes no sense stands for a page that does not open: the check at the start does not see it.
+TEST_F(Damage, IdentifiersThatDoNotOpenBehindTheStartAreSaidOnceAndSeenAtTheNextOpen) {
+    RawDatabase{options_.folder, slot_of('k')}.run("INSERT INTO identifier_token VALUES (zeroblob(16), 1, 9, 0, 1)");
+    options_.identifier_rows_at_open = 10;
+    std::promise<Error> told;
+    options_.on_damage = [&](const Error& why) { told.set_value(why); };
+    reopen();
+    auto damage = told.get_future();
+    ASSERT_EQ(damage.wait_for(std::chrono::seconds{60}), std::future_status::ready);
+    const auto why = damage.get();
+    EXPECT_EQ(why.code, Errc::corrupt);
+    EXPECT_NE(std::string{why.remedy.c_str()}.find("clinicctl store salvage"), std::string::npos);
+    EXPECT_EQ(*read([](Snapshot& session) { return setting(session, damage_setting); }), "1");
+    store_.reset();
+    for (int i = 0; i < 2; ++i) {
+        const auto shut = open();
+        ASSERT_FALSE(shut);
+        EXPECT_STREQ(shut.error().what.c_str(), why.what.c_str());
+    }
+    RawDatabase{options_.folder, slot_of('k')}.run("DELETE FROM identifier_token WHERE form = 9");
+    reopen();
+    EXPECT_FALSE(read([](Snapshot& session) { return setting(session, damage_setting); })->has_value());
 }
 
 TEST_F(Damage, AnErasureWhoseKeyOutlivedACrashIsFinishedAtOpen) {
