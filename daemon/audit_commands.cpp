@@ -1,6 +1,7 @@
 #include "daemon/audit_commands.h"
 
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "crypto/seal.h"
@@ -30,6 +31,11 @@ Result<void> note_look(records::Transaction& txn, const Question& question, Lite
 // In words, for a person. A link with more subjects says whose it is by the number of its entry.
 json row_of(const audit::ChainLink& link) {
     json row{{"number", link.number}, {"at", base::rfc3339(link.at)}, {"subjects", link.subjects.size()}};
+    if (link.kind == audit::kind_lost) {
+        row["lost_from"] = link.refers;
+        row["lost_to"] = link.actor_id;
+        return row;
+    }
     if (link.refers != 0) {
         row["more_of"] = link.refers;
         return row;
@@ -62,22 +68,28 @@ Result<Answer> verify(records::Store& store) {
         }));
     }
     const auto verified = walk.verified();
-    return say({{"entries", verified.entries}, {"head", verified.head}});
+    json gaps = json::array();
+    for (const auto& gap : verified.gaps) {
+        const bool said = gap.said_by != 0;
+        gaps.push_back({{"first", gap.first},
+                        {"last", gap.last},
+                        {"said_by", said ? json(gap.said_by) : json{}},
+                        {"said_at", said ? json(base::rfc3339(gap.said_at)) : json{}}});
+    }
+    const int exit = verified.unsaid() != nullptr ? 2 : verified.gaps.empty() ? 0 : 1;
+    return say({{"entries", verified.entries}, {"head", verified.head}, {"gaps", std::move(gaps)}}, exit);
 }
 
-// Newest first; the numbers have no gaps.
+// Newest first.
 Result<Answer> list(records::Store& store, const Question& question) {
     json rows = json::array();
     CLINIC_TRY(store.write([&](records::Transaction& txn) -> Result<void> {
         CLINIC_TRY(note_look(txn, question, "audit_list"));
-        const auto newest = audit::Trail::newest(txn);
-        CLINIC_TRY(newest);
         const auto limit = std::clamp<std::int64_t>(number(question.args, "limit", rows_shown), 1, rows_shown_max);
-        const auto end = std::min(number(question.args, "before", *newest + 1), *newest + 1);
-        const auto count = std::clamp<std::int64_t>(end - 1, 0, limit);
-        const auto links = audit::Trail::links(txn, end - 1 - count, static_cast<int>(count));
+        const auto before = number(question.args, "before", std::numeric_limits<std::int64_t>::max());
+        const auto links = audit::Trail::links_before(txn, before, static_cast<int>(limit));
         CLINIC_TRY(links);
-        for (auto link = links->rbegin(); link != links->rend(); ++link) rows.push_back(row_of(*link));
+        for (const auto& link : *links) rows.push_back(row_of(link));
         return {};
     }));
     return say(std::move(rows));
@@ -89,8 +101,9 @@ Result<json> page_of(records::Session& session, const Question& question) {
     CLINIC_TRY(newest);
     const std::int64_t until = std::min(number(question.args, "until", *newest), *newest);
     const auto most = std::clamp<std::int64_t>(until - after, 0, links_in_turn_max);
-    const auto links = audit::Trail::links(session, after, static_cast<int>(most));
+    auto links = audit::Trail::links(session, after, static_cast<int>(most));
     CLINIC_TRY(links);
+    while (!links->empty() && links->back().number > until) links->pop_back(); // behind a gap
     json rows = json::array();
     for (const auto& link : *links) rows.push_back(exported(link));
     const bool more = !links->empty() && links->back().number < until;

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "crypto/base/log.h"
+#include "daemon/audit/trail.h"
 #include "daemon/commands.h"
 #include "daemon/control/control_server.h"
 #include "daemon/egress/egress_server.h"
@@ -31,6 +32,7 @@ using base::log;
 // The longest that each may go without a beat. Where a disk hangs for that long, a start anew is worth the try.
 constexpr std::chrono::seconds intake_beat_max{60}, disk_beat_max{120};
 
+// Errors: a store without the end of its audit chain is closed again: nothing can be done with it without an entry.
 Result<std::unique_ptr<records::Store>> open_store(const Options& options, base::Vitals& vitals, const Clock& clock,
                                                    std::function<void(const Error&)> damaged) {
     const auto slot = crypto::KeySlot::from_credential_file(options.credential);
@@ -43,6 +45,7 @@ Result<std::unique_ptr<records::Store>> open_store(const Options& options, base:
                                        .on_damage = std::move(damaged)},
                                       *slot, clock);
     CLINIC_TRY(store);
+    CLINIC_TRY((*store)->read([](records::Snapshot& session) { return audit::Trail::check_end(session); }));
     return store;
 }
 

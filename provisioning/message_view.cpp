@@ -111,7 +111,9 @@ std::string view_audit(const json& links) {
     std::string out = "    number  at                    who              did         for         people\n";
     for (const auto& one : links) {
         out += format("%10lld  %-20s  ", number(one, "number"), word(one, "at").c_str());
-        if (one.contains("more_of"))
+        if (one.contains("lost_from"))
+            out += format("links %lld to %lld are lost\n", number(one, "lost_from"), number(one, "lost_to"));
+        else if (one.contains("more_of"))
             out += format("more people of %lld: %lld\n", number(one, "more_of"), number(one, "subjects"));
         else
             out += format("%-8s %-6lld  %-10s  %-10s %7lld\n            ", word(one, "actor").c_str(),

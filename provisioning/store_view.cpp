@@ -66,6 +66,26 @@ std::string beyond(std::size_t all) {
                            : std::string{};
 }
 
+json gaps_json(const std::vector<audit::Gap>& gaps) {
+    json all = json::array();
+    for (const auto& gap : gaps)
+        all.push_back(
+            {{"first", gap.first}, {"last", gap.last}, {"said_by", gap.said_by == 0 ? json{} : json(gap.said_by)}});
+    return all;
+}
+
+// "              links 11 to 20 of the audit chain are missing, as link 21 says"
+std::string gap_lines(const json& gaps) {
+    std::string out;
+    for (std::size_t i = 0; i < std::min(lines_max, gaps.size()); ++i) {
+        const auto& gap = gaps[i];
+        out += "              links " + number(gap["first"]) + " to " + number(gap["last"]) +
+               " of the audit chain are missing";
+        out += gap["said_by"].is_null() ? "\n" : ", as link " + number(gap["said_by"]) + " says\n";
+    }
+    return out + beyond(gaps.size());
+}
+
 } // namespace
 
 json to_json(const crypto::StoreLook& look) {
@@ -136,6 +156,7 @@ json to_json(const salvage::Checked& checked) {
               {"erased", checked.keys.erased},
               {"damaged", checked.keys.damaged}}},
             {"integrity", checked.integrity},
+            {"missing_links", gaps_json(checked.missing_links)},
             {"salvage_record_rows", checked.salvaged_rows_aside < 0 ? json{} : json(checked.salvaged_rows_aside)}};
 }
 
@@ -158,6 +179,7 @@ json to_json(const salvage::Salvaged& salvaged) {
             {"keys_damaged", salvaged.keys_damaged},
             {"people_indexed_anew", salvaged.found_anew},
             {"people_not_readable", salvaged.not_found_anew},
+            {"lost_links", gaps_json(salvaged.lost_links)},
             {"basis_closed", salvaged.basis_closed}};
 }
 
@@ -219,6 +241,7 @@ std::string view_checked(const json& checked) {
     for (std::size_t i = 0; i < std::min(lines_max, checked["integrity"].size()); ++i)
         out += "              " + checked["integrity"][i].get<std::string>() + "\n";
     out += beyond(checked["integrity"].size());
+    out += gap_lines(checked["missing_links"]);
     if (!checked["sound"].get<bool>())
         out += "Next: restore the backup, or clinicctl store salvage --records FOLDER --credential FILE --to NEW\n";
     return out;
@@ -239,6 +262,7 @@ std::string view_salvaged(const json& salvaged) {
         out += line(salvaged["pages_older"], "pages in an older state: their newest was lost with the WAL");
     if (salvaged["rows_aside_of_nobody"].get<std::int64_t>() > 0)
         out += line(salvaged["rows_aside_of_nobody"], "rows set aside, of which nobody knows the table");
+    out += gap_lines(salvaged["lost_links"]);
     if (salvaged["basis_closed"].get<bool>())
         out += "Nothing leaves the box until the legal basis is set again: clinicctl basis set\n";
     return out + "The old files are as they were: keep them until the clinic has looked.\n";

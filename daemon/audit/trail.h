@@ -4,12 +4,11 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "crypto/base/result.h"
-#include "crypto/seal.h"
+#include "daemon/audit/walk.h"
 #include "daemon/records/store.h"
 
 namespace clinic::audit {
@@ -44,10 +43,7 @@ struct Entry {
     std::string note = {};                         // behind the detail: a number of ours, and a person's reason
 };
 
-struct Verified {
-    std::int64_t entries = 0;
-    std::string head; // hexadecimal hash of the newest entry
-};
+inline constexpr std::int64_t kind_lost = 3; // a link that says which are lost: from `refers` to `actor_id`
 
 // One link as docs/audit.md writes it down, with everything that its hash covers.
 struct ChainLink {
@@ -59,30 +55,25 @@ struct ChainLink {
     std::string hash; // hexadecimal
 };
 
-// A walk over the chain in slices, each in a snapshot of its own: links that are added meanwhile are walked too.
-class Walk {
-public:
-    // At most `links_max` links further. True: it has come to the newest, and nothing lies beside the chain. Errors:
-    // tampered, with the link's number in `at.line`.
-    Result<bool> go_on(records::Session& session, int links_max);
-    Verified verified() const;
-
-private:
-    std::int64_t links_ = 0, entries_ = 0;
-    std::optional<crypto::Digest> hash_; // of the newest link so far
-};
-
 class Trail {
 public:
-    // The Disclosure is good inside this transaction only, and so is what it opens.
+    // The Disclosure is good inside this transaction only, and so is what it opens. Errors: tampered where the chain's
+    // end is lost or does not open: then the whole store cannot be gone on with, and is said to be damaged.
     static Result<records::Disclosure> append(records::Transaction& txn, const Entry& entry);
     // Entries about a patient that was created in this very transaction are completed with its id.
     static Result<void> add_subject(records::Transaction& txn, const records::Disclosure& entry,
                                     records::PatientId subject);
-    static Result<Verified> verify(records::Session& session);     // a whole Walk in one snapshot: for a short chain
+    // A link that says which are lost. Of several gaps the last one first: then the chain can grow again.
+    static Result<void> say_lost(records::Transaction& txn, const Gap& gap);
+    // Whether the chain can grow. Errors: tampered: its newest links are lost.
+    static Result<void> check_end(records::Session& session);
+    // A whole Walk in one snapshot: for a short chain. Errors: tampered, at the first gap that no link says.
+    static Result<Verified> verify(records::Session& session);
     static Result<std::int64_t> newest(records::Session& session); // the number of the newest link; 0: there is none
     // The links after that number, in order; at most so many, and fewer where they have many subjects.
     static Result<std::vector<ChainLink>> links(records::Session& session, std::int64_t after, int rows_max);
+    // The links before that number, the newest first.
+    static Result<std::vector<ChainLink>> links_before(records::Session& session, std::int64_t before, int rows_max);
 };
 
 } // namespace clinic::audit

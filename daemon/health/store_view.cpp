@@ -67,7 +67,7 @@ Result<records::PageCounters> page_counters(records::Session& session) {
     if (const auto kept = session.kept<records::PageCounters>({})) return *kept;
     const auto items = records::count_waiting(session);
     CLINIC_TRY(items);
-    const auto entries = one_number(session, "SELECT max(number) FROM audit_link"); // the chain has no gaps
+    const auto entries = one_number(session, "SELECT max(number) FROM audit_link");
     CLINIC_TRY(entries);
     return session.keep({}, records::PageCounters{*items, *entries});
 }

@@ -204,6 +204,17 @@ CREATE INDEX patient_erased ON patient (key_slot) WHERE status = 3;
 CREATE INDEX outbox_parked ON outbox (destination, code) WHERE state = 3;
 )sql";
 
+// A link that says which are lost comes behind their numbers, so that none is given twice: docs/audit.md.
+constexpr const char* audit_v7 = R"sql(
+DROP TRIGGER audit_link_follows;
+CREATE TRIGGER audit_link_follows BEFORE INSERT ON audit_link
+    WHEN NOT EXISTS (SELECT 1 FROM (SELECT coalesce(max(number), 0) AS newest FROM audit_link)
+                     WHERE new.number = newest + 1
+                        OR (new.kind = 3 AND new.refers <= newest + 1
+                            AND new.number > newest AND new.number = new.actor_id + 1))
+    BEGIN SELECT raise(ABORT, 'the audit chain only grows'); END;
+)sql";
+
 struct Migration {
     int to;
     std::array<const char*, 3> scripts;
@@ -217,6 +228,7 @@ constexpr Migration migrations[] = {
     {4, {records_v4, "", ""}, "PRAGMA user_version = 4"},
     {5, {records_v5, "", ""}, "PRAGMA user_version = 5"},
     {6, {records_v6, "", ""}, "PRAGMA user_version = 6"},
+    {7, {audit_v7, "", ""}, "PRAGMA user_version = 7"},
 };
 static_assert(migrations[std::size(migrations) - 1].to == schema_version_known);
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/audit/trail.h"
+#include "tests/daemon/records/raw_database.h"
 #include "tests/daemon/records/records_fixture.h"
 
 namespace clinic::daemon {
@@ -78,6 +79,45 @@ TEST_F(AuditCommands, WalkTheChainInShortSnapshotsToItsEnd) {
     EXPECT_EQ(store_->numbers().reads - before, 3U) << "1,000 links at a time";
     const auto whole = read([](records::Snapshot& snapshot) { return audit::Trail::verify(snapshot); });
     EXPECT_EQ(verified.at("head"), whole->head);
+}
+
+// As `clinicctl` exits: 0, 1 for what is said to be lost, 2 for what is not.
+TEST_F(AuditCommands, NameWhatIsLostAndListAndExportAroundIt) {
+    append(30);
+    store_.reset();
+    {
+        records::RawDatabase raw{options_.folder, records::slot_of('k')};
+        raw.run("DROP TRIGGER audit_link_is_kept; DELETE FROM audit_link WHERE number > 10");
+    }
+    reopen();
+    const auto verify = [&] {
+        return audit_commands(*store_).at("audit-verify").run({.args = json::object(), .body = {}, .asker = 1'000});
+    };
+    const auto before = verify();
+    EXPECT_EQ(before->exit, 2);
+    EXPECT_EQ(before->data->at("gaps"), json::parse(R"([{"first":11,"last":30,"said_by":null,"said_at":null}])"));
+    ASSERT_TRUE(store_->write([](Transaction& txn) { return audit::Trail::say_lost(txn, {11, 30}); }));
+    const auto after = verify();
+    EXPECT_EQ(after->exit, 1);
+    const auto& gap = after->data->at("gaps").at(0);
+    EXPECT_EQ(gap.at("said_by"), 31);
+    EXPECT_EQ(gap.at("said_at"), base::rfc3339(clock_.now()));
+    EXPECT_EQ(after->data->at("entries"), 10);
+
+    append(2);
+    const auto page = data("audit-list", {{"limit", 5}});
+    ASSERT_EQ(page.size(), 5U);
+    EXPECT_EQ(page.at(3).at("number"), 31);
+    EXPECT_EQ(page.at(3).at("lost_from"), 11);
+    EXPECT_EQ(page.at(3).at("lost_to"), 30);
+    EXPECT_EQ(page.at(4).at("number"), 10) << "what is before the gap";
+    EXPECT_EQ(data("audit-list", {{"before", 31}, {"limit", 1}}).at(0).at("number"), 10);
+
+    const auto part = data("audit-export", {{"after", 8}, {"until", 31}});
+    ASSERT_EQ(part.at("links").size(), 3U);
+    EXPECT_EQ(part.at("links").back().at("kind"), 3);
+    EXPECT_EQ(part.at("links").back().at("actor_id"), 30);
+    EXPECT_TRUE(part.at("next").is_null());
 }
 
 TEST_F(AuditCommands, AWalkGoesOnThroughLinksThatComeMeanwhile) {

@@ -3,10 +3,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "daemon/records/connection.h"
 #include "daemon/records/salvage/aside.h"
+#include "daemon/records/salvage/chain.h"
 #include "daemon/records/salvage/reading_vfs.h"
 #include "daemon/records/salvage/salvage.h"
 
@@ -63,7 +65,8 @@ Result<base::UniqueFd> hold(const std::filesystem::path& folder) {
 bool Checked::sound() const {
     return damaged_superblocks == 0 && wal.damaged.empty() && !wal.head_damaged && !wal.foreign && survey.first_page &&
            survey.lost.empty() && survey.stray.empty() && !keystore_missing && keys.head_whole &&
-           keys.damaged.empty() && integrity.empty();
+           keys.damaged.empty() && integrity.empty() &&
+           std::ranges::none_of(missing_links, [](const audit::Gap& gap) { return gap.said_by == 0; });
 }
 
 Result<Checked> check(const std::filesystem::path& folder, const crypto::KeySlot& slot) {
@@ -84,6 +87,7 @@ Result<Checked> check(const std::filesystem::path& folder, const crypto::KeySlot
     auto said = integrity(*image);
     CLINIC_TRY(said);
     checked.integrity = std::move(*said);
+    checked.missing_links = missing_links(*image, checked.survey);
     const auto aside = read_aside(folder, image->subkey(aside_subkey), image->superblock().store);
     if (aside) checked.salvaged_rows_aside = aside->value("rows", std::int64_t{0});
     return checked;

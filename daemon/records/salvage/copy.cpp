@@ -213,12 +213,15 @@ Result<void> Copier::keep_numbers() {
                       const auto* newest = std::get_if<std::int64_t>(&(*values)[1]);
                       if (table != nullptr && newest != nullptr) given[std::string{*table}] = *newest;
                   }});
-    const bool sure = tree != nullptr && tree->whole();
+    const auto& older = image_.wal().older;
+    const bool sure = tree != nullptr && tree->whole() && std::ranges::find(older, tree->root) == older.end();
+    const Tree* chain = found_.find("audit_link");
+    const bool chain_sure = sure || (chain != nullptr && chain->whole() && older.empty());
     for (const Shape& shape : shapes_) {
         if (shape.index || !shape.with_rowid) continue;
         const auto found = given.find(shape.name);
-        // The audit chain has no gaps, and says so.
-        const std::int64_t over = sure || shape.name == "audit_link" ? 0 : numbers_passed_over;
+        // A number of the chain that is passed over is said to be lost, so none is without need.
+        const std::int64_t over = (shape.name == "audit_link" ? chain_sure : sure) ? 0 : numbers_passed_over;
         const auto update = prepare(to_, "UPDATE sqlite_sequence SET seq = max(seq, ?1) + ?2 WHERE name = ?3");
         CLINIC_TRY(update);
         const auto insert = prepare(to_, "INSERT INTO sqlite_sequence (name, seq) SELECT ?3, ?1 + ?2 WHERE ?1 > 0"

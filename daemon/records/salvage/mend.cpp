@@ -14,6 +14,7 @@ namespace {
 using records::sqlite_error;
 
 constexpr int people_a_transaction = 200;
+constexpr int links_a_snapshot = 1'000;
 
 bool lost_from(const Salvaged& salvaged, std::string_view table) {
     const auto found = std::ranges::find(salvaged.tables, table, &TableSalvaged::table);
@@ -46,24 +47,6 @@ Result<void> put_books_right(records::Connection& connection, const Salvaged& sa
     return connection.run_script(books_sql);
 }
 
-// Subjects of links that are lost from the chain's end would stand in the way of the next link.
-Result<void> free_the_chain(records::Connection& connection, Salvaged& salvaged, Aside& aside) {
-    const auto counts = std::ranges::find(salvaged.tables, "audit_subject", &TableSalvaged::table);
-    const auto rows = prepare(connection, "SELECT link, subject FROM audit_subject"
-                                          " WHERE link > (SELECT coalesce(max(number), 0) FROM audit_link)");
-    CLINIC_TRY(rows);
-    int code = SQLITE_OK;
-    while ((code = sqlite3_step(rows->get())) == SQLITE_ROW) {
-        const auto* subject = static_cast<const std::byte*>(sqlite3_column_blob(rows->get(), 1));
-        const auto bytes = static_cast<std::size_t>(sqlite3_column_bytes(rows->get(), 1));
-        aside.add("audit_subject", "its link is lost", sqlite3_column_int64(rows->get(), 0), {subject, bytes});
-        --counts->rows;
-        ++counts->rows_aside;
-    }
-    if (code != SQLITE_DONE) return sqlite_error(connection.handle(), code, "the audit chain cannot be read");
-    return connection.run("DELETE FROM audit_subject WHERE link > (SELECT coalesce(max(number), 0) FROM audit_link)");
-}
-
 // Who is lost may have had the highest key: a row of nobody, as of a person who was erased, holds the last slot.
 Result<void> pass_over_keys(records::Connection& connection, const Salvaged& salvaged, std::int64_t key_slots) {
     if (!lost_from(salvaged, "patient") || key_slots == 0) return {};
@@ -79,10 +62,33 @@ Result<void> pass_over_keys(records::Connection& connection, const Salvaged& sal
     return {};
 }
 
-Result<void> close_the_basis(records::Connection& connection, Salvaged& salvaged) {
+// Links of the chain that are lost, or proven by nothing any more: each gap is said by a link, the last one first.
+Result<void> say_what_is_lost(records::Store& store, Salvaged& salvaged) {
+    audit::Walk walk;
+    for (bool ended = false; !ended;) {
+        CLINIC_TRY(store.read([&](records::Snapshot& session) -> Result<void> {
+            const auto done = walk.go_on(session, links_a_snapshot);
+            CLINIC_TRY(done);
+            ended = *done;
+            return {};
+        }));
+    }
+    for (const auto& gap : walk.verified().gaps)
+        if (gap.said_by == 0) salvaged.lost_links.push_back(gap);
+    if (salvaged.lost_links.empty()) return {};
+    return store.write([&](records::Transaction& txn) -> Result<void> {
+        for (auto gap = salvaged.lost_links.rbegin(); gap != salvaged.lost_links.rend(); ++gap)
+            CLINIC_TRY(audit::Trail::say_lost(txn, *gap));
+        return {};
+    });
+}
+
+Result<void> close_the_basis(records::Transaction& txn, Salvaged& salvaged) {
     if (salvaged.complete()) return {};
     salvaged.basis_closed = true;
-    return connection.run("DELETE FROM setting WHERE key = 'policy'");
+    auto close = txn.prepare("DELETE FROM setting WHERE key = 'policy'");
+    CLINIC_TRY(close);
+    return close->run();
 }
 
 Result<std::vector<records::PatientId>> people_after(records::Session& session,
@@ -122,16 +128,15 @@ Result<void> index_some(records::Transaction& txn, Salvaged& salvaged, std::opti
 
 } // namespace
 
-Result<void> mend(records::Connection& connection, Salvaged& salvaged, std::int64_t key_slots, Aside& aside) {
+Result<void> mend(records::Connection& connection, const Salvaged& salvaged, std::int64_t key_slots) {
     CLINIC_TRY(connection.run("BEGIN IMMEDIATE"));
-    CLINIC_TRY(free_the_chain(connection, salvaged, aside));
     CLINIC_TRY(put_books_right(connection, salvaged));
     CLINIC_TRY(pass_over_keys(connection, salvaged, key_slots));
-    CLINIC_TRY(close_the_basis(connection, salvaged));
     return connection.run("COMMIT");
 }
 
 Result<void> finish(records::Store& store, Salvaged& salvaged) {
+    CLINIC_TRY(say_what_is_lost(store, salvaged));
     const bool anew = salvaged.rows_aside_of_nobody > 0 || lost_from(salvaged, "patient_token") ||
                       lost_from(salvaged, "identifier") || lost_from(salvaged, "identifier_token");
     std::optional<records::PatientId> after;
@@ -139,6 +144,7 @@ Result<void> finish(records::Store& store, Salvaged& salvaged) {
             CLINIC_TRY(store.write([&](records::Transaction& txn) { return index_some(txn, salvaged, after); }));
         } while (after);
     return store.write([&](records::Transaction& txn) -> Result<void> {
+        CLINIC_TRY(close_the_basis(txn, salvaged));
         CLINIC_TRY(audit::Trail::append(txn, {.actor = audit::Actor::operator_,
                                               .actor_id = getuid(),
                                               .action = audit::Action::system,

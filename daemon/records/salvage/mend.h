@@ -3,17 +3,16 @@
 //   Threads: one.
 #pragma once
 
-#include "daemon/records/salvage/aside.h"
 #include "daemon/records/salvage/salvage.h"
 #include "daemon/records/store.h"
 
 namespace clinic::salvage {
 
-// On the connection that copied, before the triggers are back: books that are rows, a chain that can grow, no key given
-// twice, and no legal basis where anything was lost.
-Result<void> mend(records::Connection& connection, Salvaged& salvaged, std::int64_t key_slots, Aside& aside);
+// On the connection that copied, before the triggers are back: books that are rows, and no key given twice.
+Result<void> mend(records::Connection& connection, const Salvaged& salvaged, std::int64_t key_slots);
 
-// In the open store: indexes anew where rows of them were lost, and the audit chain's entry.
+// In the open store: an audit chain that says what is lost of it and can grow, indexes anew where rows of them were
+// lost, no legal basis where anything was lost, and the chain's entry.
 Result<void> finish(records::Store& store, Salvaged& salvaged);
 
 } // namespace clinic::salvage

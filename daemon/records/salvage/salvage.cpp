@@ -165,7 +165,7 @@ private:
         WithoutTriggers triggers{connection};
         CLINIC_TRY(triggers.drop());
         CLINIC_TRY(Copier(image_, found_, connection, aside_).run(out_));
-        CLINIC_TRY(mend(connection, out_, key_slots, aside_));
+        CLINIC_TRY(mend(connection, out_, key_slots));
         CLINIC_TRY(triggers.restore());
         CLINIC_TRY(check_new(connection));
         CLINIC_TRY(connection.checkpoint(SQLITE_CHECKPOINT_TRUNCATE));
@@ -184,7 +184,7 @@ private:
 
 // A page that belongs to no table is of an index, or free: nothing is lost with it.
 bool Salvaged::complete() const {
-    return frames_damaged == 0 && keys_damaged == 0 && rows_aside_of_nobody == 0 &&
+    return frames_damaged == 0 && keys_damaged == 0 && rows_aside_of_nobody == 0 && lost_links.empty() &&
            std::ranges::all_of(tables, &TableSalvaged::whole);
 }
 

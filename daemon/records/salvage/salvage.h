@@ -20,6 +20,7 @@
 #include "crypto/key_slot.h"
 #include "crypto/keystore.h"
 #include "crypto/store_image.h"
+#include "daemon/audit/walk.h"
 #include "daemon/records/salvage/survey.h"
 
 namespace clinic::salvage {
@@ -36,6 +37,7 @@ struct Checked {
     bool keystore_missing = false;
     crypto::KeystoreFindings keys;
     std::vector<std::string> integrity;    // what SQLite's own check says: names of the schema and numbers alone
+    std::vector<audit::Gap> missing_links; // of the audit chain; those that a link says are known
     std::int64_t salvaged_rows_aside = -1; // of a store that a salvage made: rows in its record; -1: there is none
     bool sound() const;
 };
@@ -59,10 +61,11 @@ struct Salvaged {
     std::int64_t pages_lost = 0, pages_older = 0, frames_damaged = 0;
     std::int64_t rows_aside_of_nobody = 0; // of pages that nothing leads to and that fit no table, or several
     std::int64_t keys = 0, keys_damaged = 0;
-    std::int64_t found_anew = 0;     // people whose indexes were written anew
-    std::int64_t not_found_anew = 0; // of those, people whose own data does not open
-    bool basis_closed = false;       // something was lost, so nothing leaves until a person sets the legal basis again
-    bool complete() const;           // nothing was lost
+    std::int64_t found_anew = 0;        // people whose indexes were written anew
+    std::int64_t not_found_anew = 0;    // of those, people whose own data does not open
+    std::vector<audit::Gap> lost_links; // of the audit chain: the new one says them
+    bool basis_closed = false; // something was lost, so nothing leaves until a person sets the legal basis again
+    bool complete() const;     // nothing was lost
 };
 
 // `to` is made; it must not be there, or be empty. Until it is whole it is called `to`.unfinished.

@@ -21,13 +21,13 @@ struct Allowed {
 
 constexpr const char* of_one_person = "sorts the rows of one person";
 constexpr Allowed allowed[] = {
-    {"SELECT seq FROM sqlite_sequence", "SCAN sqlite_sequence", "a row a table"},
     {"SELECT name FROM sqlite_schema WHERE type = 'table'", "SCAN sqlite_schema",
      "a row a table or index, once a slice"},
     {"SELECT name FROM sqlite_schema WHERE type = 'table'", "USE TEMP B-TREE FOR ORDER BY", "a row a table or index"},
     {"SELECT 1 FROM sqlite_schema", "SCAN sqlite_schema", "a row a table or index, when somebody asks for advice"},
     {"SELECT feed, received", "SCAN feed_counter", "a row a feed, at most 64 and two"},
-    {"SELECT number, hash FROM audit_link ORDER BY number DESC LIMIT 1", "SCAN audit_link", "the newest row alone"},
+    {"SELECT (SELECT max(number) FROM audit_link)", "SCAN audit_link", "the newest row alone"},
+    {"SELECT (SELECT max(number) FROM audit_link)", "SCAN sqlite_sequence", "a row a table"},
     {"SELECT EXISTS (SELECT 1 FROM patient)", "SCAN patient USING COVERING INDEX sqlite_autoindex_patient_2",
      "the first row alone, at the opening"},
     {"SELECT key_slot FROM patient WHERE status = 3", "SCAN patient USING INDEX patient_erased",

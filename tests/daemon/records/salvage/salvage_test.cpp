@@ -72,6 +72,69 @@ TEST_F(SalvageTest, ALostLeafCostsItsOwnRowsAlone) {
     EXPECT_EQ(found, people - lost);
 }
 
+// Of a lost page, and in pages that are all sound: an older one that was put back.
+class LostLinks : public SalvageTest, public testing::WithParamInterface<bool> {};
+
+TEST_P(LostLinks, AreSaidByTheNewChainWhichGoesOn) {
+    const bool by_page = GetParam();
+    const auto newest = static_cast<std::int64_t>(sound_["audit_link"].size());
+    if (by_page)
+        damage(leaves_of("audit_link").back());
+    else
+        records::RawDatabase{old(), slot_of('k')}.run(
+            "DROP TRIGGER audit_link_is_kept; DELETE FROM audit_link WHERE number > 200;"
+            "PRAGMA wal_checkpoint(TRUNCATE)");
+    const auto checked = check(old(), slot_of('k'));
+    ASSERT_TRUE(checked);
+    EXPECT_FALSE(checked->sound());
+    ASSERT_EQ(checked->missing_links.size(), 1U);
+    EXPECT_EQ(checked->missing_links[0].last, newest);
+    EXPECT_EQ(checked->missing_links[0].said_by, 0);
+
+    const auto salvaged = save();
+    EXPECT_FALSE(salvaged.complete());
+    EXPECT_TRUE(salvaged.basis_closed);
+    ASSERT_EQ(salvaged.lost_links.size(), 1U);
+    EXPECT_EQ(salvaged.lost_links[0].first, checked->missing_links[0].first);
+    EXPECT_EQ(salvaged.lost_links[0].last, newest);
+    const auto again = check(saved(), slot_of('k'));
+    EXPECT_TRUE(again->sound()) << "what is said is known";
+    ASSERT_EQ(again->missing_links.size(), 1U);
+    EXPECT_EQ(again->missing_links[0].said_by, newest + 1);
+
+    open_saved();
+    for (int i = 0; i < 300; ++i) upsert(person(std::to_string(i).c_str())); // more than are lost
+    const auto verified = read([](records::Snapshot& session) { return audit::Trail::verify(session); });
+    ASSERT_TRUE(verified);
+    ASSERT_EQ(verified->gaps.size(), 1U);
+    EXPECT_EQ(verified->gaps[0].first, salvaged.lost_links[0].first);
+    EXPECT_EQ(verified->gaps[0].last, newest);
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, LostLinks, testing::Bool(),
+                         [](const auto& one) { return one.param ? "by_a_page" : "in_sound_pages"; });
+
+TEST_F(SalvageTest, LostSubjectsAreSaidToo) {
+    reopen();
+    ASSERT_TRUE(store_->write([](records::Transaction& txn) -> Result<void> {
+        for (int i = 0; i < 200; ++i)
+            CLINIC_TRY(audit::Trail::append(txn, {.actor = audit::Actor::operator_,
+                                                  .action = audit::Action::read,
+                                                  .purpose = audit::Purpose::operations,
+                                                  .subjects = {PatientId::make(txn.now())}}));
+        return {};
+    }));
+    store_.reset();
+    const auto leaves = leaves_of("audit_subject");
+    damage(leaves[leaves.size() / 2]);
+    const auto salvaged = save();
+    ASSERT_FALSE(salvaged.lost_links.empty());
+    open_saved();
+    const auto verified = read([](records::Snapshot& session) { return audit::Trail::verify(session); });
+    ASSERT_TRUE(verified);
+    EXPECT_EQ(verified->gaps.size(), salvaged.lost_links.size());
+}
+
 TEST_F(SalvageTest, NoKeyOfSomebodyLostIsGivenToSomebodyNew) {
     const auto leaves = leaves_of("patient");
     damage(leaves.back()); // the newest people, and the highest keys
