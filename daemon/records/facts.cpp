@@ -156,9 +156,11 @@ Result<std::vector<PatientId>> active_patients(Session& session, std::optional<P
 }
 
 Result<std::int64_t> patient_count(Session& session) {
-    // Rows are numbered from one without gaps, and none is ever deleted.
+    // Rows are numbered from one without gaps, and none is ever deleted; a salvage notes those that it could not save.
     auto count = session.prepare("SELECT (SELECT coalesce(max(row), 0) FROM patient) -"
-                                 " (SELECT count(*) FROM patient WHERE merged_into IS NOT NULL)");
+                                 " (SELECT count(*) FROM patient WHERE merged_into IS NOT NULL) -"
+                                 " (SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM setting"
+                                 "  WHERE key = 'patients_missing')");
     if (!count) return count.error();
     const auto row = count->step();
     if (!row) return row.error();

@@ -62,6 +62,16 @@ Result<void> pass_over_keys(records::Connection& connection, const Salvaged& sal
     return {};
 }
 
+// People are counted by the highest row, so what is no person is noted: rows that are missing, and those that hold
+// keys.
+Result<void> count_people(records::Connection& connection) {
+    static_assert(static_cast<int>(records::PatientStatus::erased) == 3);
+    return connection.run("INSERT INTO setting (key, value)"
+                          " SELECT 'patients_missing', max(row) - sum(status <> 3 OR created_at > 0) AS missing"
+                          " FROM patient HAVING missing > 0"
+                          " ON CONFLICT (key) DO UPDATE SET value = excluded.value");
+}
+
 // Links of the chain that are lost, or proven by nothing any more: each gap is said by a link, the last one first.
 Result<void> say_what_is_lost(records::Store& store, Salvaged& salvaged) {
     audit::Walk walk;
@@ -132,6 +142,7 @@ Result<void> mend(records::Connection& connection, const Salvaged& salvaged, std
     CLINIC_TRY(connection.run("BEGIN IMMEDIATE"));
     CLINIC_TRY(put_books_right(connection, salvaged));
     CLINIC_TRY(pass_over_keys(connection, salvaged, key_slots));
+    CLINIC_TRY(count_people(connection));
     return connection.run("COMMIT");
 }
 

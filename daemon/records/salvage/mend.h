@@ -8,7 +8,8 @@
 
 namespace clinic::salvage {
 
-// On the connection that copied, before the triggers are back: books that are rows, and no key given twice.
+// On the connection that copied, before the triggers are back: books that are rows, people that are counted right, and
+// no key given twice.
 Result<void> mend(records::Connection& connection, const Salvaged& salvaged, std::int64_t key_slots);
 
 // In the open store: an audit chain that says what is lost of it and can grow, indexes anew where rows of them were

@@ -72,6 +72,28 @@ TEST_F(SalvageTest, ALostLeafCostsItsOwnRowsAlone) {
     EXPECT_EQ(found, people - lost);
 }
 
+TEST_F(SalvageTest, PeopleWhoAreLostAreNotCounted) {
+    const auto leaves = leaves_of("patient");
+    damage(leaves[leaves.size() / 2]);
+    damage(leaves.back());
+    const auto rows = of(save(), "patient").rows;
+    ASSERT_LT(rows, people);
+    open_saved();
+    const auto count = [&] { return read([](records::Snapshot& session) { return patient_count(session); }).value(); };
+    EXPECT_EQ(count(), rows) << "a row that holds a key is nobody";
+    upsert(person("new"));
+    EXPECT_EQ(count(), rows + 1);
+    store_.reset();
+
+    fs::rename(saved(), folder_ / "once");
+    options_.folder = folder_ / "once"; // damaged and saved once more
+    damage(leaves_of("patient")[0]);
+    const auto rest = of(save(), "patient").rows - 1; // but the row that holds a key
+    ASSERT_LT(rest, rows);
+    open_saved();
+    EXPECT_EQ(count(), rest);
+}
+
 // Of a lost page, and in pages that are all sound: an older one that was put back.
 class LostLinks : public SalvageTest, public testing::WithParamInterface<bool> {};
 
