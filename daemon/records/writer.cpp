@@ -15,7 +15,7 @@ constexpr std::chrono::milliseconds probe_after{1'000}; // while nothing can be 
 constexpr std::chrono::seconds beat_after{10};          // with nothing to do, so that it is seen to be well
 constexpr base::Micros failure_logged_each = std::chrono::seconds{60};
 
-// What a person is told of a group that could not be committed.
+// What a person is told of what could not be written: SQLite's own words are of no use to anybody.
 Error for_people(const Error& error) {
     if (error.code == Errc::full)
         return {Errc::full,
@@ -30,6 +30,12 @@ Error for_people(const Error& error) {
                 {},
                 error.native};
     return error;
+}
+
+// A job that found no room on the disk by itself, where others of its group did.
+bool found_no_room(const Error& error) {
+    const int native = error.native & 0xff;
+    return error.code == Errc::full && (native == SQLITE_FULL || native == SQLITE_IOERR);
 }
 
 Result<void> call(const Store::Job& job, Transaction& transaction) {
@@ -135,7 +141,7 @@ void Writer::commit_group(const std::vector<Posted>& group) {
     note(committed, group.size());
     if (!committed) {
         outcomes.clear();
-        for (std::size_t i = 0; i < group.size(); ++i) outcomes.push_back({committed.error()});
+        for (std::size_t i = 0; i < group.size(); ++i) outcomes.push_back({for_people(committed.error())});
     } else {
         after_commit(outcomes);
         tell_listener();
@@ -222,7 +228,7 @@ Result<Writer::Outcome> Writer::run_job(const Posted& posted) {
         return result ? Error{Errc::system, "the transaction ended within a job"} : result.error();
     if (!result) CLINIC_TRY(connection_.run("ROLLBACK TO job"));
     CLINIC_TRY(connection_.run("RELEASE job"));
-    if (!result) return Outcome{result};
+    if (!result) return Outcome{found_no_room(result.error()) ? for_people(result.error()) : result.error()};
     if (core.slot_taken > highest_slot_) highest_slot_ = core.slot_taken;
     return Outcome{result, std::move(core.hooks), std::move(core.keys_to_erase)};
 }

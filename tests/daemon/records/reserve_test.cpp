@@ -1,32 +1,16 @@
 // A full disk: records are refused, the reserve is given back and comes again, and nothing needs a restart.
 #include "daemon/records/reserve.h"
 
-#include <sys/resource.h>
-
-#include <csignal>
-
 #include "tests/daemon/records/records_fixture.h"
 #include "tests/fakes/eventually.h"
+#include "tests/fakes/full_disk.h"
 
 namespace clinic::records {
 namespace {
 
 namespace fs = std::filesystem;
 
-// No file may grow beyond `bytes`: to a program that is a full disk.
-class FullDisk {
-public:
-    explicit FullDisk(rlim_t bytes) {
-        std::signal(SIGXFSZ, SIG_IGN);
-        getrlimit(RLIMIT_FSIZE, &before_);
-        const rlimit small{bytes, before_.rlim_max};
-        setrlimit(RLIMIT_FSIZE, &small);
-    }
-    ~FullDisk() { setrlimit(RLIMIT_FSIZE, &before_); }
-
-private:
-    rlimit before_{};
-};
+using fakes::FullDisk;
 
 class Full : public Records {
 protected:
@@ -47,10 +31,12 @@ TEST_F(Full, TheReserveHasBlocksOfItsOwnFromTheFirstOpenOn) {
 TEST_F(Full, RecordsAreRefusedTheReserveIsGivenBackAndBothComeBackByThemselves) {
     ASSERT_TRUE(write('a'));
     {
-        const FullDisk full{8'192};
+        const FullDisk full;
         const auto refused = write('b');
         ASSERT_FALSE(refused);
         EXPECT_EQ(refused.error().code, Errc::full);
+        EXPECT_STREQ(refused.error().what.c_str(), "there is no room left on the records' disk");
+        EXPECT_STRNE(refused.error().remedy.c_str(), "");
         EXPECT_FALSE(store_->takes_records());
         EXPECT_FALSE(fs::exists(reserve()));
         EXPECT_EQ(store_->numbers().reserve_bytes, 0);
