@@ -128,8 +128,8 @@ void Store::State::found_damage(const Error& why) {
 Result<void> Store::State::open_database(const crypto::KeySlot& slot) {
     std::error_code none;
     const bool may_make = options.make || std::filesystem::exists(wish(), none);
-    auto opened =
-        crypto::SealedVfs::open(database(), slot, may_make ? crypto::IfAbsent::create : crypto::IfAbsent::fail);
+    auto opened = crypto::SealedVfs::open(database(), slot,
+                                          may_make ? crypto::IfAbsent::create : crypto::IfAbsent::fail, options.cipher);
     if (!opened && opened.error().code == Errc::not_found)
         return Error{Errc::not_found, "there is no store in the records' folder",
                      "mount the records' disk; on a new box, put an empty file make-store into the folder"};

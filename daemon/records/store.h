@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "crypto/aead.h"
 #include "crypto/base/clock.h"
 #include "crypto/base/result.h"
 #include "crypto/base/vitals.h"
@@ -175,6 +176,7 @@ private:
 struct StoreOptions {
     std::filesystem::path folder; // holds records.db, its WAL, its lock and keys.db
     bool make = false;            // a store where there is none; also by the file `make-store` in the folder
+    std::optional<crypto::CipherId> cipher = {}; // of a store that is made; else the fastest
     std::size_t queue_jobs_max = 4'096;          // full: post answers false and intake refuses upstream
     std::size_t batch_jobs_max = 256;            // one group commit
     std::size_t readers_max = 4;

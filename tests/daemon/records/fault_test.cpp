@@ -77,18 +77,22 @@ private:
 
 class StoreFaults : public testing::Test {
 protected:
+    // A store of each cipher.
     void prepare() {
-        std::filesystem::create_directory(start_);
-        const FaultDisk quick{start_};
-        const StoreJobs jobs{start_};
-        const auto store = jobs.open();
-        ASSERT_TRUE(store);
-        StoreJobs::write_group(**store, 1, StoreJobs::nearly_dry, [](int) {});
+        for (const int turn : {0, 1}) {
+            const auto folder = start_of(turn);
+            std::filesystem::create_directory(folder);
+            const FaultDisk quick{folder};
+            const StoreJobs jobs{folder, cipher_of(static_cast<std::uint64_t>(turn))};
+            const auto store = jobs.open();
+            ASSERT_TRUE(store);
+            StoreJobs::write_group(**store, 1, StoreJobs::nearly_dry, [](int) {});
+        }
     }
-    std::filesystem::path fresh_box() const {
+    std::filesystem::path fresh_box(int nth) const {
         const auto folder = place_ / "box";
         std::filesystem::remove_all(folder);
-        copy_folder(start_, folder);
+        copy_folder(start_of(nth % 2), folder);
         return folder;
     }
     static void judge(const TwoDays& two, bool once, const std::filesystem::path& folder, int nth) {
@@ -104,8 +108,8 @@ protected:
         return 1 + static_cast<int>(seed * 7'919 % static_cast<std::uint64_t>(calls));
     }
 
+    std::filesystem::path start_of(int turn) const { return place_ / (turn == 1 ? "aes" : "xchacha"); }
     fakes::TempFolder place_;
-    const std::filesystem::path start_ = place_ / "start";
 };
 
 struct Trouble {
@@ -120,7 +124,7 @@ class StoreDiskFaults : public StoreFaults, public testing::WithParamInterface<T
 protected:
     int live_with(int nth) {
         const Trouble& trouble = GetParam();
-        const auto folder = fresh_box();
+        const auto folder = fresh_box(nth);
         FaultDisk disk{folder};
         disk.fail(nth, trouble.fault, trouble.once);
         TwoDays two{folder, trouble.fault == Fault::cut_short};
@@ -153,7 +157,7 @@ INSTANTIATE_TEST_SUITE_P(Each, StoreDiskFaults,
 class StoreMemoryFaults : public StoreFaults, public testing::WithParamInterface<bool> {
 protected:
     int live_with(int nth, FailingMemory& memory) {
-        const auto folder = fresh_box();
+        const auto folder = fresh_box(nth);
         const FaultDisk quick{folder};
         memory.fail(nth, GetParam());
         TwoDays two{folder, false};

@@ -31,15 +31,15 @@ enum class Start {
 
 class PracticeJobs final : public CutWorkload {
 public:
-    explicit PracticeJobs(Start start)
-        : start_{start}, first_{start == Start::nothing      ? 0
-                                : start == Start::nearly_dry ? StoreJobs::nearly_dry
-                                                             : 12} {}
+    PracticeJobs(Start start, crypto::CipherId cipher)
+        : start_{start}, cipher_{cipher}, first_{start == Start::nothing      ? 0
+                                                 : start == Start::nearly_dry ? StoreJobs::nearly_dry
+                                                                              : 12} {}
 
     void prepare(const std::filesystem::path& folder) override {
         if (start_ == Start::nothing) return;
         {
-            const StoreJobs jobs{folder};
+            const StoreJobs jobs{folder, cipher_};
             const auto store = jobs.open();
             ASSERT_TRUE(store);
             StoreJobs::write_group(**store, 1, first_, [](int) {});
@@ -52,7 +52,7 @@ public:
     }
 
     void run(const std::filesystem::path& folder, const FaultDisk& disk) override {
-        const StoreJobs jobs{folder};
+        const StoreJobs jobs{folder, cipher_};
         auto store = jobs.open();
         ASSERT_TRUE(store);
         const auto acknowledge = [&](int job) {
@@ -86,6 +86,7 @@ public:
 
 private:
     const Start start_;
+    const crypto::CipherId cipher_;
     const int first_;                               // jobs that are durable before the disk is watched
     std::vector<std::size_t> begun_, acknowledged_; // the disk's events at each job
 };
@@ -109,7 +110,7 @@ TEST_P(StorePowerCut, LosesNoRecordAndNoKey) {
                                 .most = 1'000,
                                 .weight = cuts_a_round}};
     while (const auto seed = campaign.next()) {
-        PracticeJobs workload{subject.start};
+        PracticeJobs workload{subject.start, cipher_of(*seed)};
         const auto verdict = crypto::tests::cut_power(workload, *seed, cuts_a_round);
         EXPECT_EQ(verdict.wrong, 0) << "of " << verdict.cuts << " cuts. " << verdict.first_wrong;
     }
@@ -136,7 +137,7 @@ class WeakStoreDisk : public testing::TestWithParam<Weak> {};
 TEST_P(WeakStoreDisk, IsFoundOut) {
     int wrong = 0;
     for (std::uint64_t seed = 1; seed <= 2; ++seed) {
-        PracticeJobs workload{GetParam().start};
+        PracticeJobs workload{GetParam().start, cipher_of(seed)};
         wrong += crypto::tests::cut_power(workload, seed, 20, GetParam().pretended).wrong;
     }
     EXPECT_GT(wrong, 0);

@@ -138,8 +138,13 @@ std::string wrong_with_one(Store& store, int jobs) {
 
 } // namespace
 
-StoreOptions StoreJobs::options_for(std::filesystem::path folder) {
-    return {.folder = std::move(folder), .make = true, .readers_max = 1, .cache = {64, 64}, .wal_pages_max = 40};
+StoreOptions StoreJobs::options_for(std::filesystem::path folder, std::optional<crypto::CipherId> cipher) {
+    return {.folder = std::move(folder),
+            .make = true,
+            .cipher = cipher,
+            .readers_max = 1,
+            .cache = {64, 64},
+            .wal_pages_max = 40};
 }
 
 Result<std::unique_ptr<Store>> StoreJobs::open() const {

@@ -17,7 +17,9 @@ namespace clinic::records {
 
 class StoreJobs {
 public:
-    explicit StoreJobs(std::filesystem::path folder) : options_{options_for(std::move(folder))} {}
+    // `cipher`: of a store that is made; else the fastest.
+    explicit StoreJobs(std::filesystem::path folder, std::optional<crypto::CipherId> cipher = std::nullopt)
+        : options_{options_for(std::move(folder), cipher)} {}
 
     Result<std::unique_ptr<Store>> open() const;
     static Result<void> write(Store& store, int job) { return store.write(does(job)); }
@@ -29,11 +31,16 @@ public:
     static constexpr int nearly_dry = 285;
 
 private:
-    static StoreOptions options_for(std::filesystem::path folder);
+    static StoreOptions options_for(std::filesystem::path folder, std::optional<crypto::CipherId> cipher);
     static Store::Job does(int job);
     const StoreOptions options_;
     const fakes::ManualClock clock_;
 };
+
+// By turns, so that a campaign has stores of each.
+inline crypto::CipherId cipher_of(std::uint64_t round) {
+    return round % 2 == 1 ? crypto::CipherId::aes256_gcm : crypto::CipherId::xchacha20_poly1305;
+}
 
 // Opens the store in `folder`, compares all of it with what so many jobs make, checks every page, and does one job
 // more.
