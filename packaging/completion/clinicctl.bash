@@ -1,6 +1,6 @@
 # bash completion of clinicctl: it asks clinicctl itself which commands there are, so none can be missing.
 _clinicctl() {
-    local current=${COMP_WORDS[COMP_CWORD]} line word at fits choices=() typed=() row
+    local current=${COMP_WORDS[COMP_CWORD]} line word at fits choices=() options=() typed=() row words
     # What stands before the cursor: words, without options and their values.
     local skip=no
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
@@ -31,14 +31,14 @@ _clinicctl() {
             --* | '') ;;
             FILE) [[ $current = -* ]] || compopt -o default ;;
             *[A-Z]*) ;;
-            *) choices+=(${row[${#typed[@]}]//|/ }) ;;
+            *) IFS='|' read -ra words <<<"${row[${#typed[@]}]}" && choices+=("${words[@]}") ;;
         esac
         for word in "${row[@]}"; do
-            case $word in --*) word=${word%\*} && choices+=("${word%=}") ;; esac
+            case $word in --*) word=${word%\*} && options+=("${word%=}") ;; esac
         done
     done < <("${COMP_WORDS[0]}" commands 2>/dev/null)
-    [ ${#typed[@]} -gt 0 ] || choices+=(--control --help)
-    [[ $current = -* ]] || choices=($(printf '%s\n' "${choices[@]}" | grep -v '^--'))
+    [ ${#typed[@]} -gt 0 ] || options+=(--control --help)
+    [[ $current != -* ]] || choices=("${options[@]}")
     mapfile -t COMPREPLY < <(compgen -W "${choices[*]}" -- "$current" | sort -u)
 }
 complete -F _clinicctl clinicctl
