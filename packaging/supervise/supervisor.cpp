@@ -30,7 +30,7 @@ using std::chrono::steady_clock;
 constexpr int first_handed_fd = 3; // SD_LISTEN_FDS_START
 constexpr int backlog = 512;
 constexpr auto restart_pause = std::chrono::milliseconds{200};
-constexpr auto stop_patience = std::chrono::seconds{10};
+constexpr auto stop_patience = std::chrono::seconds{20};
 
 Result<base::UniqueFd> open_tcp(const Socket& wanted) {
     base::UniqueFd fd{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};

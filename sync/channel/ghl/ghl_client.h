@@ -29,7 +29,7 @@ struct ClientOptions {
     std::chrono::milliseconds connect_max{3'000}; // each address
     std::chrono::milliseconds call_max{20'000};
     std::chrono::milliseconds greet_max{1'500};  // a handshake: some round trips
-    std::chrono::milliseconds stop_grace{2'000}; // for a call under way when we are asked to stop
+    std::chrono::milliseconds stop_grace{5'000}; // for a call under way when we are asked to stop
     std::chrono::milliseconds idle_max{25'000};  // a connection unused for longer is not trusted
 };
 
