@@ -23,8 +23,9 @@ public:
     void start_ghl(); // again after each boot: it lives in the machine's network
     nlohmann::json ghl() const;
 
-    nlohmann::json status();                               // of clinicctl; an empty object where it does not answer
-    bool serves();                                         // messages are taken in, within our patience
+    nlohmann::json status(); // of clinicctl; an empty object where it does not answer
+    bool serves();           // messages are taken in, within our patience
+    bool is_active(const std::string& unit) { return ask("systemctl is-active " + unit) == "active"; }
     std::string send(const std::string& message) const;    // one frame; MSA-1, or empty
     std::string page(const std::string& path);             // by curl inside, with the certificate checked
     long main_process(const std::string& unit);            // as the machine counts it

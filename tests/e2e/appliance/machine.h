@@ -39,7 +39,7 @@ private:
     pid_t starter_ = -1, init_ = -1;
 };
 
-// The package of this tree, built once a run; or the one that CLINIC_PACKAGE names.
+// The package of this tree, which the test `deb` builds; or the one that CLINIC_PACKAGE names.
 std::filesystem::path built_package();
 
 } // namespace clinic::e2e

@@ -2,6 +2,7 @@
 // them dpkg and the box go on.
 #include <atomic>
 #include <thread>
+#include <tuple>
 
 #include "tests/e2e/appliance/on_machine.h"
 
@@ -38,6 +39,11 @@ protected:
                      file);
         EXPECT_EQ(made.exit, 0) << made.out;
         return file;
+    }
+    static void kill_dpkg_at(const std::string& step, const std::string& command) {
+        ASSERT_EQ(box().in("printf '%s\\n' '" + step + "' >/root/kill").exit, 0);
+        EXPECT_NE(box().in(command).exit, 0) << "dpkg was killed";
+        EXPECT_NE(box().in("[ -e /root/kill ]").exit, 0) << "the step was reached";
     }
     static std::string state() { return box().ask("dpkg-query -W -f='${db:Status-Status} ${Version}' clinic-edge"); }
 };
@@ -85,20 +91,29 @@ TEST_F(Package, ASettingsFileOfTheClinicIsKept) {
     EXPECT_EQ(box().ask("jq -r .box /etc/clinic-edge/clinic-syncd.json"), "clinic-7");
 }
 
+// Of an upgrade: the old prerm, the new preinst, the old postrm, the new postinst; of a removal: prerm, postrm; of the
+// installation after it: preinst, postinst.
 TEST_F(Package, WhereverDpkgIsKilledItAndTheBoxGoOn) {
+    const std::string remove = "dpkg --remove clinic-edge", install = "dpkg -i ";
     int version = 10;
-    // Of an upgrade: the old prerm, the new preinst, the old postrm, the new postinst; of a removal: prerm, postrm.
-    for (const std::string step :
-         {"prerm upgrade", "preinst upgrade", "postrm upgrade", "postinst configure", "prerm remove", "postrm remove"})
+    for (const auto& [script, step, command] : {std::tuple{"prerm", "upgrade", install},
+                                                {"preinst", "upgrade", install},
+                                                {"postrm", "upgrade", install},
+                                                {"postinst", "configure", install},
+                                                {"prerm", "remove", remove},
+                                                {"postrm", "remove", remove},
+                                                {"preinst", "install", install},
+                                                {"postinst", "configure", install}})
         for (const std::string where : {"begin", "end"}) {
-            SCOPED_TRACE(step + " " + where);
-            const auto before = box().stored();
+            SCOPED_TRACE(std::string{script} + " " + step + " " + where);
             const auto next = as_version("0.1." + std::to_string(++version));
-            ASSERT_EQ(box().in("printf '%s\\n' '" + step + " " + where + "' >/root/kill").exit, 0);
-            const bool removal = step.ends_with("remove");
-            EXPECT_NE(box().in(removal ? "dpkg --remove clinic-edge" : "dpkg -i " + next).exit, 0) << "dpkg was killed";
-            EXPECT_NE(box().in("[ -e /root/kill ]").exit, 0) << "the step was reached";
-            if (!removal) {
+            const bool stays_up = command == install && std::string{step} != "install";
+            const auto before = box().stored();
+            if (std::string{step} == "install") {
+                ASSERT_EQ(box().in(remove).exit, 0);
+            }
+            kill_dpkg_at(std::string{script} + " " + step + " " + where, command == install ? install + next : remove);
+            if (stays_up) {
                 EXPECT_EQ(box().send(next_message()), "AA") << "what runs goes on meanwhile";
             }
             box().in("dpkg --configure -a || true"); // in some states dpkg wants the package itself again
@@ -107,8 +122,31 @@ TEST_F(Package, WhereverDpkgIsKilledItAndTheBoxGoOn) {
             EXPECT_EQ(state(), "installed 0.1." + std::to_string(version));
             EXPECT_EQ(box().ask("dpkg --audit"), "");
             ASSERT_TRUE(box().serves());
-            EXPECT_EQ(box().stored() - before, removal ? 0 : 1);
+            EXPECT_EQ(box().stored() - before, stays_up ? 1 : 0);
             EXPECT_EQ(box().send(next_message()), "AA");
+        }
+}
+
+TEST_F(Package, APurgeThatIsKilledGoesOnAndKeepsTheRecords) {
+    int version = 50;
+    const auto before = box().stored();
+    ASSERT_EQ(box().in("rm -rf /root/settings; cp -a /etc/clinic-edge /root/settings").exit, 0);
+    for (const std::string step : {"prerm remove", "postrm remove", "postrm purge"})
+        for (const std::string where : {" begin", " end"}) {
+            SCOPED_TRACE(step + where);
+            const auto next = as_version("0.1." + std::to_string(++version));
+            ASSERT_EQ(box().in("dpkg -i " + next).exit, 0);
+            kill_dpkg_at(step + where, "dpkg --purge clinic-edge");
+            const auto again = box().in("dpkg --purge clinic-edge");
+            EXPECT_EQ(again.exit, 0) << again.out;
+            EXPECT_NE(state().rfind("installed", 0), 0U) << state();
+            for (const char* kept :
+                 {"/etc/clinic-edge/keys/clinic-edge.store", "/var/lib/clinic-edge/records/records.db"})
+                EXPECT_EQ(box().in(std::string{"[ -e "} + kept + " ]").exit, 0) << kept;
+            ASSERT_EQ(box().in("dpkg -i " + next + "; cp -a /root/settings/. /etc/clinic-edge/").exit, 0);
+            ASSERT_EQ(box().in("systemctl restart clinicd clinic-syncd").exit, 0);
+            ASSERT_TRUE(box().serves());
+            EXPECT_EQ(box().stored(), before);
         }
 }
 
