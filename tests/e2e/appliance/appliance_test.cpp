@@ -21,6 +21,15 @@ protected:
             std::fputs(box().in("journalctl -b --no-pager -o short-monotonic -u 'clinic*' | tail -n 60").out.c_str(),
                        stderr);
     }
+    static json books() { return box().status().at("egress").at("crm"); }
+    static bool all_is_delivered() {
+        return eventually(
+            [] {
+                const auto now = books();
+                return now.at("pending") == 0 && now.at("leased") == 0;
+            },
+            patience_s);
+    }
 };
 
 TEST_F(Appliance, IsInstalledByAptAndWaitsForItsSetup) {
@@ -172,6 +181,45 @@ TEST_F(Appliance, StopDrainsSenders) {
     ASSERT_EQ(box().in("systemctl start clinic-edge.target").exit, 0);
     ASSERT_TRUE(box().serves());
     EXPECT_EQ(box().stored() - before, acknowledged);
+}
+
+// Stopped while GHL has a request and has not answered it: the answer is waited for and settled, so that the next start
+// has nothing to look up and nothing to send again.
+TEST_F(Appliance, StopSettlesWhatGhlHasUnderWay) {
+    ASSERT_TRUE(all_is_delivered()) << books();
+    const long delivered = books().at("delivered"), created = box().asked_ghl("POST /contacts/ "),
+               looked_up = box().asked_ghl("POST /contacts/search");
+    box().steer_ghl({{"knob", "slow_ms"}, {"value", 3'000}});
+    box().steer_ghl({{"fault", "slow"}, {"count", 2}}); // one of them may meet the lane's probe
+    ASSERT_EQ(box().send(next_message()), "AA");
+    ASSERT_TRUE(eventually([&] { return box().asked_ghl("POST /contacts/ ") == created + 1; }, patience_s));
+    EXPECT_EQ(books().at("leased"), 1) << "GHL has it, and has not answered yet";
+    ASSERT_EQ(box().in("systemctl stop clinic-edge.target").exit, 0);
+    EXPECT_EQ(box().ask("systemctl show --property=Result --value clinic-syncd"), "success");
+    ASSERT_EQ(box().in("systemctl start clinic-edge.target").exit, 0);
+    ASSERT_TRUE(box().serves());
+    EXPECT_EQ(books().at("delivered"), delivered + 1) << books();
+    EXPECT_EQ(box().asked_ghl("POST /contacts/ "), created + 1);
+    EXPECT_EQ(box().asked_ghl("POST /contacts/search"), looked_up);
+}
+
+// An answer that never comes is not waited for beyond the unit's patience; what became of it is looked up.
+TEST_F(Appliance, WhatGhlNeverAnsweredIsLookedUpAfterAStop) {
+    const long delivered = books().at("delivered"), created = box().asked_ghl("POST /contacts/ "),
+               looked_up = box().asked_ghl("POST /contacts/search");
+    const auto contacts = box().ghl().at("contacts").size();
+    box().steer_ghl({{"fault", "timeout-after-effect"}, {"count", 1}});
+    ASSERT_EQ(box().send(next_message()), "AA");
+    ASSERT_TRUE(eventually([&] { return box().asked_ghl("POST /contacts/ ") == created + 1; }, patience_s));
+    ASSERT_EQ(box().in("systemctl stop clinic-edge.target").exit, 0);
+    EXPECT_EQ(box().ask("systemctl show --property=Result --value clinic-syncd"), "success");
+    ASSERT_EQ(box().in("systemctl start clinic-edge.target").exit, 0);
+    ASSERT_TRUE(box().serves());
+    EXPECT_TRUE(all_is_delivered()) << books();
+    EXPECT_EQ(books().at("delivered"), delivered + 1) << books();
+    EXPECT_GT(box().asked_ghl("POST /contacts/search"), looked_up);
+    EXPECT_EQ(box().asked_ghl("POST /contacts/ "), created + 1) << "made once";
+    EXPECT_EQ(box().ghl().at("contacts").size(), contacts + 1);
 }
 
 TEST_F(Appliance, ServesAgainAfterAPowerCut) {

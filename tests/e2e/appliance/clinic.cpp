@@ -67,6 +67,25 @@ json ClinicMachine::ghl() const {
                       .out);
 }
 
+void ClinicMachine::steer_ghl(const json& how) const {
+    const auto done =
+        run("curl --silent --show-error --fail --max-time 10 --cacert " + (outside() / "ghl.pem").string() +
+            " -X POST -d '" + how.dump() + "' https://127.0.0.1:" + std::to_string(ghl_port) + "/_faults");
+    if (done.exit != 0) throw std::runtime_error{"the emulator: " + done.out};
+}
+
+long ClinicMachine::asked_ghl(std::string_view beginning) const {
+    std::ifstream in{outside() / "requests.jsonl"};
+    long found = 0;
+    for (std::string line; std::getline(in, line);) {
+        const auto request = json::parse(line, nullptr, false);
+        if (!request.is_object()) continue; // the last line may be half a line
+        const auto what = request.value("method", "") + " " + request.value("path", "") + " ";
+        found += what.starts_with(beginning) ? 1 : 0;
+    }
+    return found;
+}
+
 json ClinicMachine::status() {
     return parsed(in("clinicctl status --json").out);
 }

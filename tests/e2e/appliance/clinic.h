@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
 #include "tests/e2e/appliance/machine.h"
 
@@ -22,6 +23,8 @@ public:
 
     void start_ghl(); // again after each boot: it lives in the machine's network
     nlohmann::json ghl() const;
+    void steer_ghl(const nlohmann::json& how) const;  // as docs/emulator.md says: a fault, or a knob
+    long asked_ghl(std::string_view beginning) const; // requests so far whose "METHOD PATH " begins so
 
     nlohmann::json status(); // of clinicctl; an empty object where it does not answer
     bool serves();           // messages are taken in, within our patience
