@@ -57,6 +57,11 @@ const char* crm_code(LinkTrouble trouble) {
     return nullptr;
 }
 
+// The broker is there, and takes no more.
+bool is_limit(std::string_view mqtt_code) {
+    return is_one_of(mqtt_code, {"quota", "rate", "too_large", "throttled"});
+}
+
 seconds visible_after(std::string_view lane_code) {
     return lane_code == "timeout" ? seconds{0} : link_visible_after;
 }
@@ -73,7 +78,7 @@ void find_links(const Status& status, std::vector<Finding>& found) {
         return found.push_back(link("E2102", std::max(visible_after(lanes.crm_code), visible_after(lanes.mqtt_code))));
     if (const char* code = crm_code(crm_trouble(lanes))) found.push_back(link(code, visible_after(lanes.crm_code)));
     if (lanes.mqtt != envelope::LaneState::up && is_set_up(lanes.mqtt_code))
-        found.push_back(link("E2106", visible_after(lanes.mqtt_code)));
+        found.push_back(link(is_limit(lanes.mqtt_code) ? "E2110" : "E2106", visible_after(lanes.mqtt_code)));
 }
 
 void find_basis(const Status& status, std::vector<Finding>& found) {
@@ -197,6 +202,29 @@ std::vector<Finding> findings(const Status& status) {
         if (status.clock_step_s > 0)
             found.push_back({"E2012", Tone::look, status.clock_step_s / day_s, clock_visible_after});
         else if (!status.clock_trusted && !no_second_source)
+std::optional<Error> mqtt_cause(std::string_view lane_code) {
+    constexpr std::array causes{
+        std::pair{"timeout", Error{Errc::timeout, "the broker does not answer, and nothing says why",
+                                   "see the cable and what stands on the way to it, then the broker itself"}},
+        std::pair{"offline", Error{Errc::offline, "no connection to the broker, or its proof is not good",
+                                   "see that it runs, and mqtt.host, mqtt.port and mqtt.ca in this box's settings"}},
+        std::pair{"unauthorized", Error{Errc::unauthorized, "the broker does not admit this box",
+                                        "see this box's certificate and the broker's access list"}},
+        std::pair{"quota", Error{Errc::throttled, "this box's quota at the broker is used up (MQTT 0x97)",
+                                 "raise the quota, or see what else uses it"}},
+        std::pair{"rate", Error{Errc::throttled, "the broker finds that this box speaks too often (MQTT 0x96)",
+                                "let it send bursts of 20 messages, and 10 a second"}},
+        std::pair{"too_large", Error{Errc::throttled, "the broker finds a message of this box too large (MQTT 0x95)",
+                                     "raise its largest packet to 64 KiB"}},
+        std::pair{"throttled", Error{Errc::throttled, "the broker is busy (MQTT 0x89)", "see its load"}},
+        std::pair{"state_file", Error{Errc::system, "clinic-syncd cannot keep its numbers",
+                                      "see the disk and the owner of its state folder"}},
+    };
+    for (const auto& [code, why] : causes)
+        if (lane_code == code) return why;
+    return std::nullopt;
+}
+
             found.push_back({"E2005", Tone::look, 0, clock_visible_after});
         if (status.store_open) {
             find_basis(status, found);

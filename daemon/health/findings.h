@@ -5,6 +5,8 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -40,6 +42,8 @@ enum class LinkTrouble : std::uint8_t {
 };
 LinkTrouble crm_trouble(const envelope::TimeState& lanes);
 
+// Why central operations hear nothing, by the code that clinic-syncd gave: for the technician. None: not known.
+std::optional<Error> mqtt_cause(std::string_view lane_code);
 // Is GHL up to date? From the numbers and from what is visible already (`status.needs`).
 Sentence ghl_answer(const Status& status);
 

@@ -139,6 +139,7 @@ struct Health::State {
     void copy_facts(Status& status, base::Micros now) const;
     void copy_view(Status& status) const;
     void judge(Status& status, base::Micros now);
+    std::optional<Error> why_of(const std::string& code, const Status& status) const;
     void remember_time(base::Micros now);
     void compute(base::Micros now);
     std::vector<envelope::Device::Event> open_events() const;
@@ -283,6 +284,13 @@ void Health::State::copy_view(Status& status) const {
 }
 
 // From the numbers to what a person is told; news is told to central ops as well.
+// Under facts_mutex. For the technician.
+std::optional<Error> Health::State::why_of(const std::string& code, const Status& status) const {
+    if (const auto service = status.not_served.find(code); service != status.not_served.end()) return service->second;
+    if (is_mode_code(code)) return store != nullptr ? numbers.write_failure : cause;
+    return code == "E2106" || code == "E2110" ? mqtt_cause(status.lanes.mqtt_code) : std::nullopt;
+}
+
 void Health::State::judge(Status& status, base::Micros now) {
     auto seen = watch.look(findings(status), status.at, now);
     status.needs = std::move(seen.visible);
@@ -290,13 +298,9 @@ void Health::State::judge(Status& status, base::Micros now) {
     status.since = status.well == last.well && last.at.micros != 0 ? last.since : status.at;
     status.ghl = ghl_answer(status);
     const std::lock_guard lock{facts_mutex};
-    const auto& of_mode = store != nullptr ? numbers.write_failure : cause;
     for (Need& need : status.needs) {
-        const auto service = status.not_served.find(need.code);
-        const Error* why = service != status.not_served.end()   ? &service->second
-                           : of_mode && is_mode_code(need.code) ? &*of_mode
-                                                                : nullptr;
-        if (why == nullptr) continue;
+        const auto why = why_of(need.code, status);
+        if (!why) continue;
         need.cause = why->what;
         need.remedy = why->remedy;
     }

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 
 namespace clinic::mqtt {
 namespace {
@@ -20,17 +21,37 @@ constexpr std::chrono::milliseconds goodbye_max{1'000};
 constexpr std::size_t in_flight_max = 20;
 constexpr const char* ping_filter = "clinic/ping";
 
-Error what_failed(const paho::exception& failed) {
-    switch (failed.get_reason_code()) {
+constexpr Error unreachable{Errc::offline, "the broker is not to be reached"};
+
+Error limit(Literal what, Literal remedy, int reason) {
+    return {Errc::throttled, what, remedy, {}, reason};
+}
+
+// Nothing where the broker gave no reason that we know.
+std::optional<Error> refusal(int reason) {
+    switch (reason) {
     case paho::NOT_AUTHORIZED:
     case paho::BAD_USER_NAME_OR_PASSWORD:
     case paho::BANNED:
-        return {Errc::unauthorized, "the broker does not admit this box",
-                "see its certificate and the broker's access list"};
-    case paho::QUOTA_EXCEEDED:
-    case paho::SERVER_BUSY: return {Errc::throttled, "the broker asks to slow down"};
-    default: return {Errc::offline, "the broker is not to be reached", "", {}, failed.get_return_code()};
+        return Error{Errc::unauthorized, "the broker does not admit this box",
+                     "see its certificate and the broker's access list"};
+    case reason_quota: return limit("this box's quota at the broker is used up", "raise it at the broker", reason);
+    case reason_message_rate:
+        return limit("the broker finds that this box speaks too often", "raise the rate that it allows", reason);
+    case reason_packet_too_large:
+        return limit("the broker finds a message of this box too large", "raise its largest packet to 64 KiB", reason);
+    case paho::SERVER_BUSY: return limit("the broker is busy", "see its load", reason);
+    default: return std::nullopt;
     }
+}
+
+// Of a CONNACK the library gives the broker's reason as its own return code; those of its own are below zero.
+Error what_failed(const paho::exception& failed) {
+    const int reason = failed.get_reason_code() != paho::SUCCESS ? failed.get_reason_code() : failed.get_return_code();
+    if (auto refused = refusal(reason)) return *refused;
+    Error away = unreachable;
+    away.native = failed.get_return_code();
+    return away;
 }
 
 int port_of(const sockaddr_storage& address) {
@@ -49,21 +70,36 @@ struct Broker::State {
 
     std::chrono::milliseconds publish_max, quiet_after;
     std::function<void(bool)> quiet_listener;
-    std::mutex mutex;
+    mutable std::mutex mutex;
     std::condition_variable_any gone;
-    bool lost = false;
+    std::optional<Error> ended;    // why the connection is lost
     paho::connect_options options; // alive as long as the client
     paho::async_client client;     // last: its threads end before what they touch
 
     paho::delivery_token_ptr send(const Message& message);
     void prepare(const BrokerOptions& given, const Will& will);
+    void end(const Error& why);
+    std::optional<Error> why_ended() const {
+        const std::lock_guard lock{mutex};
+        return ended;
+    }
     Result<void> wait(const paho::token_ptr& token, std::chrono::milliseconds span, const std::stop_token& stop) const;
     void say_quiet(bool now) const {
         if (quiet_listener) quiet_listener(now);
     }
 };
 
-// The token's end, waited for in short steps so that a stop request is seen, and a silence said.
+// The first word stands: a broker that gives its reason closes the connection after it.
+void Broker::State::end(const Error& why) {
+    {
+        const std::lock_guard lock{mutex};
+        if (!ended) ended = why;
+    }
+    gone.notify_all();
+}
+
+// The token's end, waited for in short steps so that a stop request is seen, and a silence said. A lost connection ends
+// no token: the library would send it again in the next one.
 Result<void> Broker::State::wait(const paho::token_ptr& token, std::chrono::milliseconds span,
                                  const std::stop_token& stop) const {
     const auto from = std::chrono::steady_clock::now();
@@ -73,6 +109,7 @@ Result<void> Broker::State::wait(const paho::token_ptr& token, std::chrono::mill
             if (quiet) say_quiet(false);
             return {};
         }
+        if (const auto why = why_ended()) return *why;
         if (stop.stop_requested()) return Error{Errc::timeout, "stopped while waiting for the broker"};
         if (!quiet && now - from >= quiet_after) say_quiet(quiet = true);
     }
@@ -80,13 +117,9 @@ Result<void> Broker::State::wait(const paho::token_ptr& token, std::chrono::mill
 }
 
 void Broker::State::prepare(const BrokerOptions& given, const Will& will) {
-    client.set_connection_lost_handler([this](const std::string&) {
-        {
-            const std::lock_guard lock{mutex};
-            lost = true;
-        }
-        gone.notify_all();
-    });
+    client.set_connection_lost_handler([this](const std::string&) { end(unreachable); });
+    client.set_disconnected_handler(
+        [this](const paho::properties&, paho::ReasonCode reason) { end(refusal(reason).value_or(unreachable)); });
     options.set_mqtt_version(MQTTVERSION_5);
     options.set_automatic_reconnect(false);
     // The session outlives the will's delay, or the broker would tell the will at once.
@@ -176,13 +209,16 @@ void Broker::on_quiet(std::function<void(bool)> listener) {
 }
 
 bool Broker::lost() const {
-    const std::lock_guard lock{state_->mutex};
-    return state_->lost;
+    return state_->why_ended().has_value();
+}
+
+Error Broker::why_lost() const {
+    return state_->why_ended().value_or(unreachable);
 }
 
 void Broker::wait_lost(std::chrono::milliseconds span, std::stop_token stop) {
     std::unique_lock lock{state_->mutex};
-    state_->gone.wait_for(lock, stop, span, [&] { return state_->lost; });
+    state_->gone.wait_for(lock, stop, span, [&] { return state_->ended.has_value(); });
 }
 
 void Broker::leave(const Message& last) {

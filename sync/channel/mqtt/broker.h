@@ -1,5 +1,6 @@
 // One MQTT 5 connection over mutual TLS, made afresh each time: no library persistence, no library reconnect.
-//   Errors:  offline, timeout, unauthorized (the broker or its access list says no), throttled (quota).
+//   Errors:  offline, timeout, unauthorized (the broker or its access list says no), throttled (a limit of the broker's
+//            is reached; `native` is its reason).
 //   Threads: one owner; the library's threads only set a flag.
 //   Source:  facts/mqtt.md §2.
 #pragma once
@@ -16,6 +17,9 @@
 #include "crypto/base/result.h"
 
 namespace clinic::mqtt {
+
+// Reasons of MQTT 5 (its 2.4), as CONNACK, PUBACK or DISCONNECT give them.
+inline constexpr int reason_packet_too_large = 0x95, reason_message_rate = 0x96, reason_quota = 0x97;
 
 struct BrokerOptions {
     std::string host;
@@ -59,6 +63,7 @@ public:
     void on_quiet(std::function<void(bool)> listener);
 
     bool lost() const;
+    Error why_lost() const; // the broker's reason, where it gave one
     // Until the connection is lost, the time is over, or stop.
     void wait_lost(std::chrono::milliseconds span, std::stop_token stop);
     // The last word, then a clean disconnect that withdraws the will. Within two seconds; best effort.

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <tuple>
+#include <utility>
 
 #include "crypto/base/ids.h"
 #include "crypto/base/log.h"
@@ -21,10 +22,20 @@ struct Said {
     const char* code;
 };
 
+// What the broker has too much of.
+const char* limit(int reason) {
+    switch (reason) {
+    case reason_quota: return "quota";
+    case reason_message_rate: return "rate";
+    case reason_packet_too_large: return "too_large";
+    default: return "throttled";
+    }
+}
+
 Said said(const Error& error) {
     switch (error.code) {
     case Errc::unauthorized: return {LaneState::down, "unauthorized"};
-    case Errc::throttled: return {LaneState::paused, "throttled"};
+    case Errc::throttled: return {LaneState::paused, limit(error.native)};
     case Errc::timeout: return {LaneState::paused, "timeout"};
     case Errc::offline: return {LaneState::paused, "offline"};
     default: return {LaneState::down, "state_file"};
@@ -46,11 +57,13 @@ void MqttLink::run(std::stop_token stop) {
         options_.pulse.beat();
         const auto ended = serve(stop);
         if (stop.stop_requested()) break;
-        const auto why = ended ? Said{LaneState::paused, "offline"} : said(ended.error());
+        const Error& error = ended.error();
+        const auto why = said(error);
         board_.mqtt(why.state, why.code);
-        if (!ended && why.state == LaneState::down && logged != ended.error().code)
-            base::log(base::Level::warning, "mqtt", ended.error());
-        logged = ended ? std::nullopt : std::optional{ended.error().code};
+        limited_ = error.code == Errc::throttled;
+        if ((limited_ || why.state == LaneState::down) && logged != error.code)
+            base::log(base::Level::warning, "mqtt", error);
+        logged = error.code;
         if (connected_at_.count() != 0) base::log(base::Level::warning, "mqtt", "the connection to the broker is lost");
         if (connected_at_.count() != 0 && clock_.monotonic() - connected_at_ > steady) backoff.reset();
         options_.pulse.beat();
@@ -69,14 +82,14 @@ Result<void> MqttLink::serve(std::stop_token stop) {
     CLINIC_TRY((*broker)->publish({topic, state_payload(options_.box, session_, true, "connected"), true, {}}, stop));
     connected_at_ = clock_.monotonic();
     metrics_at_ = {};
-    (*broker)->on_quiet(
-        [this](bool now) { now ? board_.mqtt(LaneState::paused, "timeout") : board_.mqtt(LaneState::up, ""); });
-    board_.mqtt(LaneState::up, "");
+    (*broker)->on_quiet([this](bool now) { now ? board_.mqtt(LaneState::paused, "timeout") : say_up(); });
+    say_up();
     base::log(base::Level::notice, "mqtt", "connected to the broker", {{"session", session_}});
     Result<Next> ended = Next::look_later;
     while (ended && !stop.stop_requested() && !(*broker)->lost()) {
         options_.pulse.beat();
         ended = turn(**broker, stop);
+        if (ended && std::exchange(limited_, false)) say_up();
         if (!ended || *ended != Next::look_later) continue;
         if (const auto lives = board_.watched() ? (*broker)->ping(stop) : Result<void>{}; !lives) ended = lives.error();
         if (ended) (*broker)->wait_lost(options_.look_period, stop);
@@ -84,7 +97,13 @@ Result<void> MqttLink::serve(std::stop_token stop) {
     // What the broker does not hear now, the will tells it.
     if (stop.stop_requested() && !(*broker)->lost())
         (*broker)->leave({topic, state_payload(options_.box, session_, false, "shutdown"), true, {}});
-    return ended ? Result<void>{} : ended.error();
+    if (!ended) return ended.error();
+    return stop.stop_requested() ? Result<void>{} : (*broker)->why_lost();
+}
+
+// Not while a limit of the broker's has only been met by our connecting again.
+void MqttLink::say_up() {
+    if (!limited_) board_.mqtt(LaneState::up, "");
 }
 
 Result<envelope::Device> MqttLink::ask_device(std::stop_token stop) {

@@ -35,7 +35,8 @@ public:
     void run(std::stop_token stop);
 
 private:
-    Result<void> serve(std::stop_token stop); // one connection, to its end
+    Result<void> serve(std::stop_token stop); // one connection, to its end: always an error, unless we stop
+    void say_up();
     enum class Next : std::uint8_t { look_later, go_on };
     Result<Next> turn(Broker& broker, std::stop_token stop);
     Result<void> tell_events(Broker& broker, const envelope::Device& device, std::stop_token stop);
@@ -49,6 +50,7 @@ private:
     lane::EgressClient client_;
     std::int64_t session_ = 0;
     base::Micros metrics_at_{}, connected_at_{};
+    bool limited_ = false; // by the broker: up is said when it has taken something again
 };
 
 } // namespace clinic::mqtt

@@ -251,6 +251,34 @@ TEST(Findings, WhatWaitsIsSaidByHowLong) {
     EXPECT_EQ(shown(silent).ghl.tone, Tone::look);
 }
 
+TEST_F(HealthOf, ALimitOfTheBrokerIsSaidForWhatItIsWithTheNextStep) {
+    well_box();
+    look();
+    for (const auto& [code, need, cause, remedy] :
+         {std::tuple{"quota", "E2110", "this box's quota at the broker is used up (MQTT 0x97)", "raise the quota"},
+          std::tuple{"rate", "E2110", "speaks too often (MQTT 0x96)", "bursts of 20"},
+          std::tuple{"too_large", "E2110", "a message of this box too large (MQTT 0x95)", "64 KiB"},
+          std::tuple{"throttled", "E2110", "the broker is busy (MQTT 0x89)", "load"},
+          std::tuple{"timeout", "E2106", "the broker does not answer", "cable"},
+          std::tuple{"offline", "E2106", "no connection to the broker", "mqtt.host"},
+          std::tuple{"unauthorized", "E2106", "does not admit this box", "access list"},
+          std::tuple{"state_file", "E2106", "cannot keep its numbers", "state folder"},
+          std::tuple{"stopped", "E2106", "", ""}}) {
+        const envelope::TimeState said{.kernel_synchronised = true, .crm = envelope::LaneState::up, .mqtt_code = code};
+        health_.lanes(said);
+        look();
+        clock_.advance(2s);
+        health_.lanes(said);
+        const Status status = look();
+        ASSERT_THAT(codes(status), ElementsAre(need)) << code;
+        EXPECT_THAT(status.needs[0].cause.c_str(), testing::HasSubstr(cause)) << code;
+        EXPECT_THAT(status.needs[0].remedy.c_str(), testing::HasSubstr(remedy)) << code;
+        EXPECT_EQ(*remedy == '\0', *status.needs[0].remedy.c_str() == '\0');
+    }
+    health_.lanes({.kernel_synchronised = true, .crm_code = "offline", .mqtt_code = "quota"});
+    EXPECT_THAT(codes(look()), Contains("E2103")) << "a broker that refuses is a network";
+}
+
 TEST_F(HealthOf, ABoxWithoutCentralOperationsIsWell) {
     attach();
     set_basis(release::Basis::baa);
