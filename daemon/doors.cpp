@@ -56,8 +56,11 @@ std::chrono::seconds try_again_after(Errc code) {
     return may_pass ? std::chrono::seconds{5} : std::chrono::seconds{60};
 }
 
-intake::MllpOptions intake_options(std::shared_ptr<const intake::Feeds> feeds, base::Vitals& vitals) {
-    return {.feeds = std::move(feeds), .pulse = vitals.join("intake", intake_beat_max)};
+intake::MllpOptions intake_options(const Options& options, std::shared_ptr<const intake::Feeds> feeds,
+                                   base::Vitals& vitals) {
+    return {.feeds = std::move(feeds),
+            .frame_bytes_max = options.mllp_message_bytes_max,
+            .pulse = vitals.join("intake", intake_beat_max)};
 }
 
 egress::ServerOptions egress_options(const Options& options, base::Vitals& vitals) {
@@ -90,7 +93,7 @@ struct Parts {
         well.detach();
     }
 
-    Result<void> start(intake::MllpPorts ports, base::Vitals& vitals, const Clock& clock) {
+    Result<void> start(intake::MllpPorts ports, const Options& options, base::Vitals& vitals, const Clock& clock) {
         // Without their names senders still come in by the configuration's addresses.
         if (const auto loaded = store->read([this](records::Snapshot& session) { return feeds->load(session); });
             !loaded)
@@ -103,7 +106,7 @@ struct Parts {
         CLINIC_TRY(egress.start());
         housekeeping.start();
         integrity.start();
-        auto server = intake::MllpServer::start(std::move(ports), intake_options(feeds, vitals), clock,
+        auto server = intake::MllpServer::start(std::move(ports), intake_options(options, feeds, vitals), clock,
                                                 [this](intake::Frame frame, intake::MllpServer::Answer answer) {
                                                     ingest.message(std::move(frame), std::move(answer));
                                                 });
@@ -141,12 +144,12 @@ intake::Complaint complaint_of(Errc why) {
 
 // In a mode without records: each message is answered AE, so that its sender keeps it. The senders' names are in the
 // records, so only the addresses of the configuration come in.
-Result<std::unique_ptr<intake::MllpServer>> turn_senders_away(intake::MllpPorts ports,
+Result<std::unique_ptr<intake::MllpServer>> turn_senders_away(intake::MllpPorts ports, const Options& options,
                                                               std::shared_ptr<intake::Feeds> feeds,
                                                               base::Vitals& vitals, const Clock& clock,
                                                               const std::atomic<Errc>& why) {
     return intake::MllpServer::start(
-        std::move(ports), intake_options(std::move(feeds), vitals), clock,
+        std::move(ports), intake_options(options, std::move(feeds), vitals), clock,
         [&clock, &why](const intake::Frame& frame, const intake::MllpServer::Answer& answer) {
             const auto header = intake::read_header(frame.bytes);
             answer(intake::answer(header ? std::optional{*header} : std::nullopt, intake::Outcome::failed,
@@ -210,7 +213,7 @@ private:
         closed_egress_.reset();
         parts_ = std::make_unique<Parts>(options_, std::move(egress).value(), std::move(store), feeds_, health_,
                                          vitals_, clock_, [this](const Error& why) { found_damage(why); });
-        CLINIC_TRY(parts_->start(std::move(mllp).value(), vitals_, clock_));
+        CLINIC_TRY(parts_->start(std::move(mllp).value(), options_, vitals_, clock_));
         return serve_operators(commands(
             {*parts_->store, parts_->releaser, parts_->housekeeping, health_, containment_, *feeds_, parts_->ingest}));
     }
@@ -220,7 +223,7 @@ private:
         CLINIC_TRY(mllp);
         auto egress = another(sockets_.egress);
         CLINIC_TRY(egress);
-        auto desk = turn_senders_away(std::move(mllp).value(), feeds_, vitals_, clock_, closed_for_);
+        auto desk = turn_senders_away(std::move(mllp).value(), options_, feeds_, vitals_, clock_, closed_for_);
         CLINIC_TRY(desk);
         closed_desk_ = std::move(desk).value();
         closed_egress_ = std::make_unique<egress::EgressServer>(std::move(egress).value(),

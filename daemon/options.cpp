@@ -19,7 +19,16 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t options_bytes_max = 65'536;
-constexpr int ms_max = 43'200'000;                               // half a day: two such spans are a lease frame's bound
+// A whole number, and what to say of anything else.
+struct Range {
+    std::uint64_t least, most;
+    const char* refusal;
+};
+constexpr Range half_a_day{0, 43'200'000, // two such spans are a lease frame's bound
+                           "is not a whole number of milliseconds up to 43200000, half a day"};
+constexpr Range message_bytes{intake::frame_bytes_lowest, intake::frame_bytes_highest,
+                              "is not a whole number of bytes from 65536 to 10485760, 64 KiB to 10 MiB"};
+static_assert(message_bytes.least == 65'536 && message_bytes.most == 10'485'760, "the words say so");
 constexpr uid_t uid_max = std::numeric_limits<uid_t>::max() - 1; // the last one means "no user"
 
 // The C library takes a zone that it does not find for UTC, and every local time would be hours off.
@@ -66,14 +75,14 @@ public:
         known_.insert(key);
         if (const auto found = object_.find(key); found != object_.end()) convert(key, *found, into);
     }
-    // Milliseconds.
-    void read_optional(const char* key, int& into, int most) {
+    template <class Number>
+    void read_optional(const char* key, Number& into, const Range& range) {
         known_.insert(key);
         const auto found = object_.find(key);
         if (found == object_.end()) return;
-        if (!found->is_number_unsigned() || found->get<std::uint64_t>() > static_cast<std::uint64_t>(most))
-            return fault(key, "is not a whole number of milliseconds up to 43200000, half a day");
-        into = found->get<int>();
+        const auto value = found->is_number_unsigned() ? std::optional{found->get<std::uint64_t>()} : std::nullopt;
+        if (!value || *value < range.least || *value > range.most) return fault(key, range.refusal);
+        into = static_cast<Number>(*value);
     }
     void read_zone(const char* key, std::string& into) {
         read(key, into);
@@ -139,8 +148,8 @@ void read_ghl(const json& from, Options& options, int& faults) {
     Section ghl{from, "ghl.", faults};
     ghl.read("location", options.ghl.location);
     ghl.read("tag_prefix", options.ghl.tag_prefix);
-    ghl.read_optional("index_lag_ms", options.index_lag_ms, ms_max);
-    ghl.read_optional("late_ms", options.late_ms, ms_max);
+    ghl.read_optional("index_lag_ms", options.index_lag_ms, half_a_day);
+    ghl.read_optional("late_ms", options.late_ms, half_a_day);
     Section fields{ghl.section("fields"), "ghl.fields.", faults};
     auto& ids = options.ghl.fields;
     fields.read("pid", ids.pid);
@@ -166,6 +175,7 @@ void read_all(const json& file, Options& options, int& faults) {
     console.read_optional("names", options.console_names);
     Section mllp{top.section("mllp"), "mllp.", faults};
     mllp.read("allow", options.mllp_allow);
+    mllp.read_optional("message_bytes_max", options.mllp_message_bytes_max, message_bytes);
     if (const json* from = mllp.section_if_any("tls")) {
         Section tls{*from, "mllp.tls.", faults};
         tls.read("certificate", options.mllp_certificate);

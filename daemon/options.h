@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/intake/mllp_decoder.h"
 #include "sync/envelope/frame.h"
 
 namespace clinic::daemon {
@@ -24,6 +25,7 @@ struct Options {
     std::filesystem::path console_certificate, console_key;
     std::vector<std::string> console_names;                           // Host headers besides numeric addresses
     std::vector<std::string> mllp_allow;                              // addresses or CIDR ranges of senders
+    std::size_t mllp_message_bytes_max = intake::frame_bytes_default; // of one message, without its MLLP marks
     std::filesystem::path mllp_certificate, mllp_key, mllp_client_ca; // of MLLP over TLS; all three, or none
     envelope::WriteRules ghl;                                         // without a location: nothing goes to GHL
     int index_lag_ms = 60'000, late_ms = 120'000; // each at most half a day; see egress::GateOptions

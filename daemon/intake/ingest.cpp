@@ -12,7 +12,8 @@ namespace {
 
 constexpr Error damaged_frame{Errc::malformed, "the frame has an end block inside", "send the message again"};
 constexpr Error no_room{Errc::full, "there is no room left on the box's disk", "send it again later"};
-constexpr Error oversized_frame{Errc::full, "the message is longer than this box takes", "send it in parts"};
+constexpr Error oversized_frame{Errc::full, "the message is longer than this box takes",
+                                "send it in parts, or have mllp.message_bytes_max of the box raised"};
 
 Rejection unreadable(const Error& error) {
     Rejection rejection{Outcome::failed, {Hl7Code::internal, error.what, "", 1, error.at.field, error.remedy}, error};

@@ -17,6 +17,7 @@
 namespace clinic::intake {
 
 inline constexpr std::size_t frame_bytes_default = 1'048'576;
+inline constexpr std::size_t frame_bytes_lowest = 65'536; // of what may be set
 inline constexpr std::size_t frame_bytes_highest = 10'485'760;
 inline constexpr std::size_t junk_bytes_max = 65'536;
 inline constexpr std::size_t head_bytes_max = 4'096;

@@ -214,7 +214,7 @@ MllpLoop::Go MllpLoop::act(std::uint64_t key, MllpConnection& connection, MllpDe
         take_frame(key, connection, Frame::State::oversized);
         connection.leaving = true;
         end_by(&MllpNumbers::oversized, connection, "a frame above the bound was refused",
-               "have the sender send its message in parts");
+               "have its sender send it in parts, or raise mllp.message_bytes_max");
         break;
     case MllpDecoder::Step::not_mllp:
         return end_by(&MllpNumbers::not_mllp, connection, "closed: HTTP or TLS on the MLLP port",

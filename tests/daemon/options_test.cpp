@@ -165,6 +165,22 @@ TEST_F(OptionsFile, AWaitIsAWholeNumberOfItsRange) {
             EXPECT_THAT(said_of(path, wrong), HasSubstr("ms is not a whole number of milliseconds")) << path << wrong;
 }
 
+// Without its bound one message could take the memory of all; with too small a one none would come in.
+TEST_F(OptionsFile, TheLongestMessageIsOfItsRange) {
+    EXPECT_EQ(said_of(good()), "");
+    EXPECT_EQ(options->mllp_message_bytes_max, 1'048'576U);
+    for (const std::size_t good : {65'536U, 1'000'000U, 10'485'760U}) {
+        EXPECT_EQ(said_of("/mllp/message_bytes_max", good), "");
+        EXPECT_EQ(options->mllp_message_bytes_max, good);
+    }
+    for (const json& wrong : {json(65'535), json(10'485'761), json(0), json(-1), json(1e6), json(true), json("1 MiB"),
+                              json(nullptr), json(4'295'032'832)})
+        EXPECT_THAT(said_of("/mllp/message_bytes_max", wrong),
+                    HasSubstr("options: mllp.message_bytes_max is not a whole number of bytes from 65536 to 10485760, "
+                              "64 KiB to 10 MiB\n"))
+            << wrong;
+}
+
 // The C library takes a zone that it does not find for UTC: appointments would be hours off.
 TEST_F(OptionsFile, AZoneIsOneOfThisMachines) {
     for (const char* wrong :
