@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/e2e/books/cable.h"
 #include "tests/e2e/books/proof.h"
 
 namespace clinic::e2e {
@@ -80,37 +81,18 @@ TEST(TheBooks, AFullDiskAcknowledgesNothingThatItDidNotKeep) {
     expect_effects(records, box.folder() / "keys" / "store.key", contacts, practice);
 }
 
-// GHL behind a cable of our own: another network namespace, whose end of the cable can be pulled.
+// GHL behind a cable of our own.
 class FarGhl {
 public:
-    explicit FarGhl(const Box& box) : box_{box} {
-        const auto folder = box.folder().string();
-        made_ = does("ip netns add " + name_) &&
-                does("ip link add " + near_ + " type veth peer name ghl netns " + name_) &&
-                does("ip addr add 10.77.6.1/30 dev " + near_ + " && ip link set " + near_ + " up") &&
-                does("ip -n " + name_ + " addr add 10.77.6.2/30 dev ghl && ip -n " + name_ + " link set ghl up");
-        if (!made_) return;
-        does("cd '" + folder +
-             "/keys' && openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout far.key "
-             "-out far.csr -subj /CN=far && printf 'subjectAltName=IP:10.77.6.2\\nbasicConstraints=CA:FALSE\\n' > "
-             "far.ext && "
-             "openssl x509 -req -in far.csr -CA ../ca.pem -CAkey ca.key -days 9 -out far.pem -extfile far.ext");
-        does("(cd '" + folder + "' && setsid ip netns exec " + name_ +
-             " bin/ghl-emulator --bind 10.77.6.2 --port 4443 "
-             "--cert keys/far.pem --key keys/far.key --location DemoLocation00000001 --token keys/ghl-emulator.token "
-             "--requests far.jsonl --state far.state > logs/far.log 2>&1 & echo $! > '" +
-             folder + "/far.pid')");
-        does("cd '" + folder +
-             "/etc' && jq '.ghl.base = \"https://10.77.6.2:4443\"' sync.json > far.json && cat far.json > sync.json");
+    explicit FarGhl(const Box& box) : box_{box}, cable_{box} {
+        if (!cable_.made()) return;
+        cable_.run_there("bin/ghl-emulator --bind " + std::string{Cable::far} +
+                             " --port 4443 --cert keys/far.pem --key keys/far.key --location DemoLocation00000001 "
+                             "--token keys/ghl-emulator.token --requests far.jsonl --state far.state",
+                         "far.log");
+        change_sync_settings(box, ".ghl.base = \"" + base() + "\"");
     }
-    ~FarGhl() {
-        if (!made_) return;
-        run("kill -9 $(ip netns pids " + name_ + ")");
-        run("ip link del " + near_ + "; ip netns del " + name_);
-    }
-    bool made() const { return made_; }
-    void cut() const { does("ip -n " + name_ + " link set ghl down"); }
-    void mend() const { does("ip -n " + name_ + " link set ghl up"); }
+    const Cable& cable() const { return cable_; }
     std::vector<json> requests() const {
         std::ifstream in{box_.folder() / "far.jsonl"};
         std::vector<json> lines;
@@ -119,14 +101,14 @@ public:
     }
     // What it holds of ours.
     std::vector<json> contacts() const {
-        const auto state = json::parse(run(curl() + " https://10.77.6.2:4443/_state").out, nullptr, false);
+        const auto state = json::parse(run(curl() + " " + base() + "/_state").out, nullptr, false);
         std::vector<json> ours;
         for (const auto& contact : state.value("contacts", json::array()))
             if (contact.value("firstName", std::string{}).rfind("p_", 0) == 0) ours.push_back(contact);
         return ours;
     }
     void hurry() const {
-        run(curl() + " -X POST -d '{\"knob\":\"rate_per_10s\",\"value\":100000}' https://10.77.6.2:4443/_faults");
+        run(curl() + " -X POST -d '{\"knob\":\"rate_per_10s\",\"value\":100000}' " + base() + "/_faults");
     }
     int creates() const {
         const auto all = requests();
@@ -140,11 +122,10 @@ private:
         return "curl --silent --max-time 10 --retry 5 --retry-connrefused --retry-delay 1 --cacert '" +
                box_.endpoints().at("console_ca").get<std::string>() + "'";
     }
-    static bool does(const std::string& command) { return run(command).exit == 0; }
+    static std::string base() { return std::string{"https://"} + Cable::far + ":4443"; }
 
     const Box& box_;
-    const std::string name_ = "books" + std::to_string(getpid()), near_ = "bk" + std::to_string(getpid() % 100'000);
-    bool made_ = false;
+    const Cable cable_;
 };
 
 int lines_of(const Box& box, const std::string& result, const std::string& route = "") {
@@ -158,16 +139,16 @@ TEST(TheBooks, ARequestIntoACutNetworkNeverArrivesLate) {
     if (geteuid() != 0) GTEST_SKIP() << "a network of its own needs root";
     Box box;
     const FarGhl ghl{box};
-    if (!ghl.made()) GTEST_SKIP() << "this machine makes no network for us";
+    if (!ghl.cable().made()) GTEST_SKIP() << "this machine makes no network for us";
     EXPECT_TRUE(box.kill_program("clinic-syncd"));
     // A first patient, so that a connection stands and the next request is written without connecting.
     EXPECT_NE(box.send(adt("A28", "CUT1", "CUTN1", "Cutmore", "Ida")).find("MSA|AA|"), std::string::npos);
     ASSERT_TRUE(eventually([&] { return ghl.creates() == 1 && is_quiet(box); }, 60));
-    ghl.cut();
+    ghl.cable().cut();
     EXPECT_NE(box.send(adt("A28", "CUT2", "CUTN2", "Cutmore", "Ada")).find("MSA|AA|"), std::string::npos);
     ASSERT_TRUE(eventually([&] { return lines_of(box, "unknown", "contact_create") == 1; }, 60));
     EXPECT_EQ(ghl.creates(), 1);
-    ghl.mend();
+    ghl.cable().mend();
     ASSERT_TRUE(eventually([&] { return is_quiet(box); }, 120));
     EXPECT_EQ(ghl.creates(), 2) << "the second try alone: what the cable swallowed stays swallowed";
     EXPECT_EQ(lines_of(box, "answered", "contact_create"), 2);
@@ -180,7 +161,7 @@ TEST(TheBooks, ANetworkThatIsCutUnderLoadLosesNothingAndDoesNothingTwice) {
     constexpr int cuts = 3, busy_senders = 3;
     Box box;
     const FarGhl ghl{box};
-    if (!ghl.made()) GTEST_SKIP() << "this machine makes no network for us";
+    if (!ghl.cable().made()) GTEST_SKIP() << "this machine makes no network for us";
     EXPECT_TRUE(box.kill_program("clinic-syncd"));
     ghl.hurry();
     Senders practice;
@@ -192,10 +173,10 @@ TEST(TheBooks, ANetworkThatIsCutUnderLoadLosesNothingAndDoesNothingTwice) {
         const auto heard = ghl.requests().size();
         ASSERT_TRUE(eventually([&] { return ghl.requests().size() >= heard + 10; }, 90)) << "requests are under way";
         const auto unsure = lines_of(box, "unknown");
-        ghl.cut();
+        ghl.cable().cut();
         ASSERT_TRUE(eventually([&] { return lines_of(box, "unknown") > unsure; }, 60)) << "one was cut off";
         expect_rows(box, practice);
-        ghl.mend();
+        ghl.cable().mend();
     }
     for (const auto& one : practice) one->stop();
     ASSERT_TRUE(eventually([&] { return is_quiet(box); }, 180)) << box.status().dump();
