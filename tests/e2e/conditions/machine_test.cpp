@@ -119,6 +119,30 @@ TEST_F(Machine, SettingsThatAreMissingOrBrokenAreNamedAndReadAgain) {
     std::ofstream{file} << good;
 }
 
+TEST_F(Machine, TheLongestMessageIsTheOneThatIsSet) {
+    const auto config = box().folder() / "etc" / "clinicd.json";
+    const auto before = nlohmann::json::parse(std::ifstream{config});
+    for (const std::size_t bound : {65'536U, 10'485'760U}) {
+        auto set = before;
+        set["mllp"]["message_bytes_max"] = bound;
+        std::ofstream{config} << set;
+        restart("clinicd");
+        EXPECT_TRUE(eventually([] { return is("running"); }));
+        for (const std::size_t bytes : {bound, bound + 1}) {
+            const auto number = std::to_string(bytes);
+            auto message = adt("A28", "LONG" + number, "N" + number, "Quillfeather", "Ottoline") + "NTE|1||";
+            message += std::string(bytes - message.size() - 1, 'x') + "\r";
+            const auto answer = box().send(message);
+            const auto code = acknowledgement(answer);
+            EXPECT_EQ(code, bytes == bound ? "AA" : "AR") << answer;
+            if (code == "AA") ++acknowledged_;
+            if (bytes > bound) EXPECT_NE(answer.find("mllp.message_bytes_max"), std::string::npos) << answer;
+        }
+    }
+    std::ofstream{config} << before;
+    restart("clinicd");
+}
+
 TEST_F(Machine, AConsoleThatCannotBeServedDoesNotKeepMessagesOut) {
     const auto file = box().folder() / "keys" / "console.pem";
     std::ifstream in{file};
