@@ -88,6 +88,7 @@ struct Parts {
     }
     ~Parts() {
         well.measure({});
+        well.expect({});
         mllp.reset();
         store->on_change({});
         well.detach();
@@ -113,6 +114,7 @@ struct Parts {
         CLINIC_TRY(server);
         mllp = std::move(server).value();
         well.measure([this] { return measures(mllp->numbers(), ingest.numbers()); });
+        well.expect([this](const health::Feed& sender, Timestamp now) { return expected_of(*feeds, sender, now); });
         return {};
     }
 

@@ -25,7 +25,8 @@ Result<json> books(records::Session& session, const FeedSettings& feed) {
                 {"quarantined", counts->quarantined},
                 {"refused", counts->refused},
                 {"duplicate", counts->duplicate},
-                {"last_at", counts->last_at ? json(base::rfc3339(*counts->last_at)) : json{}}};
+                {"last_at", counts->last_at ? json(base::rfc3339(*counts->last_at)) : json{}},
+                {"silent", intake::is_silent(feed.expected, counts->last_at, session.now())}};
 }
 
 class FeedDesk {
@@ -114,6 +115,7 @@ private:
             auto feed = begin(txn);
             CLINIC_TRY(feed);
             CLINIC_TRY(intake::apply(*feed, question.args));
+            if (question.args.contains("expect")) feed->expected.since = txn.now();
             CLINIC_TRY(feeds_.put(txn, *feed));
             row = intake::to_json(*feed);
             return configured(txn, question.asker, what, feed->name);

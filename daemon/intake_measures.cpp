@@ -46,4 +46,13 @@ std::vector<health::Measure> measures(const intake::MllpNumbers& mllp, const int
     };
 }
 
+health::Expected expected_of(const intake::Feeds& feeds, const health::Feed& sender, Timestamp now) {
+    const auto table = feeds.table();
+    const intake::FeedSettings* settings = table->named(sender.feed);
+    if (settings == nullptr) return {};
+    const auto last =
+        sender.last_message_s < 0 ? std::nullopt : std::optional{now - std::chrono::seconds{sender.last_message_s}};
+    return {settings->expected.within.count(), intake::is_silent(settings->expected, last, now)};
+}
+
 } // namespace clinic::daemon

@@ -153,7 +153,8 @@ struct Row {
 };
 
 const std::vector<std::string_view> feed_options{
-    "--address=*", "--certificate=", "--sender=", "--character-set=", "--ack=", "--preadmit=", "--status-word=*"};
+    "--address=*", "--certificate=",  "--sender=", "--character-set=", "--ack=",
+    "--preadmit=", "--status-word=*", "--expect=", "--hours="};
 const std::vector<std::string_view> everywhere{"--control=", "--help"};
 
 const std::array rows{
@@ -237,7 +238,8 @@ const std::array rows{
         feed_options,
         "feed add NAME [--address A]... [--certificate NAME] [--sender 'MSH-3|MSH-4'] [--character-set SET]\n"
         "      [--ack by-message|silent|original|enhanced] [--preadmit person|appointment] [--status-word "
-        "WORD=STATUS]...",
+        "WORD=STATUS]...\n"
+        "      [--expect SPAN] [--hours 'mon-fri 08:00-18:00']",
         [](const Call& call, const Client& client) { return keep_feed(call, client, "feed-add"); }},
     Row{{"feed", "set", ""},
         feed_options,

@@ -30,7 +30,9 @@ std::optional<json> feed_of(const Call& call) {
                                                                     {"--sender", "sender"},
                                                                     {"--character-set", "character_set"},
                                                                     {"--ack", "acknowledgement"},
-                                                                    {"--preadmit", "preadmit"}};
+                                                                    {"--preadmit", "preadmit"},
+                                                                    {"--expect", "expect"},
+                                                                    {"--hours", "hours"}};
     for (const auto& [option, key] : texts)
         if (call.has(option)) feed[key] = call.value(option);
     json addresses = json::array();

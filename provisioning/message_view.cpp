@@ -62,6 +62,9 @@ std::string feed(const json& one) {
     const auto line = [&](const char* name, const std::string& text) {
         if (!text.empty()) out += format("  %-18s ", name) + text + "\n";
     };
+    if (books.value("silent", false)) line("SILENT", "for longer than is expected of it");
+    if (word(one, "expect") != "none" && !word(one, "expect").empty())
+        line("expected every", word(one, "expect") + ", " + word(one, "hours"));
     line("from", listed(one.at("addresses")));
     line("certificate", word(one, "certificate"));
     line("MSH-3|MSH-4", word(one, "sender"));

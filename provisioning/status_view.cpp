@@ -108,6 +108,8 @@ std::string books(const json& status) {
     for (const auto& [name, sender] : status.at("feeds").items()) {
         if (!sender.contains("sender_of")) continue; // its messages are in the lines above as well
         out += counts("  " + name, sender, age(status, sender, "last_message_s"));
+        if (word(sender, "state") == "silent")
+            out += "  " + state("look") + " silent; expected every " + words::span(number(sender, "expected_s")) + "\n";
     }
     const json& crm = status.at("egress").at("crm");
     std::string sum =

@@ -15,6 +15,7 @@ constexpr seconds link_visible_after{2};
 constexpr seconds link_told_after{15};
 constexpr std::int64_t held_up_s_min = 15;
 constexpr seconds clock_visible_after{60};
+constexpr seconds silence_visible_after{60}; // a box that was off gives its senders time to come back
 constexpr std::int64_t waiting_s_max = 3'600;
 constexpr std::int64_t day_s = 86'400;
 constexpr std::int64_t expiry_notice_days = 30, expiry_urgent_days = 7;
@@ -109,6 +110,15 @@ void find_store(const Status& status, std::vector<Finding>& found) {
     if (status.quarantine_items > 0) found.push_back({"E2401", Tone::information, status.quarantine_items});
 }
 
+// One line for all of them: what a clinic's network loses is most often not one sender's.
+void find_silence(const Status& status, std::vector<Finding>& found) {
+    const auto silent = [](const Feed& sender) { return sender.silent; };
+    const auto first = std::find_if(status.senders.begin(), status.senders.end(), silent);
+    if (first == status.senders.end()) return;
+    found.push_back({"E2402", Tone::look, std::count_if(first, status.senders.end(), silent), silence_visible_after,
+                     silence_visible_after, first->feed});
+}
+
 void find_machine(const Status& status, std::vector<Finding>& found) {
     const auto open_parts = std::count_if(status.containment.begin(), status.containment.end(),
                                           [](const ContainmentPart& part) { return !part.holds; });
@@ -147,7 +157,8 @@ Need need(const Finding& finding, Timestamp since) {
             .action = words::text(code + ".action"),
             .since = since,
             .number = finding.n,
-            .tone = finding.tone};
+            .tone = finding.tone,
+            .name = finding.name};
 }
 
 bool visible(const Status& status, std::string_view code) {
@@ -191,17 +202,6 @@ LinkTrouble crm_trouble(const envelope::TimeState& lanes) {
     return is_set_up(code) ? LinkTrouble::unreachable : LinkTrouble::unset;
 }
 
-std::vector<Finding> findings(const Status& status) {
-    std::vector<Finding> found;
-    find_mode(status, found);
-    if (!closed(status.mode)) {
-        const std::size_t before = found.size();
-        find_links(status, found);
-        const bool link_trouble = found.size() > before;
-        const bool no_second_source = program_silent(status) || no_network(status.lanes);
-        if (status.clock_step_s > 0)
-            found.push_back({"E2012", Tone::look, status.clock_step_s / day_s, clock_visible_after});
-        else if (!status.clock_trusted && !no_second_source)
 std::optional<Error> mqtt_cause(std::string_view lane_code) {
     constexpr std::array causes{
         std::pair{"timeout", Error{Errc::timeout, "the broker does not answer, and nothing says why",
@@ -225,11 +225,23 @@ std::optional<Error> mqtt_cause(std::string_view lane_code) {
     return std::nullopt;
 }
 
+std::vector<Finding> findings(const Status& status) {
+    std::vector<Finding> found;
+    find_mode(status, found);
+    if (!closed(status.mode)) {
+        const std::size_t before = found.size();
+        find_links(status, found);
+        const bool link_trouble = found.size() > before;
+        const bool no_second_source = program_silent(status) || no_network(status.lanes);
+        if (status.clock_step_s > 0)
+            found.push_back({"E2012", Tone::look, status.clock_step_s / day_s, clock_visible_after});
+        else if (!status.clock_trusted && !no_second_source)
             found.push_back({"E2005", Tone::look, 0, clock_visible_after});
         if (status.store_open) {
             find_basis(status, found);
             find_queue(status, link_trouble, found);
             find_store(status, found);
+            find_silence(status, found);
         }
     }
     find_machine(status, found);

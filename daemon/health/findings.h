@@ -20,6 +20,7 @@ struct Finding {
     std::int64_t n = 0;
     std::chrono::seconds visible_after{0}; // it must last this long to be shown
     std::chrono::seconds told_after{0};    // and this long to be an event for central ops
+    std::string name = {};                 // of a sender
 };
 
 // clinic-syncd says a word each second.
@@ -41,9 +42,9 @@ enum class LinkTrouble : std::uint8_t {
     unset
 };
 LinkTrouble crm_trouble(const envelope::TimeState& lanes);
-
 // Why central operations hear nothing, by the code that clinic-syncd gave: for the technician. None: not known.
 std::optional<Error> mqtt_cause(std::string_view lane_code);
+
 // Is GHL up to date? From the numbers and from what is visible already (`status.needs`).
 Sentence ghl_answer(const Status& status);
 

@@ -115,6 +115,7 @@ struct Health::State {
 
     std::mutex look_mutex;
     std::function<std::vector<Measure>()> measure;
+    std::function<Expected(const Feed&, Timestamp)> expect;
     StoreView view;
     std::int64_t patients = 0;
     bool readable = true;
@@ -138,8 +139,8 @@ struct Health::State {
     void read_store(base::Micros now);
     void copy_facts(Status& status, base::Micros now) const;
     void copy_view(Status& status) const;
-    void judge(Status& status, base::Micros now);
     std::optional<Error> why_of(const std::string& code, const Status& status) const;
+    void judge(Status& status, base::Micros now);
     void remember_time(base::Micros now);
     void compute(base::Micros now);
     std::vector<envelope::Device::Event> open_events() const;
@@ -267,6 +268,11 @@ void Health::State::copy_view(Status& status) const {
     status.crm = view.crm;
     status.feeds = view.feeds.empty() ? no_messages_yet() : view.feeds;
     status.senders = view.senders;
+    for (Feed& sender : status.senders) {
+        const auto expected = expect ? expect(sender, status.at) : Expected{};
+        sender.expected_s = expected.within_s;
+        sender.silent = expected.silent && status.clock_trusted;
+    }
     if (measure) status.measures = measure();
     status.basis = view.basis;
     status.basis_expired = view.basis_expired && status.clock_trusted; // no end is concluded by a clock not trusted
@@ -283,7 +289,6 @@ void Health::State::copy_view(Status& status) const {
     status.check = view.check;
 }
 
-// From the numbers to what a person is told; news is told to central ops as well.
 // Under facts_mutex. For the technician.
 std::optional<Error> Health::State::why_of(const std::string& code, const Status& status) const {
     if (const auto service = status.not_served.find(code); service != status.not_served.end()) return service->second;
@@ -291,6 +296,7 @@ std::optional<Error> Health::State::why_of(const std::string& code, const Status
     return code == "E2106" || code == "E2110" ? mqtt_cause(status.lanes.mqtt_code) : std::nullopt;
 }
 
+// From the numbers to what a person is told; news is told to central ops as well.
 void Health::State::judge(Status& status, base::Micros now) {
     auto seen = watch.look(findings(status), status.at, now);
     status.needs = std::move(seen.visible);
@@ -428,6 +434,11 @@ void Health::set_containment(std::vector<ContainmentPart> parts) {
         state_->containment = std::move(parts);
     }
     changed();
+}
+
+void Health::expect(std::function<Expected(const Feed& sender, Timestamp now)> source) {
+    const std::lock_guard lock{state_->look_mutex};
+    state_->expect = std::move(source);
 }
 
 void Health::measure(std::function<std::vector<Measure>()> source) {

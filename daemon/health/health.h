@@ -46,6 +46,14 @@ struct Feed {
     std::string feed; // "mllp", "csv"; of `senders`: the name the clinic gave it
     std::int64_t received = 0, stored = 0, quarantined = 0, refused = 0, duplicate = 0;
     std::int64_t last_message_s = -1; // age; -1: never
+    std::int64_t expected_s = 0;      // how long it may be silent; 0: nothing is expected of it
+    bool silent = false;              // for longer than that, by a clock that is trusted
+};
+
+// What the clinic expects of a sender, and whether it is silent for longer.
+struct Expected {
+    std::int64_t within_s = 0; // 0: nothing
+    bool silent = false;
 };
 
 struct Need {                                 // one line under "What needs me": at most seven
@@ -54,6 +62,7 @@ struct Need {                                 // one line under "What needs me":
     Timestamp since{};
     std::int64_t number = 0; // a count in the sentence, where it has one
     Tone tone = Tone::look;
+    std::string name = {};           // of a sender, for the place {name} in `what`
     Literal cause = "", remedy = ""; // what the store said, for the technician, where a mode has a cause
 };
 
@@ -120,6 +129,8 @@ public:
     void set_containment(std::vector<ContainmentPart> parts);
     // Asked at each look, under a lock: must not wait, nor call back. An empty one takes it back.
     void measure(std::function<std::vector<Measure>()> source);
+    // Asked at each look for each sender that has a name, as `measure` is.
+    void expect(std::function<Expected(const Feed& sender, Timestamp now)> source);
     void lanes(const envelope::TimeState& said); // clinic-syncd's last word; also moves clock trust
     void looked_at();                            // by somebody, on the page or in clinicctl
     bool watched() const;                        // within the last 45 s

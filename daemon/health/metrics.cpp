@@ -99,6 +99,11 @@ void put_senders(Writer& out, const std::vector<Feed>& senders) {
     out.family("clinic_sender_last_message_age_seconds", "gauge",
                "Age of a named sender's newest message; -1 when there was none.");
     for (const Feed& sender : senders) out.sample(label("sender", sender.feed), sender.last_message_s);
+    out.family("clinic_sender_silent", "gauge",
+               "1 when a named sender has been silent for longer than is expected of it; -1: nothing is expected.");
+    for (const Feed& sender : senders)
+        out.sample(label("sender", sender.feed),
+                   sender.expected_s == 0 ? -1 : static_cast<std::int64_t>(sender.silent));
 }
 
 void put_measures(Writer& out, const std::vector<Measure>& measures) {

@@ -67,16 +67,17 @@ json answers(const Status& status) {
 json needs(const Status& status) {
     json lines = json::array();
     for (const Need& need : status.needs)
-        lines.push_back({{"code", need.code},
-                         {"state", name(need.tone)},
-                         {"since", base::rfc3339(need.since)},
-                         {"number", need.number},
-                         {"what", words::fill(need.what.c_str(), {.n = need.number}, moment(status))},
-                         {"meaning", need.meaning.c_str()},
-                         {"by_itself", need.by_itself.c_str()},
-                         {"action", need.action.c_str()},
-                         {"cause", need.cause.c_str()},
-                         {"remedy", need.remedy.c_str()}});
+        lines.push_back(
+            {{"code", need.code},
+             {"state", name(need.tone)},
+             {"since", base::rfc3339(need.since)},
+             {"number", need.number},
+             {"what", words::fill(need.what.c_str(), {.n = need.number, .name = need.name}, moment(status))},
+             {"meaning", need.meaning.c_str()},
+             {"by_itself", need.by_itself.c_str()},
+             {"action", need.action.c_str()},
+             {"cause", need.cause.c_str()},
+             {"remedy", need.remedy.c_str()}});
     return lines;
 }
 
@@ -99,6 +100,11 @@ json intake(const std::vector<Feed>& feeds) {
     return all;
 }
 
+const char* keeping(const Feed& sender) {
+    if (sender.expected_s == 0) return "nothing_expected";
+    return sender.silent ? "silent" : "on_time";
+}
+
 json feeds(const Status& status) {
     json all = json::object();
     for (const Feed& feed : status.feeds)
@@ -107,6 +113,8 @@ json feeds(const Status& status) {
         all[sender.feed] = {{"last_message_s", age_or_null(sender.last_message_s)},
                             {"balanced", feed_balanced(sender)},
                             {"sender_of", "mllp"},
+                            {"state", keeping(sender)},
+                            {"expected_s", sender.expected_s == 0 ? json{} : json(sender.expected_s)},
                             {"received", sender.received},
                             {"stored", sender.stored},
                             {"quarantined", sender.quarantined},

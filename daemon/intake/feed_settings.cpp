@@ -73,6 +73,30 @@ Result<void> take_preadmit(const json& value, bool& into) {
     return {};
 }
 
+Result<void> take_within(const json& value, Expectation& into) {
+    std::string text;
+    CLINIC_TRY(take_text(value, text));
+    const auto within = parse_within(text);
+    CLINIC_TRY(within);
+    into.within = *within;
+    return {};
+}
+
+Result<void> take_hours(const json& value, Expectation& into) {
+    std::string text;
+    CLINIC_TRY(take_text(value, text));
+    const auto hours = parse_hours(text);
+    CLINIC_TRY(hours);
+    into.hours = *hours;
+    return {};
+}
+
+Result<void> take_since(const json& value, Expectation& into) {
+    if (!value.is_number_integer()) return Error{Errc::malformed, "not a moment"};
+    into.since = Timestamp{value.get<std::int64_t>()};
+    return {};
+}
+
 // {"roomed": "arrived", "gone": null}
 Result<void> take_words(const json& value, StatusWords& into) {
     if (!value.is_object()) return bad_words;
@@ -99,6 +123,9 @@ Result<void> take(FeedSettings& feed, const std::string& key, const json& value)
     if (key == "acknowledgement") return take_acknowledgement(value, feed.rules.acknowledgement);
     if (key == "preadmit") return take_preadmit(value, feed.rules.preadmit_is_appointment);
     if (key == "status_words") return take_words(value, feed.rules.status_words);
+    if (key == "expect") return take_within(value, feed.expected);
+    if (key == "hours") return take_hours(value, feed.expected);
+    if (key == "expected_since_us") return take_since(value, feed.expected);
     return Error{Errc::malformed, "a feed has no such setting", "use the clinicctl of this package"};
 }
 
@@ -126,7 +153,10 @@ json to_json(const FeedSettings& feed) {
             {"character_set", feed.rules.character_set},
             {"acknowledgement", name(feed.rules.acknowledgement)},
             {"preadmit", feed.rules.preadmit_is_appointment ? "appointment" : "person"},
-            {"status_words", std::move(words)}};
+            {"status_words", std::move(words)},
+            {"expect", text_of_within(feed.expected.within)},
+            {"hours", text_of(feed.expected.hours)},
+            {"expected_since_us", feed.expected.since.micros}};
 }
 
 Result<void> apply(FeedSettings& feed, const json& change) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "crypto/base/result.h"
+#include "daemon/intake/expectation.h"
 #include "daemon/intake/sender_rules.h"
 
 namespace clinic::intake {
@@ -23,6 +24,7 @@ struct FeedSettings {
     std::string certificate;            // CN or DNS name of its client certificate: TLS alone then
     std::string sender;                 // "MSH-3|MSH-4": only its messages; empty: all from there
     SenderRules rules;
+    Expectation expected;
 
     // The name that its certificate has, if it comes with one.
     const std::string& certificate_name() const { return certificate.empty() ? name : certificate; }

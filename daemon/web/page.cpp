@@ -88,14 +88,22 @@ std::string shown(const json& status, std::string_view text) {
     return element("span", "data-show=\"" + escaped(text) + "\"" + title, escaped(show(status, kind, argument)));
 }
 
+// A sender that has a name, by what is expected of it; page/app.ts builds the same lines.
+std::string sender(const json& status, const std::string& name, const std::string& keeping) {
+    const bool known = status.at("store").at("open").get<bool>() && keeping != "nothing_expected";
+    const std::string state = !known ? "" : keeping == "silent" ? "data-state=\"look\"" : "data-state=\"well\"";
+    return element("div", state,
+                   element("dt", "", word("feeds.sender") + " " + escaped(name)) +
+                       element("dd", "",
+                               (known ? shape : "") + shown(status, "ago:feeds." + name + ".last_message_s") +
+                                   (known ? element("span", "", " · " + word("feeds." + keeping)) : "")));
+}
+
 // Who sends to the MLLP ports and has a name: that one of several has fallen silent is to be seen.
 std::string senders(const json& status) {
     std::string lines;
     for (const auto& [name, feed] : status.at("feeds").items())
-        if (feed.contains("sender_of"))
-            lines += element("div", "",
-                             element("dt", "", word("feeds.sender") + " " + escaped(name)) +
-                                 element("dd", "", shown(status, "ago:feeds." + name + ".last_message_s")));
+        if (feed.contains("sender_of")) lines += sender(status, name, feed.at("state").get_ref<const std::string&>());
     return lines;
 }
 
@@ -163,7 +171,8 @@ std::optional<std::string> help_page(std::string_view code) {
     if (code.size() != 5 || !words::has(key + ".meaning")) return std::nullopt;
     const std::string what = words::has(key + ".what") ? key + ".what" : key + ".what.other";
     std::string title = words::text(what).c_str();
-    if (const auto count = title.find("{n}"); count != std::string::npos) title.replace(count, 3, "…");
+    for (auto place = title.find('{'); place != std::string::npos; place = title.find('{'))
+        title.replace(place, title.find('}', place) + 1 - place, "…");
     std::string body = element("p", "class=\"quiet\"", escaped(code));
     for (const char* part : {"meaning", "by_itself", "action"})
         body += element("h2", "", word(std::string{"help."} + part)) + element("p", "", word(key + "." + part));

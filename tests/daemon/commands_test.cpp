@@ -130,6 +130,26 @@ TEST_F(CommandsTest, AFeedIsAddedOnceAndOnlyAKnownOneIsChanged) {
     EXPECT_EQ(data("feed-show", {{"name", "pms"}}).at("addresses"), json{"192.0.2.1"}) << "as it was";
 }
 
+TEST_F(CommandsTest, AFeedThatIsExpectedToSendIsSilentWhenItDoesNot) {
+    data("feed-add", {{"name", "pms"}, {"addresses", {"192.0.2.1"}}, {"expect", "2h"}});
+    const auto is_silent = [&] {
+        return data("feed-list", json::object()).at("feeds").at(0).at("books").at("silent").get<bool>();
+    };
+    desk.clock.advance(std::chrono::hours{2});
+    EXPECT_FALSE(is_silent());
+    desk.clock.advance(std::chrono::seconds{1});
+    EXPECT_TRUE(is_silent()) << "it never sent, and two hours are over since somebody expected it to";
+    data("feed-set", {{"name", "pms"}, {"sender", "A|B"}});
+    EXPECT_TRUE(is_silent()) << "another setting does not begin anew";
+    EXPECT_EQ(data("feed-set", {{"name", "pms"}, {"expect", "3h"}}).at("expect"), "3h");
+    EXPECT_FALSE(is_silent());
+    expect_refused("feed-set", {{"name", "pms"}, {"expect", "often"}}, "10m to 31d");
+    expect_refused("feed-set", {{"name", "pms"}, {"hours", "9-5"}}, "mon-fri 08:00-18:00, or always");
+    data("feed-set", {{"name", "pms"}, {"expect", "none"}});
+    desk.clock.advance(std::chrono::hours{1'000});
+    EXPECT_FALSE(is_silent());
+}
+
 // Stored feeds that cannot be read are not taken for none: adding one would be the end of the others.
 TEST_F(CommandsTest, FeedsThatCannotBeReadAreNotWrittenOver) {
     data("feed-add", {{"name", "pms"}, {"addresses", {"192.0.2.1"}}});

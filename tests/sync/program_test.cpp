@@ -143,7 +143,7 @@ TEST_F(Syncd, StopsInTimeWhileACallHangs) {
     kill(pid, SIGTERM);
     ASSERT_EQ(waitpid(pid, nullptr, 0), pid);
     pid = -1;
-    EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds{5});
+    EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds{10});
     const auto settled = egress.seen<envelope::Settle>();
     ASSERT_TRUE(
         std::any_of(settled.begin(), settled.end(), [](const envelope::Settle& one) { return one.lease == 11; }));

@@ -89,9 +89,10 @@ function showParts(parts: Part[]): void {
 }
 
 // The ages in it are set like all the others.
-function showSenders(feeds: Status["feeds"]): void {
+function showSenders(feeds: Status["feeds"], open: boolean): void {
   const names = Object.keys(feeds).filter((name) => feeds[name]?.sender_of !== undefined).sort();
-  const wanted = names.join(" ");
+  const keeping = (name: string): string => (open ? feeds[name]?.state : undefined) ?? "nothing_expected";
+  const wanted = names.map((name) => `${name}:${keeping(name)}`).join(" ");
   if (wanted === sendersShown) return;
   sendersShown = wanted;
   document.getElementById("senders")!.replaceChildren(...names.map((name) => {
@@ -100,6 +101,11 @@ function showSenders(feeds: Status["feeds"]): void {
     const age = element("span", "", "");
     age.dataset.show = `ago:feeds.${name}.last_message_s`;
     last.append(age);
+    if (keeping(name) !== "nothing_expected") {
+      line.dataset.state = keeping(name) === "silent" ? "look" : "well";
+      last.prepend(shape());
+      last.append(element("span", "", ` · ${word(`feeds.${keeping(name)}`)}`));
+    }
     line.append(element("dt", "", `${word("feeds.sender")} ${name}`), last);
     return line;
   }));
@@ -119,7 +125,7 @@ function announce(now: Moment): void {
 function render(): void {
   if (status === undefined) return;
   const now = moment(status, (performance.now() - cameAt) / 1000);
-  showSenders(status.feeds);
+  showSenders(status.feeds, status.store.open);
   for (const target of document.querySelectorAll<HTMLElement>("[data-mark]")) target.dataset.state = mark(status, target.dataset.mark!);
   for (const target of document.querySelectorAll<HTMLElement>("[data-show]")) {
     const directive = target.dataset.show!;

@@ -30,7 +30,7 @@ export interface Status {
   at: string;
   answers: { box: Sentence; ghl: Sentence; needs: Sentence };
   needs: Need[];
-  feeds: Record<string, { sender_of?: string }>;
+  feeds: Record<string, { sender_of?: string; state?: string }>;
   store: { open: boolean };
   clock: { zone_minutes: number };
   containment: { parts: Part[] };

@@ -64,6 +64,7 @@ std::string place(std::string_view name, const Values& values, const Moment& mom
     if (name == "span") return span(values.age_s);
     if (name == "since") return since(values.at, moment);
     if (name == "date") return date(values.at, moment);
+    if (name == "name") return std::string{values.name};
     if (name == "clock") return clock_time(values.at, moment.zone_minutes);
     assert(false && "a place of the catalogue that nobody fills");
     return {};

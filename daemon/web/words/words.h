@@ -1,7 +1,7 @@
 // Every word a person reads, in one catalogue per language (en.json beside this), for the page, its script and the
 // terminal.
 //   Keys:    "part.name"; a sentence with a count has the forms "….one" and "….other".
-//   Places:  {n} number, {ago} {span} an age, {since} {date} a moment, {clock} its time of day.
+//   Places:  {n} number, {ago} {span} an age, {since} {date} a moment, {clock} its time of day, {name} of a sender.
 //   Errors:  a key that is not in the catalogue is a bug and stops the process.
 //   Threads: any; constant data.
 //   Source:  ui.md, "Words".
@@ -28,6 +28,7 @@ struct Values {
     std::int64_t n = 0;
     std::int64_t age_s = -1; // before the moment; -1: never
     Timestamp at{};
+    std::string_view name = {};
 };
 
 bool has(std::string_view key);

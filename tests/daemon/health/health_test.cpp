@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <nlohmann/json.hpp>
+
 #include "daemon/health/findings.h"
 #include "daemon/web/words/words.h"
 #include "tests/daemon/health/health_fixture.h"
@@ -277,6 +279,46 @@ TEST_F(HealthOf, ALimitOfTheBrokerIsSaidForWhatItIsWithTheNextStep) {
     }
     health_.lanes({.kernel_synchronised = true, .crm_code = "offline", .mqtt_code = "quota"});
     EXPECT_THAT(codes(look()), Contains("E2103")) << "a broker that refuses is a network";
+}
+
+TEST_F(HealthOf, ASenderThatIsSilentForTooLongNeedsALook) {
+    well_box();
+    set_feed("mllp/lab", 1, 1, 0);
+    set_feed("mllp/pms", 1, 1, 0);
+    int silent = 0;
+    std::vector<std::string> asked;
+    health_.expect([&](const Feed& sender, Timestamp now) {
+        EXPECT_EQ(now, clock_.now());
+        asked.push_back(sender.feed);
+        const bool is = sender.feed == "pms" ? silent > 0 : silent > 1;
+        return Expected{600, is};
+    });
+    const auto whats = [&] {
+        everything_up();
+        std::vector<std::string> all;
+        const auto status = nlohmann::json::parse(to_json(look()));
+        for (const auto& need : status.at("needs")) all.push_back(need.at("what"));
+        return all;
+    };
+    EXPECT_THAT(whats(), IsEmpty());
+    EXPECT_THAT(asked, ElementsAre("lab", "pms")) << "those that have a name";
+    silent = 1;
+    EXPECT_THAT(whats(), IsEmpty()) << "it has a minute to come back";
+    EXPECT_EQ(nlohmann::json::parse(to_json(look())).at("feeds").at("pms").at("state"), "silent");
+    EXPECT_EQ(nlohmann::json::parse(to_json(look())).at("feeds").at("lab").at("state"), "on_time");
+    EXPECT_EQ(nlohmann::json::parse(to_json(look())).at("feeds").at("lab").at("expected_s"), 600);
+    clock_.advance(60s);
+    EXPECT_THAT(whats(), ElementsAre("Nothing comes from pms"));
+    EXPECT_EQ(look().well, Status::Well::look);
+    silent = 2;
+    EXPECT_THAT(whats(), ElementsAre("Nothing comes from 2 senders, lab among them"));
+    health_.lanes({}); // nobody vouches for the time any more
+    clock_.advance(11min);
+    EXPECT_THAT(codes(look()), testing::Not(Contains("E2402"))) << "by a clock that is not trusted nobody is late";
+    silent = 0;
+    EXPECT_THAT(whats(), IsEmpty());
+    health_.expect({});
+    EXPECT_EQ(nlohmann::json::parse(to_json(look())).at("feeds").at("pms").at("state"), "nothing_expected");
 }
 
 TEST_F(HealthOf, ABoxWithoutCentralOperationsIsWell) {

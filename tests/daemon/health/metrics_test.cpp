@@ -110,7 +110,9 @@ Status example() {
     status.version = "0.1.0";
     status.crm = {.released = 5, .delivered = 4, .parked = 1};
     status.feeds = {{.feed = "mllp", .received = 3, .stored = 3}, {.feed = "csv"}};
-    status.senders = {{.feed = "pms", .received = 2, .stored = 2, .last_message_s = 40}};
+    status.senders = {{.feed = "pms", .received = 2, .stored = 2, .last_message_s = 40},
+                      {.feed = "lab", .expected_s = 600, .silent = true},
+                      {.feed = "scan", .expected_s = 600}};
     status.measures = {{"clinic_mllp_connections_refused_total", "counter", "Turned away.", 6, "reason=\"address\""},
                        {"clinic_mllp_connections_refused_total", "counter", "Turned away.", 1, "reason=\"full\""},
                        {"clinic_mllp_connections", "gauge", "Open.", 9}};
@@ -132,6 +134,9 @@ TEST(Metrics, SayTheBooks) {
     EXPECT_EQ(samples.at(R"(clinic_intake_received_total{feed="mllp"})"), "3");
     EXPECT_EQ(samples.at(R"(clinic_sender_messages_total{sender="pms",result="stored"})"), "2");
     EXPECT_EQ(samples.at(R"(clinic_sender_last_message_age_seconds{sender="pms"})"), "40");
+    EXPECT_EQ(samples.at(R"(clinic_sender_silent{sender="pms"})"), "-1");
+    EXPECT_EQ(samples.at(R"(clinic_sender_silent{sender="lab"})"), "1");
+    EXPECT_EQ(samples.at(R"(clinic_sender_silent{sender="scan"})"), "0");
     EXPECT_EQ(samples.at(R"(clinic_mllp_connections_refused_total{reason="full"})"), "1");
     EXPECT_EQ(samples.at("clinic_mllp_connections"), "9");
     EXPECT_EQ(samples.at(R"(clinic_need{code="E2302"})"), "1");

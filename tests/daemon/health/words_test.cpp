@@ -42,7 +42,7 @@ TEST(Words, SpansAndSizesHaveUnits) {
 }
 
 TEST(Words, EverySentenceHasPlacesThatAreFilled) {
-    static const std::set<std::string> known{"{n}", "{ago}", "{span}", "{since}", "{date}", "{clock}"};
+    static const std::set<std::string> known{"{n}", "{ago}", "{span}", "{since}", "{date}", "{clock}", "{name}"};
     for (const auto key : keys()) {
         const std::string sentence = text(key).c_str();
         for (auto open = sentence.find('{'); open != std::string::npos; open = sentence.find('{', open + 1))

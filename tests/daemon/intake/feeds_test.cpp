@@ -73,13 +73,17 @@ TEST(FeedSettings, ComeBackFromTheirJson) {
                     {"character_set", "8859/2"},
                     {"acknowledgement", "silent"},
                     {"preadmit", "appointment"},
-                    {"status_words", {{"Roomed In", "arrived"}, {"gone", "completed"}}}};
+                    {"status_words", {{"Roomed In", "arrived"}, {"gone", "completed"}}},
+                    {"expect", "2h"},
+                    {"hours", "mon-fri 08:00-18:00"},
+                    {"expected_since_us", 1'700'000'000'000'000}};
     ASSERT_TRUE(apply(feed, said));
     ASSERT_TRUE(check(feed));
     EXPECT_TRUE(feed.rules.preadmit_is_appointment);
     json kept = said;
     kept["status_words"] = {{"roomedin", "arrived"}, {"gone", "completed"}};
     EXPECT_EQ(to_json(feed), kept);
+    EXPECT_EQ(feed.expected.within, std::chrono::hours{2});
     ASSERT_TRUE(apply(feed, {{"status_words", {{"gone", nullptr}}}, {"addresses", json::array()}}));
     EXPECT_EQ(feed.rules.status_words.size(), 1U) << "and what is not named stays";
     EXPECT_EQ(feed.sender, "APP|FAC");
@@ -90,7 +94,8 @@ TEST(FeedSettings, RefuseWhatTheyCannotKeep) {
          {json{{"unknown", 1}}, json{{"addresses", "10.0.0.1"}}, json{{"addresses", {"10.0.0.0/33"}}},
           json{{"character_set", "klingon"}}, json{{"acknowledgement", "never"}}, json{{"preadmit", true}},
           json{{"status_words", {{"x", "asleep"}}}}, json{{"status_words", {{"!", "booked"}}}}, json{{"sender", 7}},
-          json{{"sender", std::string(256, 's')}}, json{{"certificate", "a\nb"}}, json::array()}) {
+          json{{"sender", std::string(256, 's')}}, json{{"certificate", "a\nb"}}, json{{"expect", "2 weeks"}},
+          json{{"expect", 7'200}}, json{{"hours", "9 to 5"}}, json{{"expected_since_us", "now"}}, json::array()}) {
         FeedSettings feed{.name = "pms"};
         EXPECT_FALSE(apply(feed, bad)) << bad;
     }

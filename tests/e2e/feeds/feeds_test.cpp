@@ -127,6 +127,36 @@ TEST_F(Feeds, AMessageIsReadAndShownInItsSendersCharacterSet) {
     EXPECT_EQ(box().ctl("feed remove warsaw").exit, 0);
 }
 
+// One question on control.sock, beside clinicctl: what it does not offer, so that a test need not wait for minutes.
+std::string ask_control(const Box& box, const json& question) {
+    const auto asker = unix_socket(box.folder() / "run" / "control.sock", SOCK_STREAM, geteuid());
+    const std::string text = question.dump();
+    std::string frame(4, '\0');
+    frame[2] = static_cast<char>(text.size() >> 8), frame[3] = static_cast<char>(text.size());
+    EXPECT_TRUE(send_all(asker, frame + text));
+    return hear(asker, 20, "}").bytes;
+}
+
+TEST_F(Feeds, ASenderThatIsSilentForLongerThanExpectedIsSeenEverywhere) {
+    EXPECT_EQ(box().ctl("feed add lab --address 127.0.0.77 --expect 10m").exit, 0);
+    EXPECT_EQ(feed("lab").at("state"), "on_time") << "it has ten minutes";
+    EXPECT_EQ(feed("lab").at("expected_s"), 600);
+    EXPECT_NE(box().page("/").find(" · on time<"), std::string::npos);
+    ask_control(box(), {{"v", 1}, {"command", "feed-set"}, {"args", {{"name", "lab"}, {"expected_since_us", 1}}}});
+    ASSERT_TRUE(eventually([] { return feed("lab").at("state") == "silent"; })) << feed("lab").dump();
+    EXPECT_NE(box().page("/").find("data-state=\"look\"><dt>Last from lab</dt>"), std::string::npos);
+    EXPECT_NE(box().page("/").find(" · silent for too long<"), std::string::npos);
+    EXPECT_NE(box().page("/metrics").find("clinic_sender_silent{sender=\"lab\"} 1"), std::string::npos);
+    EXPECT_NE(box().ctl("status").out.find("silent; expected every 10 minutes"), std::string::npos);
+    const auto list = box().ctl("feed list").out;
+    EXPECT_NE(list.find("SILENT"), std::string::npos) << list;
+    EXPECT_NE(list.find("10m, always"), std::string::npos) << list;
+    EXPECT_EQ(box().ctl("feed set lab --hours '9 to 5'").exit, 2);
+    EXPECT_EQ(box().ctl("feed set lab --expect none").exit, 0);
+    EXPECT_EQ(feed("lab").at("state"), "nothing_expected");
+    EXPECT_EQ(box().ctl("feed remove lab").exit, 0);
+}
+
 TEST_F(Feeds, ASettingIsInEffectWithoutARestart) {
     const auto book = [](const std::string& control, const std::string& visit) {
         std::string message = adt("A05", control, "V" + visit, family, given);
