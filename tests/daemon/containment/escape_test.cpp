@@ -143,8 +143,9 @@ TEST_F(Escape, SocketsOfTheOldNetworkAreNotTurnedOutward) {
 bool without_network_sockets() {
     const auto context = seccomp_init(SCMP_ACT_ALLOW);
     const scmp_arg_cmp internet{0, SCMP_CMP_EQ, AF_INET, 0};
-    const bool loaded = seccomp_rule_add_array(context, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1, &internet) == 0 &&
-                        seccomp_load(context) == 0;
+    const bool loaded =
+        seccomp_rule_add_array(context, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1, &internet) == 0 &&
+        seccomp_load(context) == 0;
     seccomp_release(context);
     return loaded;
 }

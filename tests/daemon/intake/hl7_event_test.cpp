@@ -63,7 +63,8 @@ TEST(Hl7Event, FindsTheEventWhereSendersPutIt) {
     EXPECT_STREQ(order({msh("ADT", "1"), "EVN|A04|20261121", pid_jane}).event.c_str(), "ADT^A04");
     EXPECT_STREQ(order({msh("ADT^^ADT_A08", "1"), pid_jane}).event.c_str(), "ADT^A08");
     EXPECT_STREQ(order({msh("adt^a04", "1"), pid_jane}).event.c_str(), "ADT^A04");
-    EXPECT_STREQ(order({msh("ADT^A05", "1"), "EVN|A01", pid_jane}).event.c_str(), "ADT^A05") << "MSH-9 goes before EVN-1";
+    EXPECT_STREQ(order({msh("ADT^A05", "1"), "EVN|A01", pid_jane}).event.c_str(), "ADT^A05")
+        << "MSH-9 goes before EVN-1";
 }
 
 TEST(Hl7Event, RefusesVersionsAndProcessingIdsItDoesNotKnow) {
@@ -97,7 +98,8 @@ TEST(Hl7Event, SaysWhichValueIsTooLong) {
 TEST(Hl7Event, SaysWhichDateIsNone) {
     EXPECT_EQ(rejection({msh("ADT^A04", "1"), "PID|1||10^^^HOSP^MR||Doe^J||19851331"}), "AE 102 PID^1^7");
     EXPECT_EQ(rejection({msh("ADT^A04", "1"), "PID|1||10^^^HOSP^MR||Doe^J||00000000"}), "accepted") << "unknown";
-    EXPECT_EQ(rejection({msh("ADT^A04", "1"), pid_jane, "PV1|1|O" + std::string(42, '|') + "yesterday"}), "AE 102 PV1^1^44");
+    EXPECT_EQ(rejection({msh("ADT^A04", "1"), pid_jane, "PV1|1|O" + std::string(42, '|') + "yesterday"}),
+              "AE 102 PV1^1^44");
     EXPECT_EQ(rejection({msh("SIU^S12", "1"), sch, "RGS|1", "AIS|1||X|", "AIS|2||X|2026-99-01"}), "AE 102 AIS^2^4");
     EXPECT_EQ(rejection({msh("SIU^S12", "1"), "SCH|1|2|||||||||^^^20261350"}), "AE 102 SCH^1^11");
     EXPECT_EQ(rejection({msh("SIU^S12", "1"), sch, "TQ1|||||||noon"}), "AE 102 TQ1^1^7");
