@@ -9,7 +9,7 @@ namespace {
 
 using nlohmann::json;
 
-envelope::Device a_device() {
+envelope::Device a_busy_device() {
     envelope::Device out;
     out.mode = "running";
     out.version = "0.1.0";
@@ -30,7 +30,7 @@ TEST(Messages, TheStateSaysWhichSessionItBelongsTo) {
 
 TEST(Messages, CountsUnderElevenAreNotTold) {
     const Heading heading{"demo-1", "m", 8, 20, {2'000'000}, {3'000'000}};
-    const auto told = json::parse(metrics_payload(heading, a_device(), {}));
+    const auto told = json::parse(metrics_payload(heading, a_busy_device(), {}));
     EXPECT_EQ(told["data"]["feeds"]["mllp"]["received"], "lt11");
     EXPECT_EQ(told["data"]["feeds"]["csv"]["received"], "gt250");
     EXPECT_EQ(told["data"]["dead"], "lt11");
