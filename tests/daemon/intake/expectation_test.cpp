@@ -12,7 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 using namespace std::chrono;
 
-class Silence : public testing::Test {
+class Silence : public ::testing::Test {
 protected:
     void SetUp() override { zone("America/Denver"); }
     void TearDown() override { zone("UTC"); }
