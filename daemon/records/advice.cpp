@@ -37,14 +37,14 @@ bool is_partial(sqlite3* reader, std::string_view index) {
     return sqlite3_step(raw) == SQLITE_ROW;
 }
 
-// The table or alias that a line of a plan walks; empty: it walks none.
+// The table or alias that a line of a plan walks; empty: it walks none, or SQLite's own, which take no index.
 std::string_view walked(sqlite3* reader, std::string_view line) {
     constexpr std::string_view scan = "SCAN ", by = " INDEX ";
     if (!line.starts_with(scan) || line == "SCAN CONSTANT ROW" || line.starts_with("SCAN (")) return {};
     if (const auto at = line.find(by); at != std::string_view::npos && is_partial(reader, line.substr(at + by.size())))
         return {};
     line.remove_prefix(scan.size());
-    return line.substr(0, line.find(' '));
+    return line.starts_with("sqlite_") ? std::string_view{} : line.substr(0, line.find(' '));
 }
 
 struct Token {

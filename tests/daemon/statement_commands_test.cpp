@@ -74,7 +74,7 @@ TEST_F(StatementCommands, GiveNoAdviceWhereNoneCanBeTold) {
         ASSERT_FALSE(one.is_null()) << text;
         EXPECT_TRUE(one.at("index").is_null()) << one;
     }
-    EXPECT_EQ(answer.exit, 0);
+    EXPECT_EQ(answer.exit, 0) << *answer.data;
 }
 
 } // namespace
