@@ -17,8 +17,8 @@ Watcher::Watcher(const Box& box, std::string through, int port)
     const auto text = [&](const char* key) { return "'" + link.at(key).get<std::string>() + "'"; };
     link_ = " -V 5 -q 1 -h 127.0.0.1 -p " + std::to_string(port != 0 ? port : link.at("port").get<int>()) +
             " --cafile " + text("ca") + " --cert " + text("cert") + " --key " + text("key");
-    // The program ends with its broker: begun again at once.
-    const std::string listen = through_ + "mosquitto_sub -i watcher" + link_ + " -t clinic/+/up/v1/#";
+    // The program ends with its broker, or where that is silent for a keep-alive: begun again at once.
+    const std::string listen = through_ + "mosquitto_sub -i watcher -k 5" + link_ + " -t clinic/+/up/v1/#";
     std::ofstream{box.folder() / "watcher"} << "while :; do " << listen << "; sleep 0.1; done\n";
     run("(setsid sh '" + (box.folder() / "watcher").string() + "' > '" + heard_.string() +
         "' 2>/dev/null & echo $! > '" + pid_.string() + "')");
@@ -33,7 +33,7 @@ Watcher::~Watcher() {
 
 bool Watcher::listens() const {
     const std::string word = "word " + std::to_string(++words_);
-    run(through_ + "mosquitto_pub" + link_ + " -t clinic/words/up/v1/word -m '" + word + "'");
+    run(through_ + "timeout 5 mosquitto_pub" + link_ + " -t clinic/words/up/v1/word -m '" + word + "'");
     const auto heard = [&] {
         std::ifstream in{heard_};
         for (std::string line; std::getline(in, line);)
