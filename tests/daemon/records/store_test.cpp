@@ -369,7 +369,7 @@ TEST_F(StoreTest, ReadersSeeWholeTransactionsWhileTheWriterGoesOn) {
                     if (*left != *right) ++torn;
                     return {};
                 });
-                if (!out) ++torn;
+                if (!out && out.error().code != Errc::timeout) ++torn; // a read has its bound on a busy machine, too
                 ++reads;
             }
         });
