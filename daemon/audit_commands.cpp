@@ -58,26 +58,18 @@ json exported(const audit::ChainLink& link) {
 }
 
 Result<Answer> verify(records::Store& store) {
-    audit::Walk walk;
-    for (bool ended = false; !ended;) {
-        CLINIC_TRY(store.read([&](records::Snapshot& session) -> Result<void> {
-            const auto done = walk.go_on(session, links_in_turn_max);
-            CLINIC_TRY(done);
-            ended = *done;
-            return {};
-        }));
-    }
-    const auto verified = walk.verified();
+    const auto verified = audit::walk_through(store);
+    CLINIC_TRY(verified);
     json gaps = json::array();
-    for (const auto& gap : verified.gaps) {
+    for (const auto& gap : verified->gaps) {
         const bool said = gap.said_by != 0;
         gaps.push_back({{"first", gap.first},
                         {"last", gap.last},
                         {"said_by", said ? json(gap.said_by) : json{}},
                         {"said_at", said ? json(base::rfc3339(gap.said_at)) : json{}}});
     }
-    const int exit = verified.unsaid() != nullptr ? 2 : verified.gaps.empty() ? 0 : 1;
-    return say({{"entries", verified.entries}, {"head", verified.head}, {"gaps", std::move(gaps)}}, exit);
+    const int exit = verified->unsaid() != nullptr ? 2 : verified->gaps.empty() ? 0 : 1;
+    return say({{"entries", verified->entries}, {"head", verified->head}, {"gaps", std::move(gaps)}}, exit);
 }
 
 // Newest first.

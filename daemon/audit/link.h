@@ -28,6 +28,9 @@ struct Link {
 // With its stored hash as the tenth column: read_hash.
 inline constexpr Literal links_after = "SELECT number, at, kind, refers, actor, actor_id, action, purpose, detail, hash"
                                        " FROM audit_link WHERE number > ? ORDER BY number LIMIT ?";
+inline constexpr Literal links_newest_first =
+    "SELECT number, at, kind, refers, actor, actor_id, action, purpose, detail, hash"
+    " FROM audit_link WHERE number < ? ORDER BY number DESC LIMIT ?";
 
 Link to_link(const records::Statement& row);                         // without its subjects
 crypto::Digest read_hash(const records::Statement& row, int column); // zeros where it is no hash

@@ -182,8 +182,7 @@ Result<std::vector<ChainLink>> Trail::links(records::Session& session, std::int6
 }
 
 Result<std::vector<ChainLink>> Trail::links_before(records::Session& session, std::int64_t before, int rows_max) {
-    auto rows = session.prepare("SELECT number, at, kind, refers, actor, actor_id, action, purpose, detail, hash"
-                                " FROM audit_link WHERE number < ? ORDER BY number DESC LIMIT ?");
+    auto rows = session.prepare(links_newest_first);
     CLINIC_TRY(rows);
     rows->bind(before, rows_max);
     return read_links(session, *rows);

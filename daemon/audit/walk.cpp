@@ -5,6 +5,11 @@
 #include "daemon/audit/link.h"
 
 namespace clinic::audit {
+namespace {
+
+constexpr int links_a_snapshot = 1'000;
+
+} // namespace
 
 const Gap* Verified::unsaid() const {
     const auto found = std::ranges::find(gaps, 0, &Gap::said_by);
@@ -80,6 +85,19 @@ Verified Walk::verified() const {
     Verified out{entries_, hash_ ? crypto::hex(*hash_) : std::string{}, gaps_};
     mark_said(out.gaps, said_);
     return out;
+}
+
+Result<Verified> walk_through(records::Store& store) {
+    Walk walk;
+    for (bool ended = false; !ended;) {
+        CLINIC_TRY(store.read([&](records::Snapshot& session) -> Result<void> {
+            const auto done = walk.go_on(session, links_a_snapshot);
+            CLINIC_TRY(done);
+            ended = *done;
+            return {};
+        }));
+    }
+    return walk.verified();
 }
 
 } // namespace clinic::audit

@@ -54,4 +54,7 @@ private:
     std::vector<Gap> gaps_, said_;
 };
 
+// The whole walk, while the store is in use.
+Result<Verified> walk_through(records::Store& store);
+
 } // namespace clinic::audit

@@ -14,7 +14,6 @@ namespace {
 using records::sqlite_error;
 
 constexpr int people_a_transaction = 200;
-constexpr int links_a_snapshot = 1'000;
 
 bool lost_from(const Salvaged& salvaged, std::string_view table) {
     const auto found = std::ranges::find(salvaged.tables, table, &TableSalvaged::table);
@@ -74,16 +73,9 @@ Result<void> count_people(records::Connection& connection) {
 
 // Links of the chain that are lost, or proven by nothing any more: each gap is said by a link, the last one first.
 Result<void> say_what_is_lost(records::Store& store, Salvaged& salvaged) {
-    audit::Walk walk;
-    for (bool ended = false; !ended;) {
-        CLINIC_TRY(store.read([&](records::Snapshot& session) -> Result<void> {
-            const auto done = walk.go_on(session, links_a_snapshot);
-            CLINIC_TRY(done);
-            ended = *done;
-            return {};
-        }));
-    }
-    for (const auto& gap : walk.verified().gaps)
+    const auto walked = audit::walk_through(store);
+    CLINIC_TRY(walked);
+    for (const auto& gap : walked->gaps)
         if (gap.said_by == 0) salvaged.lost_links.push_back(gap);
     if (salvaged.lost_links.empty()) return {};
     return store.write([&](records::Transaction& txn) -> Result<void> {
