@@ -73,21 +73,13 @@ Result<void> take_preadmit(const json& value, bool& into) {
     return {};
 }
 
-Result<void> take_within(const json& value, Expectation& into) {
+template <class Value>
+Result<void> take_parsed(const json& value, Result<Value> (*parse)(std::string_view), Value& into) {
     std::string text;
     CLINIC_TRY(take_text(value, text));
-    const auto within = parse_within(text);
-    CLINIC_TRY(within);
-    into.within = *within;
-    return {};
-}
-
-Result<void> take_hours(const json& value, Expectation& into) {
-    std::string text;
-    CLINIC_TRY(take_text(value, text));
-    const auto hours = parse_hours(text);
-    CLINIC_TRY(hours);
-    into.hours = *hours;
+    auto parsed = parse(text);
+    CLINIC_TRY(parsed);
+    into = *parsed;
     return {};
 }
 
@@ -123,8 +115,8 @@ Result<void> take(FeedSettings& feed, const std::string& key, const json& value)
     if (key == "acknowledgement") return take_acknowledgement(value, feed.rules.acknowledgement);
     if (key == "preadmit") return take_preadmit(value, feed.rules.preadmit_is_appointment);
     if (key == "status_words") return take_words(value, feed.rules.status_words);
-    if (key == "expect") return take_within(value, feed.expected);
-    if (key == "hours") return take_hours(value, feed.expected);
+    if (key == "expect") return take_parsed(value, parse_within, feed.expected.within);
+    if (key == "hours") return take_parsed(value, parse_hours, feed.expected.hours);
     if (key == "expected_since_us") return take_since(value, feed.expected);
     return Error{Errc::malformed, "a feed has no such setting", "use the clinicctl of this package"};
 }
