@@ -253,8 +253,9 @@ void EgressServer::State::close(std::uint64_t id) {
 void EgressServer::State::accept_one() {
     base::UniqueFd socket{accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
     if (!socket) {
-        // Nobody to be told, and the listener would wake us for ever: a moment's rest.
-        if (errno == EMFILE || errno == ENFILE) std::this_thread::sleep_for(no_descriptors_pause);
+        // Nobody to be told, and the listener would wake us for ever.
+        const bool none_free = errno == EMFILE || errno == ENFILE;
+        if (none_free) std::this_thread::sleep_for(no_descriptors_pause); // no event tells that a descriptor is free
         return;
     }
     ucred peer{};
