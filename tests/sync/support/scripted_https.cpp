@@ -1,17 +1,12 @@
 #include "tests/sync/support/scripted_https.h"
 
-#include <Poco/Exception.h>
-#include <Poco/Net/Context.h>
-#include <Poco/Net/SecureServerSocket.h>
-#include <Poco/Net/SecureStreamSocket.h>
-#include <Poco/Timespan.h>
-
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
-#include <thread>
+
+#include "tests/sync/support/tls_service.h"
 
 namespace clinic::support {
 namespace {
@@ -51,26 +46,24 @@ Sent answer(int status, const std::string& body, const std::string& more_headers
 
 struct ScriptedHttps::State {
     State(const Leaf& leaf, Script given)
-        : script{std::move(given)}, listener{net::SocketAddress{"127.0.0.1", 0}, 16,
-                                             new net::Context{net::Context::TLS_SERVER_USE, leaf.key.string(),
-                                                              leaf.cert.string(), "", net::Context::VERIFY_NONE}} {}
+        : script{std::move(given)}, service{leaf, [this](net::SecureStreamSocket& socket, const std::stop_token& stop) {
+                                                serve(socket, stop);
+                                            }} {}
 
     Script script;
-    net::SecureServerSocket listener;
     mutable std::mutex mutex;
     std::condition_variable_any stopping;
     std::vector<Received> received;
     std::atomic<int> connections{0}, closed{0};
-    std::vector<std::jthread> served;
-    std::jthread thread; // last: joined first
+    TlsService service; // last: its threads end first
 
-    void run(const std::stop_token& stop);
-    void serve(net::SecureStreamSocket socket, const std::stop_token& stop);
-    std::optional<Received> read(net::SecureStreamSocket& socket, std::string& rest, const std::stop_token& stop) const;
+    void serve(net::SecureStreamSocket& socket, const std::stop_token& stop);
+    static std::optional<Received> read(net::SecureStreamSocket& socket, std::string& rest,
+                                        const std::stop_token& stop);
 };
 
 std::optional<Received> ScriptedHttps::State::read(net::SecureStreamSocket& socket, std::string& rest,
-                                                   const std::stop_token& stop) const {
+                                                   const std::stop_token& stop) {
     std::optional<Received> request;
     std::size_t body_size = 0;
     while (!stop.stop_requested()) {
@@ -85,61 +78,37 @@ std::optional<Received> ScriptedHttps::State::read(net::SecureStreamSocket& sock
             rest.erase(0, body_size);
             return request;
         }
-        char part[4'096];
-        if (!socket.poll(Poco::Timespan{0, 20'000}, net::Socket::SELECT_READ)) continue;
-        const int got = socket.receiveBytes(part, sizeof part);
-        if (got <= 0) return std::nullopt;
-        rest.append(part, static_cast<std::size_t>(got));
+        if (!TlsService::hear(socket, rest)) return std::nullopt;
     }
     return std::nullopt;
 }
 
-void ScriptedHttps::State::serve(net::SecureStreamSocket socket, const std::stop_token& stop) {
-    try {
-        socket.setReceiveTimeout(Poco::Timespan{10, 0});
-        socket.completeHandshake();
-        const int number = ++connections;
-        std::string rest;
-        while (auto request = read(socket, rest, stop)) {
-            request->connection = number;
-            Sent sent;
-            {
-                std::unique_lock lock{mutex};
-                received.push_back(*request);
-                sent = script(*request);
-                stopping.wait_for(lock, stop, sent.silence, [] { return false; });
-            }
-            if (!sent.bytes.empty()) socket.sendBytes(sent.bytes.data(), static_cast<int>(sent.bytes.size()));
-            if (sent.close) break;
+void ScriptedHttps::State::serve(net::SecureStreamSocket& socket, const std::stop_token& stop) {
+    const int number = ++connections;
+    std::string rest;
+    while (auto request = read(socket, rest, stop)) {
+        request->connection = number;
+        Sent sent;
+        {
+            std::unique_lock lock{mutex};
+            received.push_back(*request);
+            sent = script(*request);
+            stopping.wait_for(lock, stop, sent.silence, [] { return false; });
         }
-        socket.close();
-        ++closed;
-    } catch (const Poco::Exception&) {
-        return; // the client left, or refused our certificate: the test looks at the client
+        if (!sent.bytes.empty()) socket.sendBytes(sent.bytes.data(), static_cast<int>(sent.bytes.size()));
+        if (sent.close) break;
     }
-}
-
-void ScriptedHttps::State::run(const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
-        try {
-            if (!listener.poll(Poco::Timespan{0, 20'000}, net::Socket::SELECT_READ)) continue;
-            net::SecureStreamSocket accepted{listener.acceptConnection()};
-            served.emplace_back([this, accepted](const std::stop_token& ended) { serve(accepted, ended); });
-        } catch (const Poco::Exception&) {
-            continue;
-        }
-    }
+    socket.close();
+    ++closed;
 }
 
 ScriptedHttps::ScriptedHttps(const Leaf& leaf, Script script)
-    : state_{std::make_unique<State>(leaf, std::move(script))} {
-    state_->thread = std::jthread{[state = state_.get()](const std::stop_token& stop) { state->run(stop); }};
-}
+    : state_{std::make_unique<State>(leaf, std::move(script))} {}
 
 ScriptedHttps::~ScriptedHttps() = default;
 
 std::uint16_t ScriptedHttps::port() const {
-    return state_->listener.address().port();
+    return state_->service.port();
 }
 
 std::vector<Received> ScriptedHttps::received() const {

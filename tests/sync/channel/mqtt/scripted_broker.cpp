@@ -1,16 +1,10 @@
 #include "tests/sync/channel/mqtt/scripted_broker.h"
 
-#include <Poco/Exception.h>
-#include <Poco/Net/Context.h>
-#include <Poco/Net/SecureServerSocket.h>
-#include <Poco/Net/SecureStreamSocket.h>
-#include <Poco/Timespan.h>
-
 #include <atomic>
 #include <optional>
 #include <string>
-#include <thread>
-#include <vector>
+
+#include "tests/sync/support/tls_service.h"
 
 namespace clinic::mqtt {
 namespace {
@@ -54,16 +48,12 @@ std::optional<Packet> next(std::string& come) {
 
 struct ScriptedBroker::State {
     explicit State(const support::Leaf& leaf)
-        : listener{net::SocketAddress{"127.0.0.1", 0}, 16,
-                   new net::Context{net::Context::TLS_SERVER_USE, leaf.key.string(), leaf.cert.string(), "",
-                                    net::Context::VERIFY_NONE}} {}
+        : service{leaf, [this](net::SecureStreamSocket& socket, const std::stop_token& stop) { serve(socket, stop); }} {
+    }
 
-    net::SecureServerSocket listener;
     std::atomic<At> at{At::nothing};
     std::atomic<std::uint8_t> reason{0};
     std::atomic<int> refusals{0};
-    std::vector<std::jthread> served;
-    std::jthread thread; // last: joined first
 
     std::string refused(const std::string& answer) {
         ++refusals;
@@ -71,8 +61,9 @@ struct ScriptedBroker::State {
     }
     std::string answer(const Packet& packet, bool& over);
     std::string answer_publish(const std::string& body, bool& over);
-    void serve(net::SecureStreamSocket socket, const std::stop_token& stop);
-    void run(const std::stop_token& stop);
+    void serve(net::SecureStreamSocket& socket, const std::stop_token& stop);
+
+    support::TlsService service; // last: its threads end first
 };
 
 std::string ScriptedBroker::State::answer_publish(const std::string& body, bool& over) {
@@ -103,45 +94,21 @@ std::string ScriptedBroker::State::answer(const Packet& packet, bool& over) {
     }
 }
 
-void ScriptedBroker::State::serve(net::SecureStreamSocket socket, const std::stop_token& stop) {
-    try {
-        socket.setReceiveTimeout(Poco::Timespan{10, 0});
-        socket.completeHandshake();
-        std::string come;
-        bool over = false;
-        while (!over && !stop.stop_requested()) {
-            if (const auto packet = next(come)) {
-                const auto said = answer(*packet, over);
-                if (!said.empty()) socket.sendBytes(said.data(), static_cast<int>(said.size()));
-                continue;
-            }
-            char part[4'096];
-            if (!socket.poll(Poco::Timespan{0, 20'000}, net::Socket::SELECT_READ)) continue;
-            const int got = socket.receiveBytes(part, sizeof part);
-            if (got <= 0) return;
-            come.append(part, static_cast<std::size_t>(got));
-        }
-        socket.shutdown();
-    } catch (const Poco::Exception&) {
-        return; // the client left: the test looks at the client
-    }
-}
-
-void ScriptedBroker::State::run(const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
-        try {
-            if (!listener.poll(Poco::Timespan{0, 20'000}, net::Socket::SELECT_READ)) continue;
-            net::SecureStreamSocket accepted{listener.acceptConnection()};
-            served.emplace_back([this, accepted](const std::stop_token& ended) { serve(accepted, ended); });
-        } catch (const Poco::Exception&) {
-            continue;
+void ScriptedBroker::State::serve(net::SecureStreamSocket& socket, const std::stop_token& stop) {
+    std::string come;
+    bool over = false;
+    while (!over && !stop.stop_requested()) {
+        if (const auto packet = next(come)) {
+            const auto said = answer(*packet, over);
+            if (!said.empty()) socket.sendBytes(said.data(), static_cast<int>(said.size()));
+        } else if (!support::TlsService::hear(socket, come)) {
+            return;
         }
     }
+    socket.shutdown();
 }
 
-ScriptedBroker::ScriptedBroker(const support::Leaf& leaf) : state_{std::make_unique<State>(leaf)} {
-    state_->thread = std::jthread{[state = state_.get()](const std::stop_token& stop) { state->run(stop); }};
-}
+ScriptedBroker::ScriptedBroker(const support::Leaf& leaf) : state_{std::make_unique<State>(leaf)} {}
 
 ScriptedBroker::~ScriptedBroker() = default;
 
@@ -152,7 +119,7 @@ void ScriptedBroker::refuse(At at, std::uint8_t reason) {
 }
 
 std::uint16_t ScriptedBroker::port() const {
-    return state_->listener.address().port();
+    return state_->service.port();
 }
 
 int ScriptedBroker::refusals() const {
