@@ -12,7 +12,7 @@ namespace clinic::fakes {
 class TempFolder {
 public:
     TempFolder() {
-        std::string name = (std::filesystem::temp_directory_path() / "clinic-test-XXXXXX").string();
+        std::string name = (std::filesystem::temp_directory_path() / "clinic-test-").string() + std::string(6, 'X');
         const char* made = mkdtemp(name.data());
         assert(made != nullptr);
         path_ = made;
