@@ -35,6 +35,19 @@ Result<void> make_folder(const std::filesystem::path& folder) {
     return {};
 }
 
+// A disk that does not answer is no missing file.
+Result<bool> is_there(const std::filesystem::path& file) {
+    std::error_code why;
+    const bool there = std::filesystem::exists(file, why);
+    if (why)
+        return Error{Errc::system,
+                     "the machine refuses to look into the records' folder",
+                     "look at the records' disk: is it mounted and healthy?",
+                     {},
+                     why.value()};
+    return there;
+}
+
 std::int64_t bytes_of(const std::filesystem::path& path) {
     std::error_code none;
     const auto bytes = std::filesystem::file_size(path, none);
@@ -84,13 +97,15 @@ Result<void> Store::State::open(const crypto::KeySlot& slot) {
     assert(options.readers_max > 0 && options.batch_jobs_max > 0 && options.queue_jobs_max > 0);
     if (!crypto::start()) return Error{Errc::system, "the cryptographic library does not start"};
     CLINIC_TRY(make_folder(options.folder));
-    std::error_code none;
-    const bool had_keys = std::filesystem::exists(keys_file(), none);
-    if (had_keys && !std::filesystem::exists(database(), none))
+    const auto had_keys = is_there(keys_file());
+    CLINIC_TRY(had_keys);
+    const auto had_database = is_there(database());
+    CLINIC_TRY(had_database);
+    if (*had_keys && !*had_database)
         return Error{Errc::conflict, "the keystore is there and its database is not",
                      "restore records.db from a backup"};
     CLINIC_TRY(open_database(slot));
-    CLINIC_TRY(open_schema(had_keys));
+    CLINIC_TRY(open_schema(*had_keys));
     CLINIC_TRY(open_keys());
     CLINIC_TRY(finish_erasures());
     CLINIC_TRY(open_readers());
@@ -98,6 +113,7 @@ Result<void> Store::State::open(const crypto::KeySlot& slot) {
     const auto next_identifiers = load_identifiers();
     CLINIC_TRY(next_identifiers);
     if (doubted) CLINIC_TRY(writing->run("DELETE FROM setting WHERE key = 'store_damage'"));
+    std::error_code none;
     if (std::filesystem::remove(wish(), none); none)
         base::log(base::Level::error, "records: the file make-store cannot be removed",
                   Error{Errc::system, "remove it by hand: it would let a new store be made", "", {}, none.value()});
@@ -126,8 +142,9 @@ void Store::State::found_damage(const Error& why) {
 }
 
 Result<void> Store::State::open_database(const crypto::KeySlot& slot) {
-    std::error_code none;
-    const bool may_make = options.make || std::filesystem::exists(wish(), none);
+    const auto wished = is_there(wish());
+    CLINIC_TRY(wished);
+    const bool may_make = options.make || *wished;
     auto opened = crypto::SealedVfs::open(database(), slot,
                                           may_make ? crypto::IfAbsent::create : crypto::IfAbsent::fail, options.cipher);
     if (!opened && opened.error().code == Errc::not_found)
