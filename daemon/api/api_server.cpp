@@ -140,6 +140,8 @@ std::string Server::metrics() const {
         connections.displaced());
     put("clinic_http_connections_overdue_total", "counter", "Connections ended because no whole request came in time.",
         connections.overdue());
+    put("clinic_http_requests_unfinished_total", "counter", "Connections that ended before a whole request was read.",
+        connections.unfinished());
     put("clinic_http_viewers_dropped_total", "counter", "Viewers dropped because they took nothing for too long.",
         events.dropped());
     return text;
@@ -331,6 +333,7 @@ Numbers ApiServer::numbers() const {
             .refused_connections = server.connections.refused(),
             .overdue_connections = server.connections.overdue(),
             .displaced_connections = server.connections.displaced(),
+            .unfinished_requests = server.connections.unfinished(),
             .dropped_viewers = server.events.dropped()};
 }
 

@@ -36,7 +36,7 @@ struct Options {
 struct Numbers {
     std::int64_t connections = 0, viewers = 0, threads = 0;
     std::int64_t requests = 0, refused_requests = 0, refused_connections = 0, overdue_connections = 0,
-                 displaced_connections = 0, dropped_viewers = 0;
+                 displaced_connections = 0, unfinished_requests = 0, dropped_viewers = 0;
 };
 
 class ApiServer {

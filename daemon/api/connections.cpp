@@ -42,8 +42,14 @@ void Connections::Ticket::waits_for_request() {
     since_ = std::chrono::steady_clock::now();
 }
 
+void Connections::Ticket::hears(int bytes) {
+    const std::lock_guard lock{all_.mutex_};
+    if (phase_ == Phase::waiting && bytes > 0) heard_ = true;
+}
+
 void Connections::Ticket::answers() {
     const std::lock_guard lock{all_.mutex_};
+    heard_ = false;
     if (phase_ != Phase::waiting) return;
     phase_ = Phase::answering;
     since_ = std::chrono::steady_clock::now();
@@ -59,6 +65,7 @@ void Connections::Ticket::becomes_viewer() {
 void Connections::Ticket::closes() {
     const std::lock_guard lock{all_.mutex_};
     if (phase_ == Phase::waiting || phase_ == Phase::answering) all_.leave(network_);
+    if (phase_ == Phase::waiting && heard_) ++all_.unfinished_;
     phase_ = Phase::closed;
 }
 
@@ -112,6 +119,7 @@ void Connections::end_overdue(Time now) {
         if (ticket->phase_ != Ticket::Phase::waiting || now - ticket->since_ < bounds_.request_time_max) continue;
         ::shutdown(ticket->socket_, SHUT_RDWR);
         ticket->since_ = now;
+        ticket->heard_ = false; // counted once
         ++overdue_;
     }
 }
@@ -141,6 +149,11 @@ std::int64_t Connections::overdue() const {
 std::int64_t Connections::displaced() const {
     const std::lock_guard lock{mutex_};
     return displaced_;
+}
+
+std::int64_t Connections::unfinished() const {
+    const std::lock_guard lock{mutex_};
+    return unfinished_;
 }
 
 void Connections::leave(const std::string& network) {

@@ -41,6 +41,7 @@ public:
         Ticket(const Ticket&) = delete;
         Ticket& operator=(const Ticket&) = delete;
         void waits_for_request(); // the clock runs
+        void hears(int bytes);    // of a request, so far without an end
         void answers();           // it stands still
         void becomes_viewer();    // no worker any more, and no end
         void closes();            // before the socket does
@@ -52,6 +53,7 @@ public:
         const int socket_;
         const std::string network_;
         Phase phase_ = Phase::waiting;
+        bool heard_ = false; // some of a request, and no end of it
         Time since_ = std::chrono::steady_clock::now();
     };
 
@@ -63,7 +65,8 @@ public:
     std::int64_t open() const;  // that hold a worker, or wait for one
     std::int64_t refused() const;
     std::int64_t overdue() const;
-    std::int64_t displaced() const; // ended to make room
+    std::int64_t displaced() const;  // ended to make room
+    std::int64_t unfinished() const; // ended by the other side, or unreadable, within a request
 
 private:
     // Under the mutex.
@@ -77,7 +80,7 @@ private:
     std::set<Ticket*> tickets_;
     std::map<std::string, int> by_network_;
     int held_ = 0; // the sum of them
-    std::int64_t refused_ = 0, overdue_ = 0, displaced_ = 0;
+    std::int64_t refused_ = 0, overdue_ = 0, displaced_ = 0, unfinished_ = 0;
     bool ended_ = false;
 };
 

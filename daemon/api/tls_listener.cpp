@@ -73,6 +73,12 @@ void TlsStream::close() {
     SecureStreamSocketImpl::close();
 }
 
+int TlsStream::receiveBytes(void* out, int bytes_max, int flags) {
+    const int received = SecureStreamSocketImpl::receiveBytes(out, bytes_max, flags);
+    if (ticket_) ticket_->hears(received);
+    return received;
+}
+
 TlsStream& stream_of(const Poco::Net::Socket& socket) {
     auto* stream = dynamic_cast<TlsStream*>(socket.impl());
     assert(stream != nullptr);

@@ -20,6 +20,7 @@ public:
     // The base tells the outer socket only; the inner one would go on blocking in a poll of its own.
     void setBlocking(bool on) override;
     void close() override;
+    int receiveBytes(void* out, int bytes_max, int flags) override;
     Connections::Ticket* ticket() { return ticket_.get(); } // null: not admitted
 
 protected:

@@ -265,6 +265,30 @@ TEST_F(Api, AClientThatDripsIsEnded) {
     EXPECT_TRUE(becomes([&] { return server_->numbers().connections == 0; }));
 }
 
+TEST_F(Api, ARequestThatIsCutOffIsCounted) {
+    serve();
+    const auto unfinished = [&] { return server_->numbers().unfinished_requests; };
+    { // nothing of a request is cut off here
+        TlsClient whole{port_}, silent{port_};
+        ASSERT_EQ(whole.get("/api/health").status, 503);
+        ASSERT_TRUE(silent.connected());
+    }
+    ASSERT_TRUE(becomes([&] { return server_->numbers().connections == 0; }));
+    EXPECT_EQ(unfinished(), 0);
+    {
+        TlsClient first{port_};
+        first.send("GET / HTTP/1.1\r\nHost: loc");
+        shutdown(first.fd(), SHUT_WR); // it goes on listening: half-closed
+        EXPECT_TRUE(becomes([&] { return unfinished() == 1; }));
+    }
+    TlsClient kept{port_};
+    ASSERT_EQ(kept.get("/api/health").status, 503);
+    kept.send("GET / HTTP/1.1\r\n");
+    shutdown(kept.fd(), SHUT_WR);
+    EXPECT_TRUE(becomes([&] { return unfinished() == 2; }));
+    EXPECT_NE(TlsClient{port_}.get("/metrics").body.find("clinic_http_requests_unfinished_total 2"), std::string::npos);
+}
+
 TEST_F(Api, OneAddressPushesOutItsOwn) {
     serve({.connections_per_network_max = 2});
     TlsClient one{port_}, two{port_};
