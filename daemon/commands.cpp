@@ -266,7 +266,7 @@ private:
 Command status_command(health::Health& health) {
     return {.run = [&health](const Question&) -> Result<Answer> {
         health.looked_at(); // as on the page: a hung link is looked for while somebody wants to know
-        const auto status = health.status();
+        const auto status = health.status_of_now();
         auto data = base::parse_json(health::to_json(status), control::answer_bytes_max, 16);
         CLINIC_TRY(data);
         return say(std::move(data).value(), static_cast<int>(status.well));

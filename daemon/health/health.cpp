@@ -20,7 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr base::Micros status_life = 200ms;
-constexpr base::Micros status_gap = 20ms; // after a change: who asks just after an acknowledgement sees it in the books
+constexpr base::Micros status_gap = 20ms;
 constexpr base::Micros patients_life = 2s;
 constexpr base::Micros trusted_time_kept_each = 15min; // each is a commit, and a disk is worn by them
 constexpr base::Micros lanes_life = 10min;             // what clinic-syncd said of the clock counts this long
@@ -140,6 +140,7 @@ struct Health::State {
     void copy_facts(Status& status, base::Micros now) const;
     void copy_view(Status& status) const;
     std::optional<Error> why_of(const std::string& code, const Status& status) const;
+    Status no_older_than(base::Micros gap);
     void judge(Status& status, base::Micros now);
     void remember_time(base::Micros now);
     void compute(base::Micros now);
@@ -294,6 +295,16 @@ std::optional<Error> Health::State::why_of(const std::string& code, const Status
     if (const auto service = status.not_served.find(code); service != status.not_served.end()) return service->second;
     if (is_mode_code(code)) return store != nullptr ? numbers.write_failure : cause;
     return code == "E2106" || code == "E2110" ? mqtt_cause(status.lanes.mqtt_code) : std::nullopt;
+}
+
+// `gap`: so long what was computed counts although something has changed since.
+Status Health::State::no_older_than(base::Micros gap) {
+    const std::lock_guard lock{look_mutex};
+    const base::Micros now = clock.monotonic();
+    const base::Micros age = now - computed_at;
+    const bool outrun = changes != last.change && age >= gap;
+    if (computed_at == never || age >= status_life || outrun) compute(now);
+    return last;
 }
 
 // From the numbers to what a person is told; news is told to central ops as well.
@@ -531,12 +542,11 @@ void Health::acknowledge_events(std::int64_t number) {
 }
 
 Status Health::status() {
-    const std::lock_guard lock{state_->look_mutex};
-    const base::Micros now = state_->clock.monotonic();
-    const base::Micros age = now - state_->computed_at;
-    const bool outrun = state_->changes != state_->last.change && age >= status_gap;
-    if (state_->computed_at == never || age >= status_life || outrun) state_->compute(now);
-    return state_->last;
+    return state_->no_older_than(status_gap);
+}
+
+Status Health::status_of_now() {
+    return state_->no_older_than(0us);
 }
 
 envelope::Device Health::device() {

@@ -46,6 +46,15 @@ TEST_F(HealthOf, BooksAndFeedsComeFromTheStore) {
     EXPECT_EQ(status.well, Status::Well::well) << "what is parked needs a person, and the box is well";
 }
 
+TEST_F(HealthOf, OnePersonIsToldWhatHasJustBeenAcknowledged) {
+    well_box();
+    look();
+    set_feed("mllp", 1, 1, 0);
+    health_.changed();
+    EXPECT_EQ(health_.status().feeds[0].received, 0) << "viewers are many: theirs is 20 ms behind at most";
+    EXPECT_EQ(health_.status_of_now().feeds[0].received, 1);
+}
+
 TEST_F(HealthOf, BooksThatDoNotAddUpAreSaid) {
     well_box();
     set_counter(0, 12);

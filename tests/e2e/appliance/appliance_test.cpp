@@ -4,6 +4,9 @@
 #include <thread>
 
 #include "tests/e2e/appliance/on_machine.h"
+#include "tests/e2e/canary/clinic_day.h"
+#include "tests/e2e/canary/pipelined_sender.h"
+#include "tests/support/canary.h"
 
 namespace clinic::e2e {
 namespace {
@@ -26,7 +29,7 @@ protected:
         return eventually(
             [] {
                 const auto now = books();
-                return now.at("pending") == 0 && now.at("leased") == 0;
+                return now.at("pending") == 0 && now.at("leased") == 0 && now.at("parked") == 0;
             },
             patience_s);
     }
@@ -122,6 +125,49 @@ TEST_F(Appliance, TheSendersUserCannotOpenTheRecordsOrTheKeys) {
     EXPECT_EQ(box().ask("stat -c %a " + view + "/run/clinic-edge/control.sock"), "0")
         << "another one, without a listener";
     EXPECT_EQ(box().ask("journalctl -b -u clinic-syncd -o cat | grep -c 'the records are closed to this user'"), "1");
+}
+
+// What a machine writes down about its programs: each line and field of the journal, its files, and everything else
+// that was written since the package came. The emulator's own record is part of it: it is what left.
+TEST_F(Appliance, NobodyIsNamedInTheJournalOrInAnyFile) {
+    constexpr std::size_t messages = 400;
+    const ClinicDay day{1};
+    const support::Search search{day.canaries()};
+    const auto worded = [](const std::vector<support::Hit>& hits) {
+        std::vector<std::string> all;
+        for (const auto& hit : hits) all.push_back(hit.canary + " as " + hit.form);
+        return all;
+    };
+    const auto answers = send_all(mllp_port, 0, messages, 4, [&](std::size_t n) { return day.message(n); });
+    EXPECT_EQ(answers.accepted + answers.refused, messages);
+    EXPECT_GT(answers.refused, 0U);
+    const auto name = day.word("family", 1);
+    send_raw(mllp_port, name + "\r\n");
+    box().page("/" + name + "?q=" + name);
+    box().in("clinicctl " + name + "; clinicctl messages show " + name + "; true");
+    for (const std::string unit : {"clinicd.service", "clinic-syncd.service"}) {
+        const long old = box().main_process(unit);
+        ASSERT_EQ(box().in("kill -SEGV " + std::to_string(old)).exit, 0);
+        EXPECT_TRUE(box().has_restarted(unit, old)) << unit;
+    }
+    ASSERT_TRUE(box().serves());
+    EXPECT_TRUE(all_is_delivered());
+
+    const std::string read = "journalctl --sync; journalctl --all --no-pager -o export";
+    const auto journal = box().in(read).out;
+    EXPECT_NE(journal.find("_SYSTEMD_UNIT=clinicd.service"), std::string::npos);
+    EXPECT_NE(journal.find("status=11/SEGV"), std::string::npos) << "systemd's own words are in it";
+    EXPECT_EQ(worded(search.in(journal)), std::vector<std::string>{});
+    ASSERT_EQ(box()
+                  .in("cd /root; find / /run /tmp /var/tmp -xdev -type f -newer clinic-edge.deb "
+                      "-not -path /root/step -not -path /root/all.tar -print0 | tar -c -f all.tar --null -T -")
+                  .exit,
+              0);
+    EXPECT_EQ(worded(search.in_file(box().path("/root/all.tar"))), std::vector<std::string>{});
+    EXPECT_NE(box().in("tar -t -f /root/all.tar; rm /root/all.tar").out.find("/records/records.db"), std::string::npos);
+
+    box().in("systemd-cat -t clinicd echo " + name);
+    EXPECT_NE(worded(search.in(box().in(read).out)), std::vector<std::string>{}) << "and one that is there is found";
 }
 
 TEST_F(Appliance, ComesBackWhenItIsKilled) {
