@@ -75,23 +75,27 @@ private:
     base::UniqueFd fd_;
 };
 
-// The store's writer, held up until it may go on.
+// The store's writer, held up until it may go on. What its thread still holds outlives this.
 class Standstill {
 public:
     explicit Standstill(records::Store& store) {
         EXPECT_TRUE(store.post(
-            [this](records::Transaction&) -> Result<void> {
-                entered_.set_value();
-                over_.get_future().wait();
+            [gate = gate_](records::Transaction&) -> Result<void> {
+                gate->entered.set_value();
+                gate->is_over.wait();
                 return {};
             },
             nullptr));
-        entered_.get_future().wait();
+        gate_->entered.get_future().wait();
     }
-    void end() { over_.set_value(); }
+    void end() { gate_->over.set_value(); }
 
 private:
-    std::promise<void> entered_, over_;
+    struct Gate {
+        std::promise<void> entered, over;
+        std::future<void> is_over = over.get_future();
+    };
+    std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
 };
 
 class EgressServerTest : public testing::Test {
