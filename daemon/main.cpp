@@ -139,6 +139,7 @@ Result<void> run(const Options& options) {
     CLINIC_TRY(doors.start());
     auto api = api::ApiServer::make({.certificate = options.console_certificate,
                                      .key = options.console_key,
+                                     .authority = options.console_authority,
                                      .hosts = options.console_names,
                                      .accepting = vitals.join("the page's accept thread", accept_beat_max),
                                      .telling = vitals.join("the page's live events", look_beat_max)},

@@ -172,6 +172,7 @@ void read_all(const json& file, Options& options, int& faults) {
     Section console{top.section("console"), "console.", faults};
     console.read("certificate", options.console_certificate);
     console.read("key", options.console_key);
+    console.read_optional("authority", options.console_authority);
     console.read_optional("names", options.console_names);
     Section mllp{top.section("mllp"), "mllp.", faults};
     mllp.read("allow", options.mllp_allow);

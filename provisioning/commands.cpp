@@ -18,6 +18,7 @@
 #include "provisioning/outside.h"
 #include "provisioning/status_view.h"
 #include "provisioning/store_commands.h"
+#include "provisioning/tls_commands.h"
 
 namespace clinic::provisioning {
 namespace {
@@ -284,6 +285,22 @@ const std::array rows{
         {"--records=", "--credential=", "--json"},
         "store check --records FOLDER --credential FILE [--json]   every page, WAL frame and key slot",
         check_store},
+    Row{{"tls", "show"},
+        {"--etc=", "--json"},
+        "tls show [--json]                     the page's addresses, its certificate, and how to trust it",
+        show_tls},
+    Row{{"tls", "csr"},
+        {"--etc=", "--name=*"},
+        "tls csr [--name NAME]...              make a key, and ask for a certificate of your own (PKCS #10)",
+        request_certificate},
+    Row{{"tls", "install", ""},
+        {"--etc="},
+        "tls install FILE                      the certificate that was asked for, with its chain",
+        install_certificate},
+    Row{{"tls", "keep"},
+        {"--etc="},
+        "tls keep                              see to it that the page has a certificate; a timer does",
+        keep_certificate},
     Row{{"store", "salvage"},
         {"--records=", "--credential=", "--to=", "--json"},
         "store salvage --records FOLDER --credential FILE --to NEW [--json]   what can be read, into a new store",

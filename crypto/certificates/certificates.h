@@ -53,9 +53,9 @@ private:
 // A request (PKCS #10, PEM) for the first name, with all names as its alternatives.
 Result<std::string> request(const Key& key, const Names& names);
 
-// The certificate of an authority (PEM) that may sign for `dns` and for private addresses; `box` is in its name.
-Result<std::string> make_authority(const Key& key, std::string_view box, const std::vector<std::string>& dns,
-                                   Seconds now);
+// The certificate of an authority (PEM) that may sign for `dns` and for private addresses. Its name ends in the
+// beginning of its key's digest, so that two boxes in one list can be told apart.
+Result<std::string> make_authority(const Key& key, const std::vector<std::string>& dns, Seconds now);
 // A page's certificate (PEM), from an hour ago on, since clocks differ.
 Result<std::string> issue(std::string_view authority, const Key& authority_key, const Key& page_key, const Names& names,
                           Seconds now);
@@ -70,7 +70,10 @@ struct About {
 };
 Result<About> look(std::string_view pem);
 
+bool is_for(std::string_view pem, const Key& key);                   // its first certificate
 bool is_signed_by(std::string_view pem, std::string_view authority); // its first certificate
+// A browser that trusts the authority takes this page's certificate now: constraints and times are looked at, too.
+bool is_trusted_by(std::string_view pem, std::string_view authority, Seconds now);
 
 // Whether this chain can stand on the page today. Refused, with the next step: another key's, not of this time, does
 // not name the page, a chain whose links do not sign each other, an authority instead of a page's.

@@ -10,7 +10,7 @@ namespace {
 
 constexpr long version_3 = 2; // as X.509 counts
 constexpr std::chrono::hours clocks_differ{1};
-constexpr std::size_t serial_bytes = 16;
+constexpr std::size_t serial_bytes = 16, digest_bytes_shown = 4;
 
 constexpr Error unsigned_yet{Errc::system, "OpenSSL makes no certificate"};
 
@@ -31,6 +31,14 @@ bool add_name(X509* certificate, const std::string& common_name) {
                                       reinterpret_cast<const unsigned char*>(common_name.c_str()), -1, -1, 0) == 1;
 }
 
+std::string beginning_of_digest(const X509* certificate) {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned size = 0;
+    return X509_pubkey_digest(certificate, EVP_sha256(), digest.data(), &size) == 1
+               ? hexadecimal({digest.data(), digest_bytes_shown}, "")
+               : "";
+}
+
 bool add_extension(X509* certificate, X509* issuer, int kind, const std::string& value) {
     X509V3_CTX context;
     X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
@@ -43,7 +51,7 @@ Certificate begin(const Key& key, const std::string& common_name, Seconds from, 
     if (!made || X509_set_version(made.get(), version_3) != 1 || !has_random_serial(made.get()) ||
         ASN1_TIME_set(X509_getm_notBefore(made.get()), as_time(from)) == nullptr ||
         ASN1_TIME_set(X509_getm_notAfter(made.get()), as_time(until)) == nullptr ||
-        X509_set_pubkey(made.get(), key.get()) != 1 || !add_name(made.get(), common_name))
+        X509_set_pubkey(made.get(), key.get()) != 1 || (!common_name.empty() && !add_name(made.get(), common_name)))
         return nullptr;
     return made;
 }
@@ -64,11 +72,11 @@ constexpr const char* private_addresses = "permitted;IP:127.0.0.0/255.0.0.0,perm
 
 } // namespace
 
-Result<std::string> make_authority(const Key& key, std::string_view box, const std::vector<std::string>& dns,
-                                   Seconds now) {
-    const auto made = begin(key, "Clinic Edge " + std::string{box}, now - clocks_differ, now + authority_lasts);
+Result<std::string> make_authority(const Key& key, const std::vector<std::string>& dns, Seconds now) {
+    const auto made = begin(key, "", now - clocks_differ, now + authority_lasts);
     if (!made) return unsigned_yet;
     X509* own = made.get();
+    if (!add_name(own, "Clinic Edge " + beginning_of_digest(own))) return unsigned_yet;
     std::string permitted = std::string{"critical,"} + private_addresses;
     for (const auto& name : dns) permitted += ",permitted;DNS:" + name;
     // Nothing but the names of servers: a kind of name that no rule speaks of would be free.

@@ -34,13 +34,7 @@ std::string fingerprint_of(const X509* certificate) {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned size = 0;
     if (X509_digest(certificate, EVP_sha256(), digest.data(), &size) != 1) return {};
-    constexpr const char* digits = "0123456789ABCDEF";
-    std::string text;
-    for (unsigned i = 0; i < size; ++i) {
-        if (i > 0) text += ':';
-        text += {digits[digest[i] >> 4U], digits[digest[i] & 15U]};
-    }
-    return text;
+    return hexadecimal({digest.data(), size}, ":");
 }
 
 Names alternatives_of(X509* certificate) {
@@ -55,6 +49,16 @@ bool did_sign(X509* issuer, X509* certificate) {
 }
 
 } // namespace
+
+std::string hexadecimal(std::span<const unsigned char> bytes, std::string_view between) {
+    constexpr const char* digits = "0123456789ABCDEF";
+    std::string text;
+    for (const unsigned char byte : bytes) {
+        if (!text.empty()) text += between;
+        text += {digits[byte >> 4U], digits[byte & 15U]};
+    }
+    return text;
+}
 
 std::vector<Certificate> read_chain(std::string_view pem) {
     std::vector<Certificate> chain;
@@ -82,9 +86,31 @@ Result<About> look(std::string_view pem) {
                  .chain = static_cast<int>(chain.size())};
 }
 
+bool is_for(std::string_view pem, const Key& key) {
+    const auto chain = read_chain(pem);
+    const bool same = !chain.empty() && X509_check_private_key(chain.front().get(), key.get()) == 1;
+    ERR_clear_error();
+    return same;
+}
+
 bool is_signed_by(std::string_view pem, std::string_view authority) {
     const auto page = read_chain(pem), above = read_chain(authority);
     return !page.empty() && !above.empty() && did_sign(above.front().get(), page.front().get());
+}
+
+bool is_trusted_by(std::string_view pem, std::string_view authority, Seconds now) {
+    const auto page = read_chain(pem), above = read_chain(authority);
+    const std::unique_ptr<X509_STORE, base::FreedBy<X509_STORE_free>> store{X509_STORE_new()};
+    const std::unique_ptr<X509_STORE_CTX, base::FreedBy<X509_STORE_CTX_free>> look{X509_STORE_CTX_new()};
+    if (page.empty() || above.empty() || !store || !look ||
+        X509_STORE_add_cert(store.get(), above.front().get()) != 1 ||
+        X509_STORE_CTX_init(look.get(), store.get(), page.front().get(), nullptr) != 1 ||
+        X509_STORE_CTX_set_default(look.get(), "ssl_server") != 1)
+        return false;
+    X509_STORE_CTX_set_time(look.get(), 0, now.time_since_epoch().count());
+    const bool trusted = X509_verify_cert(look.get()) == 1;
+    ERR_clear_error();
+    return trusted;
 }
 
 Result<void> fits(std::string_view pem, const Key& key, const std::vector<std::string>& dns, Seconds now) {

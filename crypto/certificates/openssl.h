@@ -8,6 +8,7 @@
 #include <openssl/x509v3.h>
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,5 +34,6 @@ Result<AltNames> alternatives(const Names& names);
 Names names_in(const GENERAL_NAMES* names);
 std::vector<Certificate> read_chain(std::string_view pem); // empty: none, or one that cannot be read
 std::string text_of(BIO* bio);
+std::string hexadecimal(std::span<const unsigned char> bytes, std::string_view between); // in upper case
 
 } // namespace clinic::certificates

@@ -23,6 +23,7 @@ namespace clinic::api {
 
 struct Options {
     std::filesystem::path certificate, key;    // PEM; the certificate with its chain
+    std::filesystem::path authority;           // PEM, of the box's own; empty or not there: none
     std::vector<std::string> hosts;            // names of this box in a URL, besides localhost and numeric addresses
     int threads_max = 640;                     // a keep-alive connection holds one; the last sixteenth is in reserve
     int connections_per_network_max = 512;     // that hold a worker

@@ -12,6 +12,7 @@ namespace {
 constexpr Refusal bad_request{400, "bad_request", "refused.request"};
 constexpr Refusal wrong_method{405, "method_not_allowed", "refused.method"};
 constexpr Refusal wrong_host{421, "wrong_host", "refused.host"};
+constexpr Refusal wrong_origin{403, "wrong_origin", "refused.origin"};
 
 bool same_word(std::string_view a, std::string_view b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char left, char right) {
@@ -68,6 +69,19 @@ bool is_ours(std::string_view authority, const std::vector<std::string>& names) 
            std::any_of(names.begin(), names.end(), [&](const std::string& name) { return same_word(host, name); });
 }
 
+// Another site's script, or its picture or frame: by Origin (RFC 6454) and Fetch Metadata. To follow a link is a person's
+// own doing.
+bool is_from_elsewhere(const Head& head, std::string_view host) {
+    constexpr std::string_view scheme = "https://";
+    for (const auto origin : values(head, "Origin"))
+        if (!origin.starts_with(scheme) || !same_word(origin.substr(scheme.size()), host)) return true;
+    const auto sites = values(head, "Sec-Fetch-Site"), modes = values(head, "Sec-Fetch-Mode");
+    const bool followed = modes.size() == 1 && modes.front() == "navigate";
+    return !followed && std::any_of(sites.begin(), sites.end(), [](std::string_view site) {
+        return site != "same-origin" && site != "none";
+    });
+}
+
 bool is_well_formed(const Head& head) {
     if (head.version != "HTTP/1.1" && head.version != "HTTP/1.0") return false;
     if (!is_token(head.method) || head.fields.size() > fields_max) return false;
@@ -86,6 +100,7 @@ std::optional<Refusal> examine(const Head& head, const std::vector<std::string>&
     const auto hosts = values(head, "Host");
     if (hosts.size() != 1 || hosts.front().empty()) return bad_request;
     if (!is_ours(hosts.front(), names)) return wrong_host;
+    if (is_from_elsewhere(head, hosts.front())) return wrong_origin;
     if (head.method != "GET" && head.method != "HEAD") return wrong_method;
     if (*bytes > 0 || !values(head, "Expect").empty() || !values(head, "Upgrade").empty()) return bad_request;
     return std::nullopt;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr const char* html = "text/html; charset=utf-8";
 constexpr const char* json_type = "application/json";
+constexpr const char* authority_type = "application/x-x509-ca-cert"; // a browser asks whether to trust it
 constexpr const char* metrics_type = "text/plain; version=0.0.4; charset=utf-8";
 constexpr std::string_view help_folder = "/help/";
 
@@ -23,10 +24,13 @@ Answer health_answer(const health::Status& status) {
 
 } // namespace
 
-std::optional<Answer> document(health::Health& health, std::string_view path, std::string_view server_metrics) {
+std::optional<Answer> document(health::Health& health, const Trust& trust, std::string_view path,
+                               std::string_view server_metrics) {
     if (path == "/" || path == "/api/v1/status") health.looked_at();
     if (path == "/") return Answer{200, html, web::status_page(health::to_json(health.status()))};
     if (path == "/api/v1/status") return Answer{200, json_type, health::to_json(health.status())};
+    if (path == trust_path) return Answer{200, html, web::trust_page(trust.fingerprint, authority_path)};
+    if (path == authority_path && !trust.authority.empty()) return Answer{200, authority_type, trust.authority};
     if (path == "/api/health") return health_answer(health.status());
     if (path == "/metrics")
         return Answer{200, metrics_type, health::to_metrics(health.status()).append(server_metrics)};
@@ -36,8 +40,8 @@ std::optional<Answer> document(health::Health& health, std::string_view path, st
     return help ? std::optional{Answer{200, html, std::move(*help)}} : std::nullopt;
 }
 
-bool is_route(std::string_view path) {
-    return path == "/" || path == "/api/v1/status" || path == "/api/health" || path == "/metrics" ||
+bool is_route(const Trust& trust, std::string_view path) {
+    return path == "/" || path == trust_path || (path == authority_path && !trust.authority.empty()) || path == "/api/v1/status" || path == "/api/health" || path == "/metrics" ||
            path == events_path || web::asset(path).has_value() ||
            (path.starts_with(help_folder) && web::help_page(path.substr(help_folder.size())).has_value());
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "daemon/api/gate.h"
+#include "daemon/api/trust.h"
 #include "daemon/health/health.h"
 
 namespace clinic::api {
@@ -20,8 +21,9 @@ struct Answer {
 enum class Form : std::uint8_t { page, json }; // of an error: what the path is for
 
 // nullopt: there is nothing at this path. Live events are not a document and not here.
-std::optional<Answer> document(health::Health& health, std::string_view path, std::string_view server_metrics);
-bool is_route(std::string_view path);
+std::optional<Answer> document(health::Health& health, const Trust& trust, std::string_view path,
+                               std::string_view server_metrics);
+bool is_route(const Trust& trust, std::string_view path);
 Answer refusal(const Refusal& why, Form form);
 Form form_of(std::string_view path);
 

@@ -74,6 +74,7 @@ TEST_F(OptionsFile, IsTakenWithEverything) {
     json all = good();
     all.update({{"user", 61'701}, {"peer", 4'294'967'294U}, {"zone", "America/New_York"}});
     all["console"]["names"] = {"clinic.local"};
+    all["console"]["authority"] = "/etc/authority.pem";
     all["mllp"]["tls"] = {{"certificate", "/a"}, {"key", "/b"}, {"client_ca", "/c"}};
     all["ghl"].update({{"index_lag_ms", 0}, {"late_ms", 43'200'000}});
     EXPECT_EQ(said_of(all), "");
@@ -81,6 +82,7 @@ TEST_F(OptionsFile, IsTakenWithEverything) {
     EXPECT_EQ(options->user, 61'701U);
     EXPECT_EQ(options->peer, 4'294'967'294U);
     EXPECT_EQ(options->console_names, std::vector<std::string>{"clinic.local"});
+    EXPECT_EQ(options->console_authority, "/etc/authority.pem");
     EXPECT_EQ(options->mllp_client_ca, "/c");
     EXPECT_EQ(options->index_lag_ms, 0);
     EXPECT_EQ(options->late_ms, 43'200'000);
@@ -136,7 +138,8 @@ TEST_F(OptionsFile, ATextIsNotEmptyAndAPathIsAbsolute) {
     for (const char* path : {"/box", "/zone", "/ghl/location", "/ghl/tag_prefix", "/ghl/fields/pid"})
         for (const json& wrong : {json(""), json(1), json(nullptr), json::array()})
             EXPECT_THAT(said_of(path, wrong), HasSubstr("is not a text, or is empty")) << path;
-    for (const char* path : {"/records", "/credential", "/console/certificate", "/console/key"})
+    for (const char* path :
+         {"/records", "/credential", "/console/certificate", "/console/key", "/console/authority"})
         for (const json& wrong : {json(""), json("records"), json("./records"), json(1), json(nullptr)})
             EXPECT_THAT(said_of(path, wrong), HasSubstr("is not an absolute path")) << path;
     for (const char* path : {"/console/names", "/mllp/allow"})

@@ -30,7 +30,7 @@ protected:
         ASSERT_TRUE(mine && above);
         key_.emplace(std::move(*mine));
         authority_key_.emplace(std::move(*above));
-        const auto made = make_authority(*authority_key_, "clinic-7", {our_name}, now());
+        const auto made = make_authority(*authority_key_, {our_name}, now());
         ASSERT_TRUE(made) << made.error().what.c_str();
         authority_ = *made;
         put("authority.pem", authority_);
@@ -124,13 +124,20 @@ TEST_F(Certificates, SayWhatTheyAre) {
     const auto about = look(page + authority_);
     ASSERT_TRUE(about);
     EXPECT_EQ(about->subject, our_name);
-    EXPECT_EQ(about->issuer, "Clinic Edge clinic-7");
+    const auto above = look(authority_);
+    ASSERT_TRUE(above);
+    EXPECT_EQ(about->issuer, above->subject);
+    EXPECT_EQ(above->subject.rfind("Clinic Edge ", 0), 0U);
+    EXPECT_EQ(above->subject.size(), std::string_view{"Clinic Edge 01234567"}.size());
     EXPECT_EQ(about->names, (Names{{our_name}, {"10.0.0.9", "fe80::1"}}));
     EXPECT_EQ(about->chain, 2);
     EXPECT_LE(about->from, now());
     EXPECT_THAT(openssl("x509 -in page.pem -noout -fingerprint -sha256"), HasSubstr("=" + about->fingerprint + "\n"));
     EXPECT_TRUE(is_signed_by(page, authority_));
     EXPECT_FALSE(is_signed_by(authority_, page));
+    EXPECT_TRUE(is_trusted_by(page, authority_, now()));
+    EXPECT_FALSE(is_trusted_by(page, authority_, now() + page_lasts));
+    EXPECT_FALSE(is_trusted_by(page_for({{"bank.example"}, {}}), authority_, now()));
     EXPECT_FALSE(look("no certificate"));
 }
 

@@ -1,10 +1,13 @@
 #include "daemon/api/api_server.h"
 
 #include <csignal>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "crypto/base/files.h"
 #include "crypto/base/json.h"
+#include "crypto/certificates/certificates.h"
 #include "tests/daemon/api/tls_client.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/temp_folder.h"
@@ -39,6 +42,8 @@ protected:
         server_ = std::move(*made);
     }
 
+    std::string text_of(const char* file) const { return *base::read_text(folder_ / file, 65'536); }
+
     template <class Condition>
     static bool becomes(const Condition& condition, std::chrono::seconds within = 20s) {
         const auto until = std::chrono::steady_clock::now() + within;
@@ -69,7 +74,7 @@ protected:
 
 constexpr const char* routes[] = {
     "/",           "/help/E2102", "/assets/app.js", "/assets/style.css", "/assets/icon.svg", "/api/v1/status",
-    "/api/health", "/metrics"};
+    "/api/health", "/metrics",     "/trust"};
 
 TEST_F(Api, AnswersEachRouteOnOneConnection) {
     serve();
@@ -87,6 +92,23 @@ TEST_F(Api, AnswersEachRouteOnOneConnection) {
         EXPECT_NE(policy.find("frame-ancestors 'none'"), std::string::npos) << path;
         EXPECT_EQ(policy.find("unsafe"), std::string::npos) << path;
     }
+}
+
+// The box's own authority can be installed from the page that it signed; anybody else's is no matter of ours.
+TEST_F(Api, WhoSignedThePageCanBeTrusted) {
+    serve();
+    const auto fingerprint = certificates::look(text_of("certificate.pem"))->fingerprint;
+    EXPECT_EQ(TlsClient{port_}.get("/trust").body.find(fingerprint), std::string::npos);
+    EXPECT_EQ(TlsClient{port_}.get("/trust/clinic-edge.crt").status, 404);
+    serve({.authority = folder_ / "certificate.pem"}); // it signed itself
+    EXPECT_NE(TlsClient{port_}.get("/trust").body.find(fingerprint), std::string::npos);
+    const auto offered = TlsClient{port_}.get("/trust/clinic-edge.crt");
+    EXPECT_EQ(offered.status, 200);
+    EXPECT_EQ(offered.headers.at("Content-Type"), "application/x-x509-ca-cert");
+    EXPECT_EQ(offered.body, text_of("certificate.pem"));
+    std::ofstream{folder_ / "other.pem"} << "none";
+    serve({.authority = folder_ / "other.pem"});
+    EXPECT_EQ(TlsClient{port_}.get("/trust/clinic-edge.crt").status, 404);
 }
 
 TEST_F(Api, HeadIsTheHeadOfGet) {

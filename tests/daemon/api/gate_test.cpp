@@ -64,5 +64,25 @@ TEST(Gate, WantsExactlyOneHostAndOneOfOurs) {
         EXPECT_EQ(of_host(host), 421) << host;
 }
 
+TEST(Gate, AnswersNoOtherSitesPage) {
+    const auto of_origin = [](const std::string& origin) {
+        return verdict("GET", "/", {{"Host", "10.0.0.1:8443"}, {"Origin", origin}});
+    };
+    EXPECT_EQ(of_origin("https://10.0.0.1:8443"), 0);
+    for (const char* origin : {"https://evil.example", "https://203.0.113.9", "https://10.0.0.1", "http://10.0.0.1:8443",
+                               "null", "", "https://10.0.0.1:8443.evil.example"})
+        EXPECT_EQ(of_origin(origin), 403) << origin;
+    const auto fetched = [](const std::string& site, const std::string& mode) {
+        return verdict("GET", "/", {{"Host", "localhost"}, {"Sec-Fetch-Site", site}, {"Sec-Fetch-Mode", mode}});
+    };
+    for (const char* mode : {"navigate", "no-cors", "cors"}) {
+        EXPECT_EQ(fetched("same-origin", mode), 0) << mode;
+        EXPECT_EQ(fetched("none", mode), 0) << mode;
+    }
+    EXPECT_EQ(fetched("cross-site", "navigate"), 0) << "a link that a person follows";
+    for (const char* site : {"cross-site", "same-site", "x"})
+        for (const char* mode : {"no-cors", "cors", "websocket"}) EXPECT_EQ(fetched(site, mode), 403) << site << mode;
+}
+
 } // namespace
 } // namespace clinic::api

@@ -49,9 +49,27 @@ TEST_F(Appliance, IsInstalledByAptAndWaitsForItsSetup) {
     EXPECT_EQ(box().send(next_message()), "") << "no address may come in yet";
 }
 
+// Nobody has set anything up: the page is there, by a certificate that can be trusted, and the console says how.
+TEST_F(Appliance, ItsPageCanBeTrustedFromTheFirstMoment) {
+    EXPECT_EQ(box().page("/").rfind("HTTP/1.1 200", 0), 0U);
+    EXPECT_EQ(box()
+                  .in("curl --silent --show-error --max-time 10 --cacert /etc/clinic-edge/tls/local-ca.pem "
+                      "--resolve clinic-edge.local:443:127.0.0.1 https://clinic-edge.local/trust | grep -o "
+                      "$(clinicctl tls show --json | jq -r .authority_sha256)")
+                  .exit,
+              0);
+    EXPECT_EQ(box().ask("curl --silent --insecure https://127.0.0.1/trust/clinic-edge.crt | cmp - "
+                        "/etc/clinic-edge/tls/local-ca.pem && echo same"),
+              "same");
+    EXPECT_NE(box().in("cat /run/issue.d/clinic-edge.issue").out.find("https://clinic-edge.local/"), std::string::npos);
+    EXPECT_TRUE(box().is_active("clinic-edge-tls.timer"));
+    EXPECT_NE(box().in("cat /etc/clinic-edge/keys/local-ca").out.find_first_of("ABCDEFGH"), std::string::npos);
+    EXPECT_EQ(box().in("grep -rl PRIVATE /etc/clinic-edge").out, "") << "keys are sealed";
+}
+
 TEST_F(Appliance, ItsUnitsAreAsSystemdWantsThem) {
-    const auto verified =
-        box().in("cd /lib/systemd/system; systemd-analyze verify clinic*.service clinic*.socket clinic-edge.target");
+    const auto verified = box().in("cd /lib/systemd/system; systemd-analyze verify clinic*.service clinic*.socket "
+                                   "clinic*.timer clinic-edge.target");
     EXPECT_EQ(verified.exit, 0);
     EXPECT_EQ(verified.out, "");
     for (const char* page : {"clinicctl.1", "clinicd.8", "clinic-syncd.8", "clinicd.json.5", "clinic-syncd.json.5"})
@@ -291,6 +309,33 @@ TEST_F(Appliance, ServesAgainAfterAPowerCut) {
     EXPECT_GE(box().stored() - before, acknowledged + 1) << "what was acknowledged is there";
 }
 
+// What a technician does with a certificate that somebody else signs. The box's own was there until then.
+TEST_F(Appliance, TheClinicsOwnCertificateTakesThePlaceOfTheBoxsOwn) {
+    ASSERT_EQ(box()
+                  .in("cd /root; clinicctl tls csr --name clinic-7 >request.pem; openssl req -x509 -newkey ec -pkeyopt "
+                      "ec_paramgen_curve:P-256 -nodes -days 9 -subj /CN=Others -keyout others.key -out others.pem; "
+                      "openssl x509 -req -in request.pem -CA others.pem -CAkey others.key -copy_extensions copyall "
+                      "-days 90 -out answer.pem; cat others.pem >>answer.pem")
+                  .exit,
+              0);
+    const auto wrong = box().in("clinicctl tls install /root/others.pem");
+    EXPECT_EQ(wrong.exit, 2);
+    EXPECT_NE(wrong.out.find("another key"), std::string::npos) << wrong.out;
+    const auto installed = box().in("clinicctl tls install /root/answer.pem");
+    ASSERT_EQ(installed.exit, 0) << installed.out;
+    EXPECT_TRUE(eventually(
+        [] {
+            return box()
+                       .in("curl --silent --fail --max-time 10 --cacert /root/others.pem --resolve "
+                           "clinic-7:443:127.0.0.1 https://clinic-7/api/health")
+                       .exit == 0;
+        },
+        patience_s));
+    EXPECT_EQ(box().ask("clinicctl tls show --json | jq -r .certificate"), "own");
+    EXPECT_EQ(box().in("systemctl start clinic-edge-tls").exit, 0);
+    EXPECT_EQ(box().ask("clinicctl tls show --json | jq -r .certificate"), "own") << "the timer leaves it alone";
+}
+
 // Another machine's key, or a TPM that was cleared: a named mode, with the page, and not a unit that cannot start.
 TEST_F(Appliance, AKeyThatDoesNotOpenIsAModeAndNoDeath) {
     const std::string key = "/etc/clinic-edge/keys/clinic-edge.store";
@@ -300,7 +345,11 @@ TEST_F(Appliance, AKeyThatDoesNotOpenIsAModeAndNoDeath) {
             .exit,
         0);
     EXPECT_EQ(box().status().value("mode", ""), "locked");
-    EXPECT_EQ(box().page("/").rfind("HTTP/1.1 200", 0), 0U);
+    EXPECT_EQ(box()
+                  .in("curl --silent --fail --cacert /root/others.pem --resolve clinic-7:443:127.0.0.1 "
+                      "https://clinic-7/")
+                  .exit,
+              0);
     EXPECT_NE(
         box().in("journalctl -b --no-pager -u clinic-edge-credentials").out.find("cannot be opened on this machine"),
         std::string::npos);

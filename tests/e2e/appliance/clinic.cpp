@@ -101,8 +101,8 @@ std::string ClinicMachine::send(const std::string& message) const {
 }
 
 std::string ClinicMachine::page(const std::string& path) {
-    return in("curl --silent --show-error --include --max-time 10 --cacert /etc/clinic-edge/tls/console.pem "
-              "https://localhost" +
+    return in("curl --silent --show-error --include --max-time 10 --cacert /etc/clinic-edge/tls/local-ca.pem "
+              "https://127.0.0.1" +
               path)
         .out;
 }
