@@ -76,6 +76,47 @@ TEST_F(Appliance, ItsUnitsAreAsSystemdWantsThem) {
         EXPECT_EQ(box().in("MANWIDTH=80 man --warnings -P cat " + std::string{page} + " >/dev/null").out, "") << page;
 }
 
+// A clinic's network and, beside it, one that anybody may be in: two cables to a neighbour in a network of its own.
+TEST_F(Appliance, ItsPortsAreForTheClinicsNetworkAndItsNameIsKnownThere) {
+    ASSERT_EQ(box()
+                  .in("ip netns add neighbour\n"
+                      "for n in 1 2; do ip link add box$n type veth peer name desk$n netns neighbour; done\n"
+                      "ip address add 192.168.7.20/24 dev box1; ip address add 203.0.113.20/24 dev box2\n"
+                      "ip link set box1 up; ip link set box2 up\n"
+                      "ip -n neighbour address add 192.168.7.30/24 dev desk1\n"
+                      "ip -n neighbour address add 203.0.113.30/24 dev desk2\n"
+                      "ip -n neighbour link set desk1 up; ip -n neighbour link set desk2 up")
+                  .exit,
+              0);
+    EXPECT_TRUE(box().is_active("clinic-edge-firewall.service"));
+    const auto reaches = [](const std::string& address) {
+        return box()
+                   .in("ip netns exec neighbour curl --silent --insecure --max-time 3 https://" + address +
+                       "/api/health")
+                   .out.find("\"alive\"") != std::string::npos;
+    };
+    EXPECT_TRUE(eventually([&] { return reaches("192.168.7.20"); }, patience_s));
+    EXPECT_FALSE(reaches("203.0.113.20"));
+    EXPECT_NE(box().in("nft list chain inet clinic_edge input").out.find("counter packets"), std::string::npos);
+    EXPECT_EQ(box().in("nft list chain inet clinic_edge input | grep 'counter packets 0 '").out, "")
+        << "it was this filter";
+
+    ASSERT_EQ(box().in("clinicctl tls keep").exit, 0) << "the timer's work: a new address";
+    EXPECT_EQ(box()
+                  .in("ip netns exec neighbour curl --silent --fail --max-time 10 --cacert "
+                      "/etc/clinic-edge/tls/local-ca.pem https://192.168.7.20/trust >/root/trust.html")
+                  .exit,
+              0);
+    EXPECT_TRUE(eventually(
+        [] {
+            box().in("systemctl restart clinic-edge-mdns");
+            return box().ask("avahi-resolve -4 -n clinic-edge.local") == "clinic-edge.local\t192.168.7.20";
+        },
+        patience_s))
+        << box().in("journalctl -b --no-pager -u avahi-daemon -u clinic-edge-mdns | tail -n 20").out;
+    EXPECT_EQ(box().in("ip link del box1; ip link del box2; ip netns del neighbour").exit, 0);
+}
+
 TEST_F(Appliance, ServesOnceItIsSetUp) {
     box().set_up();
     EXPECT_EQ(box().send(next_message()), "AA");
