@@ -75,7 +75,7 @@ async function byKeyboard(world) {
   await page.locator('#live[data-live=live]').waitFor();
   const codes = await page.locator('#needs li').evaluateAll((lines) => lines.map((line) => line.dataset.code));
   const expected = ['A Skip to the details', ...codes.flatMap((code) => [`A Help for code ${code}`, 'SUMMARY What it means']),
-    'SUMMARY protections', 'A Status as JSON'];
+    'SUMMARY protections', 'A A browser warns about this page', 'A Status as JSON'];
   for (const name of expected) {
     await page.keyboard.press('Tab');
     const now = await focused(page);
@@ -129,7 +129,7 @@ export function looks(world) {
 
   describe('its other pages', () => {
     it('help and refusals are free of violations of AAA rules in light and dark', async () => {
-      const paths = ['/help/E2102', '/help/E2301', '/nothing', '/help/E9999'];
+      const paths = ['/help/E2102', '/help/E2301', '/trust', '/nothing', '/help/E9999'];
       for (const path of paths)
         for (const scheme of schemes) {
           const { page, close } = await open(world, path, { refused: true, colorScheme: scheme, viewport: { width: 320, height: 700 } });
@@ -335,7 +335,7 @@ export function looks(world) {
       'cache-control': 'no-store',
     };
     it('stand in the head of every answer', async () => {
-      const paths = [['/'], ['/help/E2103'], ['/nothing'], ['/api/nothing'], ['/api/v1/status'], ['/api/health'], ['/metrics'],
+      const paths = [['/'], ['/trust'], ['/help/E2103'], ['/nothing'], ['/api/nothing'], ['/api/v1/status'], ['/api/health'], ['/metrics'],
         ['/assets/app.js'], ['/assets/style.css'], ['/assets/icon.svg'], ['/', 'HEAD'], ['/', 'POST'], ['/api/v1/events', 'HEAD']];
       for (const [path, method] of paths) {
         const { headers } = await world.box.request(path, { method });
