@@ -13,6 +13,10 @@ using nlohmann::json;
 std::vector<containment::Part> ContainmentReport::look() const {
     auto parts = containment::inspect(how_);
     parts.insert(parts.end(), tried_.begin(), tried_.end());
+    {
+        const std::scoped_lock lock{mutex_};
+        if (bus_) parts.push_back(*bus_);
+    }
     std::vector<health::ContainmentPart> shown;
     for (const auto& part : parts) {
         shown.push_back({part.name, part.holds, part.detail});
@@ -20,6 +24,14 @@ std::vector<containment::Part> ContainmentReport::look() const {
     }
     health_.set_containment(std::move(shown));
     return parts;
+}
+
+void ContainmentReport::joined_bus(containment::Part part) {
+    {
+        const std::scoped_lock lock{mutex_};
+        bus_ = part;
+    }
+    look();
 }
 
 json ContainmentReport::to_json() const {

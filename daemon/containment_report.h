@@ -2,7 +2,9 @@
 //   Threads: any.
 #pragma once
 
+#include <mutex>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <vector>
 
 #include "daemon/containment/containment.h"
@@ -18,6 +20,8 @@ public:
 
     // The kernel's answer of now, which the status shows from then on; a part that does not hold is logged.
     std::vector<containment::Part> look() const;
+    // What came of the bus: a part from then on. Looks again.
+    void joined_bus(containment::Part part);
     // For clinicctl: the parts, and what it needs to look from outside.
     nlohmann::json to_json() const;
 
@@ -25,6 +29,8 @@ private:
     const containment::Options how_;
     const std::vector<containment::Part> tried_;
     health::Health& health_;
+    mutable std::mutex mutex_;
+    std::optional<containment::Part> bus_; // under mutex_
 };
 
 } // namespace clinic::daemon

@@ -71,6 +71,31 @@ egress::GateOptions gate_options(const Options& options) {
     return {options.ghl, std::chrono::milliseconds{options.index_lag_ms}, std::chrono::milliseconds{options.late_ms}};
 }
 
+intake::Complaint complaint_of(Errc why) {
+    constexpr Literal remedy = "send it again later; the box's page says why";
+    switch (why) {
+    case Errc::locked: return {.text = "the records are locked", .remedy = remedy};
+    case Errc::full: return {.text = "there is no room left on the box's disk", .remedy = remedy};
+    case Errc::tampered:
+    case Errc::corrupt:
+    case Errc::conflict:
+        return {.text = "the records are damaged, and closed",
+                .remedy = "keep it, and send it again when the box is mended; its page says more"};
+    default: return {.text = "the records are closed", .remedy = remedy};
+    }
+}
+
+intake::Complaint drained() {
+    return {.text = "the box takes in no more messages for now",
+            .remedy = "send it again later; the box's page says why"};
+}
+
+void turn_away(const intake::Frame& frame, const intake::MllpServer::Answer& answer, const intake::Complaint& why,
+               const Clock& clock) {
+    const auto header = intake::read_header(frame.bytes);
+    answer(intake::answer(header ? std::optional{*header} : std::nullopt, intake::Outcome::failed, why, clock.now()));
+}
+
 // Everything that needs the store: absent in the modes without one. Destroyed from the last to the first: senders are
 // answered and sent away, then the store finishes what was posted, and only then goes what its jobs speak to.
 struct Parts {
@@ -108,7 +133,9 @@ struct Parts {
         housekeeping.start();
         integrity.start();
         auto server = intake::MllpServer::start(std::move(ports), intake_options(options, feeds, vitals), clock,
-                                                [this](intake::Frame frame, intake::MllpServer::Answer answer) {
+                                                [this, &clock](intake::Frame frame, intake::MllpServer::Answer answer) {
+                                                    if (well.draining())
+                                                        return turn_away(frame, answer, drained(), clock);
                                                     ingest.message(std::move(frame), std::move(answer));
                                                 });
         CLINIC_TRY(server);
@@ -130,20 +157,6 @@ struct Parts {
     std::unique_ptr<intake::MllpServer> mllp;
 };
 
-intake::Complaint complaint_of(Errc why) {
-    constexpr Literal remedy = "send it again later; the box's page says why";
-    switch (why) {
-    case Errc::locked: return {.text = "the records are locked", .remedy = remedy};
-    case Errc::full: return {.text = "there is no room left on the box's disk", .remedy = remedy};
-    case Errc::tampered:
-    case Errc::corrupt:
-    case Errc::conflict:
-        return {.text = "the records are damaged, and closed",
-                .remedy = "keep it, and send it again when the box is mended; its page says more"};
-    default: return {.text = "the records are closed", .remedy = remedy};
-    }
-}
-
 // In a mode without records: each message is answered AE, so that its sender keeps it. The senders' names are in the
 // records, so only the addresses of the configuration come in.
 Result<std::unique_ptr<intake::MllpServer>> turn_senders_away(intake::MllpPorts ports, const Options& options,
@@ -153,9 +166,7 @@ Result<std::unique_ptr<intake::MllpServer>> turn_senders_away(intake::MllpPorts 
     return intake::MllpServer::start(
         std::move(ports), intake_options(options, std::move(feeds), vitals), clock,
         [&clock, &why](const intake::Frame& frame, const intake::MllpServer::Answer& answer) {
-            const auto header = intake::read_header(frame.bytes);
-            answer(intake::answer(header ? std::optional{*header} : std::nullopt, intake::Outcome::failed,
-                                  complaint_of(why), clock.now()));
+            turn_away(frame, answer, complaint_of(why), clock);
         });
 }
 

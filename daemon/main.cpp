@@ -7,6 +7,7 @@
 #include <ctime>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <typeinfo>
 
@@ -21,6 +22,7 @@
 #include "daemon/health/health.h"
 #include "daemon/intake/feeds.h"
 #include "daemon/intake/tls_session.h"
+#include "daemon/on_the_bus.h"
 #include "daemon/options.h"
 #include "daemon/sockets.h"
 #include "systemd/heartbeat.h"
@@ -50,11 +52,24 @@ containment::Options containment_options(const Options& options, const Sockets& 
 }
 
 // The sockets of the self-test are gone when it returns; what it found of them is kept.
-Result<std::vector<containment::Part>> contain(const containment::Options& how) {
+struct Contained {
+    std::vector<containment::Part> tried;
+    std::optional<systemd::Bus> bus;
+};
+Result<Contained> contain(containment::Options& how) {
     const auto probe = containment::Probe::make();
     CLINIC_TRY(probe);
-    CLINIC_TRY(containment::enter(how));
-    return containment::try_ways(*probe);
+    Contained contained;
+    CLINIC_TRY(containment::enter(how, [&] {
+        auto bus = systemd::Bus::open();
+        if (bus)
+            contained.bus = std::move(*bus);
+        else // a machine may have none
+            log(Level::notice, "clinicd", bus.error());
+    }));
+    if (contained.bus) how.bus = containment::peer_name_of(contained.bus->socket());
+    contained.tried = containment::try_ways(*probe);
+    return contained;
 }
 
 // The port by TLS needs a socket and a certificate. One without the other, or a certificate that cannot be used, costs
@@ -117,25 +132,25 @@ Result<void> loop_until_told(const systemd::Notifier& notifier, base::Vitals& vi
     return {};
 }
 
-Result<void> run(const Options& options) {
+Result<void> run(const Options& options, const std::filesystem::path& settings) {
     auto sockets = take_sockets();
     CLINIC_TRY(sockets);
     auto tls = mllp_tls(*sockets, options);
     const auto notifier = systemd::Notifier::open();
-    const auto how = containment_options(options, *sockets);
-    auto tried = contain(how);
-    CLINIC_TRY(tried);
+    auto how = containment_options(options, *sockets);
+    auto contained = contain(how);
+    CLINIC_TRY(contained);
     block_signals();
 
     const base::SystemClock clock;
     base::Vitals vitals{clock};
     health::Health health{{.box = options.box, .version = version, .records = options.records}, clock};
-    ContainmentReport containment{how, std::move(tried).value(), health};
+    ContainmentReport containment{how, std::move(contained->tried), health};
     containment.look();
     auto feeds = intake::Feeds::make(options.mllp_allow);
     CLINIC_TRY(feeds);
     if (!tls) not_served(health, "E2014", tls.error());
-    Doors doors{options, *sockets, tls ? *tls : nullptr, std::move(feeds).value(), health, containment, vitals, clock};
+    Doors doors{options, *sockets, tls ? *tls : nullptr, *feeds, health, containment, vitals, clock};
     CLINIC_TRY(doors.start());
     auto api = api::ApiServer::make({.certificate = options.console_certificate,
                                      .key = options.console_key,
@@ -145,6 +160,7 @@ Result<void> run(const Options& options) {
                                      .telling = vitals.join("the page's live events", look_beat_max)},
                                     std::move(sockets->https), health);
     if (!api) not_served(health, "E2013", api.error()); // messages come in and go out without it
+    const auto on_the_bus = join_bus(std::move(contained->bus), {health, containment, **feeds, options, settings});
     return loop_until_told(notifier, vitals);
 }
 
@@ -164,7 +180,7 @@ int main(int count, char** arguments) {
         if (!options) return 2;
         setenv("TZ", options->zone.c_str(), 1);
         tzset();
-        const auto ended = daemon::run(*options);
+        const auto ended = daemon::run(*options, arguments[2]);
         if (ended) return 0;
         base::log(base::Level::error, "clinicd", ended.error());
         return 1;

@@ -204,4 +204,23 @@ std::optional<Options> read_options(const std::filesystem::path& file) {
     return options;
 }
 
+std::vector<std::string> wait_for_restart(const Options& running, const Options& read) {
+    std::vector<std::string> names;
+    const auto look = [&](const char* name, const auto&... members) {
+        if (((running.*members != read.*members) || ...)) names.emplace_back(name);
+    };
+    look("box", &Options::box);
+    look("zone", &Options::zone);
+    look("records", &Options::records);
+    look("credential", &Options::credential);
+    look("user", &Options::user);
+    look("peer", &Options::peer);
+    look("operators", &Options::operators);
+    look("console", &Options::console_certificate, &Options::console_key, &Options::console_names);
+    look("mllp.message_bytes_max", &Options::mllp_message_bytes_max);
+    look("mllp.tls", &Options::mllp_certificate, &Options::mllp_key, &Options::mllp_client_ca);
+    look("ghl", &Options::ghl, &Options::index_lag_ms, &Options::late_ms);
+    return names;
+}
+
 } // namespace clinic::daemon

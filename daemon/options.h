@@ -35,4 +35,7 @@ struct Options {
 // Says on standard error what is wrong and where; nullopt then.
 std::optional<Options> read_options(const std::filesystem::path& file);
 
+// The settings in which they differ, by their names in the file; but for mllp.allow, which is taken up while running.
+std::vector<std::string> wait_for_restart(const Options& running, const Options& read);
+
 } // namespace clinic::daemon

@@ -33,11 +33,11 @@ std::vector<std::string> words(const std::string& text) {
     return all;
 }
 
-std::string notify_of(pid_t process) {
-    constexpr std::string_view key = "NOTIFY_SOCKET=";
+// A variable that it was started with; `otherwise` where it was not.
+std::string started_with(pid_t process, std::string_view key, const std::string& otherwise) {
     for (const auto& one : words(proc_text(process, "environ")))
         if (one.starts_with(key)) return one.substr(key.size());
-    return "";
+    return otherwise;
 }
 
 std::string declared_ports(const About& about) {
@@ -50,11 +50,13 @@ std::string declared_ports(const About& about) {
 Seen descriptors(const About& about) {
     constexpr const char* part = "descriptors";
     constexpr int looks_max = 3;
-    const containment::Declared declared{.ports = about.ports,
-                                         .doors = about.doors,
-                                         .records = about.records,
-                                         .notify = notify_of(about.pid),
-                                         .process = about.pid};
+    const containment::Declared declared{
+        .ports = about.ports,
+        .doors = about.doors,
+        .records = about.records,
+        .notify = started_with(about.pid, "NOTIFY_SOCKET=", ""),
+        .bus = started_with(about.pid, "DBUS_SYSTEM_BUS_ADDRESS=unix:path=", "/run/dbus/system_bus_socket"),
+        .process = about.pid};
     std::string fault;
     for (int look = 0; look < looks_max; ++look) {
         const auto open = Descriptors::of(about.pid);

@@ -110,6 +110,7 @@ Part descriptors(const Options& options) {
                             .doors = options.doors,
                             .records = options.records,
                             .notify = notify == nullptr ? "" : notify,
+                            .bus = options.bus,
                             .process = getpid()};
     for (int look = 1;; ++look) {
         const auto all = own_descriptors();
@@ -125,7 +126,7 @@ Part part(Literal name, bool holds, Literal yes, Literal no) {
 
 } // namespace
 
-Result<void> enter(const Options& options) {
+Result<void> enter(const Options& options, const std::function<void()>& last_connections) {
     // A namespace and a bound of writes are each thread's own.
     int threads = 0;
     each_thread([&threads](const std::string&) { return ++threads > 0; });
@@ -137,6 +138,7 @@ Result<void> enter(const Options& options) {
     if (geteuid() == 0) return Error{Errc::refused, "patient data is not handled by root", "start with --user UID"};
     CLINIC_TRY(base::drop_capabilities());
     CLINIC_TRY(base::close_dumps());
+    if (last_connections) last_connections();
     return load_filter();
 }
 

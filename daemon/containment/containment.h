@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -36,11 +37,13 @@ struct Options {
     std::filesystem::path credential; // the store's key file
     std::set<unsigned short> ports;   // of the listening sockets that were handed over
     std::set<std::string> doors;      // and the names of those that are UNIX sockets
+    std::string bus = {};             // where the system bus listens; empty: it was not joined
 };
 
 // Errors: refused, where there is a thread already, or the user would be root; system, where a step that must not fail
 // does (the drop of the user, the filter). A namespace that the machine refuses is no error: the parts say so.
-Result<void> enter(const Options& options);
+// `last_connections`: as the user that we are from then on, before the filter: the bus tells its callers apart by it.
+Result<void> enter(const Options& options, const std::function<void()>& last_connections = {});
 
 // What holds, asked of the kernel now, for every thread. Touches no socket that is in use.
 std::vector<Part> inspect(const Options& options);

@@ -112,6 +112,11 @@ Result<void> fill(scmp_filter_ctx context) {
     // clone3 hides its flags behind a pointer; with ENOSYS the C library falls back to clone.
     if (const int code = seccomp_rule_add(context, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0); code != 0)
         return failed(code);
+    // So do these hide an address, or a descriptor. At this answer sd-bus goes on with writev and readv, which have
+    // neither.
+    for (const int call : {SCMP_SYS(sendmsg), SCMP_SYS(recvmsg)})
+        if (const int code = seccomp_rule_add(context, SCMP_ACT_ERRNO(ENOTSOCK), call, 0); code != 0)
+            return failed(code);
     return {};
 }
 

@@ -5,7 +5,8 @@
 
 namespace clinic::containment {
 
-// Refuses with EPERM, never a kill; for every thread of the process. Sets no_new_privs.
+// Refuses with EPERM (sendmsg and recvmsg with ENOTSOCK), never a kill; for every thread of the process. Sets
+// no_new_privs.
 Result<void> load_filter();
 
 } // namespace clinic::containment

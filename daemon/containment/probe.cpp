@@ -88,7 +88,7 @@ bool Probe::fast_open_stays() const {
     message.msg_iov = &part;
     message.msg_iovlen = 1;
     const bool by_sendmsg = sendmsg(listener_.get(), &message, flags) < 0;
-    if (!has_sockets()) return by_sendto && by_sendmsg && why_sendto == EPERM && errno == EPERM;
+    if (!has_sockets()) return by_sendto && by_sendmsg && why_sendto == EPERM && (errno == ENOTSOCK || errno == EPERM);
     // EINPROGRESS means that the byte is on its way.
     return by_sendto && by_sendmsg && why_sendto != EINPROGRESS && errno != EINPROGRESS;
 }

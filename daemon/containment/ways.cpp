@@ -21,6 +21,10 @@ template <class... Arguments>
 bool refused(long call, Arguments... arguments) {
     return syscall(call, arguments...) == -1 && errno == EPERM;
 }
+// Of a call that our filter answers as if there were no socket: the kernel says EBADF of no_fd.
+bool refused_message(long call, const msghdr& message) {
+    return syscall(call, no_fd, &message, 0) == -1 && (errno == ENOTSOCK || errno == EPERM);
+}
 
 sockaddr_un path_address() {
     sockaddr_un address{};
@@ -46,13 +50,13 @@ bool sending_to_a_name() {
     const auto address = path_address();
     msghdr nothing{};
     return refused(SYS_sendto, no_fd, "", 0, 0, &address, sizeof address) &&
-           refused(SYS_sendto, no_fd, "", 0, MSG_FASTOPEN, nullptr, 0) && refused(SYS_sendmsg, no_fd, &nothing, 0) &&
+           refused(SYS_sendto, no_fd, "", 0, MSG_FASTOPEN, nullptr, 0) && refused_message(SYS_sendmsg, nothing) &&
            refused(SYS_sendmmsg, no_fd, nullptr, 0, 0);
 }
 
 bool taking_descriptors() {
     msghdr nothing{};
-    return refused(SYS_recvmsg, no_fd, &nothing, 0) && refused(SYS_recvmmsg, no_fd, nullptr, 0, 0, nullptr) &&
+    return refused_message(SYS_recvmsg, nothing) && refused(SYS_recvmmsg, no_fd, nullptr, 0, 0, nullptr) &&
            refused(SYS_pidfd_open, no_process, nonsense) && refused(SYS_pidfd_getfd, no_fd, no_fd, nonsense);
 }
 

@@ -124,6 +124,7 @@ void find_machine(const Status& status, std::vector<Finding>& found) {
                                           [](const ContainmentPart& part) { return !part.holds; });
     if (open_parts > 0) found.push_back({"E2008", Tone::look, open_parts});
     for (const auto& [code, why] : status.not_served) found.push_back({code, Tone::look});
+    if (status.dbus == "lost") found.push_back({"E2016", Tone::information});
     if (status.disk_free_percent < disk_free_percent_min && status.mode != Mode::full)
         found.push_back({"E2006", Tone::look, status.disk_free_percent});
 }
@@ -143,6 +144,7 @@ void find_mode(const Status& status, std::vector<Finding>& found) {
     case Mode::damaged: found.push_back({damage(status.data), Tone::not_working}); break;
     case Mode::full: found.push_back({"E2003", Tone::not_working}); break;
     case Mode::restoring: found.push_back({"E2004", Tone::look}); break;
+    case Mode::draining: found.push_back({"E2017", Tone::look}); break;
     case Mode::running:
     case Mode::clock_untrusted: break;
     }

@@ -96,12 +96,14 @@ struct Health::State {
     std::atomic<std::uint64_t> changes{0};
     std::atomic<bool> woken{false};
     std::atomic<base::Micros::rep> looked_at{never.count()};
+    std::atomic<bool> draining{false};
 
     mutable std::mutex facts_mutex;
     Mode mode = Mode::locked;
     std::optional<Error> cause; // of the mode
     std::vector<ContainmentPart> containment;
     std::map<std::string, Error> not_served;
+    Literal dbus = "none";
     envelope::TimeState said;
     base::Micros said_at = never;
     Timestamp said_of{}; // the time that our clock showed then
@@ -252,13 +254,17 @@ void Health::State::copy_facts(Status& status, base::Micros now) const {
     status.mode = mode;
     status.containment = containment;
     status.not_served = not_served;
+    status.dbus = dbus.c_str();
     status.lanes = said;
     status.lanes_age_s = said_at == never ? -1 : seconds_of(now - said_at);
     status.clock_trusted = trusted();
     const auto& trouble = store != nullptr ? numbers.write_failure : cause;
     if (store != nullptr && trouble) status.mode = mode_of(*trouble);
     if (trouble) status.data = data_of(trouble->code);
-    if (status.mode == Mode::running && !status.clock_trusted) status.mode = Mode::clock_untrusted;
+    if (status.mode == Mode::running && draining)
+        status.mode = Mode::draining;
+    else if (status.mode == Mode::running && !status.clock_trusted)
+        status.mode = Mode::clock_untrusted;
     status.clock_floor_holds = floor_holds(status.at);
     if (!status.clock_trusted) status.clock_step_s = seconds_of(step_forward(status.at));
     status.store_open = store != nullptr;
@@ -447,6 +453,26 @@ void Health::set_containment(std::vector<ContainmentPart> parts) {
     changed();
 }
 
+void Health::dbus(Literal state) {
+    {
+        const std::lock_guard lock{state_->facts_mutex};
+        state_->dbus = state;
+    }
+    changed();
+}
+
+void Health::drain(bool begin) {
+    if (state_->draining.exchange(begin) == begin) return;
+    base::log(base::Level::notice, "health",
+              begin ? Literal{"no more messages are taken in: what waits goes on leaving"}
+                    : Literal{"messages are taken in again"});
+    changed();
+}
+
+bool Health::draining() const {
+    return state_->draining;
+}
+
 void Health::expect(std::function<Expected(const Feed& sender, Timestamp now)> source) {
     const std::lock_guard lock{state_->look_mutex};
     state_->expect = std::move(source);
@@ -581,6 +607,7 @@ const char* name(Mode mode) {
     case Mode::full: return "full";
     case Mode::clock_untrusted: return "clock-untrusted";
     case Mode::restoring: return "restoring";
+    case Mode::draining: return "draining";
     }
     return "running";
 }

@@ -21,7 +21,7 @@
 
 namespace clinic::health {
 
-enum class Mode : std::uint8_t { running, locked, damaged, full, clock_untrusted, restoring };
+enum class Mode : std::uint8_t { running, locked, damaged, full, clock_untrusted, restoring, draining };
 const char* name(Mode mode); // "clock-untrusted"
 
 // How a line on the page is marked. Information needs a person and does not make the box unwell.
@@ -102,6 +102,7 @@ struct Status {
     Timestamp basis_expires{}; // 0: none
     int zone_minutes = 0;      // the clinic's zone east of UTC, for words
     Sentence ghl;              // is GHL up to date
+    std::string dbus = "none"; // joining, open_wide, unnamed, up, lost; none: there was no bus at the start
     std::uint64_t change = 0;  // how often `changed` had been called when this was computed
     records::StoreNumbers store;
     records::CheckPlace check;          // the store's weekly check
@@ -127,6 +128,10 @@ public:
     void records_closed(const Error& why);           // the store did not open: the mode that follows from why
     void not_served(Literal code, const Error& why); // E2013 the page, E2014 MLLP by TLS; the rest is
     void set_containment(std::vector<ContainmentPart> parts);
+    void dbus(Literal state); // Status::dbus
+    // No more messages are taken in; what waits goes on leaving. Until it ends, or the next start.
+    void drain(bool begin);
+    bool draining() const;
     // Asked at each look, under a lock: must not wait, nor call back. An empty one takes it back.
     void measure(std::function<std::vector<Measure>()> source);
     // Asked at each look for each sender that has a name, as `measure` is.
@@ -166,6 +171,7 @@ inline constexpr int needs_max = 7;
 inline constexpr int events_memory_max = 256;
 inline constexpr int events_stored_max = 10'000;
 
+const char* name(Status::Well well);          // "not_working"
 bool feed_balanced(const Feed& feed);         // received = stored + quarantined + refused + duplicate
 bool ready(const Status& status);             // messages are taken in
 std::string to_json(const Status& status);    // GET /api/v1/status; docs/status.md; stable

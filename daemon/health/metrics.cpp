@@ -123,6 +123,7 @@ void put_links(Writer& out, const Status& status) {
                status.lanes_age_s);
     out.single("clinic_clock_trusted", "gauge", "1 when the time is confirmed by a time server, by GHL or by a person.",
                status.clock_trusted);
+    out.single("clinic_dbus_up", "gauge", "1 while the box is on the system bus by its name.", status.dbus == "up");
     out.family("clinic_containment_holds", "gauge", "1 when the part of the containment holds, as the kernel answers.");
     for (const auto& part : status.containment) out.sample(label("part", part.part.c_str()), part.holds);
 }
@@ -178,8 +179,8 @@ void put_state(Writer& out, const Status& status) {
     out.sample(label("box", status.box) + "," + label("version", status.version), 1);
     out.single("clinic_uptime_seconds", "gauge", "Since the start of clinicd.", status.uptime_s);
     out.family("clinic_mode", "gauge", "1 for the mode that holds.");
-    for (const Mode mode :
-         {Mode::running, Mode::locked, Mode::damaged, Mode::full, Mode::clock_untrusted, Mode::restoring})
+    for (const Mode mode : {Mode::running, Mode::locked, Mode::damaged, Mode::full, Mode::clock_untrusted,
+                            Mode::restoring, Mode::draining})
         out.sample(label("mode", name(mode)), status.mode == mode);
     out.single("clinic_well", "gauge", "0 well, 1 needs a look, 2 not working.",
                static_cast<std::int64_t>(status.well));

@@ -4,6 +4,7 @@
 #include "crypto/base/json.h"
 #include "daemon/health/findings.h"
 #include "daemon/health/health.h"
+#include "daemon/health/numbers.h"
 #include "daemon/web/words/words.h"
 
 namespace clinic::health {
@@ -12,15 +13,6 @@ namespace {
 using nlohmann::json;
 
 constexpr int format_version = 1;
-
-const char* name(Status::Well well) {
-    switch (well) {
-    case Status::Well::well: return "well";
-    case Status::Well::look: return "look";
-    case Status::Well::not_working: return "not_working";
-    }
-    return "not_working";
-}
 
 const char* name(envelope::LaneState state) {
     switch (state) {
@@ -81,22 +73,9 @@ json needs(const Status& status) {
     return lines;
 }
 
-json egress(const outbox::Books& books) {
-    return {{"released", books.released},     {"pending", books.pending},
-            {"leased", books.leased},         {"delivered", books.delivered},
-            {"superseded", books.superseded}, {"withdrawn", books.withdrawn},
-            {"parked", books.parked},         {"dead", books.dead},
-            {"discarded", books.discarded}};
-}
-
 json intake(const std::vector<Feed>& feeds) {
     json all = json::object();
-    for (const Feed& feed : feeds)
-        all[feed.feed] = {{"received", feed.received},
-                          {"stored", feed.stored},
-                          {"quarantined", feed.quarantined},
-                          {"refused", feed.refused},
-                          {"duplicate", feed.duplicate}};
+    for (const Feed& feed : feeds) all[feed.feed] = numbers(feed);
     return all;
 }
 
@@ -109,17 +88,15 @@ json feeds(const Status& status) {
     json all = json::object();
     for (const Feed& feed : status.feeds)
         all[feed.feed] = {{"last_message_s", age_or_null(feed.last_message_s)}, {"balanced", feed_balanced(feed)}};
-    for (const Feed& sender : status.senders)
-        all[sender.feed] = {{"last_message_s", age_or_null(sender.last_message_s)},
-                            {"balanced", feed_balanced(sender)},
-                            {"sender_of", "mllp"},
-                            {"state", keeping(sender)},
-                            {"expected_s", sender.expected_s == 0 ? json{} : json(sender.expected_s)},
-                            {"received", sender.received},
-                            {"stored", sender.stored},
-                            {"quarantined", sender.quarantined},
-                            {"refused", sender.refused},
-                            {"duplicate", sender.duplicate}};
+    for (const Feed& sender : status.senders) {
+        json one = numbers(sender);
+        one.update({{"last_message_s", age_or_null(sender.last_message_s)},
+                    {"balanced", feed_balanced(sender)},
+                    {"sender_of", "mllp"},
+                    {"state", keeping(sender)},
+                    {"expected_s", sender.expected_s == 0 ? json{} : json(sender.expected_s)}});
+        all[sender.feed] = std::move(one);
+    }
     return all;
 }
 
@@ -169,33 +146,35 @@ json check(const records::CheckPlace& place, Timestamp now) {
 }
 
 json store(const Status& status) {
-    return {{"open", status.store_open},
-            {"readable", status.store_readable},
-            {"schema_version", status.store.schema_version},
-            {"database_bytes", status.store.database_bytes},
-            {"wal_bytes", status.store.wal_bytes},
-            {"commits", status.store.commits},
-            {"jobs", status.store.jobs},
-            {"jobs_failed", status.store.jobs_failed},
-            {"reads", status.store.reads},
-            {"reads_cut", status.store.reads_cut},
-            {"reads_refused", status.store.reads_refused},
-            {"slow_statements", status.store.slow_statements},
-            {"cache_rows", status.store.cache_rows},
-            {"cache_hits", status.store.cache_hits},
-            {"cache_misses", status.store.cache_misses},
-            {"authentication_failures", status.store.authentication_failures},
-            {"free_key_slots", status.store.free_key_slots},
-            {"reserve_bytes", status.store.reserve_bytes},
-            {"telemetry_dropped", status.telemetry_dropped},
-            {"check", check(status.check, status.at)},
-            {"patients", status.patients},
-            {"quarantine_items", status.quarantine_items},
-            {"audit_entries", status.audit_entries},
-            {"disk_free_percent", status.disk_free_percent}};
+    json all = counters(status);
+    all.update({{"open", status.store_open},
+                {"readable", status.store_readable},
+                {"schema_version", status.store.schema_version},
+                {"database_bytes", status.store.database_bytes},
+                {"wal_bytes", status.store.wal_bytes},
+                {"commits", status.store.commits},
+                {"jobs", status.store.jobs},
+                {"reads", status.store.reads},
+                {"reads_cut", status.store.reads_cut},
+                {"reads_refused", status.store.reads_refused},
+                {"slow_statements", status.store.slow_statements},
+                {"cache_rows", status.store.cache_rows},
+                {"cache_hits", status.store.cache_hits},
+                {"cache_misses", status.store.cache_misses},
+                {"check", check(status.check, status.at)}});
+    return all;
 }
 
 } // namespace
+
+const char* name(Status::Well well) {
+    switch (well) {
+    case Status::Well::well: return "well";
+    case Status::Well::look: return "look";
+    case Status::Well::not_working: return "not_working";
+    }
+    return "not_working";
+}
 
 std::string to_json(const Status& status) {
     return base::dump_json({
@@ -210,7 +189,7 @@ std::string to_json(const Status& status) {
         {"since", base::rfc3339(status.since)},
         {"answers", answers(status)},
         {"needs", needs(status)},
-        {"egress", {{"crm", egress(status.crm)}}},
+        {"egress", {{"crm", numbers(status.crm)}}},
         {"queue",
          {{"crm",
            {{"oldest_s", status.crm.oldest_pending_s},
@@ -224,6 +203,7 @@ std::string to_json(const Status& status) {
          {{"name", status.basis}, {"expired", status.basis_expired}, {"expires", time_or_null(status.basis_expires)}}},
         {"clock", clock(status)},
         {"containment", containment(status.containment)},
+        {"dbus", status.dbus},
         {"store", store(status)},
     });
 }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "crypto/base/json.h"
+#include "crypto/base/log.h"
 #include "daemon/intake/feed_books.h"
 
 namespace clinic::intake {
@@ -83,9 +84,7 @@ const FeedSettings* FeedTable::named(std::string_view name) const {
 
 Result<std::shared_ptr<Feeds>> Feeds::make(std::vector<std::string> listed) {
     std::shared_ptr<Feeds> feeds{new Feeds{std::move(listed)}};
-    auto table = FeedTable::make(feeds->listed_, {});
-    CLINIC_TRY(table);
-    feeds->use(std::move(*table));
+    CLINIC_TRY(feeds->use({}));
     return feeds;
 }
 
@@ -94,9 +93,21 @@ std::shared_ptr<const FeedTable> Feeds::table() const {
     return table_;
 }
 
-void Feeds::use(std::shared_ptr<const FeedTable> table) {
+Result<void> Feeds::use(std::vector<FeedSettings> feeds) {
     const std::scoped_lock lock{mutex_};
-    table_ = std::move(table);
+    auto table = FeedTable::make(listed_, std::move(feeds));
+    CLINIC_TRY(table);
+    table_ = std::move(*table);
+    return {};
+}
+
+Result<void> Feeds::relist(std::vector<std::string> listed) {
+    const std::scoped_lock lock{mutex_};
+    auto table = FeedTable::make(listed, table_->feeds());
+    CLINIC_TRY(table);
+    listed_ = std::move(listed);
+    table_ = std::move(*table);
+    return {};
 }
 
 Result<std::vector<FeedSettings>> Feeds::stored(records::Session& session) {
@@ -118,19 +129,17 @@ Result<std::vector<FeedSettings>> Feeds::stored(records::Session& session) {
 Result<void> Feeds::load(records::Session& session) {
     auto feeds = stored(session);
     CLINIC_TRY(feeds);
-    auto table = FeedTable::make(listed_, std::move(*feeds));
-    CLINIC_TRY(table);
-    use(std::move(*table));
-    return {};
+    return use(std::move(*feeds));
 }
 
 Result<void> Feeds::keep(records::Transaction& txn, std::vector<FeedSettings> feeds) {
     json list = json::array();
     for (const auto& feed : feeds) list.push_back(to_json(feed));
-    auto table = FeedTable::make(listed_, std::move(feeds));
-    CLINIC_TRY(table);
+    CLINIC_TRY(FeedTable::make({}, feeds)); // what cannot be used is not stored
     CLINIC_TRY(records::set_setting(txn, setting_key, base::dump_json(list)));
-    txn.on_commit([this, next = std::move(*table)] { use(next); });
+    txn.on_commit([this, next = std::move(feeds)] {
+        if (const auto used = use(next); !used) base::log(base::Level::error, "feeds", used.error());
+    });
     return {};
 }
 

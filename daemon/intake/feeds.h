@@ -2,7 +2,7 @@
 // clinic has named (feed_settings.h), kept in the store and changed while running.
 //   Bounds:  feeds_max.
 //   Errors:  of the store, and as feed_settings.h; conflict (a name that is there), not_found.
-//   Threads: table() any; load, put and remove the store's writer thread or a snapshot's.
+//   Threads: table() and relist() any; load, put and remove the store's writer thread or a snapshot's.
 #pragma once
 
 #include <memory>
@@ -44,6 +44,9 @@ public:
     static Result<std::shared_ptr<Feeds>> make(std::vector<std::string> listed);
 
     std::shared_ptr<const FeedTable> table() const;
+    // Other addresses than before may come in without a name, from the next message on; the named ones stay.
+    // Errors: malformed, and nothing has changed.
+    Result<void> relist(std::vector<std::string> listed);
     Result<void> load(records::Session& session);
     // In effect when the transaction is durable.
     Result<void> put(records::Transaction& txn, const FeedSettings& feed);
@@ -53,10 +56,10 @@ public:
 private:
     explicit Feeds(std::vector<std::string> listed) : listed_{std::move(listed)} {}
     Result<void> keep(records::Transaction& txn, std::vector<FeedSettings> feeds);
-    void use(std::shared_ptr<const FeedTable> table);
+    Result<void> use(std::vector<FeedSettings> feeds);
 
-    const std::vector<std::string> listed_;
     mutable std::mutex mutex_;
+    std::vector<std::string> listed_; // both under mutex_
     std::shared_ptr<const FeedTable> table_;
 };
 

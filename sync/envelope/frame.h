@@ -102,7 +102,7 @@ struct Settled {
 
 // Device health for central ops: dev.health of the schema, and alerts by code. Numbers and enumerations only.
 struct Device {
-    std::string mode; // ^[a-z-]{1,20}$: running, locked, damaged, full, clock-untrusted, restoring
+    std::string mode; // ^[a-z-]{1,20}$: running, locked, damaged, full, clock-untrusted, restoring, draining
     std::int64_t uptime_s = 0;
     std::string version;       // semver
     int queue = 0;             // 0..1,000,000 envelopes pending, leased or parked
@@ -150,7 +150,9 @@ struct WriteRules {
     std::string tag_prefix = "ce-";
     struct Fields {
         std::string pid, stage, last, next, appt_status, appt_when;
+        bool operator==(const Fields&) const = default;
     } fields;
+    bool operator==(const WriteRules&) const = default;
 };
 const char* method(Route route);
 std::string tag_of(Word word, std::string_view prefix); // recall_due → "ce-recall-due"

@@ -25,7 +25,8 @@ bool is_one_of(std::string_view text, const std::array<const char*, N>& words) {
 }
 
 bool is_mode(std::string_view text) {
-    return is_one_of(text, std::to_array({"running", "locked", "damaged", "full", "clock-untrusted", "restoring"}));
+    return is_one_of(
+        text, std::to_array({"running", "locked", "damaged", "full", "clock-untrusted", "restoring", "draining"}));
 }
 
 bool is_basis(std::string_view text) {

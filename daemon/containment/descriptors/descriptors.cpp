@@ -117,6 +117,9 @@ private:
         if (option(one.socket, SO_TYPE) == SOCK_DGRAM)
             return unless(!notify_.empty() && peer_name_of(one.socket) == notify_, "a datagram socket is open");
         if (is_output(one) && peer_name_of(one.socket) == journal) return {};
+        if (!declared_.bus.empty() && peer_name_of(one.socket) == declared_.bus)
+            return unless(option(one.socket, SO_TYPE) == SOCK_STREAM && !listens(one.socket),
+                          "a socket of the bus is open that is no connection");
         if (!declared_.doors.contains(own) || !doors_.contains(own))
             return Literal{"a UNIX socket is open that was not accepted here"};
         return {};

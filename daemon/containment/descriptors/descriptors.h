@@ -21,6 +21,7 @@ struct Declared {
     std::set<std::string> doors;    // names of the listening UNIX sockets; an abstract one begins with a zero byte
     std::filesystem::path records;  // the one folder that is written
     std::string notify;             // NOTIFY_SOCKET; empty: none
+    std::string bus;                // where the system bus listens; empty: it is not joined
     pid_t process = 0;              // whose folder below /proc is its own
 };
 
@@ -38,10 +39,10 @@ struct Held {
 std::vector<Held> own_descriptors();
 
 // The first thing that is a way out, by its kind; nullopt: there is none. A way out is whatever is not one of these: a
-// declared listener, a connection of its name or port, the notify socket, the kernel's plain helpers (events, timers),
-// devices without content, the records, files that are only read, and as standard output and error a file that others
-// cannot read, or the journal's socket. An accepted connection and one that was made outward from a listener's own port
-// look the same.
+// declared listener, a connection of its name or port, the notify socket, one to the bus, the kernel's plain helpers
+// (events, timers), devices without content, the records, files that are only read, and as standard output and error a
+// file that others cannot read, or the journal's socket. An accepted connection and one that was made outward from a
+// listener's own port look the same.
 std::optional<Literal> undeclared(const std::vector<Held>& all, const Declared& declared);
 
 // Where standard output and error go, for a person.

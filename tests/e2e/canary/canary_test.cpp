@@ -83,7 +83,7 @@ public:
         room_.places.look("clinicctl containment", report.out);
         std::string all;
         for (const auto& one : room_.attempts->refused()) all += one + "\n";
-        for (const char* call : {"socket", "connect", "sendto", "sendmsg"})
+        for (const char* call : {"socket", "connect", "sendto", "sendmmsg"})
             EXPECT_NE(all.find(std::string{": "} + call + "\n"), std::string::npos) << call;
     }
 

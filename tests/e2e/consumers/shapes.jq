@@ -8,7 +8,7 @@ def feed: exactly(["state", "received", "stored", "quarantined", "refused", "dup
     and (.state | IN("up", "stale", "off")) and ([.received, .stored, .quarantined, .refused, .duplicate] | all(band));
 def metrics: exactly(["mode", "uptime_s", "version", "basis", "queue", "oldest", "dead", "disk_free_percent", "clock_trusted",
         "kernel_clock", "contained", "chain", "crm", "crm_code", "feeds"])
-    and (.mode | IN("running", "locked", "damaged", "full", "clock-untrusted", "restoring"))
+    and (.mode | IN("running", "locked", "damaged", "full", "clock-untrusted", "restoring", "draining"))
     and (.basis | IN("off", "deid", "authorized", "baa", "consumer_consent")) and (.version | test("^\\d+\\.\\d+\\.\\d+$"))
     and (.oldest | IN("lt1m", "lt15m", "lt1h", "lt1d", "ge1d")) and (.chain | IN("ok", "broken"))
     and (.crm | IN("up", "paused", "down")) and (.crm_code | test("^[a-z0-9_]{0,32}$"))

@@ -16,7 +16,7 @@ const heading = (type, data) => ({ v: only(1), msg_id: is.text, box: is.text, se
   type: only(type), data });
 const feed = { state: one('up', 'stale', 'off'), received: band, stored: band, quarantined: band, refused: band, duplicate: band };
 const metrics = {
-  mode: one('running', 'locked', 'damaged', 'full', 'clock-untrusted', 'restoring'), uptime_s: is.count, version: is.version,
+  mode: one('running', 'locked', 'damaged', 'full', 'clock-untrusted', 'restoring', 'draining'), uptime_s: is.count, version: is.version,
   basis: one('off', 'deid', 'authorized', 'baa', 'consumer_consent'), queue: is.count,
   oldest: one('lt1m', 'lt15m', 'lt1h', 'lt1d', 'ge1d'), dead: band,
   disk_free_percent: (value) => is.count(value) && value <= 100 && value % 5 === 0,
