@@ -219,5 +219,32 @@ TEST_F(OptionsFile, WhatThePackageShipsNamesItsUsersAndNeedsNoGhl) {
     EXPECT_EQ(said_of("/operators", {"root", 1'000}), "");
 }
 
+// Each of them one after the other is changed in the file, and named; who may come in is taken up without.
+TEST_F(OptionsFile, WhatDiffersFromTheStartIsNamed) {
+    ASSERT_EQ(said_of(good()), "");
+    const auto running = *options;
+    EXPECT_THAT(wait_for_restart(running, *options), testing::IsEmpty());
+    const std::vector<std::tuple<const char*, json, std::string>> changes{
+        {"/box", "demo-2", "box"},
+        {"/zone", "Europe/Berlin", "zone"},
+        {"/records", "/srv/records", "records"},
+        {"/credential", "/run/other.key", "credential"},
+        {"/user", 61'701, "user"},
+        {"/peer", 61'702, "peer"},
+        {"/operators", json::array(), "operators"},
+        {"/console/key", "/etc/other.key", "console"},
+        {"/console/names", {"a"}, "console"},
+        {"/mllp/message_bytes_max", 65'536, "mllp.message_bytes_max"},
+        {"/mllp/tls", {{"certificate", "/a"}, {"key", "/b"}, {"client_ca", "/c"}}, "mllp.tls"},
+        {"/ghl/fields/last", "other", "ghl"},
+        {"/ghl/late_ms", 1, "ghl"}};
+    for (const auto& [path, value, name] : changes) {
+        ASSERT_EQ(said_of(path, value), "") << path;
+        EXPECT_THAT(wait_for_restart(running, *options), testing::ElementsAre(name)) << path;
+    }
+    ASSERT_EQ(said_of("/mllp/allow", {"198.51.100.0/24"}), "");
+    EXPECT_THAT(wait_for_restart(running, *options), testing::IsEmpty());
+}
+
 } // namespace
 } // namespace clinic::daemon

@@ -308,6 +308,35 @@ TEST_F(Report, TakesTheJournalAsOutputAndNoOtherSocket) {
     EXPECT_EQ(with(place_.options(), [&] { to_socket("/run/systemd/journal/other"); }), Words{"descriptors"});
 }
 
+// One connection to where the bus listens, and nothing that listens there itself.
+TEST_F(Report, TakesTheConnectionToTheBusThatWasJoined) {
+    const fakes::TempFolder folder;
+    const std::string path = folder / "bus";
+    const base::UniqueFd bus{socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    const auto address = unix_address(path);
+    ASSERT_EQ(bind(bus.get(), generic(address), sizeof address), 0);
+    ASSERT_EQ(listen(bus.get(), 4), 0);
+    const base::UniqueFd joined{socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    ASSERT_EQ(connect(joined.get(), generic(address), sizeof address), 0);
+    auto options = place_.options();
+    EXPECT_EQ(with(options, [&] { close(bus.get()); }), Words{"descriptors"}) << "it was not joined";
+    options.bus = path;
+    EXPECT_EQ(with(options, [&] { close(bus.get()); }), Words{});
+    EXPECT_EQ(with(options, [] {}), Words{"descriptors"}) << "the bus itself";
+    options.bus = path + "2";
+    EXPECT_EQ(with(options, [&] { close(bus.get()); }), Words{"descriptors"}) << "another's";
+}
+
+// Who we are on the bus is who connects.
+TEST_F(Report, TheLastConnectionsAreMadeAsTheUserThatItBecomes) {
+    EXPECT_EQ(in_child([&]() -> Words {
+                  Words as;
+                  if (!enter(place_.options(), [&] { as.insert(std::to_string(geteuid())); })) return {"not started"};
+                  return as;
+              }),
+              Words{std::to_string(box_user.uid)});
+}
+
 // A connection counts when it was accepted at a door that was declared, and not when it was made to somebody's.
 TEST_F(Report, TakesOnlyWhatWasAcceptedAtItsOwnDoors) {
     const fakes::TempFolder folder;

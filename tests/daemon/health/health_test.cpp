@@ -401,6 +401,26 @@ TEST_F(HealthOf, ALockedStoreIsNotWorkingAndSaysTheNextStep) {
     EXPECT_EQ(status.feeds.size(), 2U);
 }
 
+TEST_F(HealthOf, ADrainedBoxIsNotReadyUntilItIsToldTo) {
+    well_box();
+    health_.drain(true);
+    const auto drained = look();
+    EXPECT_EQ(drained.mode, Mode::draining);
+    EXPECT_FALSE(ready(drained));
+    EXPECT_THAT(codes(drained), ElementsAre("E2017"));
+    health_.drain(false);
+    EXPECT_TRUE(ready(look()));
+}
+
+TEST_F(HealthOf, ALostBusIsInformationAndNoTrouble) {
+    well_box();
+    health_.dbus("lost");
+    const auto lost = look();
+    EXPECT_EQ(lost.dbus, "lost");
+    EXPECT_EQ(lost.well, Status::Well::well);
+    EXPECT_THAT(codes(lost), ElementsAre("E2016"));
+}
+
 TEST_F(HealthOf, APartOfTheContainmentThatDoesNotHoldIsSaid) {
     well_box();
     health_.set_containment({{"network namespace", false, "the machine refuses it"}, {"own user", true, ""}});

@@ -57,6 +57,19 @@ TEST(FeedTable, TakesACertificateForAName) {
     EXPECT_FALSE(table({{.name = "pms", .addresses = {"10.0.0.7"}}})->may_knock(ip4(50)));
 }
 
+TEST(Feeds, TheListIsChangedWhileRunning) {
+    const auto feeds = Feeds::make({"10.0.0.1"});
+    ASSERT_TRUE(feeds);
+    EXPECT_TRUE((*feeds)->table()->admits({.address = ip4(1)}));
+    ASSERT_TRUE((*feeds)->relist({"10.0.0.2"}));
+    EXPECT_FALSE((*feeds)->table()->admits({.address = ip4(1)}));
+    EXPECT_TRUE((*feeds)->table()->admits({.address = ip4(2)}));
+    const auto wrong = (*feeds)->relist({"10.0.0.3", "nowhere"});
+    ASSERT_FALSE(wrong);
+    EXPECT_EQ(wrong.error().code, Errc::malformed);
+    EXPECT_TRUE((*feeds)->table()->admits({.address = ip4(2)})) << "nothing has changed";
+}
+
 TEST(FeedTable, LetsInTheListedWithoutAName) {
     const auto all = table({}, {"10.0.0.0/24"});
     EXPECT_TRUE(all->admits({.address = ip4(7)}));
