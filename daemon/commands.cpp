@@ -136,7 +136,7 @@ public:
     Result<Answer> import(const Question& question) const {
         const auto kind = intake::import_kind(word(question.args, "kind"));
         if (!kind) return Error{Errc::malformed, "no such kind of file", "patients, appointments or consents"};
-        if (health_.draining())
+        if (health_.drained(health::Surface::import))
             return Error{Errc::refused, "the box takes in nothing more: an operator asked for it",
                          "let it take in again, or import after its restart"};
         const auto report = intake::import_csv(store_, releaser_, *kind, question.body, question.asker);

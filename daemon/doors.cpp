@@ -134,7 +134,7 @@ struct Parts {
         integrity.start();
         auto server = intake::MllpServer::start(std::move(ports), intake_options(options, feeds, vitals), clock,
                                                 [this, &clock](intake::Frame frame, intake::MllpServer::Answer answer) {
-                                                    if (well.draining())
+                                                    if (well.drained(health::Surface::mllp))
                                                         return turn_away(frame, answer, drained(), clock);
                                                     ingest.message(std::move(frame), std::move(answer));
                                                 });

@@ -22,7 +22,7 @@ constexpr std::int64_t expiry_notice_days = 30, expiry_urgent_days = 7;
 constexpr int disk_free_percent_min = 10;
 
 bool closed(Mode mode) {
-    return mode == Mode::locked || mode == Mode::damaged || mode == Mode::restoring;
+    return serves(mode, Surface::delivery) == Serves::nothing;
 }
 
 bool is_one_of(std::string_view code, std::initializer_list<std::string_view> codes) {

@@ -469,8 +469,8 @@ void Health::drain(bool begin) {
     changed();
 }
 
-bool Health::draining() const {
-    return state_->draining;
+bool Health::drained(Surface surface) const {
+    return state_->draining && serves(Mode::draining, surface) == Serves::nothing;
 }
 
 void Health::expect(std::function<Expected(const Feed& sender, Timestamp now)> source) {
@@ -599,19 +599,6 @@ envelope::Device Health::device() {
     return device;
 }
 
-const char* name(Mode mode) {
-    switch (mode) {
-    case Mode::running: return "running";
-    case Mode::locked: return "locked";
-    case Mode::damaged: return "damaged";
-    case Mode::full: return "full";
-    case Mode::clock_untrusted: return "clock-untrusted";
-    case Mode::restoring: return "restoring";
-    case Mode::draining: return "draining";
-    }
-    return "running";
-}
-
 const char* name(Tone tone) {
     switch (tone) {
     case Tone::well: return "well";
@@ -627,7 +614,7 @@ bool feed_balanced(const Feed& feed) {
 }
 
 bool ready(const Status& status) {
-    return status.store_open && (status.mode == Mode::running || status.mode == Mode::clock_untrusted);
+    return status.store_open && serves(status.mode, Surface::mllp) == Serves::all;
 }
 
 } // namespace clinic::health

@@ -14,15 +14,13 @@
 #include <vector>
 
 #include "crypto/base/clock.h"
+#include "daemon/health/modes.h"
 #include "daemon/outbox/outbox.h"
 #include "daemon/records/store.h"
 #include "daemon/records/store_check.h"
 #include "sync/envelope/frame.h"
 
 namespace clinic::health {
-
-enum class Mode : std::uint8_t { running, locked, damaged, full, clock_untrusted, restoring, draining };
-const char* name(Mode mode); // "clock-untrusted"
 
 // How a line on the page is marked. Information needs a person and does not make the box unwell.
 enum class Tone : std::uint8_t { well, information, look, not_working };
@@ -129,9 +127,9 @@ public:
     void not_served(Literal code, const Error& why); // E2013 the page, E2014 MLLP by TLS; the rest is
     void set_containment(std::vector<ContainmentPart> parts);
     void dbus(Literal state); // Status::dbus
-    // No more messages are taken in; what waits goes on leaving. Until it ends, or the next start.
+    // Mode::draining, until it ends, or the next start.
     void drain(bool begin);
-    bool draining() const;
+    bool drained(Surface surface) const; // and so not served
     // Asked at each look, under a lock: must not wait, nor call back. An empty one takes it back.
     void measure(std::function<std::vector<Measure>()> source);
     // Asked at each look for each sender that has a name, as `measure` is.

@@ -45,7 +45,7 @@ TEST_F(StatusDocument, HasTheDocumentedParts) {
     attach();
     EXPECT_EQ(keys(document()), (Names{"format", "box",   "version", "at",    "uptime_s",    "mode",  "ready",
                                        "well",   "since", "answers", "needs", "egress",      "queue", "intake",
-                                       "feeds",  "lanes", "basis",   "clock", "containment", "store"}));
+                                       "feeds",  "lanes", "basis",   "clock", "containment", "store", "dbus"}));
 }
 
 TEST_F(StatusDocument, HasASenderByItsNameAndKeepsTheFeedsAsTheyAre) {

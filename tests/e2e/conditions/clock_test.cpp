@@ -19,22 +19,6 @@ protected:
             << box().status()["egress"].dump();
     }
 
-    // `fake`: in the words of libfaketime; monotonic time goes on as it is.
-    static void set_clock(const std::string& fake) {
-        const std::string words =
-            fake.empty() ? "" : "export LD_PRELOAD=" + library() + " DONT_FAKE_MONOTONIC=1 FAKETIME='" + fake + "'";
-        for (const char* program : {"clinicd", "clinic-syncd"}) {
-            wrap(program, words);
-            restart(program);
-        }
-        EXPECT_TRUE(eventually([] { return box().status().contains("clock"); }));
-    }
-    static std::string library() {
-        auto found = run("find /usr/lib -name libfaketimeMT.so.1 | head -n 1").out;
-        while (!found.empty() && found.back() == '\n') found.pop_back();
-        EXPECT_NE(found, "") << "the package faketime is not installed";
-        return found;
-    }
     static std::size_t told() { return box().requests().size(); }
     static std::int64_t parked() { return box().status()["egress"]["crm"].value("parked", std::int64_t{-1}); }
 };

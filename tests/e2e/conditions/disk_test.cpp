@@ -249,35 +249,13 @@ class SmallDisk : public Disk {
 protected:
     void SetUp() override {
         if (!as_root()) GTEST_SKIP() << "mounting needs root";
-        home_ = box().folder() / "records-home";
-        while_closed([&] {
-            const fs::path copy = home_;
-            run("cp -a '" + records().string() + "' '" + copy.string() + "'");
-            ASSERT_EQ(mount("tmpfs", records().c_str(), "tmpfs", 0, "size=12m,mode=0700,uid=61701,gid=61701"), 0);
-            run("cp -a '" + copy.string() + "/.' '" + records().string() + "/'");
-        });
-        restart("clinicd"); // it may write in the folder that it started with, and nowhere else
-        ASSERT_TRUE(eventually([] { return is("running"); }));
+        to_a_small_disk();
     }
     void TearDown() override {
         if (!as_root()) return;
         Disk::TearDown();
-        while_closed([&] {
-            run("cp -a '" + records().string() + "/.' '" + home_.string() + "/'");
-            ASSERT_EQ(umount2(records().c_str(), MNT_DETACH), 0);
-            run("cp -a '" + home_.string() + "/.' '" + records().string() + "/'");
-        });
-        restart("clinicd");
-        fs::remove_all(home_);
-        EXPECT_TRUE(eventually([] { return is("running") && stored_is_acknowledged(); }, 60));
+        home_from_it();
     }
-    static void fill() {
-        std::ofstream out{records() / "filler", std::ios::binary};
-        const std::string block(65'536, 'x');
-        while (out.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
-        }
-    }
-    fs::path home_;
 };
 
 TEST_F(SmallDisk, AFullDiskRefusesKeepsAndGoesOnWhenThereIsRoom) {

@@ -1,5 +1,6 @@
 #include "tests/e2e/conditions/room.h"
 
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -95,6 +96,51 @@ void Conditions::while_closed(const std::function<void()>& change) {
     EXPECT_TRUE(eventually([] { return is("locked"); }));
     change();
     fs::rename(away, key(box()));
+}
+
+void Conditions::set_clock(const std::string& fake) {
+    std::string words;
+    if (!fake.empty()) {
+        auto library = run("find /usr/lib -name libfaketimeMT.so.1 | head -n 1").out;
+        while (!library.empty() && library.back() == '\n') library.pop_back();
+        EXPECT_NE(library, "") << "the package faketime is not installed";
+        words = "export LD_PRELOAD=" + library + " DONT_FAKE_MONOTONIC=1 FAKETIME='" + fake + "'";
+    }
+    for (const char* program : {"clinicd", "clinic-syncd"}) {
+        wrap(program, words);
+        restart(program);
+    }
+    EXPECT_TRUE(eventually([] { return box().status().contains("clock"); }));
+}
+
+void Conditions::to_a_small_disk() {
+    const auto home = box().folder() / "records-home";
+    while_closed([&] {
+        run("cp -a '" + records().string() + "' '" + home.string() + "'");
+        ASSERT_EQ(mount("tmpfs", records().c_str(), "tmpfs", 0, "size=12m,mode=0700,uid=61701,gid=61701"), 0);
+        run("cp -a '" + home.string() + "/.' '" + records().string() + "/'");
+    });
+    restart("clinicd"); // it may write in the folder that it started with, and nowhere else
+    ASSERT_TRUE(eventually([] { return is("running"); }));
+}
+
+void Conditions::home_from_it() {
+    const auto home = box().folder() / "records-home";
+    while_closed([&] {
+        run("cp -a '" + records().string() + "/.' '" + home.string() + "/'");
+        ASSERT_EQ(umount2(records().c_str(), MNT_DETACH), 0);
+        run("cp -a '" + home.string() + "/.' '" + records().string() + "/'");
+    });
+    restart("clinicd");
+    fs::remove_all(home);
+    EXPECT_TRUE(eventually([] { return is("running") && stored_is_acknowledged(); }, 60));
+}
+
+void Conditions::fill() {
+    std::ofstream out{records() / "filler", std::ios::binary};
+    const std::string block(65'536, 'x');
+    while (out.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
+    }
 }
 
 } // namespace clinic::e2e

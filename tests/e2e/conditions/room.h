@@ -36,6 +36,12 @@ protected:
     static void restart(const std::string& program);
     // The records are closed (the key is not there) while this runs, and opened again after it.
     static void while_closed(const std::function<void()>& change);
+    // The clock of both programs from now on, in the words of libfaketime; empty: as it was. Monotonic time goes on.
+    static void set_clock(const std::string& fake);
+    // The store on a file system of 12 MB, as root; and home again, without it. `fill` leaves it no room.
+    static void to_a_small_disk();
+    static void home_from_it();
+    static void fill();
     static bool as_root() { return geteuid() == 0; }
     static std::filesystem::path records() { return box().folder() / "records"; }
 
