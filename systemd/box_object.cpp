@@ -215,6 +215,7 @@ void BoxObject::State::tell() {
     shown = std::move(now);
     if (names.empty() || state != BusState::up) return;
     std::vector<char*> list;
+    list.reserve(names.size() + 1);
     for (const char* name : names) list.push_back(const_cast<char*>(name));
     list.push_back(nullptr);
     sd_bus_emit_properties_changed_strv(bus->get(), object_path, interface, list.data());
