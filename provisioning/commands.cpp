@@ -18,6 +18,7 @@
 #include "provisioning/outside.h"
 #include "provisioning/status_view.h"
 #include "provisioning/store_commands.h"
+#include "provisioning/time_service.h"
 #include "provisioning/tls_commands.h"
 
 namespace clinic::provisioning {
@@ -146,6 +147,33 @@ int store_advise(const Call& call, const Client& client) {
     return exit_of(*answer);
 }
 
+std::string view_clock(const json& clock) {
+    const auto yes = [&](const char* key) { return clock.at(key).get<bool>() ? "yes\n" : "no\n"; };
+    const auto& keeper = clock.at("time_service");
+    std::string text = std::string{"Trusted by clinicd:     "} + yes("trusted");
+    if (keeper.is_null()) return text + "The machine's keeper:   not known\n";
+    text += std::string{"A time service is on:   "} + (keeper.at("wanted").get<bool>() ? "yes\n" : "no\n");
+    text += std::string{"It keeps the clock:     "} + (keeper.at("synchronised").get<bool>() ? "yes\n" : "no\n");
+    const auto& server = keeper.at("server");
+    return text + "By the server:          " + (server.is_null() ? "not known" : server.get<std::string>()) + "\n";
+}
+
+// clinicd's trust, and beside it what systemd says: the one is decided by more than the other.
+int clock_show(const Call& call, const Client& client) {
+    const auto answer = client.ask("status", json::object());
+    if (!answer) return failed;
+    json clock = (*answer)["data"]["clock"];
+    clock["time_service"] = nullptr;
+    if (const auto service = time_service())
+        clock["time_service"] = {{"wanted", service->wanted},
+                                 {"synchronised", service->synchronised},
+                                 {"server", service->server.empty() ? json{} : json(service->server)}};
+    else
+        std::fprintf(stderr, "clinicctl: %s; %s\n", service.error().what.c_str(), service.error().remedy.c_str());
+    show(call, clock, view_clock);
+    return clock.at("trusted").get<bool>() ? 0 : 1;
+}
+
 struct Row {
     std::vector<std::string> words;        // "" stands for any word
     std::vector<std::string_view> options; // as `Options` has them
@@ -256,6 +284,10 @@ const std::array rows{
         {"--all", "--json"},
         "store advise [--all] [--json]         which statements of the store walk, sort, or lack an index",
         store_advise},
+    Row{{"clock", "show"},
+        {"--json"},
+        "clock show [--json]                   is the time trusted, and what keeps this machine's clock",
+        clock_show},
     Row{{"clock", "confirm"},
         {},
         "clock confirm                         the box's date and time are right: I have looked",
