@@ -112,7 +112,8 @@ struct Health::State {
     std::optional<Timestamp> confirmed;   // by a person
     base::Micros confirmed_at = never;
     std::deque<envelope::Device::Event> events; // while there is no store, or it cannot be written
-    std::int64_t newest_event = 0, acknowledged = 0, telemetry_dropped = 0;
+    std::int64_t newest_event = 0, acknowledged = 0;
+    std::atomic<std::int64_t> telemetry_dropped{0};
     records::Store* store = nullptr; // changed under both mutexes, so either allows a look
 
     std::mutex look_mutex;
@@ -133,7 +134,7 @@ struct Health::State {
     bool person_said_so(Timestamp now) const;
     bool trusted() const;
     Result<void> may_be_confirmed() const;
-    void post(records::Store::Job job);
+    void post(records::Store::Job job, std::int64_t telemetry = 0);
     void keep(std::string_view code, std::string_view severity);
     void hold(envelope::Device::Event event);
     void store_event(const envelope::Device::Event& event);
@@ -181,12 +182,17 @@ bool Health::State::trusted() const {
     return floor_holds(now) && (stepped ? said.kernel_synchronised && https : said.kernel_synchronised || https);
 }
 
-// Under facts_mutex. A full queue costs an event or a time stamp, never a caller's wait.
-void Health::State::post(records::Store::Job job) {
-    const bool taken = store->post(std::move(job), [](const Result<void>& done) {
-        if (!done) base::log(base::Level::warning, "health", done.error());
+// Under facts_mutex. A full queue costs an event or a time stamp, never a caller's wait. `telemetry`: so many are
+// dropped when it cannot be written.
+void Health::State::post(records::Store::Job job, std::int64_t telemetry) {
+    const bool taken = store->post(std::move(job), [this, telemetry](const Result<void>& done) {
+        if (done) return;
+        telemetry_dropped += telemetry;
+        base::log(base::Level::warning, "health", done.error());
     });
-    if (!taken) base::log(base::Level::warning, "health", "the store's queue is full: a time stamp is not kept");
+    if (taken) return;
+    telemetry_dropped += telemetry;
+    base::log(base::Level::warning, "health", "the store's queue is full: a time stamp is not kept");
 }
 
 // Under facts_mutex.
@@ -201,12 +207,17 @@ void Health::State::hold(envelope::Device::Event event) {
 // Under facts_mutex. One that the store cannot take now is held, and stored when it can.
 void Health::State::store_event(const envelope::Device::Event& event) {
     if (!store->takes_records()) return hold(event);
-    const bool taken = store->post([event](records::Transaction& txn) { return keep_event(txn, event); },
-                                   [this, event](const Result<void>& done) {
-                                       if (done) return;
-                                       const std::lock_guard lock{facts_mutex};
-                                       hold(event);
-                                   });
+    const auto job = [this, event](records::Transaction& txn) -> Result<void> {
+        const auto untold = keep_event(txn, event);
+        CLINIC_TRY(untold);
+        if (*untold > 0) txn.on_commit([this, count = *untold] { telemetry_dropped += count; });
+        return {};
+    };
+    const bool taken = store->post(job, [this, event](const Result<void>& done) {
+        if (done) return;
+        const std::lock_guard lock{facts_mutex};
+        hold(event);
+    });
     if (!taken) hold(event);
 }
 
@@ -343,7 +354,7 @@ void Health::State::remember_time(base::Micros now) {
         ++telemetry_dropped;
         return;
     }
-    post([at](records::Transaction& txn) { return keep_trusted_time(txn, at); });
+    post([at](records::Transaction& txn) { return keep_trusted_time(txn, at); }, 1);
 }
 
 void Health::State::compute(base::Micros now) {

@@ -104,7 +104,7 @@ struct Status {
     std::uint64_t change = 0;  // how often `changed` had been called when this was computed
     records::StoreNumbers store;
     records::CheckPlace check;          // the store's weekly check
-    std::int64_t telemetry_dropped = 0; // events and time stamps that found no room, since start
+    std::int64_t telemetry_dropped = 0; // events and time stamps: no room, or more than their bound; since start
     std::int64_t patients = 0, quarantine_items = 0, audit_entries = 0;
     int disk_free_percent = 0;
 };

@@ -165,7 +165,8 @@ void put_store(Writer& out, const Status& status) {
                status.check.last_skipped);
     out.single("clinic_store_reserve_bytes", "gauge", "Held on the records' disk for when it is full.",
                status.store.reserve_bytes);
-    out.single("clinic_telemetry_dropped_total", "counter", "Events and time stamps that found no room, since start.",
+    out.single("clinic_telemetry_dropped_total", "counter",
+               "Events and time stamps that found no room or were more than their bound, since start.",
                status.telemetry_dropped);
     out.single("clinic_patients", "gauge", "Patients kept; merged ones count once.", status.patients);
     out.single("clinic_quarantine_items", "gauge", "Messages in quarantine.", status.quarantine_items);

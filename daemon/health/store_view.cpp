@@ -111,14 +111,20 @@ Result<std::vector<envelope::Device::Event>> open_events(records::Session& sessi
     }
 }
 
-Result<void> keep_event(records::Transaction& txn, const envelope::Device::Event& event) {
+Result<std::int64_t> keep_event(records::Transaction& txn, const envelope::Device::Event& event) {
     auto insert = txn.prepare("INSERT INTO event (number, code, severity, at) VALUES (?, ?, ?, ?)");
     if (!insert) return insert.error();
     CLINIC_TRY(insert->bind(event.number, event.code, event.severity, event.at_ms * 1'000).run());
-    auto trim = txn.prepare(
-        "DELETE FROM event WHERE number <= (SELECT number FROM event ORDER BY number DESC LIMIT 1 OFFSET ?)");
+    auto trim = txn.prepare("DELETE FROM event WHERE number <="
+                            " (SELECT number FROM event ORDER BY number DESC LIMIT 1 OFFSET ?) RETURNING acknowledged");
     if (!trim) return trim.error();
-    return trim->bind(events_stored_max).run();
+    trim->bind(events_stored_max);
+    for (std::int64_t untold = 0;;) {
+        const auto row = trim->step();
+        if (!row) return row.error();
+        if (!*row) return untold;
+        untold += trim->integer(0) == 0 ? 1 : 0;
+    }
 }
 
 Result<void> close_events(records::Transaction& txn, std::int64_t number) {

@@ -25,7 +25,8 @@ Result<StoreView> read_view(records::Session& session);
 
 // Not acknowledged, with a higher number than `after`: oldest first, at most events_frame_max.
 Result<std::vector<envelope::Device::Event>> open_events(records::Session& session, std::int64_t after);
-Result<void> keep_event(records::Transaction& txn, const envelope::Device::Event& event);
+// Answers how many that nobody had acknowledged went for it: the oldest, beyond events_stored_max.
+Result<std::int64_t> keep_event(records::Transaction& txn, const envelope::Device::Event& event);
 Result<void> close_events(records::Transaction& txn, std::int64_t number);
 Result<std::int64_t> newest_event(records::Session& session); // 0: none
 Result<Timestamp> last_trusted_time(records::Session& session);

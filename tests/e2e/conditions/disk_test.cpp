@@ -271,6 +271,10 @@ TEST_F(SmallDisk, AFullDiskRefusesKeepsAndGoesOnWhenThereIsRoom) {
     EXPECT_EQ(box().ctl("policy unlinked shell").exit, 0) << "a setting and its audit entry find room";
     EXPECT_EQ(box().ctl("audit verify").exit, 0);
     EXPECT_NE(box().send(adt("A28", "FULL", "NFULL", "Quillfeather", "Ottoline")).find("no room"), std::string::npos);
+    const auto consents = box().ctl_with_file(
+        "import consents {}", "record_number,scope,state,given_on\nNFULL,marketing,granted,2026-11-01\n");
+    EXPECT_NE(consents.exit, 0);
+    EXPECT_NE(consents.out.find("there is no room left on the box's disk"), std::string::npos) << consents.out;
     fs::remove(records() / "filler");
     EXPECT_TRUE(eventually([] { return is("running"); }));
     EXPECT_EQ(process_of(box(), "clinicd"), process) << "a restart is not needed for it";
