@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "crypto/base/files.h"
+#include "daemon/records/audit_end.h"
 
 namespace clinic::audit {
 namespace {
@@ -96,16 +97,14 @@ bool fits(const Link& link) {
 }
 
 Result<End> end_of(records::Session& session) {
-    auto find = session.prepare("SELECT (SELECT max(number) FROM audit_link),"
-                                " (SELECT hash FROM audit_link ORDER BY number DESC LIMIT 1),"
-                                " (SELECT seq FROM sqlite_sequence WHERE name = 'audit_link'),"
-                                " (SELECT max(link) FROM audit_subject)");
-    CLINIC_TRY(find);
-    const auto row = find->step();
-    CLINIC_TRY(row);
-    End end{.newest = find->integer(0)};
-    end.hash = end.newest == 0 ? before_the_first(session) : read_hash(*find, 1);
-    end.given = std::max({end.newest, find->integer(2), find->integer(3)});
+    auto end = records::read_audit_end(session);
+    if (end && end->newest == 0) end->hash = before_the_first(session);
+    return end;
+}
+
+Result<End> known_end_of(records::Session& session) {
+    auto end = records::audit_end(session);
+    if (end && end->newest == 0) end->hash = before_the_first(session);
     return end;
 }
 

@@ -47,10 +47,8 @@ crypto::Digest hash_of(const crypto::Digest& before, const Link& link);
 bool fits(const Link& link);
 
 // The chain's end: its newest link, and the highest number that was ever given. They differ when links were lost.
-struct End {
-    std::int64_t newest = 0, given = 0;
-    crypto::Digest hash{};
-};
-Result<End> end_of(records::Session& session);
+using End = records::AuditEnd;
+Result<End> end_of(records::Session& session);       // from the database
+Result<End> known_end_of(records::Session& session); // from memory, where nothing has changed it since it was read
 
 } // namespace clinic::audit

@@ -17,9 +17,8 @@ Error broken(Literal what, std::int64_t number) {
     return Error{Errc::tampered, what, records::damage_remedy, {.line = static_cast<int>(line)}};
 }
 
-// The end of a chain that can grow.
-Result<End> whole_end(records::Session& session) {
-    auto end = end_of(session);
+// The end of a chain that can grow; `end` as it was read.
+Result<End> whole(Result<End> end) {
     if (!end && records::is_damage(end.error().code))
         return broken("the newest links of the audit chain do not open", 0);
     CLINIC_TRY(end);
@@ -45,12 +44,14 @@ Result<void> write_behind(records::Transaction& txn, const End& end, Link& link)
     insert->bind(link.number, link.at, static_cast<int>(link.kind), link.refers, link.actor, link.actor_id);
     insert->bind(link.action, link.purpose, link.detail, hash);
     CLINIC_TRY(insert->run());
-    return write_subjects(txn, link);
+    CLINIC_TRY(write_subjects(txn, link));
+    txn.keep({}, End{link.number, link.number, hash});
+    return {};
 }
 
 // Writes the link behind the newest one; answers its number.
 Result<std::int64_t> write(records::Transaction& txn, Link link) {
-    const auto end = whole_end(txn);
+    const auto end = whole(known_end_of(txn));
     if (!end) {
         if (end.error().code == Errc::tampered) txn.found_damage(end.error());
         return end.error();
@@ -156,7 +157,7 @@ Result<void> Trail::say_lost(records::Transaction& txn, const Gap& gap) {
 }
 
 Result<void> Trail::check_end(records::Session& session) {
-    const auto end = whole_end(session);
+    const auto end = whole(end_of(session));
     return end ? Result<void>{} : end.error();
 }
 

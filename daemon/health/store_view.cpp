@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "daemon/records/audit_end.h"
 #include "daemon/records/quarantine.h"
 #include "daemon/release/policy.h"
 
@@ -63,13 +64,11 @@ Result<void> read_policy(records::Session& session, StoreView& view) {
     return {};
 }
 
-Result<records::PageCounters> page_counters(records::Session& session) {
-    if (const auto kept = session.kept<records::PageCounters>({})) return *kept;
+Result<std::int64_t> waiting_in_quarantine(records::Session& session) {
+    if (const auto kept = session.kept<records::QuarantineCounter>({})) return kept->waiting;
     const auto items = records::count_waiting(session);
     CLINIC_TRY(items);
-    const auto entries = one_number(session, "SELECT max(number) FROM audit_link");
-    CLINIC_TRY(entries);
-    return session.keep({}, records::PageCounters{*items, *entries});
+    return session.keep({}, records::QuarantineCounter{*items}).waiting;
 }
 
 } // namespace
@@ -86,10 +85,12 @@ Result<StoreView> read_view(records::Session& session) {
     view.crm = *books;
     CLINIC_TRY(read_feeds(session, view));
     CLINIC_TRY(read_policy(session, view));
-    const auto counters = page_counters(session);
-    CLINIC_TRY(counters);
-    view.quarantine_items = counters->quarantine_items;
-    view.audit_entries = counters->audit_entries;
+    const auto waiting = waiting_in_quarantine(session);
+    CLINIC_TRY(waiting);
+    view.quarantine_items = *waiting;
+    const auto chain = records::audit_end(session);
+    CLINIC_TRY(chain);
+    view.audit_entries = chain->newest;
     auto check = records::check_place(session);
     if (!check) return check.error();
     view.check = std::move(*check);

@@ -1,6 +1,6 @@
 #include <array>
 
-#include "daemon/outbox/outbox.h"
+#include "daemon/outbox/rows.h"
 #include "daemon/outbox/sql.h"
 
 namespace clinic::outbox {
@@ -27,20 +27,6 @@ std::int64_t* column(Books& books, std::int64_t state) {
     return nullptr;
 }
 
-Result<records::OutboxCounters> counters_of(records::Session& session, envelope::Destination destination) {
-    const records::RowKey key{.number = number(destination)};
-    if (const auto kept = session.kept<records::OutboxCounters>(key)) return *kept;
-    records::OutboxCounters counters;
-    CLINIC_TRY(each_row(
-        session, "SELECT state, envelopes FROM outbox_counter WHERE destination = ?",
-        [&](const records::Statement& row) {
-            const auto state = static_cast<std::uint64_t>(row.integer(0));
-            if (state < counters.envelopes.size()) counters.envelopes[state] = row.integer(1);
-        },
-        number(destination)));
-    return session.keep(key, counters);
-}
-
 } // namespace
 
 const char* name(State state) {
@@ -55,6 +41,20 @@ const char* name(State state) {
     case State::discarded: return "discarded";
     }
     return "";
+}
+
+Result<records::OutboxCounters> counters_of(records::Session& session, envelope::Destination destination) {
+    const records::RowKey key{.number = number(destination)};
+    if (const auto kept = session.kept<records::OutboxCounters>(key)) return *kept;
+    records::OutboxCounters counters;
+    CLINIC_TRY(each_row(
+        session, "SELECT state, envelopes FROM outbox_counter WHERE destination = ?",
+        [&](const records::Statement& row) {
+            const auto state = static_cast<std::uint64_t>(row.integer(0));
+            if (state < counters.envelopes.size()) counters.envelopes[state] = row.integer(1);
+        },
+        number(destination)));
+    return session.keep(key, counters);
 }
 
 bool Books::balanced() const {

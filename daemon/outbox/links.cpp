@@ -24,7 +24,7 @@ struct Sealed {
 };
 
 Result<Pseudonym> make_pseudonym(records::Transaction& txn, Destination destination, PatientId patient,
-                                 std::span<const std::byte> appointment, char letter) {
+                                 std::span<const std::byte> appointment, char letter, const records::RowKey& key) {
     Pseudonym made = Pseudonym::random(letter);
     CLINIC_TRY(
         execute(txn, "INSERT INTO pseudonym (destination, patient, appointment, value, token) VALUES (?, ?, ?, x'', ?)",
@@ -33,6 +33,7 @@ Result<Pseudonym> make_pseudonym(records::Transaction& txn, Destination destinat
     const auto sealed = txn.seal_for(patient, "pseudonym.value", id, made.text());
     CLINIC_TRY(sealed);
     CLINIC_TRY(execute(txn, "UPDATE pseudonym SET value = ? WHERE id = ?", *sealed, id));
+    if (const auto value = records::ShortId::of(made.text())) txn.keep(key, records::IssuedName{*value});
     return made;
 }
 
@@ -56,7 +57,7 @@ Result<Pseudonym> pseudonym(records::Transaction& txn, Destination destination, 
         },
         patient, number(destination), appointment);
     CLINIC_TRY(any);
-    if (!*any) return make_pseudonym(txn, destination, patient, appointment, letter);
+    if (!*any) return make_pseudonym(txn, destination, patient, appointment, letter, key);
     const auto text = txn.open_for(patient, "pseudonym.value", found.id, found.value);
     CLINIC_TRY(text);
     if (const auto value = records::ShortId::of(*text)) txn.keep(key, records::IssuedName{*value});
@@ -150,6 +151,8 @@ Result<void> Links::set_contact(records::Transaction& txn, PatientId patient, st
     const auto sealed = txn.seal_for(patient, "link.contact", id, contact);
     CLINIC_TRY(sealed);
     CLINIC_TRY(execute(txn, "UPDATE link SET contact = ? WHERE id = ?", *sealed, id));
+    if (const auto value = records::ShortId::of(contact))
+        txn.keep({.owner = patient.uuid}, records::ContactLink{*value, made == Made::by_us});
     return unpark_subject(txn, patient);
 }
 

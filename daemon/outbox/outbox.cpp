@@ -19,10 +19,11 @@ std::int64_t scope_of(const envelope::MetadataEnvelope& envelope) {
 }
 
 Result<void> check_room(records::Session& session, Destination destination) {
+    const auto counters = counters_of(session, destination);
+    CLINIC_TRY(counters);
     std::int64_t rows = 0;
-    CLINIC_TRY(first_row(
-        session, "SELECT sum(envelopes) FROM outbox_counter WHERE destination = ? AND state IN (1, 2, 3, 4)",
-        [&rows](const records::Statement& row) { rows = row.integer(0); }, number(destination)));
+    for (const auto state : {State::pending, State::leased, State::parked, State::dead})
+        rows += counters->envelopes.at(static_cast<std::size_t>(state));
     if (rows < rows_max) return {};
     return Error{Errc::full, "the outbox is full",
                  "see why GHL is not up to date, and retry or discard the dead letters"};

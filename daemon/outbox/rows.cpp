@@ -33,10 +33,18 @@ Row read_row(const records::Statement& row) {
 
 Result<void> count(records::Transaction& txn, envelope::Destination destination, std::int64_t state,
                    std::int64_t change) {
-    return execute(txn,
-                   "INSERT INTO outbox_counter (destination, state, envelopes) VALUES (?, ?, ?) "
-                   "ON CONFLICT DO UPDATE SET envelopes = envelopes + excluded.envelopes",
-                   number(destination), state, change);
+    const records::RowKey key{.number = number(destination)};
+    auto at_hand = txn.at_hand<records::OutboxCounters>(key);
+    std::int64_t now_there = 0;
+    CLINIC_TRY(first_row(
+        txn,
+        "INSERT INTO outbox_counter (destination, state, envelopes) VALUES (?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET envelopes = envelopes + excluded.envelopes RETURNING envelopes",
+        [&](const records::Statement& row) { now_there = row.integer(0); }, number(destination), state, change));
+    if (!at_hand) return {};
+    at_hand->envelopes.at(static_cast<std::size_t>(state)) = now_there;
+    txn.keep(key, *at_hand);
+    return {};
 }
 
 envelope::Kind taken_back_by_kind(envelope::Kind kind) {

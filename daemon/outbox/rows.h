@@ -29,6 +29,7 @@ Result<Row> leased_row(records::Session& session, std::int64_t id); // not_found
 // The oldest pending row of a subject without an open lease, the one that is due first; due at `at` or before.
 Result<std::optional<Row>> next_row(records::Session& session, envelope::Destination destination, Timestamp at);
 
+Result<records::OutboxCounters> counters_of(records::Session& session, envelope::Destination destination);
 // A new row in the books: released, and in `state`.
 Result<void> enter(records::Transaction& txn, envelope::Destination destination, State state);
 // Counts `rows` from one state to another.

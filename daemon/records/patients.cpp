@@ -32,6 +32,14 @@ Result<Person> make_patient(Transaction& txn, bool test_traffic) {
     CLINIC_TRY(
         insert->bind(person.id, *slot, static_cast<int>(person.status), test_traffic, txn.now(), txn.now()).run());
     person.row = txn.last_row();
+    const RowKey key{.owner = person.id.uuid}; // nobody has said anything of who is new
+    txn.keep(key, PatientRow{.row = person.row,
+                             .key_slot = *slot,
+                             .status = person.status,
+                             .test_traffic = test_traffic,
+                             .created_at = txn.now()});
+    txn.keep(key, ConsentRows{});
+    txn.keep(key, ContactLink{});
     return person;
 }
 
@@ -54,7 +62,13 @@ Result<void> keep_fields(Transaction& txn, const Person& person, const PatientFi
     auto update =
         txn.prepare("UPDATE patient SET sealed = ?, has_mobile = ?, has_email = ?, updated_at = ? WHERE row = ?");
     if (!update) return update.error();
-    return update->bind(*sealed, fields.has_mobile(), fields.has_email(), txn.now(), person.row).run();
+    auto at_hand = txn.at_hand<PatientRow>({.owner = person.id.uuid});
+    CLINIC_TRY(update->bind(*sealed, fields.has_mobile(), fields.has_email(), txn.now(), person.row).run());
+    if (!at_hand) return {};
+    at_hand->has_mobile = fields.has_mobile();
+    at_hand->has_email = fields.has_email();
+    txn.keep({.owner = person.id.uuid}, *at_hand);
+    return {};
 }
 
 // `sql` takes kind, token and patient.
@@ -131,7 +145,12 @@ Result<void> note_active(Transaction& txn, const Person& person, std::optional<b
     if (status == person.status) return {};
     auto update = txn.prepare("UPDATE patient SET status = ?, updated_at = ? WHERE row = ?");
     if (!update) return update.error();
-    return update->bind(static_cast<int>(status), txn.now(), person.row).run();
+    auto at_hand = txn.at_hand<PatientRow>({.owner = person.id.uuid});
+    CLINIC_TRY(update->bind(static_cast<int>(status), txn.now(), person.row).run());
+    if (!at_hand) return {};
+    at_hand->status = status;
+    txn.keep({.owner = person.id.uuid}, *at_hand);
+    return {};
 }
 
 bool names_nobody(const PatientChange& change, const Disclosure& why) {

@@ -10,8 +10,8 @@ namespace clinic::records {
 namespace {
 
 // From the type of a row, in the order of the variant.
-constexpr RowPlace places[] = {RowPlace::patient, RowPlace::consent,        RowPlace::pseudonym,
-                               RowPlace::link,    RowPlace::outbox_counter, RowPlace::page};
+constexpr RowPlace places[] = {RowPlace::patient,        RowPlace::consent,    RowPlace::pseudonym, RowPlace::link,
+                               RowPlace::outbox_counter, RowPlace::quarantine, RowPlace::audit};
 static_assert(std::size(places) == std::variant_size_v<CachedRow>);
 
 constexpr int changes_bits = 40; // so many groups before two stores' numbers meet
@@ -30,8 +30,9 @@ constexpr Watched watched[] = {
     {"pseudonym", RowPlace::pseudonym, 2},
     {"link", RowPlace::link, 1},
     {"outbox_counter", RowPlace::outbox_counter, no_owner},
-    {"quarantine", RowPlace::page, no_owner},
-    {"audit_link", RowPlace::page, no_owner},
+    {"quarantine", RowPlace::quarantine, no_owner},
+    {"audit_link", RowPlace::audit, no_owner},
+    {"audit_subject", RowPlace::audit, no_owner},
     {"setting", RowPlace::setting, by_text},
 };
 
@@ -118,13 +119,27 @@ bool RowCache::watch(sqlite3* writer) {
 void RowCache::note(RowPlace place, const base::Uuid& owner) {
     const auto at = bucket_of(place, owner);
     if (!buckets_[at].changing.exchange(true)) noted_.push_back(at);
+    changing_rows_.erase(at); // read before this change
+}
+
+void RowCache::undone() {
+    changing_rows_.clear();
 }
 
 // A bucket says when it was changed before anybody can begin who may rely on that, and is free again after it.
-void RowCache::end_group() {
+void RowCache::end_group(bool durable) {
     if (noted_.empty()) return;
     const Since next = changes_ + 1;
     for (const auto at : noted_) buckets_[at].changed = next;
+    if (durable) {
+        const std::lock_guard lock{mutex_};
+        for (auto& [bucket, rows] : changing_rows_)
+            for (Kept& kept : rows) {
+                kept.since = next;
+                put_first(std::move(kept));
+            }
+    }
+    changing_rows_.clear();
     changes_ = next;
     for (const auto at : noted_) buckets_[at].changing = false;
     noted_.clear();
@@ -141,29 +156,47 @@ std::optional<RowCache::Since> RowCache::setting_since(Since since, std::string_
     return buckets_[at].changed.load();
 }
 
-std::optional<CachedRow> RowCache::look(Since since, base::Micros at, const Key& key) {
+std::optional<CachedRow> RowCache::look(Sight sight, base::Micros at, const Key& key) {
     const auto bucket = bucket_of(places[key.type], key.key.owner);
+    return sight.writes && buckets_[bucket].changing ? look_at_changing(bucket, key)
+                                                     : look_at_kept(bucket, sight.since, at, key);
+}
+
+std::optional<CachedRow> RowCache::look_at_changing(std::size_t bucket, const Key& key) const {
+    const auto rows = changing_rows_.find(bucket);
+    if (rows == changing_rows_.end()) return std::nullopt;
+    const auto found = std::ranges::find(rows->second, key, &Kept::key);
+    return found == rows->second.end() ? std::nullopt : std::optional{found->row};
+}
+
+std::optional<CachedRow> RowCache::look_at_kept(std::size_t bucket, Since since, base::Micros at, const Key& key) {
     const std::lock_guard lock{mutex_};
     const auto found = by_key_.find(key);
-    if (found != by_key_.end() && holds(bucket, since)) {
-        const Kept& kept = *found->second;
-        if (kept.since >= buckets_[bucket].changed && at < kept.until) {
-            ++hits_;
-            rows_.splice(rows_.begin(), rows_, found->second);
-            return kept.row;
-        }
-        rows_.erase(found->second);
-        by_key_.erase(found);
+    if (found == by_key_.end() || !holds(bucket, since)) return std::nullopt;
+    const Kept& kept = *found->second;
+    if (kept.since >= buckets_[bucket].changed && at < kept.until) {
+        rows_.splice(rows_.begin(), rows_, found->second);
+        return kept.row;
     }
-    ++misses_;
+    rows_.erase(found->second);
+    by_key_.erase(found);
     return std::nullopt;
 }
 
-void RowCache::put(Since since, base::Micros at, const Key& key, const CachedRow& row) {
+void RowCache::put(Sight sight, base::Micros at, const Key& key, const CachedRow& row) {
     const auto bucket = bucket_of(places[key.type], key.key.owner);
+    if (sight.writes && buckets_[bucket].changing) {
+        auto& rows = changing_rows_[bucket];
+        std::erase_if(rows, [&](const Kept& kept) { return kept.key == key; });
+        rows.push_back({key, row, 0, at + life_max});
+        return;
+    }
     const std::lock_guard lock{mutex_};
-    if (!holds(bucket, since)) return;
-    if (const auto found = by_key_.find(key); found != by_key_.end()) {
+    if (holds(bucket, sight.since)) put_first({key, row, sight.since, at + life_max});
+}
+
+void RowCache::put_first(Kept kept) {
+    if (const auto found = by_key_.find(kept.key); found != by_key_.end()) {
         rows_.erase(found->second);
         by_key_.erase(found);
     }
@@ -171,8 +204,8 @@ void RowCache::put(Since since, base::Micros at, const Key& key, const CachedRow
         by_key_.erase(rows_.back().key);
         rows_.pop_back();
     }
-    rows_.push_front({key, row, since, at + life_max});
-    by_key_.emplace(key, rows_.begin());
+    rows_.push_front(std::move(kept));
+    by_key_.emplace(rows_.front().key, rows_.begin());
 }
 
 std::int64_t RowCache::rows() const {

@@ -1,13 +1,14 @@
 // A read-through cache of pseudonymous rows, for release, lease and the page: what they look up again and again.
-//   Holds:   a closed set of types, `CachedRow` below: states, random names, contact ids and counters, all of a fixed
-//   size.
+//   Holds:   a closed set of types, `CachedRow` below: states, random names, contact ids, counters and a hash, all of a
+//   fixed size.
 //            Nothing else converts to one, so no name, number or text of a person can be put in.
 //   Truth:   SQLite tells of every row that the writer changes (its pre-update hook), whatever statement did it; from
-//            then until after the commit nobody is served from that place, and afterwards nothing older is. A session
-//            is served only what holds in its own snapshot: a place that was changed since it began is read from the
-//            database.
+//            then until after the commit nobody else is served from that place, and afterwards nothing older is. A
+//            session is served only what holds in its own snapshot: a place that was changed since it began is read
+//            from the database. The writer itself is served what it has read of such a place since the last change to
+//            it; that goes with whatever is undone, and is everybody's once the group is durable.
 //   Bounds:  rows_max rows, the one that was not used for longest goes; each for life_max.
-//   Threads: any; `note` and the end of a group: the writer's.
+//   Threads: any; `note`, what is undone and the end of a group, and a Sight that writes: the writer's.
 #pragma once
 
 #include <array>
@@ -24,6 +25,7 @@
 
 #include "crypto/base/clock.h"
 #include "crypto/base/ids.h"
+#include "crypto/seal.h"
 #include "daemon/records/types.h"
 
 struct sqlite3;
@@ -62,11 +64,16 @@ struct ContactLink { // of `link`; an empty contact: there is none
 struct OutboxCounters { // of `outbox_counter`: by state, 0 is released
     std::array<std::int64_t, 9> envelopes{};
 };
-struct PageCounters {
-    std::int64_t quarantine_items = 0, audit_entries = 0;
+struct QuarantineCounter {
+    std::int64_t waiting = 0;
+};
+struct AuditEnd { // of the audit chain: its newest link, and the highest number that was ever given
+    std::int64_t newest = 0, given = 0;
+    crypto::Digest hash{};
 };
 
-using CachedRow = std::variant<PatientRow, ConsentRows, IssuedName, ContactLink, OutboxCounters, PageCounters>;
+using CachedRow =
+    std::variant<PatientRow, ConsentRows, IssuedName, ContactLink, OutboxCounters, QuarantineCounter, AuditEnd>;
 
 template <class T, class Variant>
 inline constexpr bool is_one_of = false;
@@ -84,7 +91,7 @@ struct RowKey {
 };
 
 // What may change under a row: its type and owner, or a setting by its name.
-enum class RowPlace : std::uint8_t { patient, consent, pseudonym, link, outbox_counter, page, setting };
+enum class RowPlace : std::uint8_t { patient, consent, pseudonym, link, outbox_counter, quarantine, audit, setting };
 
 class RowCache {
 public:
@@ -93,17 +100,29 @@ public:
 
     // Of a session, from before its snapshot on. No two stores of a process have one in common.
     using Since = std::uint64_t;
+    struct Sight {
+        Sight(Since from, bool is_writer = false) : since{from}, writes{is_writer} {}
+        Since since;
+        bool writes; // it sees what its own group has changed
+    };
     RowCache();
     Since now() const { return changes_.load(std::memory_order_acquire); }
 
     template <Cacheable T>
-    std::optional<T> find(Since since, base::Micros at, const RowKey& key) {
-        const auto found = look(since, at, {slot_of<T>(), key});
+    std::optional<T> find(Sight sight, base::Micros at, const RowKey& key) {
+        auto found = at_hand<T>(sight, at, key);
+        ++(found ? hits_ : misses_);
+        return found;
+    }
+    // The same, not counted.
+    template <Cacheable T>
+    std::optional<T> at_hand(Sight sight, base::Micros at, const RowKey& key) {
+        const auto found = look(sight, at, {slot_of<T>(), key});
         return found ? std::optional{std::get<T>(*found)} : std::nullopt;
     }
     template <Cacheable T>
-    void keep(Since since, base::Micros at, const RowKey& key, const T& row) {
-        put(since, at, {slot_of<T>(), key}, row);
+    void keep(Sight sight, base::Micros at, const RowKey& key, const T& row) {
+        put(sight, at, {slot_of<T>(), key}, row);
     }
     // A number that stays the same while the setting does; nullopt: it was changed since the session began.
     std::optional<Since> setting_since(Since since, std::string_view name);
@@ -112,7 +131,8 @@ public:
     // nothing is ever kept.
     bool watch(sqlite3* writer);
     void note(RowPlace place, const base::Uuid& owner); // a row is about to change
-    void end_group();                                   // it was committed or undone: all that was noted
+    void undone();                                      // a part of the group: what was changed may be as it was
+    void end_group(bool durable);                       // or undone: all that was noted
 
     std::uint64_t hits() const { return hits_; }
     std::uint64_t misses() const { return misses_; }
@@ -130,7 +150,7 @@ private:
     struct Kept {
         Key key;
         CachedRow row;
-        Since since;
+        Since since; // of the group, until it is durable: 0
         base::Micros until;
     };
     // What changes together: a hash of place and owner. Two in one bucket cost a look at the database, no more.
@@ -146,12 +166,16 @@ private:
     }
     static std::size_t bucket_of(RowPlace place, const base::Uuid& owner);
     bool holds(std::size_t bucket, Since since) const;
-    std::optional<CachedRow> look(Since since, base::Micros at, const Key& key);
-    void put(Since since, base::Micros at, const Key& key, const CachedRow& row);
+    std::optional<CachedRow> look(Sight sight, base::Micros at, const Key& key);
+    std::optional<CachedRow> look_at_changing(std::size_t bucket, const Key& key) const;
+    std::optional<CachedRow> look_at_kept(std::size_t bucket, Since since, base::Micros at, const Key& key);
+    void put(Sight sight, base::Micros at, const Key& key, const CachedRow& row);
+    void put_first(Kept kept); // under mutex_
 
     std::array<Bucket, buckets_count> buckets_;
     std::atomic<Since> changes_;
-    std::vector<std::size_t> noted_; // the writer's: buckets that are changing
+    std::vector<std::size_t> noted_;                                   // the writer's: buckets that are changing
+    std::unordered_map<std::size_t, std::vector<Kept>> changing_rows_; // the writer's: by bucket, as they will be
     bool watching_ = false;
 
     mutable std::mutex mutex_; // guards the rows

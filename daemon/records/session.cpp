@@ -89,8 +89,8 @@ RowCache& Session::rows() {
     return *core_.shared.rows;
 }
 
-RowCache::Since Session::since() const {
-    return core_.since;
+RowCache::Sight Session::sight() const {
+    return core_.sight;
 }
 
 void Session::found_damage(const Error& why) {
@@ -98,7 +98,7 @@ void Session::found_damage(const Error& why) {
 }
 
 std::optional<RowCache::Since> Session::setting_since(Literal key) {
-    return rows().setting_since(since(), key.c_str());
+    return rows().setting_since(sight().since, key.c_str());
 }
 
 std::int64_t Transaction::last_row() const {
@@ -137,6 +137,7 @@ Result<std::optional<Error>> Transaction::apart(const std::function<Result<void>
     if (!core_.connection.in_transaction()) return done ? ended : done.error();
     if (!done) {
         CLINIC_TRY(core_.connection.run("ROLLBACK TO part"));
+        core_.shared.rows->undone();
         core_.hooks.resize(hooks);
         core_.keys_to_erase.resize(keys);
         core_.key_of.reset();

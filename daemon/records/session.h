@@ -28,7 +28,8 @@ struct Shared {
 struct SessionCore {
     Connection& connection;
     Shared& shared;
-    const RowCache::Since since = shared.rows->now(); // so it is made before the snapshot is taken
+    const bool writes = false;                               // the writer's, in its transaction
+    const RowCache::Sight sight{shared.rows->now(), writes}; // so it is made before the snapshot is taken
     std::vector<std::function<void()>> hooks = {};
     std::vector<std::int64_t> keys_to_erase = {};
     std::int64_t slot_taken = 0;     // the highest in this job

@@ -123,11 +123,16 @@ public:
     // Read through the cache of pseudonymous rows: what is kept of a row, and what was read of it to be kept.
     template <Cacheable T>
     std::optional<T> kept(const RowKey& key) {
-        return rows().template find<T>(since(), monotonic_, key);
+        return rows().template find<T>(sight(), monotonic_, key);
+    }
+    // Not counted, for who changes a row that may be at hand, and then keeps what it has become.
+    template <Cacheable T>
+    std::optional<T> at_hand(const RowKey& key) {
+        return rows().template at_hand<T>(sight(), monotonic_, key);
     }
     template <Cacheable T>
     T keep(const RowKey& key, const T& row) {
-        rows().template keep<T>(since(), monotonic_, key, row);
+        rows().template keep<T>(sight(), monotonic_, key, row);
         return row;
     }
     // The store cannot be gone on with: said to who opened it, once (StoreOptions::on_damage).
@@ -146,7 +151,7 @@ protected:
 
 private:
     RowCache& rows();
-    RowCache::Since since() const;
+    RowCache::Sight sight() const;
 };
 
 // Inside one job's savepoint. What it wrote is durable when the job's Done is called with success.

@@ -137,7 +137,7 @@ void Writer::commit_group(const std::vector<Posted>& group) {
         if (const auto undone = connection_.run("ROLLBACK"); !undone)
             base::log(base::Level::error, "records", undone.error());
     }
-    shared_.rows->end_group(); // before anybody hears that it is durable
+    shared_.rows->end_group(committed && *committed); // before anybody hears that it is durable
     note(committed, group.size());
     if (!committed) {
         outcomes.clear();
@@ -220,13 +220,16 @@ Result<bool> Writer::run_group(const std::vector<Posted>& group, std::vector<Out
 // An error here is one of the savepoint or of the whole transaction: what the job wrote could not be kept apart.
 Result<Writer::Outcome> Writer::run_job(const Posted& posted) {
     CLINIC_TRY(connection_.run("SAVEPOINT job"));
-    SessionCore core{connection_, shared_};
+    SessionCore core{connection_, shared_, true};
     Transaction transaction{core, clock_};
     const auto result = call(posted.job, transaction);
     // SQLite undoes the whole transaction by itself after some failures of the disk or of memory.
     if (!connection_.in_transaction())
         return result ? Error{Errc::system, "the transaction ended within a job"} : result.error();
-    if (!result) CLINIC_TRY(connection_.run("ROLLBACK TO job"));
+    if (!result) {
+        CLINIC_TRY(connection_.run("ROLLBACK TO job"));
+        shared_.rows->undone();
+    }
     CLINIC_TRY(connection_.run("RELEASE job"));
     if (!result) return Outcome{found_no_room(result.error()) ? for_people(result.error()) : result.error()};
     if (core.slot_taken > highest_slot_) highest_slot_ = core.slot_taken;

@@ -36,7 +36,7 @@ protected:
     }
     void change(const RowKey& at) {
         rows_.note(RowPlace::patient, at.owner);
-        rows_.end_group();
+        rows_.end_group(true);
     }
 
     std::unique_ptr<sqlite3, base::FreedBy<sqlite3_close_v2>> db_;
@@ -63,7 +63,7 @@ TEST_F(Rows, ThatChangeAreServedToNobodyUntilTheGroupHasEndedAndNeverTheOldOneAg
     EXPECT_EQ(find(before, key(1)), std::nullopt);
     EXPECT_EQ(find(rows_.now(), key(1)), std::nullopt);
     rows_.keep(rows_.now(), 1s, key(1), row(11)); // read from a snapshot that may be the old one
-    rows_.end_group();
+    rows_.end_group(true);
     const auto after = rows_.now();
     EXPECT_EQ(find(after, key(1)), std::nullopt);
     rows_.keep(before, 1s, key(1), row(11)); // a slow reader of the old snapshot comes late
