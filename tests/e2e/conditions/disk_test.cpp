@@ -133,56 +133,122 @@ protected:
         give(about.st_uid, about.st_gid);
     }
     static std::string folders() { return "--records " + records().string() + " --credential " + key().string(); }
+    static fs::path saved() { return box().folder() / "saved"; }
+
+    // A page of that tree, flipped in the closed store. Answers its number.
+    static std::uint64_t damage(const std::string& tree) {
+        EXPECT_TRUE(eventually([] { return box().status()["store"]["wal_bytes"] == 0; }));
+        std::uint64_t lost = 0;
+        while_closed([&] {
+            const auto image = crypto::StoreImage::open(records() / "records.db", slot());
+            ASSERT_TRUE(image);
+            lost = salvage::survey(*image).find(tree)->root;
+            flip(crypto::page_offset(lost) + 7);
+        });
+        return lost;
+    }
+    // The way out stands wherever somebody looks.
+    static void expect_the_way_out(const std::string& cause) {
+        EXPECT_TRUE(eventually([&] { return need("E2002")["cause"] == cause; })) << need("E2002").dump();
+        const auto told = need("E2002");
+        for (const char* where : {"action", "remedy"})
+            EXPECT_NE(told[where].get<std::string>().find("clinicctl store salvage"), std::string::npos) << told.dump();
+        const auto page = box().page("/");
+        EXPECT_NE(page.find(cause), std::string::npos);
+        EXPECT_NE(page.find("clinicctl store check"), std::string::npos);
+        EXPECT_NE(box().ctl("status").out.find("clinicctl store salvage"), std::string::npos);
+        EXPECT_NE(box().send(adt("A28", "CLOSED", "NCLOSED", "Quillfeather", "Ottoline")).find("damaged"),
+                  std::string::npos);
+    }
+    // What `clinicctl store check` says of a store that is damaged; clinicd lets go of it first.
+    static nlohmann::json check() {
+        Ran checked;
+        EXPECT_TRUE(eventually([&] { return (checked = box().ctl("store check " + folders() + " --json")).exit == 3; }))
+            << checked.exit << checked.out;
+        EXPECT_EQ(checked.out.find("Quillfeather"), std::string::npos);
+        return nlohmann::json::parse(checked.out, nullptr, false);
+    }
+    // Saves what can be read, and has the box go on with it.
+    static nlohmann::json save_and_go_on() {
+        const auto old = box().folder() / "records-old";
+        const auto done = box().ctl("store salvage " + folders() + " --to " + saved().string() + " --json");
+        EXPECT_EQ(done.exit, 3) << done.out;
+        EXPECT_EQ(done.out.find("Quillfeather"), std::string::npos);
+        while_closed([&] {
+            const auto move_all = [](const fs::path& from, const fs::path& to) {
+                for (const auto& entry : fs::directory_iterator{from})
+                    fs::rename(entry.path(), to / entry.path().filename());
+            };
+            fs::create_directory(old);
+            move_all(records(), old);
+            move_all(saved(), records());
+        });
+        EXPECT_TRUE(eventually([] { return is("running"); }, 90)) << box().status().dump();
+        fs::remove_all(old);
+        fs::remove_all(saved());
+        return nlohmann::json::parse(done.out, nullptr, false);
+    }
+    static void give_the_basis_back() {
+        EXPECT_TRUE(needs("E2201")) << "nothing leaves until a person has looked";
+        const auto basis = box().ctl_with_file("basis set baa --evidence {} --expires 2099-12-31", "agreement");
+        EXPECT_EQ(basis.exit, 0) << basis.out;
+        EXPECT_TRUE(eventually([] { return !needs("E2201"); }));
+    }
 };
 
 TEST_F(Technician, ADamagedStoreIsCheckedAndSavedAndTheBoxGoesOn) {
-    const auto saved = box().folder() / "saved", old = box().folder() / "records-old";
     ASSERT_EQ(send(), "AA");
     EXPECT_EQ(box().ctl("store check " + folders()).exit, 1) << "not while clinicd has it open";
-    ASSERT_TRUE(eventually([] { return box().status()["store"]["wal_bytes"] == 0; }));
-    std::uint64_t lost = 0;
-    while_closed([&] {
-        const auto image = crypto::StoreImage::open(records() / "records.db", slot());
-        ASSERT_TRUE(image);
-        lost = salvage::survey(*image).find("raw_message")->root;
-        flip(crypto::page_offset(lost) + 7);
-    });
+    const auto lost = damage("raw_message");
     expect_closed("damaged", "E2002");
-    const auto told = need("E2002");
-    EXPECT_NE(told["action"].get<std::string>().find("clinicctl store salvage"), std::string::npos) << told.dump();
-    EXPECT_NE(told["remedy"].get<std::string>().find("clinicctl store salvage"), std::string::npos) << told.dump();
-    EXPECT_NE(box().ctl("status").out.find("clinicctl store salvage"), std::string::npos);
-    EXPECT_NE(box().send(adt("A28", "CLOSED", "NCLOSED", "Quillfeather", "Ottoline")).find("damaged"),
-              std::string::npos);
-
-    Ran checked;
-    ASSERT_TRUE(eventually([&] { return (checked = box().ctl("store check " + folders() + " --json")).exit == 3; }))
-        << checked.out;
-    const auto report = nlohmann::json::parse(checked.out);
+    expect_the_way_out("a page of the store does not open");
+    const auto report = check();
     EXPECT_EQ(report.at("damaged_pages").at(0).at("page"), lost);
     EXPECT_EQ(report.at("damaged_pages").at(0).at("of"), "raw_message");
-    const auto done = box().ctl("store salvage " + folders() + " --to " + saved.string() + " --json");
-    EXPECT_EQ(done.exit, 3) << done.out;
-    EXPECT_EQ(checked.out.find("Quillfeather"), std::string::npos);
-    EXPECT_EQ(done.out.find("Quillfeather"), std::string::npos);
-    EXPECT_GT(nlohmann::json::parse(done.out).at("tables").at("patient").at("rows"), 0);
+    const auto kept = save_and_go_on();
+    EXPECT_GT(kept.at("tables").at("patient").at("rows"), 0);
+    give_the_basis_back();
+}
 
+// The identifiers of the last check: nothing may leave without them, and they are made anew from what is sealed.
+TEST_F(Technician, ADamagedPageOfTheIdentifiersClosesTheBoxAndTheyAreWrittenAnew) {
+    ASSERT_EQ(send(), "AA");
+    damage("identifier_token");
+    expect_closed("damaged", "E2002");
+    expect_the_way_out("a page of the store does not open");
+    EXPECT_EQ(check().at("damaged_pages").at(0).at("of"), "identifier_token");
+    const auto kept = save_and_go_on();
+    EXPECT_GT(kept.at("people_indexed_anew"), 0);
+    EXPECT_EQ(kept.at("people_not_readable"), 0);
+    EXPECT_EQ(kept.at("tables").at("patient").at("rows_lost"), 0);
+    give_the_basis_back();
+}
+
+// Whole pages, and yet the newest links are not there: somebody or something took them.
+TEST_F(Technician, AChainWithoutItsNewestLinksClosesTheBoxAndTheNewOneSaysWhichAreLost) {
+    ASSERT_EQ(send(), "AA");
+    const auto backup = (box().folder() / "records-backup").string();
     while_closed([&] {
-        fs::create_directory(old);
-        const auto move_all = [](const fs::path& from, const fs::path& to) {
-            for (const auto& entry : fs::directory_iterator{from})
-                fs::rename(entry.path(), to / entry.path().filename());
-        };
-        move_all(records(), old);
-        move_all(saved, records());
+        run("cp -a '" + records().string() + "' '" + backup + "'");
+        change_store("DROP TRIGGER audit_link_is_kept; DROP TRIGGER audit_subject_is_kept;"
+                     "CREATE TABLE end_before (number); INSERT INTO end_before SELECT max(number) FROM audit_link;"
+                     "DELETE FROM audit_subject WHERE link > (SELECT number - 3 FROM end_before);"
+                     "DELETE FROM audit_link WHERE number > (SELECT number - 3 FROM end_before);"
+                     "DROP TABLE end_before; PRAGMA wal_checkpoint(TRUNCATE)");
     });
-    EXPECT_TRUE(eventually([] { return is("running"); }, 90)) << box().status().dump();
-    EXPECT_TRUE(needs("E2201")) << "nothing leaves until a person has looked";
-    const auto basis = box().ctl_with_file("basis set baa --evidence {} --expires 2099-12-31", "agreement");
-    EXPECT_EQ(basis.exit, 0) << basis.out;
-    EXPECT_TRUE(eventually([] { return !needs("E2201"); }));
-    fs::remove_all(old);
-    fs::remove_all(saved);
+    expect_closed("damaged", "E2002");
+    expect_the_way_out("the newest links of the audit chain are lost");
+    const auto missing = check().at("missing_links").at(0);
+    const std::int64_t newest = missing.at("last");
+    EXPECT_EQ(missing.at("first"), newest - 2);
+    EXPECT_TRUE(missing.at("said_by").is_null());
+    EXPECT_EQ(save_and_go_on().at("lost_links").at(0).at("last"), newest);
+    give_the_basis_back();
+    EXPECT_EQ(box().ctl("audit verify").exit, 1) << "the gap is said, for as long as there is the chain";
+    // The other way: the backup, in which nothing is missing.
+    while_closed(
+        [&] { run("rm -rf '" + records().string() + "'/*; cp -a '" + backup + "/.' '" + records().string() + "/'"); });
+    fs::remove_all(backup);
 }
 
 // A page that no table has: the check at the start does not read it, the weekly one does.

@@ -1,0 +1,125 @@
+// What `clinicctl store` ends with, as docs/clinicctl.md has it: 0 fine, 1 cannot be done, 2 wrong words, 3 damage.
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "provisioning/commands.h"
+#include "tests/daemon/records/salvage/salvage_fixture.h"
+
+namespace clinic::provisioning {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr int fine = 0, cannot = 1, wrong_words = 2, damaged = 3;
+
+struct Ended {
+    int exit;
+    std::string out, err;
+};
+
+class StoreCommands : public salvage::SalvageTest {
+protected:
+    void SetUp() override {
+        SalvageTest::SetUp();
+        put(folder_ / "store.key", std::string(crypto::key_bytes, 'k'));
+        put(folder_ / "other.key", std::string(crypto::key_bytes, 'o'));
+    }
+    static Ended run_store(std::vector<std::string> words) {
+        words.insert(words.begin(), "store");
+        testing::internal::CaptureStdout();
+        testing::internal::CaptureStderr();
+        const int exit = run(words);
+        std::string out = testing::internal::GetCapturedStdout();
+        return {exit, std::move(out), testing::internal::GetCapturedStderr()};
+    }
+    std::string key(const char* name = "store.key") const { return (folder_ / name).string(); }
+    Ended check(const std::string& credential) const {
+        return run_store({"check", "--records", old().string(), "--credential", credential, "--json"});
+    }
+    Ended salvage_into(const std::filesystem::path& to, const std::string& credential) const {
+        return run_store(
+            {"salvage", "--records", old().string(), "--credential", credential, "--to", to.string(), "--json"});
+    }
+    // Says why and what helps, and nothing of a person.
+    static void expect_reason(const Ended& ended, const char* reason) {
+        EXPECT_EQ(ended.exit, cannot) << ended.out;
+        EXPECT_EQ(ended.out, "");
+        EXPECT_THAT(ended.err, HasSubstr(reason));
+        EXPECT_THAT(ended.err, HasSubstr("clinicctl: "));
+    }
+};
+
+TEST_F(StoreCommands, ASoundStoreIsFineAndAllOfItIsSaved) {
+    EXPECT_EQ(run_store({"inspect", "--records", old().string()}).exit, fine);
+    const auto checked = check(key());
+    EXPECT_EQ(checked.exit, fine) << checked.out << checked.err;
+    EXPECT_TRUE(nlohmann::json::parse(checked.out).at("sound"));
+    const auto salvaged = salvage_into(saved(), key());
+    EXPECT_EQ(salvaged.exit, fine) << salvaged.out << salvaged.err;
+    EXPECT_TRUE(nlohmann::json::parse(salvaged.out).at("complete"));
+}
+
+TEST_F(StoreCommands, ALostPageOfATableIsDamageAndWhatIsLeftIsSaved) {
+    damage(root_of("raw_message"));
+    const auto checked = check(key());
+    EXPECT_EQ(checked.exit, damaged) << checked.err;
+    EXPECT_EQ(nlohmann::json::parse(checked.out).at("damaged_pages").at(0).at("of"), "raw_message");
+    const auto salvaged = salvage_into(saved(), key());
+    EXPECT_EQ(salvaged.exit, damaged) << salvaged.err;
+    EXPECT_FALSE(nlohmann::json::parse(salvaged.out).at("complete"));
+    EXPECT_EQ(run_store({"check", "--records", saved().string(), "--credential", key()}).exit, fine)
+        << "the new store is sound, whatever the old one was";
+}
+
+TEST_F(StoreCommands, LinksOfTheAuditChainThatAreNotThereAreDamage) {
+    records::RawDatabase{old(), records::slot_of('k')}.run(
+        "DROP TRIGGER audit_link_is_kept; DELETE FROM audit_link WHERE number > 200");
+    const auto checked = check(key());
+    EXPECT_EQ(checked.exit, damaged) << checked.out;
+    EXPECT_TRUE(nlohmann::json::parse(checked.out).at("missing_links").at(0).at("said_by").is_null());
+    EXPECT_EQ(salvage_into(saved(), key()).exit, damaged);
+    EXPECT_EQ(run_store({"check", "--records", saved().string(), "--credential", key()}).exit, fine)
+        << "the new chain says which are missing";
+}
+
+TEST_F(StoreCommands, WhatCannotBeDoneSaysWhy) {
+    expect_reason(check(key("other.key")), "key");
+    expect_reason(check((folder_ / "nowhere").string()), "key");
+    expect_reason(run_store({"check", "--records", (folder_ / "nowhere").string(), "--credential", key()}), "; ");
+    std::filesystem::create_directory(saved());
+    put(saved() / "something", "else");
+    expect_reason(salvage_into(saved(), key()), "empty");
+    expect_reason(salvage_into(folder_ / "elsewhere", key("other.key")), "key");
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "elsewhere"));
+    std::filesystem::rename(keys(), keys().string() + ".away");
+    expect_reason(salvage_into(folder_ / "elsewhere", key()), "keys.db");
+}
+
+TEST_F(StoreCommands, NothingIsDoneWhileSomebodyHasTheStoreOpen) {
+    reopen();
+    for (const auto& ended : {check(key()), salvage_into(saved(), key())}) expect_reason(ended, "clinicd");
+    store_.reset();
+    EXPECT_EQ(check(key()).exit, fine);
+}
+
+TEST_F(StoreCommands, WrongWordsAreRefusedBeforeAnythingIsLookedAt) {
+    const auto there = old().string();
+    for (const auto& words :
+         std::vector<std::vector<std::string>>{{"check"},
+                                               {"check", "--records", there},
+                                               {"check", "--credential", key()},
+                                               {"check", "--records", there, "--to", "x"},
+                                               {"inspect"},
+                                               {"salvage", "--records", there, "--credential", key()},
+                                               {"salvage", "--to", saved().string()},
+                                               {"mend"}}) {
+        const auto ended = run_store(words);
+        EXPECT_EQ(ended.exit, wrong_words) << words[0] << ended.out << ended.err;
+        EXPECT_NE(ended.err, "");
+    }
+    EXPECT_FALSE(std::filesystem::exists(saved()));
+}
+
+} // namespace
+} // namespace clinic::provisioning
