@@ -119,11 +119,15 @@ bool RowCache::watch(sqlite3* writer) {
 void RowCache::note(RowPlace place, const base::Uuid& owner) {
     const auto at = bucket_of(place, owner);
     if (!buckets_[at].changing.exchange(true)) noted_.push_back(at);
-    changing_rows_.erase(at); // read before this change
+    const auto read_before = changing_rows_.find(at);
+    if (read_before == changing_rows_.end()) return;
+    changing_rows_count_ -= read_before->second.size();
+    changing_rows_.erase(read_before);
 }
 
 void RowCache::undone() {
     changing_rows_.clear();
+    changing_rows_count_ = 0;
 }
 
 // A bucket says when it was changed before anybody can begin who may rely on that, and is free again after it.
@@ -139,7 +143,7 @@ void RowCache::end_group(bool durable) {
                 put_first(std::move(kept));
             }
     }
-    changing_rows_.clear();
+    undone();
     changes_ = next;
     for (const auto at : noted_) buckets_[at].changing = false;
     noted_.clear();
@@ -186,9 +190,11 @@ std::optional<CachedRow> RowCache::look_at_kept(std::size_t bucket, Since since,
 void RowCache::put(Sight sight, base::Micros at, const Key& key, const CachedRow& row) {
     const auto bucket = bucket_of(places[key.type], key.key.owner);
     if (sight.writes && buckets_[bucket].changing) {
+        if (changing_rows_count_ == rows_max) return;
         auto& rows = changing_rows_[bucket];
-        std::erase_if(rows, [&](const Kept& kept) { return kept.key == key; });
+        changing_rows_count_ -= std::erase_if(rows, [&](const Kept& kept) { return kept.key == key; });
         rows.push_back({key, row, 0, at + life_max});
+        ++changing_rows_count_;
         return;
     }
     const std::lock_guard lock{mutex_};

@@ -7,7 +7,8 @@
 //            session is served only what holds in its own snapshot: a place that was changed since it began is read
 //            from the database. The writer itself is served what it has read of such a place since the last change to
 //            it; that goes with whatever is undone, and is everybody's once the group is durable.
-//   Bounds:  rows_max rows, the one that was not used for longest goes; each for life_max.
+//   Bounds:  rows_max rows, the one that was not used for longest goes; each for life_max. As many of a group that is
+//            not durable yet, of which the first stay.
 //   Threads: any; `note`, what is undone and the end of a group, and a Sight that writes: the writer's.
 #pragma once
 
@@ -176,6 +177,7 @@ private:
     std::atomic<Since> changes_;
     std::vector<std::size_t> noted_;                                   // the writer's: buckets that are changing
     std::unordered_map<std::size_t, std::vector<Kept>> changing_rows_; // the writer's: by bucket, as they will be
+    std::size_t changing_rows_count_ = 0;
     bool watching_ = false;
 
     mutable std::mutex mutex_; // guards the rows

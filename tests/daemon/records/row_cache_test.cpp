@@ -98,6 +98,39 @@ TEST_F(Rows, GoAfterTheirTimeAndTheLongestUnusedOneByTheBound) {
     EXPECT_EQ(find(since, key(2)), std::nullopt);
 }
 
+TEST_F(Rows, OfAnOpenGroupAreTheWritersUntilItIsDurable) {
+    const auto before = rows_.now();
+    const RowCache::Sight writer{before, true};
+    rows_.note(RowPlace::patient, key(1).owner);
+    rows_.keep(writer, 1s, key(1), row(11));
+    EXPECT_EQ(rows_.find<PatientRow>(writer, 1s, key(1))->row, 11);
+    EXPECT_EQ(find(rows_.now(), key(1)), std::nullopt) << "nobody else's yet";
+    rows_.note(RowPlace::patient, key(1).owner);
+    EXPECT_FALSE(rows_.find<PatientRow>(writer, 1s, key(1))) << "changed once more since it was read";
+    rows_.keep(writer, 1s, key(1), row(12));
+    rows_.end_group(true);
+    EXPECT_EQ(find(rows_.now(), key(1)), 12);
+    EXPECT_EQ(find(before, key(1)), std::nullopt) << "whose snapshot is older";
+
+    rows_.note(RowPlace::patient, key(1).owner);
+    rows_.keep({rows_.now(), true}, 1s, key(1), row(13));
+    rows_.undone();
+    EXPECT_FALSE(rows_.find<PatientRow>({rows_.now(), true}, 1s, key(1))) << "a part of the group was undone";
+    rows_.keep({rows_.now(), true}, 1s, key(1), row(14));
+    rows_.end_group(false);
+    EXPECT_EQ(find(rows_.now(), key(1)), std::nullopt) << "and so was all of it";
+}
+
+TEST_F(Rows, OfAnOpenGroupAreBounded) {
+    for (std::uint32_t number = 0; number < RowCache::rows_max + 100; ++number) {
+        rows_.note(RowPlace::patient, key(number).owner);
+        rows_.keep({rows_.now(), true}, 1s, key(number), row(number));
+    }
+    rows_.end_group(true);
+    EXPECT_LE(rows_.rows(), static_cast<std::int64_t>(RowCache::rows_max));
+    EXPECT_GT(rows_.rows(), 0);
+}
+
 TEST_F(Rows, ASettingHasANumberThatChangesWithItAlone) {
     const auto first = rows_.setting_since(rows_.now(), "policy");
     ASSERT_TRUE(first);
