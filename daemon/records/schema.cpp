@@ -215,6 +215,17 @@ CREATE TRIGGER audit_link_follows BEFORE INSERT ON audit_link
     BEGIN SELECT raise(ABORT, 'the audit chain only grows'); END;
 )sql";
 
+// The same rule, its newest number in a query of its own: as it stood in v7 each new link walked the whole chain.
+constexpr const char* audit_v8 = R"sql(
+DROP TRIGGER audit_link_follows;
+CREATE TRIGGER audit_link_follows BEFORE INSERT ON audit_link
+    WHEN NOT EXISTS (SELECT 1 FROM (SELECT coalesce((SELECT max(number) FROM audit_link), 0) AS newest)
+                     WHERE new.number = newest + 1
+                        OR (new.kind = 3 AND new.refers <= newest + 1
+                            AND new.number > newest AND new.number = new.actor_id + 1))
+    BEGIN SELECT raise(ABORT, 'the audit chain only grows'); END;
+)sql";
+
 struct Migration {
     int to;
     std::array<const char*, 3> scripts;
@@ -229,6 +240,7 @@ constexpr Migration migrations[] = {
     {5, {records_v5, "", ""}, "PRAGMA user_version = 5"},
     {6, {records_v6, "", ""}, "PRAGMA user_version = 6"},
     {7, {audit_v7, "", ""}, "PRAGMA user_version = 7"},
+    {8, {audit_v8, "", ""}, "PRAGMA user_version = 8"},
 };
 static_assert(migrations[std::size(migrations) - 1].to == schema_version_known);
 

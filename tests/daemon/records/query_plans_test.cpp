@@ -67,6 +67,7 @@ protected:
         Records::SetUp();
         store_.reset();
         raw_ = std::make_unique<RawDatabase>(options_.folder, slot_of('k'));
+        raw_->show_triggers();
     }
     std::vector<std::string> plan(const std::string& statement) {
         return raw_->texts(("EXPLAIN QUERY PLAN " + statement).c_str(), 3);
@@ -106,6 +107,16 @@ TEST_F(QueryPlans, SeeAWalkASortAndAnIndexMadeForOneRun) {
                         " ON v.patient = s.patient")
                      .empty());
     EXPECT_TRUE(faults("SELECT id FROM outbox WHERE id = ?").empty());
+}
+
+// As a trigger of version 7 had it: each link of the audit chain walked the chain.
+TEST_F(QueryPlans, SeeAWalkInATrigger) {
+    raw_->run("CREATE TRIGGER walks BEFORE INSERT ON audit_link WHEN NOT EXISTS"
+              " (SELECT 1 FROM (SELECT coalesce(max(number), 0) AS newest FROM audit_link) WHERE new.number > newest)"
+              " BEGIN SELECT raise(ABORT, ''); END");
+    EXPECT_EQ(faults("INSERT INTO audit_link DEFAULT VALUES"), std::vector<std::string>{"SCAN audit_link"});
+    raw_->run("DROP TRIGGER walks");
+    EXPECT_TRUE(faults("INSERT INTO audit_link DEFAULT VALUES").empty());
 }
 
 TEST(StatementsOfTheSources, AreReadAsTheCompilerReadsThem) {

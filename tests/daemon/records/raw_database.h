@@ -54,6 +54,8 @@ public:
             texts.emplace_back(reinterpret_cast<const char*>(sqlite3_column_text(raw, column)));
         return texts;
     }
+    // From here on a plan shows what triggers do as well.
+    void show_triggers() { sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_TRIGGER_EQP, 1, nullptr); }
     bool refuses(const char* sql) { return sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK; }
 
 private:
