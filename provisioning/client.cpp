@@ -1,15 +1,9 @@
 #include "provisioning/client.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
-
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "crypto/base/json.h"
-#include "crypto/base/owned.h"
 #include "daemon/control/wire/wire.h"
 
 namespace clinic::provisioning {
@@ -17,20 +11,15 @@ namespace {
 
 using nlohmann::json;
 
-base::UniqueFd dial(const std::filesystem::path& path) {
-    base::UniqueFd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.native().size() >= sizeof address.sun_path) {
-        std::fprintf(stderr, "clinicctl: the path of control.sock is too long\n");
-        return {};
-    }
-    std::memcpy(address.sun_path, path.c_str(), path.native().size());
-    if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return socket;
-    const char* why = errno == EACCES ? "you may not speak to it: run clinicctl as root or as an operator"
-                                      : "is clinicd running? Look at: systemctl status clinicd";
-    std::fprintf(stderr, "clinicctl: clinicd cannot be reached at %s; %s\n", path.c_str(), why);
-    return {};
+void say_unreached(const std::filesystem::path& path, const Error& why) {
+    const char* next = "is clinicd running? Look at: systemctl status clinicd";
+    if (why.code == Errc::unauthorized) next = "you may not speak to it: run clinicctl as root or as an operator";
+    if (why.code == Errc::malformed) next = why.what.c_str();
+    std::fprintf(stderr, "clinicctl: clinicd cannot be reached at %s; %s\n", path.c_str(), next);
+}
+
+bool was_reached(const Error& why) {
+    return why.code != Errc::not_found && why.code != Errc::unauthorized && why.code != Errc::malformed;
 }
 
 void say(const json& error) {
@@ -45,14 +34,11 @@ void say(const json& error) {
 
 std::optional<json> Client::ask(std::string_view command, const json& args,
                                 const std::optional<std::string>& body) const {
-    const auto socket = dial(socket_);
-    if (!socket) return std::nullopt;
-    control::set_patience(socket.get());
-    // A part that cannot be sent is no reason to stop: clinicd may have answered already.
-    static_cast<void>(
-        control::send_part(socket.get(), base::dump_json({{"v", 1}, {"command", command}, {"args", args}})));
-    if (body) static_cast<void>(control::send_body(socket.get(), *body));
-    const auto text = control::receive_part(socket.get(), control::answer_bytes_max);
+    const auto text = control::ask(socket_, base::dump_json({{"v", 1}, {"command", command}, {"args", args}}), body);
+    if (!text && !was_reached(text.error())) {
+        say_unreached(socket_, text.error());
+        return std::nullopt;
+    }
     if (!text) {
         std::fprintf(stderr, "clinicctl: %s; ask again, and look at the log of clinicd if it goes on\n",
                      text.error().what.c_str());

@@ -2,10 +2,14 @@
 
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
+
+#include "crypto/base/owned.h"
 
 namespace clinic::control {
 namespace {
@@ -38,10 +42,24 @@ Result<void> receive_all(int socket, char* into, std::size_t size) {
     return {};
 }
 
+Result<base::UniqueFd> dial(const std::filesystem::path& path) {
+    base::UniqueFd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.native().size() >= sizeof address.sun_path)
+        return Error{Errc::malformed, "the path of the socket is too long"};
+    std::memcpy(address.sun_path, path.c_str(), path.native().size());
+    if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return socket;
+    if (errno == EACCES)
+        return Error{
+            Errc::unauthorized, "you may not speak to it", "run clinicctl as root or as an operator", {}, errno};
+    return Error{Errc::not_found, "nobody listens there", "", {}, errno};
+}
+
 } // namespace
 
-void set_patience(int socket) {
-    const timeval patience{silence_seconds_max, 0};
+void set_patience(int socket, int seconds) {
+    const timeval patience{seconds, 0};
     setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 }
@@ -81,6 +99,17 @@ Result<std::string> receive_body(int socket, std::size_t bytes_max) {
             return Error{Errc::full, "the file is longer than 64 MiB", "split it"};
         body += *part;
     }
+}
+
+Result<std::string> ask(const std::filesystem::path& path, std::string_view question,
+                        const std::optional<std::string>& body, int silence_seconds) {
+    const auto socket = dial(path);
+    CLINIC_TRY(socket);
+    set_patience(socket->get(), silence_seconds);
+    // A part that cannot be sent is no reason to stop: the other side may have answered already.
+    static_cast<void>(send_part(socket->get(), question));
+    if (body) static_cast<void>(send_body(socket->get(), *body));
+    return receive_part(socket->get(), answer_bytes_max);
 }
 
 } // namespace clinic::control

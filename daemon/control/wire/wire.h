@@ -7,6 +7,8 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,6 +25,11 @@ Result<void> send_part(int socket, std::string_view bytes);
 Result<std::string> receive_part(int socket, std::size_t bytes_max);
 Result<void> send_body(int socket, std::string_view body);
 Result<std::string> receive_body(int socket, std::size_t bytes_max);
-void set_patience(int socket);
+void set_patience(int socket, int seconds = silence_seconds_max);
+
+// clinicctl's side, whole: the question, its body where there is one, and the answer as it came. Errors besides:
+// not_found, unauthorized, malformed: nobody listens there, we may not speak to it, or the path is too long.
+Result<std::string> ask(const std::filesystem::path& socket, std::string_view question,
+                        const std::optional<std::string>& body, int silence_seconds = silence_seconds_max);
 
 } // namespace clinic::control
