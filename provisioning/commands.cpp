@@ -12,10 +12,11 @@
 #include "provisioning/advice_view.h"
 #include "provisioning/answers.h"
 #include "provisioning/call.h"
+#include "provisioning/check_command.h"
 #include "provisioning/client.h"
+#include "provisioning/containment_look.h"
 #include "provisioning/containment_view.h"
 #include "provisioning/message_commands.h"
-#include "provisioning/outside.h"
 #include "provisioning/status_view.h"
 #include "provisioning/store_commands.h"
 #include "provisioning/time_service.h"
@@ -83,17 +84,7 @@ int basis_show(const Call& call, const Client& client) {
 int containment(const Call& call, const Client& client) {
     const auto answer = client.ask("containment", json::object());
     if (!answer) return failed;
-    const json& said = (*answer)["data"];
-    const json& about = said.at("about");
-    About whom{.pid = about.at("pid").get<pid_t>(),
-               .peer = {},
-               .records = about.at("records").get<std::string>(),
-               .credential = about.at("credential").get<std::string>(),
-               .control = client.socket(),
-               .ports = about.at("ports").get<std::set<unsigned short>>(),
-               .doors = about.at("doors").get<std::set<std::string>>()};
-    if (!about.at("peer").is_null()) whom.peer = about.at("peer").get<uid_t>();
-    const json report = containment_report(said.at("parts"), look_from_outside(whom));
+    const json report = look_at_containment((*answer)["data"], client.socket());
     show(call, report, view_containment);
     return report.at("holds").get<bool>() ? 0 : 1;
 }
@@ -211,6 +202,10 @@ const std::array rows{
         {"--json"},
         "containment [--json]                  what keeps patient data in, part by part, as the kernel answers",
         containment},
+    Row{{"check"},
+        {"--json", "--settings=", "--sync-settings="},
+        "check [--json] [--settings FILE] [--sync-settings FILE]   what ails this box, why, and what to do next",
+        check_box},
     Row{{"audit", "verify"},
         {},
         "audit verify                          walk the whole chain",

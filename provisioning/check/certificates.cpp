@@ -1,0 +1,116 @@
+// The certificates that lie on the box, and the authorities that it trusts.
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+#include <memory>
+
+#include "crypto/base/files.h"
+#include "crypto/base/owned.h"
+#include "provisioning/check/looks.h"
+#include "provisioning/check/scene.h"
+
+namespace clinic::check {
+namespace {
+
+using Certificate = std::unique_ptr<X509, base::FreedBy<X509_free>>;
+using File = std::unique_ptr<std::FILE, base::FreedBy<std::fclose>>;
+
+constexpr std::int64_t day_s = 86'400;
+constexpr std::int64_t notice_days = 30;
+
+struct Term {
+    std::int64_t begins_s = 0, ends_s = 0;
+};
+
+std::int64_t seconds(const ASN1_TIME* time) {
+    std::tm parts{};
+    return ASN1_TIME_to_tm(time, &parts) == 1 ? timegm(&parts) : 0;
+}
+
+// The first certificate of the file. Errors: not_found, unauthorized, malformed.
+Result<Term> term_of(const std::filesystem::path& path) {
+    const File file{std::fopen(path.c_str(), "re")};
+    if (!file) return Error{errno == EACCES ? Errc::unauthorized : Errc::not_found, "the certificate cannot be opened"};
+    const Certificate certificate{PEM_read_X509(file.get(), nullptr, nullptr, nullptr)};
+    if (!certificate) return Error{Errc::malformed, "not a certificate in PEM"};
+    return Term{seconds(X509_get0_notBefore(certificate.get())), seconds(X509_get0_notAfter(certificate.get()))};
+}
+
+// In good time: 30 days before, of a short one at a fifth of its life.
+Finding judged(const Scene& scene, const std::filesystem::path& path, Literal ended, Literal renew) {
+    const auto term = term_of(path);
+    const std::string file = path.filename().string();
+    if (!term && term.error().code == Errc::unauthorized)
+        return unknown(file, "the certificate is not for this user to read", "run clinicctl as root");
+    if (!term) return fail(file + ": " + term.error().what.c_str(), "the certificate is missing or damaged", renew);
+    const std::int64_t now_s = scene.site.now.micros / 1'000'000;
+    const std::int64_t days = (term->ends_s - now_s) / day_s;
+    if (now_s < term->begins_s)
+        return fail(file + ": not valid yet", "it begins in the future: the clock is wrong, or its maker's was", renew);
+    if (now_s >= term->ends_s) return fail(file + ": expired", ended, renew);
+    const std::string said = file + ": " + std::to_string(days) + " days left";
+    const std::int64_t fifth = (term->ends_s - term->begins_s) / day_s / 5;
+    if (days < std::min(notice_days, std::max<std::int64_t>(fifth, 1))) return warn(said, "it ends soon", renew);
+    return ok(said);
+}
+
+} // namespace
+
+Finding certificate_page(const Scene& scene) {
+    const std::string path = scene.clinicd_settings ? text_at(*scene.clinicd_settings, {"console", "certificate"}) : "";
+    return judged(scene, path, "browsers refuse the page", "make a new one: docs/package.md, After the installation");
+}
+
+Finding certificate_mllp(const Scene& scene) {
+    const std::string path = text_at(*scene.clinicd_settings, {"mllp", "tls", "certificate"});
+    if (path.empty()) return ok("messages by TLS are not set up");
+    return judged(scene, path, "senders refuse the box: no message comes in by TLS",
+                  "have a new one made by the authority that the senders trust; restart clinicd");
+}
+
+Finding certificate_device(const Scene& scene) {
+    const std::string path = text_at(*scene.syncd_settings, {"mqtt", "cert"});
+    if (path.empty()) return ok("central operations are not set up");
+    return judged(scene, path, "central operations do not admit the box any more",
+                  "ask central operations for a new device certificate; restart clinic-syncd");
+}
+
+Finding certificate_authorities(const Scene& scene) {
+    for (const auto& keys : {std::initializer_list<const char*>{"mqtt", "ca"}, {"ghl", "ca"}}) {
+        const std::string path = text_at(*scene.syncd_settings, keys);
+        if (path.empty()) continue;
+        auto found = judged(scene, path, "the authority has expired: the far side cannot prove who it is",
+                            "put the authority's new certificate there; restart clinic-syncd");
+        if (found.outcome != Outcome::ok) return found;
+    }
+    return ok("good");
+}
+
+// GHL's certificate is checked against these, unless ghl.ca names its own.
+Finding certificate_system(const Scene& scene) {
+    if (!text_at(*scene.syncd_settings, {"ghl", "ca"}).empty()) return ok("not used: ghl.ca names its own");
+    const std::string bundle = scene.text("etc/ssl/certs/ca-certificates.crt");
+    if (bundle.find("BEGIN CERTIFICATE") != std::string::npos) return ok("there");
+    return fail("none", "without the system's authorities nobody outside can prove who he is",
+                "apt-get install --reinstall ca-certificates; update-ca-certificates");
+}
+
+Finding certificate_added(const Scene& scene) {
+    std::string added;
+    int count = 0;
+    std::error_code failed;
+    for (std::filesystem::recursive_directory_iterator one{scene.under("usr/local/share/ca-certificates"), failed}, end;
+         !failed && one != end; one.increment(failed)) {
+        if (one->path().extension() != ".crt") continue;
+        if (++count <= 3) added += (added.empty() ? "" : ", ") + one->path().filename().string();
+    }
+    if (count == 0) return ok("none");
+    return warn(std::to_string(count) + ": " + added,
+                "somebody made this machine trust authorities of his own: who holds them can read what goes to GHL",
+                "see whose they are; take them away (and update-ca-certificates) unless the clinic wants its own");
+}
+
+} // namespace clinic::check

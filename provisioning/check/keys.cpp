@@ -1,0 +1,116 @@
+// The private keys: there, sealed to this machine, and nobody else's.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <vector>
+
+#include "provisioning/check/looks.h"
+#include "provisioning/check/scene.h"
+
+namespace clinic::check {
+namespace {
+
+constexpr const char* credentials = "/run/credentials/"; // where systemd puts what it opened
+constexpr const char* kept = "etc/clinic-edge/keys";
+constexpr const char* offered = "run/credstore.encrypted";
+
+// All private keys that the settings name.
+std::vector<std::filesystem::path> wanted(const Scene& scene) {
+    std::vector<std::filesystem::path> all;
+    const auto add = [&](const Result<nlohmann::json>& settings, std::initializer_list<const char*> keys) {
+        if (auto path = settings ? text_at(*settings, keys) : std::string{}; !path.empty()) all.emplace_back(path);
+    };
+    add(scene.clinicd_settings, {"credential"});
+    add(scene.clinicd_settings, {"console", "key"});
+    add(scene.clinicd_settings, {"mllp", "tls", "key"});
+    add(scene.syncd_settings, {"credential"});
+    add(scene.syncd_settings, {"ghl", "token_file"});
+    add(scene.syncd_settings, {"mqtt", "key"});
+    return all;
+}
+
+bool is_sealed(const std::filesystem::path& key) {
+    return key.string().starts_with(credentials);
+}
+
+bool is_there(const std::filesystem::path& path) {
+    struct stat about {};
+    return stat(path.c_str(), &about) == 0;
+}
+
+// Of a machine that can seal nothing: docs/package.md, Keys.
+bool is_plain(const Scene& scene, const std::string& name) {
+    const auto dot = name.rfind('.');
+    return is_there(scene.under(kept) / ("plain" + (dot == std::string::npos ? "." + name : name.substr(dot))));
+}
+
+void add(std::string& list, const std::string& word) {
+    list += (list.empty() ? "" : ", ") + word;
+}
+
+bool cannot_look(const std::filesystem::path& folder) {
+    struct stat about {};
+    return access(folder.c_str(), R_OK | X_OK) != 0 && stat(folder.c_str(), &about) == 0;
+}
+
+Finding not_for_us() {
+    return unknown("cannot be seen", "the keys are root's", "run clinicctl as root");
+}
+
+} // namespace
+
+Finding keys_tpm(const Scene& scene) {
+    const std::string version = scene.text("sys/class/tpm/tpm0/tpm_version_major");
+    if (version.empty()) return ok("this machine has none: its keys are sealed to its host key");
+    if (!version.starts_with("2"))
+        return warn("TPM 1.2", "systemd seals to TPM 2.0 only: keys are sealed to the host key alone",
+                    "switch it to 2.0 in the firmware, where it can be; seal the keys anew after that");
+    if (!is_there(scene.under("dev/tpmrm0")))
+        return fail("TPM 2.0 without its device", "keys that were sealed to the TPM cannot be opened",
+                    "modprobe tpm_tis tpm_crb; look at: dmesg | grep -i tpm");
+    return ok("TPM 2.0");
+}
+
+Finding keys_there(const Scene& scene) {
+    const auto all = wanted(scene);
+    if (all.empty()) return unknown("no key is named", "the settings cannot be read", "run clinicctl as root");
+    if (cannot_look(scene.under(kept))) return not_for_us();
+    std::string missing;
+    for (const auto& key : all) {
+        const std::string name = key.filename().string();
+        const bool found = is_sealed(key) ? is_there(scene.under(kept) / name) || is_plain(scene, name) : is_there(key);
+        if (!found) add(missing, name);
+    }
+    if (missing.empty()) return ok(std::to_string(all.size()) + " keys");
+    return fail(missing, "a key that the settings name is not on the box",
+                "seal it: docs/package.md, After the installation; the store's own comes from the clinic's copy");
+}
+
+Finding keys_open(const Scene& scene) {
+    if (cannot_look(scene.under(offered))) return not_for_us();
+    std::string closed;
+    int sealed = 0;
+    for (const auto& key : wanted(scene)) {
+        const std::string name = key.filename().string();
+        if (!is_sealed(key) || is_plain(scene, name)) continue;
+        ++sealed;
+        if (!is_there(scene.under(offered) / name)) add(closed, name);
+    }
+    if (closed.empty()) return ok(sealed == 0 ? "plain files: nothing to open" : std::to_string(sealed) + " open here");
+    return fail(closed, "a sealed key does not open: it is another machine's, or the TPM was cleared or changed",
+                "seal it anew from the copy outside the box: systemd-creds encrypt --name=NAME; then restart clinicd");
+}
+
+Finding keys_private(const Scene& scene) {
+    struct stat about {};
+    std::string open;
+    if (stat(scene.under(kept).c_str(), &about) == 0 && (about.st_mode & 077) != 0) add(open, "/etc/clinic-edge/keys");
+    for (const auto& key : wanted(scene))
+        if (!is_sealed(key) && stat(key.c_str(), &about) == 0 && (about.st_mode & 077) != 0)
+            add(open, key.filename().string());
+    if (open.empty()) return ok("closed to others");
+    return fail(open, "others than their owner may read private keys",
+                "chmod 0700 the folder and 0400 the files; seal new keys");
+}
+
+} // namespace clinic::check

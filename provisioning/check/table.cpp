@@ -1,0 +1,144 @@
+#include "provisioning/check/table.h"
+
+#include <string_view>
+
+#include "provisioning/check/looks.h"
+#include "provisioning/check/scene.h"
+
+namespace clinic::check {
+namespace {
+
+using Follows = std::array<const char*, 3>;
+
+constexpr Follows alone{};
+constexpr Follows manager{"service.manager"};
+constexpr Follows clinicd{"clinicd.answers"};
+constexpr Follows open_store{"clinicd.answers", "clinicd.mode"};
+constexpr std::chrono::milliseconds asked = answer_max + std::chrono::seconds{1};
+
+constexpr std::array checks{
+    Check{"memory.free", "Memory", Group::machine, alone, memory_free},
+    Check{"memory.killed", "Programs ended for want of memory", Group::machine, alone, memory_killed},
+    Check{"machine.load", "Load", Group::machine, alone, machine_load},
+    Check{"machine.temperature", "Temperature", Group::machine, alone, machine_temperature},
+    Check{"machine.watchdog", "Hardware watchdog", Group::machine, alone, machine_watchdog},
+    Check{"machine.restart", "Restart after an update", Group::machine, alone, machine_restart},
+    Check{"clock.date", "Date", Group::clock, alone, clock_date},
+    Check{"clock.hardware", "Hardware clock", Group::clock, {"clock.date"}, clock_hardware},
+    Check{"clock.kept", "Kept by a time server", Group::clock, alone, clock_kept},
+    Check{"setup.clinicd", "Settings of clinicd", Group::setup, alone, setup_clinicd},
+    Check{"setup.syncd", "Settings of clinic-syncd", Group::setup, alone, setup_syncd},
+    Check{"setup.agrees", "Both were told the same", Group::setup, {"setup.clinicd", "setup.syncd"}, setup_agrees},
+    Check{"setup.records", "Folder of the records", Group::setup, {"setup.clinicd"}, setup_records},
+    Check{"setup.users", "Two programs, two users", Group::setup, {"setup.records", "setup.syncd"}, setup_users},
+    Check{"package.state", "Package", Group::setup, alone, package_state},
+    Check{"package.others", "Other packages", Group::setup, alone, package_others},
+    Check{"disk.space", "Room", Group::disk, alone, disk_space},
+    Check{"disk.files", "Places for files", Group::disk, alone, disk_files},
+    Check{"disk.writable", "Takes writes", Group::disk, alone, disk_writable},
+    Check{"disk.file_system", "File system", Group::disk, alone, disk_file_system},
+    Check{"disk.journal", "Safe against a power cut", Group::disk, {"disk.file_system"}, disk_journal},
+    Check{"disk.errors", "Damage that the kernel found", Group::disk, {"disk.file_system"}, disk_errors},
+    Check{"disk.wear", "Wear", Group::disk, alone, disk_wear},
+    Check{"keys.tpm", "TPM", Group::keys, alone, keys_tpm},
+    Check{"keys.there", "Private keys", Group::keys, {"setup.clinicd"}, keys_there},
+    Check{
+        "keys.open", "They open on this machine", Group::keys, {"setup.clinicd", "keys.there", "keys.tpm"}, keys_open},
+    Check{"keys.private", "Closed to others", Group::keys, {"setup.clinicd"}, keys_private},
+    Check{"certificate.page", "The page's", Group::certificates, {"setup.clinicd", "clock.date"}, certificate_page},
+    Check{"certificate.mllp",
+          "For messages by TLS",
+          Group::certificates,
+          {"setup.clinicd", "clock.date"},
+          certificate_mllp},
+    Check{"certificate.device",
+          "The box's, for central operations",
+          Group::certificates,
+          {"setup.syncd", "clock.date"},
+          certificate_device},
+    Check{"certificate.authorities",
+          "Authorities that the settings name",
+          Group::certificates,
+          {"setup.syncd", "clock.date"},
+          certificate_authorities},
+    Check{"certificate.system", "The system's authorities", Group::certificates, {"setup.syncd"}, certificate_system},
+    Check{"certificate.added", "Authorities that somebody added", Group::certificates, alone, certificate_added},
+    Check{"service.manager", "systemd", Group::services, alone, service_manager, asked},
+    Check{"clock.service", "Program that keeps the clock", Group::clock, manager, clock_service},
+    Check{"service.clinicd", "clinicd", Group::services, manager, service_clinicd},
+    Check{"service.syncd", "clinic-syncd", Group::services, manager, service_syncd},
+    Check{"service.sockets", "Sockets", Group::services, manager, service_sockets},
+    Check{"service.credentials", "Keys are offered", Group::services, manager, service_credentials},
+    Check{"service.boot", "Comes up with the machine", Group::services, manager, service_boot},
+    Check{"service.revival", "Started anew when it ends or hangs", Group::services, manager, service_revival},
+    Check{"service.restarts", "Ended by itself", Group::services, manager, service_restarts},
+    Check{"service.hardening", "What systemd denies them", Group::services, manager, service_hardening},
+    Check{"service.others", "Other units of the machine", Group::services, manager, service_others},
+    Check{"net.link", "Cable", Group::network, alone, net_link},
+    Check{"net.address", "Address", Group::network, {"net.link"}, net_address},
+    Check{"net.route", "Way out", Group::network, {"net.address"}, net_route},
+    Check{"net.resolver", "Name server", Group::network, {"net.address"}, net_resolver},
+    Check{"net.proxy", "Proxy", Group::network, alone, net_proxy},
+    Check{"clinicd.answers",
+          "clinicd answers",
+          Group::box,
+          {"service.clinicd", "setup.clinicd"},
+          clinicd_answers,
+          asked,
+          true},
+    Check{"clinicd.mode", "Mode", Group::box, clinicd, clinicd_mode},
+    Check{"clinicd.version", "Version", Group::box, clinicd, clinicd_version},
+    Check{"clinicd.ports", "Ports", Group::box, clinicd, clinicd_ports, asked},
+    Check{"net.exposed", "Other open ports", Group::network, alone, exposure_ports, asked},
+    Check{"net.fenced", "Networks that may come in", Group::network, alone, exposure_networks},
+    Check{"clock.trusted", "clinicd trusts it", Group::clock, {"clinicd.answers", "clock.date"}, clock_trusted},
+    Check{"clock.offset", "Against GHL's", Group::clock, {"clinicd.answers", "clock.trusted"}, clock_offset},
+    Check{"store.readable", "Store", Group::box, open_store, store_readable},
+    Check{"store.seals", "Seals of its pages", Group::box, open_store, store_seals},
+    Check{"store.checked", "Weekly check", Group::box, open_store, store_checked},
+    Check{"store.keys", "Patients' keys in reserve", Group::box, open_store, store_keys},
+    Check{"store.wal", "The store's log", Group::box, open_store, store_wal},
+    Check{"store.books", "Books", Group::box, open_store, store_books},
+    Check{"containment.inside", "No way out, as clinicd asks the kernel", Group::box, clinicd, containment_inside,
+          asked},
+    Check{"containment.outside", "No way out, as seen from outside", Group::box, clinicd, containment_outside, asked},
+    Check{"feeds.named", "Senders", Group::box, clinicd, feeds_named},
+    Check{"feeds.silent",
+          "Silent senders",
+          Group::box,
+          {"clinicd.answers", "clinicd.mode", "clock.trusted"},
+          feeds_silent},
+    Check{"intake.quarantine", "Quarantine", Group::box, open_store, intake_quarantine},
+    Check{"basis.valid", "Legal basis", Group::delivery, open_store, basis_valid},
+    Check{"queue.dead", "Set aside", Group::delivery, open_store, queue_dead},
+    Check{"queue.age", "Waiting", Group::delivery, {"clinicd.answers", "clinicd.mode", "basis.valid"}, queue_age},
+};
+
+constexpr bool same(const char* a, const char* b) {
+    return std::string_view{a} == b;
+}
+
+constexpr bool stands_above(std::size_t place, const char* id) {
+    for (std::size_t i = 0; i < place; ++i)
+        if (same(checks[i].id, id)) return true;
+    return false;
+}
+
+// Ids are told apart, and what a check follows from has been looked at before it.
+constexpr bool is_in_order() {
+    for (std::size_t i = 0; i < checks.size(); ++i) {
+        if (stands_above(i, checks[i].id)) return false;
+        for (const char* id : checks[i].follows)
+            if (id != nullptr && !stands_above(i, id)) return false;
+    }
+    return true;
+}
+static_assert(is_in_order());
+
+} // namespace
+
+std::span<const Check> table() {
+    return checks;
+}
+
+} // namespace clinic::check

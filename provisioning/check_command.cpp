@@ -1,0 +1,38 @@
+#include "provisioning/check_command.h"
+
+#include <nlohmann/json.hpp>
+
+#include "crypto/base/clock.h"
+#include "provisioning/answers.h"
+#include "provisioning/check/run.h"
+#include "provisioning/check/scene.h"
+#include "provisioning/check/table.h"
+#include "provisioning/check_view.h"
+#include "provisioning/containment_look.h"
+
+namespace clinic::provisioning {
+namespace {
+
+check::Site site_of(const Call& call, const Client& client) {
+    check::Site site;
+    site.control = client.socket();
+    site.sync = client.socket().parent_path() / "sync.sock";
+    if (call.has("--settings")) site.clinicd_settings = call.value("--settings");
+    if (call.has("--sync-settings")) site.syncd_settings = call.value("--sync-settings");
+    site.version = CLINIC_VERSION;
+    site.now = base::SystemClock{}.now();
+    site.clock_kept = check::is_clock_kept();
+    site.outside = [socket = client.socket()](const nlohmann::json& said) { return look_at_containment(said, socket); };
+    return site;
+}
+
+} // namespace
+
+int check_box(const Call& call, const Client& client) {
+    const auto scene = std::make_shared<const check::Scene>(site_of(call, client));
+    const auto lines = check::run(check::table(), scene);
+    show(call, check::to_json(lines), view_check);
+    return check::exit_of(check::verdict(lines));
+}
+
+} // namespace clinic::provisioning

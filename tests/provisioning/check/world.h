@@ -1,0 +1,57 @@
+// A box on which all is well, made of real files, sockets and certificates in a folder of its own; a test breaks one
+// thing of it and sees that named.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/control/control_server.h"
+#include "daemon/health/health.h"
+#include "provisioning/check/run.h"
+#include "provisioning/check/scene.h"
+#include "tests/fakes/temp_folder.h"
+#include "tests/provisioning/check/scripted_manager.h"
+#include "tests/sync/support/certificates.h"
+
+namespace clinic::check {
+
+class World {
+public:
+    World();
+
+    // The machine's own files, by their path below the root.
+    void put(const std::string& path, const std::string& text) const;
+    void take_away(const std::string& path) const;
+    std::filesystem::path path(const std::string& below) const { return folder.path() / below; }
+
+    fakes::TempFolder folder;
+    support::Authority authority{folder.path(), "authority"};
+    nlohmann::json clinicd, syncd;       // settings
+    health::Status status;               // what clinicd says of itself
+    nlohmann::json containment, outside; // parts: {"part","holds","detail"}
+    systemd::Services services;
+    Site site;
+
+    void stop_clinicd() { server_.reset(); }
+    void stop_manager() { manager_.reset(); }
+    void close_port() { port_.reset(); }
+    void hang(); // clinicd takes a question and never answers it
+
+    std::vector<Line> look(); // all of them, as clinicctl does
+
+private:
+    void machine();
+    void settings();
+    void well();
+    void units();
+    void serve();
+
+    base::UniqueFd port_, silent_;
+    std::unique_ptr<control::ControlServer> server_;
+    std::unique_ptr<ScriptedManager> manager_;
+};
+
+} // namespace clinic::check
