@@ -16,7 +16,6 @@ namespace {
 check::Site site_of(const Call& call, const Client& client) {
     check::Site site;
     site.control = client.socket();
-    site.sync = client.socket().parent_path() / "sync.sock";
     if (call.has("--settings")) site.clinicd_settings = call.value("--settings");
     if (call.has("--sync-settings")) site.syncd_settings = call.value("--sync-settings");
     site.version = CLINIC_VERSION;

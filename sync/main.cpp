@@ -18,6 +18,7 @@
 #include "crypto/key_slot.h"
 #include "sync/channel/ghl/ghl_channel.h"
 #include "sync/channel/mqtt/mqtt_link.h"
+#include "sync/diagnose/desk.h"
 #include "sync/lane/keeper.h"
 #include "sync/lane/lookout.h"
 #include "sync/lane/worker.h"
@@ -31,7 +32,7 @@ using namespace clinic;
 using base::Level;
 
 constexpr int exit_usage = 64, exit_configuration = 78; // sysexits.h
-constexpr rlim_t descriptors_of_our_own = 48;
+constexpr rlim_t descriptors_of_our_own = 56;
 constexpr rlim_t descriptors_a_worker = 3; // to clinicd, to GHL, and what wakes it
 // The longest between two beats: what a thread waits for has a bound of its own, and these lie well above it.
 constexpr std::chrono::seconds beat_max{60}, link_beat_max{180};
@@ -87,6 +88,7 @@ public:
                 lane::Worker{std::move(how), rules_, lane_, channel_}.run(std::move(stop));
             });
     }
+    lane::Lane& lane() { return lane_; }
     void request_stop() {
         for (auto& thread : threads_) thread.request_stop();
     }
@@ -100,6 +102,37 @@ private:
     std::optional<lane::Prober> prober_;
     std::optional<lane::Lookout> lookout_;
     std::vector<std::jthread> threads_; // last: joined first
+};
+
+std::optional<diagnose::Far> far_of(const std::optional<sync::GhlOptions>& ghl) {
+    if (!ghl) return std::nullopt;
+    return diagnose::Far{ghl->client.host, ghl->client.port, ghl->client.ca};
+}
+
+std::optional<diagnose::Far> far_of(const std::optional<mqtt::BrokerOptions>& broker) {
+    if (!broker) return std::nullopt;
+    return diagnose::Far{broker->host, broker->port, broker->ca};
+}
+
+// Where clinicctl asks how the ways out are. Without its socket all the rest goes on.
+class Enquiries {
+public:
+    Enquiries(const sync::Options& options, const lane::Board& board, const Clock& clock, std::optional<Crm>& crm)
+        : desk_{{.socket = options.diagnose, .ghl = far_of(options.ghl), .mqtt = far_of(options.mqtt), .bounds = {}},
+                board,
+                clock,
+                [&crm](base::Micros span, std::stop_token stop) {
+                    return crm && crm->lane().probe_and_wait(span, std::move(stop));
+                }} {
+        if (const auto open = desk_.open(); open)
+            thread_ = std::jthread{[this](std::stop_token stop) { desk_.run(std::move(stop)); }};
+        else
+            base::log(Level::warning, "syncd", open.error());
+    }
+
+private:
+    diagnose::Desk desk_;
+    std::jthread thread_;
 };
 
 // Its tokens are nobody else's either: no dumps, no privileges, nothing that a starter left open.
@@ -161,6 +194,8 @@ int run(const sync::Options& options, const sigset_t& signals) {
     }
     lane::Reporter reporter{options.egress, board, {}, vitals.join("the reporter", beat_max)};
     std::jthread reporter_thread{[&reporter](std::stop_token stop) { reporter.run(std::move(stop)); }};
+    std::optional<Enquiries> enquiries;
+    if (!options.diagnose.empty()) enquiries.emplace(options, board, clock, crm);
 
     notifier.ready();
     base::log(Level::notice, "syncd", "started",

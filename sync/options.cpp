@@ -153,7 +153,7 @@ Result<mqtt::BrokerOptions> read_mqtt(const json& object, const std::string& box
 }
 
 Result<Options> from_json(const json& object) {
-    Section in{object, {"box", "egress", "state", "credential", "records", "workers", "ghl", "mqtt"}};
+    Section in{object, {"box", "egress", "state", "credential", "records", "diagnose", "workers", "ghl", "mqtt"}};
     Options out;
     out.box = in.text("box", true);
     in.require(plain_name(out.box), "box: small letters, digits and '-', at most 32");
@@ -161,6 +161,7 @@ Result<Options> from_json(const json& object) {
     out.state = in.text("state", true);
     out.credential = in.text("credential", true);
     out.records = in.text("records", false);
+    out.diagnose = in.text("diagnose", false);
     out.workers = static_cast<int>(in.number("workers", out.workers, 1, 16));
     CLINIC_TRY(in.outcome());
     if (const auto* ghl = in.section("ghl")) {

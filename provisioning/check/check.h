@@ -42,7 +42,7 @@ struct Check {
     const char* id; // stable
     const char* title;
     Group group;
-    std::array<const char*, 3> follows; // ids above this one in the table; null: none
+    std::array<const char*, 4> follows; // ids above this one in the table; null: none
     Finding (*look)(const Scene&);
     std::chrono::milliseconds patience{2'000}; // longer, and it is not known
     bool even_so = false;                      // looked at in spite of its root, which explains it only if it is not ok

@@ -96,4 +96,31 @@ Finding basis_valid(const Scene&);
 Finding queue_age(const Scene&);
 Finding queue_dead(const Scene&);
 
+// ways.cpp
+Finding syncd_answers(const Scene&);
+Finding syncd_heard(const Scene&);
+Finding ghl_names(const Scene&);
+Finding ghl_reached(const Scene&);
+Finding ghl_tls(const Scene&);
+Finding ghl_issuer(const Scene&);
+Finding ghl_certificate(const Scene&);
+Finding ghl_asked(const Scene&);
+Finding ghl_token(const Scene&);
+Finding ghl_accepted(const Scene&);
+Finding ghl_scope(const Scene&);
+Finding ghl_location(const Scene&);
+Finding ghl_limits(const Scene&);
+Finding ghl_service(const Scene&);
+Finding ghl_open(const Scene&);
+Finding mqtt_names(const Scene&);
+Finding mqtt_reached(const Scene&);
+Finding mqtt_tls(const Scene&);
+Finding mqtt_issuer(const Scene&);
+Finding mqtt_certificate(const Scene&);
+Finding mqtt_accepted(const Scene&);
+Finding mqtt_limits(const Scene&);
+Finding mqtt_numbers(const Scene&);
+Finding mqtt_service(const Scene&);
+Finding mqtt_open(const Scene&);
+
 } // namespace clinic::check

@@ -38,6 +38,29 @@ Result<json> ask(const std::filesystem::path& socket, const char* command) {
     return std::move((*answer)["data"]);
 }
 
+std::filesystem::path records_of(const Result<json>& settings) {
+    const std::string said = settings ? text_at(*settings, {"records"}) : std::string{};
+    return said.empty() ? "/var/lib/clinic-edge/records" : said;
+}
+
+Later<Result<systemd::Services>> units_by(const std::string& bus) {
+    return Later<Result<systemd::Services>>{[bus] { return systemd::ask_manager({bus}, looked_at_units); }};
+}
+
+Later<Result<json>> answer_to(const char* command, const Site& site) {
+    return Later<Result<json>>{[command, socket = site.control] { return ask(socket, command); }};
+}
+
+Later<Result<diagnose::Said>> ways_by(const std::string& socket) {
+    return Later<Result<diagnose::Said>>{
+        [socket] { return diagnose::ask(socket, static_cast<int>(ways_max.count())); }};
+}
+
+// Where clinic-syncd listens for us; the package's own place where its settings cannot be read.
+std::string asked_at(const Site& site, const Result<json>& settings) {
+    return settings ? text_at(*settings, {"diagnose"}) : site.sync.string();
+}
+
 const json* at(const json& object, std::initializer_list<const char*> keys) {
     const json* here = &object;
     for (const char* key : keys) {
@@ -60,14 +83,8 @@ Result<T> waited(const Later<Result<T>>& answer) {
 Scene::Scene(Site given)
     : site{std::move(given)}, clinicd_settings{settings_of(site.clinicd_settings)}, syncd_settings{settings_of(
                                                                                         site.syncd_settings)},
-      records{clinicd_settings ? text_at(*clinicd_settings, {"records"}) : std::string{}}, services{[bus = site.bus] {
-          return systemd::ask_manager({bus}, looked_at_units);
-      }},
-      status{[socket = site.control] { return ask(socket, "status"); }}, containment{[socket = site.control] {
-          return ask(socket, "containment");
-      }} {
-    if (records.empty()) records = "/var/lib/clinic-edge/records";
-}
+      records{records_of(clinicd_settings)}, services{units_by(site.bus)}, status{answer_to("status", site)},
+      containment{answer_to("containment", site)}, ways{ways_by(asked_at(site, syncd_settings))} {}
 
 std::string Scene::text(const std::string& path) const {
     auto text = base::read_text(under(path), file_bytes_max);
@@ -76,6 +93,9 @@ std::string Scene::text(const std::string& path) const {
 
 Result<systemd::Services> Scene::units() const {
     return waited(services);
+}
+Result<diagnose::Said> Scene::ways_said() const {
+    return waited(ways);
 }
 json Scene::said() const {
     auto answer = waited(status);

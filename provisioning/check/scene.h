@@ -8,12 +8,13 @@
 
 #include "provisioning/check/later.h"
 #include "provisioning/check/site.h"
+#include "sync/diagnose/said/said.h"
 #include "systemd/manager.h"
 
 namespace clinic::check {
 
 inline constexpr std::size_t file_bytes_max = 16 * 1'048'576; // dpkg's status is the longest
-inline constexpr std::chrono::seconds answer_max{5};
+inline constexpr std::chrono::seconds answer_max{5}, ways_max{20};
 
 struct Scene {
     explicit Scene(Site given);
@@ -23,12 +24,14 @@ struct Scene {
     std::filesystem::path records;                           // of the settings, else the package's own
     Later<Result<systemd::Services>> services;
     Later<Result<nlohmann::json>> status, containment; // clinicd's, as control.sock has them
+    Later<Result<diagnose::Said>> ways;                // clinic-syncd's
 
     std::filesystem::path under(const std::string& path) const { return site.root / path; } // "proc/meminfo"
     // Empty: it is not there, or cannot be read.
     std::string text(const std::string& path) const;
 
     Result<systemd::Services> units() const;
+    Result<diagnose::Said> ways_said() const;
     // null where clinicd does not answer: what asks for it follows from that check.
     nlohmann::json said() const;
     nlohmann::json contained() const;

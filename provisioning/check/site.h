@@ -14,7 +14,7 @@ namespace clinic::check {
 struct Site {
     std::filesystem::path root = "/"; // of the machine's own /proc, /sys, /etc, /run and /var
     std::filesystem::path control = "/run/clinic-edge/control.sock";
-    std::filesystem::path sync = "/run/clinic-edge/sync.sock";
+    std::filesystem::path sync = "/run/clinic-edge/sync/ask.sock"; // where clinic-syncd's settings do not say
     std::filesystem::path clinicd_settings = "/etc/clinic-edge/clinicd.json";
     std::filesystem::path syncd_settings = "/etc/clinic-edge/clinic-syncd.json";
     std::string bus;     // of the service manager: systemd::Bus

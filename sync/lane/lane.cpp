@@ -23,6 +23,7 @@ base::Micros Lane::probe_in() const {
 
 void Lane::close(const Fault& fault) {
     state_ = fault.state;
+    not_before_ = clock_.monotonic() + fault.not_before;
     probe_at_ = clock_.monotonic() + fault.not_before + backoff_.next();
     board_.crm(fault.state, fault.code);
 }
@@ -34,7 +35,7 @@ void Lane::fault(const Fault& fault) {
         if (state_ == LaneState::up)
             close(fault);
         else
-            probe_at_ = std::max(probe_at_, clock_.monotonic() + fault.not_before);
+            probe_at_ = std::max(probe_at_, not_before_ = std::max(not_before_, clock_.monotonic() + fault.not_before));
     }
     moved_.notify_all();
 }
@@ -42,6 +43,7 @@ void Lane::fault(const Fault& fault) {
 void Lane::probed(const std::optional<Fault>& fault) {
     {
         const std::lock_guard lock{mutex_};
+        ++probes_;
         if (fault) {
             close(*fault);
         } else {
@@ -72,6 +74,15 @@ void Lane::probe_now() {
         if (state_ != LaneState::up) probe_at_ = clock_.monotonic();
     }
     moved_.notify_all();
+}
+
+bool Lane::probe_and_wait(base::Micros span, std::stop_token stop) {
+    std::unique_lock lock{mutex_};
+    if (clock_.monotonic() < not_before_) return true;
+    const auto before = probes_;
+    probe_at_ = std::min(probe_at_, clock_.monotonic());
+    moved_.notify_all();
+    return moved_.wait_for(lock, stop, span, [&] { return probes_ != before; });
 }
 
 bool Lane::wait_up(std::stop_token stop) {

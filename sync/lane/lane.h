@@ -4,6 +4,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -34,6 +35,10 @@ public:
     void quiet(bool now); // an open lane whose call is not answered says so; it closes with the call's own end
     void probe_now();     // the far side is there again: the back-off is not waited out
 
+    // A probe out of turn, open or not, and its verdict waited for; not before the far side's Retry-After, until which
+    // its last word stands. False: there was no verdict within the span, or stopped.
+    bool probe_and_wait(base::Micros span, std::stop_token stop);
+
     bool wait_up(std::stop_token stop);    // false: stopped
     bool wait_probe(std::stop_token stop); // false: stopped
 
@@ -47,8 +52,10 @@ private:
     std::condition_variable_any moved_;
     envelope::LaneState state_ = envelope::LaneState::down;
     base::Micros probe_at_;
+    base::Micros not_before_{}; // as the far side asked for
     Backoff backoff_;
     bool quiet_ = false;
+    std::uint64_t probes_ = 0; // so many verdicts
 };
 
 } // namespace clinic::lane

@@ -14,7 +14,8 @@ namespace {
 using nlohmann::json;
 
 json whole() {
-    return json::parse(R"({"box":"demo-1","egress":"/e","state":"/s","credential":"/c","records":"/r","workers":3,
+    return json::parse(
+        R"({"box":"demo-1","egress":"/e","state":"/s","credential":"/c","records":"/r","diagnose":"/d","workers":3,
         "ghl":{"base":"https://ghl.example:8443","location":"loc1","token_file":"/t","ca":"/ca","tag_prefix":"ce-","call_timeout_s":7,"requests_per_second_max":1000,
                "fields":{"pid":"f1","stage":"f2","last":"f3","next":"f4","appt_status":"f5","appt_when":"f6"}},
         "mqtt":{"host":"ops.example","port":8884,"ca":"/ca","cert":"/cert","key":"/key","will_delay_s":15}})");
@@ -31,6 +32,7 @@ TEST(Options, AreReadWhole) {
     ASSERT_TRUE(options) << options.error().what.c_str();
     EXPECT_EQ(options->box, "demo-1");
     EXPECT_EQ(options->workers, 3);
+    EXPECT_EQ(options->diagnose, "/d");
     EXPECT_EQ(options->ghl->client.host, "ghl.example");
     EXPECT_EQ(options->ghl->client.port, 8443);
     EXPECT_EQ(options->ghl->client.call_max, std::chrono::seconds{7});

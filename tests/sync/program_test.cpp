@@ -1,8 +1,10 @@
 // clinic-syncd as a program: a scripted clinicd on one side, a scripted GHL on the other.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +17,8 @@
 #include <vector>
 
 #include "crypto/base/files.h"
+#include "crypto/base/owned.h"
+#include "sync/diagnose/said/said.h"
 #include "tests/fakes/temp_folder.h"
 #include "tests/sync/channel/ghl/leases.h"
 #include "tests/sync/support/scripted_egress.h"
@@ -28,6 +32,7 @@ using support::eventually;
 struct Syncd : testing::Test {
     fakes::TempFolder folder;
     support::Authority authority{folder.path(), "authority"};
+    std::uint16_t broker = 0; // its port; 0: none is configured
     std::atomic<int> leases{1};
     std::atomic<std::int64_t> attempts{0};
     pid_t pid = -1;
@@ -42,6 +47,7 @@ struct Syncd : testing::Test {
             return envelope::Verdict{++attempts, envelope::Answer::go, ""};
         return envelope::Settled{};
     }
+    std::string asked_at() const { return (folder / "ask.sock").string(); }
     void write_configuration(std::uint16_t port, const std::filesystem::path& records = {}) const {
         std::ofstream{folder / "token"} << "pit-test\n";
         std::ofstream{folder / "credential"} << std::string(64, 'a') << "\n";
@@ -50,6 +56,7 @@ struct Syncd : testing::Test {
                                      {"egress", (folder / "egress.sock").string()},
                                      {"state", folder.path().string()},
                                      {"credential", (folder / "credential").string()},
+                                     {"diagnose", asked_at()},
                                      {"workers", 2},
                                      {"ghl",
                                       {{"base", "https://127.0.0.1:" + std::to_string(port)},
@@ -64,6 +71,12 @@ struct Syncd : testing::Test {
                                          {"appt_status", fields.appt_status},
                                          {"appt_when", fields.appt_when}}}}}};
         if (!records.empty()) configuration["records"] = records.string();
+        if (broker != 0)
+            configuration["mqtt"] = {{"host", "127.0.0.1"},
+                                     {"port", broker},
+                                     {"ca", authority.pem().string()},
+                                     {"cert", authority.issue("demo-1", "").cert.string()},
+                                     {"key", (folder / "demo-1.key").string()}};
         std::ofstream{folder / "syncd.json"} << configuration;
     }
     void start() { start({"--config", (folder / "syncd.json").string()}); }
@@ -151,6 +164,79 @@ TEST_F(Syncd, StopsInTimeWhileACallHangs) {
     ASSERT_EQ(settled.back().steps.size(), 1U);
     EXPECT_EQ(settled.back().steps[0].result, envelope::StepOutcome::Result::unknown)
         << "what the create did is to be looked up";
+}
+
+TEST_F(Syncd, SaysHowItsWaysAreWhenItIsAsked) {
+    std::string body = R"({"statusCode":401,"message":"Invalid token: access token is invalid"})";
+    support::ScriptedHttps server{authority.issue("ghl", "IP:127.0.0.1"),
+                                  [&](const support::Received&) { return support::answer(401, body); }};
+    write_configuration(server.port());
+    const support::ScriptedEgress egress{folder / "egress.sock",
+                                         [this](const envelope::Request& request) { return answer(request); }};
+    for (const char* code : {"unauthorized", "scope"}) {
+        start();
+        ASSERT_TRUE(eventually([&] { return diagnose::ask(asked_at(), 20).has_value(); }));
+        const auto said = diagnose::ask(asked_at(), 20);
+        ASSERT_TRUE(said) << said.error().what.c_str();
+        EXPECT_TRUE(said->verdict);
+        EXPECT_EQ(said->ghl.tls, diagnose::Step::ok);
+        EXPECT_EQ(said->ghl.issuer, "authority");
+        EXPECT_EQ(said->ghl.state, "down");
+        EXPECT_EQ(said->ghl.code, code);
+        EXPECT_EQ(diagnose::write(*said).find("pit-"), std::string::npos);
+        kill(pid, SIGTERM);
+        EXPECT_EQ(exit_code(), 0);
+        body = R"({"statusCode":401,"message":"The token is not authorized for this scope."})";
+    }
+    for (const auto& request : server.received()) EXPECT_EQ(request.path, "/locations/loc1");
+}
+
+// A far side that is silent holds the one who asks, and no envelope.
+TEST_F(Syncd, DeliversWhileItIsAsked) {
+    std::atomic<bool> asking{false};
+    support::ScriptedHttps server{authority.issue("ghl", "IP:127.0.0.1"), [](const support::Received& request) {
+                                      return request.path == "/contacts/"
+                                                 ? support::answer(201, R"({"contact":{"id":"new1"}})")
+                                                 : support::answer(200, R"({"location":{"id":"loc1"}})");
+                                  }};
+    const base::UniqueFd silent{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    ASSERT_EQ(bind(silent.get(), reinterpret_cast<const sockaddr*>(&address), size), 0);
+    ASSERT_EQ(listen(silent.get(), 8), 0); // connections are made, and nobody ever speaks
+    ASSERT_EQ(getsockname(silent.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+    broker = ntohs(address.sin_port);
+    leases = 0;
+    write_configuration(server.port());
+    support::ScriptedEgress egress{folder / "egress.sock",
+                                   [this](const envelope::Request& request) { return answer(request); }};
+    start();
+    ASSERT_TRUE(eventually([&] { return access(asked_at().c_str(), F_OK) == 0; }));
+    Result<diagnose::Said> said = Error{Errc::unknown, "not asked yet"};
+    std::jthread asker{[&] {
+        asking = true;
+        said = diagnose::ask(asked_at(), 20);
+        asking = false;
+    }};
+    ASSERT_TRUE(eventually([&] { return asking.load(); }));
+    leases = 1;
+    ASSERT_TRUE(eventually([&] { return !egress.seen<envelope::Settle>().empty(); }));
+    EXPECT_TRUE(asking) << "the envelope was settled before the answer was there";
+    asker.join();
+    ASSERT_TRUE(said) << said.error().what.c_str();
+    EXPECT_EQ(said->mqtt.tls, diagnose::Step::timeout);
+    EXPECT_EQ(said->ghl.state, "up");
+}
+
+TEST_F(Syncd, GoesOnWithoutThatSocket) {
+    write_configuration(1);
+    std::filesystem::create_directory(asked_at());
+    std::ofstream{std::filesystem::path{asked_at()} / "in the way"};
+    start();
+    EXPECT_TRUE(eventually([&] { return has_said("the socket for clinicctl cannot be made"); }));
+    EXPECT_TRUE(eventually([&] { return has_said("started"); }));
 }
 
 // The one thing that keeps patient data from the program with the network.

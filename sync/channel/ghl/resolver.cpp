@@ -28,17 +28,23 @@ std::string numeric(const addrinfo& one) {
     return (one.ai_family == AF_INET6 ? "[" + address + "]" : address) + ":" + port.data();
 }
 
-std::vector<std::string> look_up(const std::string& host, std::uint16_t port) {
+struct Answer {
+    int failed = 0; // EAI_…
+    std::vector<std::string> addresses;
+};
+
+Answer look_up(const std::string& host, std::uint16_t port) {
     addrinfo hints{};
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_NUMERICSERV;
     addrinfo* list = nullptr;
-    if (getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list) != 0) return {};
+    const int failed = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
+    if (failed != 0) return {failed, {}};
     const Found found{list};
-    std::vector<std::string> out;
-    for (const auto* one = list; one != nullptr && out.size() < addresses_max; one = one->ai_next)
-        if (auto text = numeric(*one); !text.empty()) out.push_back(std::move(text));
+    Answer out;
+    for (const auto* one = list; one != nullptr && out.addresses.size() < addresses_max; one = one->ai_next)
+        if (auto text = numeric(*one); !text.empty()) out.addresses.push_back(std::move(text));
     return out;
 }
 
@@ -48,7 +54,7 @@ struct Resolver::Lookup {
     std::mutex mutex;
     std::condition_variable_any done;
     bool finished = false;
-    std::vector<std::string> addresses;
+    Answer answer;
 };
 
 Resolver::Resolver(std::string host, std::uint16_t port) : host_{std::move(host)}, port_{port} {}
@@ -62,10 +68,10 @@ Result<std::vector<std::string>> Resolver::resolve(std::chrono::milliseconds wai
             running_ = std::make_shared<Lookup>();
             try {
                 std::thread{[lookup = running_, host = host_, port = port_] {
-                    auto addresses = look_up(host, port);
+                    auto answer = look_up(host, port);
                     {
                         const std::lock_guard done_lock{lookup->mutex};
-                        lookup->addresses = std::move(addresses);
+                        lookup->answer = std::move(answer);
                         lookup->finished = true;
                     }
                     lookup->done.notify_all();
@@ -77,19 +83,20 @@ Result<std::vector<std::string>> Resolver::resolve(std::chrono::milliseconds wai
         }
         lookup = running_;
     }
-    std::vector<std::string> addresses;
+    Answer answer;
     {
         std::unique_lock lock{lookup->mutex};
         if (!lookup->done.wait_for(lock, stop, wait, [&] { return lookup->finished; }))
-            return Error{Errc::offline, "the name of the far side does not resolve in time"};
-        addresses = lookup->addresses;
+            return Error{Errc::timeout, "the name of the far side does not resolve in time"};
+        answer = lookup->answer;
     }
     const std::lock_guard lock{mutex_};
     if (running_ == lookup) running_.reset();
-    if (addresses.empty()) return Error{Errc::offline, "the name of the far side does not resolve"};
-    known_ = addresses;
+    if (answer.addresses.empty())
+        return Error{Errc::offline, "the name of the far side does not resolve", "", {}, answer.failed};
+    known_ = answer.addresses;
     known_at_ = std::chrono::steady_clock::now();
-    return addresses;
+    return known_;
 }
 
 } // namespace clinic::ghl

@@ -1,6 +1,6 @@
 // Names to addresses, in bounded time: the system's resolver has no time limit, so it gets a thread of its own.
 //   Bounds:  one look-up at a time, 8 addresses, remembered for a minute.
-//   Errors:  offline (no such name, or it takes too long).
+//   Errors:  offline (no such name, or nobody to ask: `native` is EAI_…), timeout.
 //   Threads: any.
 #pragma once
 

@@ -13,6 +13,7 @@
 namespace clinic::check {
 namespace {
 
+using diagnose::Step;
 using nlohmann::json;
 
 struct Fault {
@@ -40,6 +41,18 @@ std::string mounted_as(const char* type, const char* options) {
 
 systemd::Unit& unit(World& world, const char* name) {
     return world.services.units.at(name);
+}
+
+// A way that is open as far as that step.
+void ends_at(Step& at, Step how, diagnose::Way& way) {
+    at = how;
+    (&at == &way.dns ? way.tcp : way.tls) = Step::not_tried;
+    way.tls = Step::not_tried;
+}
+
+void closed(diagnose::Way& way, const char* state, const char* code) {
+    way.state = state;
+    way.code = code;
 }
 
 const Fault faults[] = {
@@ -236,6 +249,55 @@ const Fault faults[] = {
      [](World& w) { w.status.crm.dead = w.status.crm.released = 2; }},
     {"queue.age", Outcome::warn, "though the way is open",
      [](World& w) { w.status.crm.pending = w.status.crm.released = 5, w.status.crm.oldest_pending_s = 7'200; }},
+
+    {"syncd.answers", Outcome::fail, "does not run", [](World& w) { w.stop_syncd(); }},
+    {"syncd.answers", Outcome::fail, "where to listen", [](World& w) { w.syncd.erase("diagnose"); }},
+    {"syncd.heard", Outcome::fail, "does not hear it", [](World& w) { w.status.lanes_age_s = 60; }},
+    {"ghl.names", Outcome::fail, "no such name", [](World& w) { ends_at(w.said.ghl.dns, Step::no_name, w.said.ghl); }},
+    {"ghl.names", Outcome::fail, "does not answer",
+     [](World& w) { ends_at(w.said.ghl.dns, Step::timeout, w.said.ghl); }},
+    {"ghl.names", Outcome::fail, "does not answer",
+     [](World& w) { ends_at(w.said.ghl.dns, Step::no_server, w.said.ghl); }},
+    {"ghl.reached", Outcome::fail, "is refused", [](World& w) { ends_at(w.said.ghl.tcp, Step::refused, w.said.ghl); }},
+    {"ghl.reached", Outcome::fail, "drops what we send",
+     [](World& w) { ends_at(w.said.ghl.tcp, Step::timeout, w.said.ghl); }},
+    {"ghl.reached", Outcome::fail, "no route",
+     [](World& w) { ends_at(w.said.ghl.tcp, Step::unreachable, w.said.ghl); }},
+    {"ghl.tls", Outcome::fail, "a portal", [](World& w) { w.said.ghl.tls = Step::plain; }},
+    {"ghl.tls", Outcome::fail, "cut while TLS begins", [](World& w) { w.said.ghl.tls = Step::cut; }},
+    {"ghl.tls", Outcome::fail, "silent when TLS begins", [](World& w) { w.said.ghl.tls = Step::timeout; }},
+    {"ghl.tls", Outcome::fail, "another host's", [](World& w) { w.said.ghl.tls = Step::other_name; }},
+    {"ghl.issuer", Outcome::fail, "when a firewall opens TLS", [](World& w) { w.said.ghl.tls = Step::issuer; }},
+    {"ghl.certificate", Outcome::fail, "has expired", [](World& w) { w.said.ghl.tls = Step::expired; }},
+    {"ghl.certificate", Outcome::fail, "in the future", [](World& w) { w.said.ghl.tls = Step::not_yet; }},
+    {"ghl.certificate", Outcome::warn, "ends soon", [](World& w) { w.said.ghl.days_left = 3; }},
+    {"ghl.asked", Outcome::unknown, "not asked in time", [](World& w) { w.said.verdict = false; }},
+    {"ghl.token", Outcome::fail, "cannot be read", [](World& w) { closed(w.said.ghl, "down", "no_token"); }},
+    {"ghl.accepted", Outcome::fail, "taken back", [](World& w) { closed(w.said.ghl, "down", "unauthorized"); }},
+    {"ghl.scope", Outcome::fail, "lacks a scope", [](World& w) { closed(w.said.ghl, "down", "scope"); }},
+    {"ghl.scope", Outcome::fail, "denies this token", [](World& w) { closed(w.said.ghl, "down", "forbidden"); }},
+    {"ghl.location", Outcome::fail, "does not know this location",
+     [](World& w) { closed(w.said.ghl, "down", "http_404"); }},
+    {"ghl.limits", Outcome::warn, "slows this account", [](World& w) { closed(w.said.ghl, "paused", "throttled"); }},
+    {"ghl.limits", Outcome::warn, "used up", [](World& w) { closed(w.said.ghl, "paused", "rate_budget"); }},
+    {"ghl.service", Outcome::fail, "fault of its own", [](World& w) { closed(w.said.ghl, "paused", "http_503"); }},
+    {"ghl.service", Outcome::warn, "try again", [](World& w) { closed(w.said.ghl, "paused", "http_425"); }},
+    {"ghl.service", Outcome::fail, "a page and no API", [](World& w) { closed(w.said.ghl, "paused", "not_json"); }},
+    {"ghl.service", Outcome::fail, "answer in time", [](World& w) { closed(w.said.ghl, "paused", "timeout"); }},
+    {"ghl.open", Outcome::warn, "not open yet", [](World& w) { closed(w.said.ghl, "paused", "hold"); }},
+    {"mqtt.names", Outcome::fail, "no such name",
+     [](World& w) { ends_at(w.said.mqtt.dns, Step::no_name, w.said.mqtt); }},
+    {"mqtt.reached", Outcome::fail, "is refused",
+     [](World& w) { ends_at(w.said.mqtt.tcp, Step::refused, w.said.mqtt); }},
+    {"mqtt.tls", Outcome::fail, "a portal", [](World& w) { w.said.mqtt.tls = Step::plain; }},
+    {"mqtt.issuer", Outcome::fail, "when a firewall opens TLS", [](World& w) { w.said.mqtt.tls = Step::issuer; }},
+    {"mqtt.certificate", Outcome::fail, "has expired", [](World& w) { w.said.mqtt.tls = Step::expired; }},
+    {"mqtt.accepted", Outcome::fail, "does not admit", [](World& w) { closed(w.said.mqtt, "down", "unauthorized"); }},
+    {"mqtt.limits", Outcome::warn, "quota", [](World& w) { closed(w.said.mqtt, "paused", "quota"); }},
+    {"mqtt.numbers", Outcome::fail, "keep its numbers", [](World& w) { closed(w.said.mqtt, "down", "state_file"); }},
+    {"mqtt.service", Outcome::fail, "in time", [](World& w) { closed(w.said.mqtt, "paused", "timeout"); }},
+    {"mqtt.service", Outcome::fail, "without a reason", [](World& w) { closed(w.said.mqtt, "paused", "offline"); }},
+    {"mqtt.open", Outcome::warn, "not open yet", [](World& w) { closed(w.said.mqtt, "down", "starting"); }},
 };
 
 const Line& line_of(const std::vector<Line>& lines, const std::string& id) {
@@ -331,6 +393,45 @@ TEST_F(Checks, AnAnswerInSpiteOfTheRootIsOk) {
     const auto lines = world.look();
     EXPECT_EQ(line_of(lines, "setup.clinicd").found.outcome, Outcome::fail);
     EXPECT_EQ(line_of(lines, "clinicd.answers").found.outcome, Outcome::ok);
+}
+
+TEST_F(Checks, APulledCableIsOneLine) {
+    World world;
+    world.put("sys/class/net/eth0/carrier", "0\n");
+    for (auto* way : {&world.said.ghl, &world.said.mqtt}) {
+        ends_at(way->dns, Step::no_server, *way);
+        closed(*way, "paused", "offline");
+    }
+    const auto lines = world.look();
+    for (const char* id :
+         {"net.address", "net.route", "ghl.names", "ghl.issuer", "ghl.open", "mqtt.reached", "mqtt.open"})
+        EXPECT_STREQ(line_of(lines, id).root, "net.link") << id;
+    EXPECT_EQ(line_of(lines, "syncd.answers").found.outcome, Outcome::ok);
+    EXPECT_EQ(
+        std::count_if(lines.begin(), lines.end(), [](const Line& one) { return one.found.outcome == Outcome::fail; }),
+        1);
+}
+
+TEST_F(Checks, WhatStandsBetweenIsNamedByItsIssuer) {
+    World world;
+    world.said.ghl.tls = Step::issuer;
+    world.said.ghl.issuer = "Acme, Firewall CA";
+    closed(world.said.ghl, "down", "certificate");
+    const auto lines = world.look();
+    EXPECT_EQ(line_of(lines, "ghl.issuer").found.said, "Acme, Firewall CA");
+    EXPECT_STREQ(line_of(lines, "ghl.accepted").root, "ghl.issuer");
+    EXPECT_STREQ(line_of(lines, "queue.age").root, "ghl.issuer");
+    EXPECT_EQ(line_of(lines, "mqtt.open").found.outcome, Outcome::ok) << "the other way is open";
+}
+
+TEST_F(Checks, WhatIsNotSetUpIsNoFaultOfTheWay) {
+    World world;
+    world.said.mqtt = {.state = "down", .code = "not_configured"};
+    world.syncd.erase("mqtt");
+    const auto lines = world.look();
+    EXPECT_EQ(line_of(lines, "setup.syncd").found.outcome, Outcome::warn);
+    for (const char* id : {"mqtt.names", "mqtt.accepted", "mqtt.open"})
+        EXPECT_EQ(line_of(lines, id).found.outcome, Outcome::ok) << id;
 }
 
 } // namespace

@@ -124,6 +124,7 @@ void World::settings() {
         {"ghl", {{"location", "loc1"}, {"fields", fields}}}};
     syncd = {{"box", "clinic-7"},
              {"egress", "/run/clinic-edge/egress.sock"},
+             {"diagnose", path("ask.sock").string()},
              {"state", state},
              {"credential", "/run/credentials/clinic-syncd.service/clinic-edge.sync-state"},
              {"ghl",
@@ -163,6 +164,16 @@ void World::well() {
     status.check.last_sound = true;
     status.feeds = {{.feed = "mllp", .received = 3, .stored = 3, .last_message_s = 60}, {.feed = "csv"}};
     status.senders = {{.feed = "pms", .received = 3, .stored = 3, .last_message_s = 60, .expected_s = 3'600}};
+    using diagnose::Step;
+    said.ghl = said.mqtt = {.configured = true,
+                            .host = "far.example",
+                            .port = 443,
+                            .dns = Step::ok,
+                            .tcp = Step::ok,
+                            .tls = Step::ok,
+                            .issuer = "Public CA",
+                            .days_left = 60,
+                            .state = "up"};
     containment = json::array({{{"part", "network namespace"}, {"holds", true}, {"detail", "empty"}}});
     outside = json::array({{{"part", "own user"}, {"holds", true}, {"detail", "its own"}}});
 }
@@ -187,6 +198,7 @@ void World::units() {
 }
 
 void World::serve() {
+    ways_ = std::make_unique<ScriptedWays>(path("ask.sock"), said);
     unsigned short port = 0;
     port_ = open_port(port);
     const auto say = [](json data) { return control::Answer{0, std::make_shared<json>(std::move(data))}; };

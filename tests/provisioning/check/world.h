@@ -14,6 +14,7 @@
 #include "provisioning/check/scene.h"
 #include "tests/fakes/temp_folder.h"
 #include "tests/provisioning/check/scripted_manager.h"
+#include "tests/provisioning/check/scripted_ways.h"
 #include "tests/sync/support/certificates.h"
 
 namespace clinic::check {
@@ -33,9 +34,11 @@ public:
     health::Status status;               // what clinicd says of itself
     nlohmann::json containment, outside; // parts: {"part","holds","detail"}
     systemd::Services services;
+    diagnose::Said said; // what clinic-syncd says of its ways
     Site site;
 
     void stop_clinicd() { server_.reset(); }
+    void stop_syncd() { ways_.reset(); }
     void stop_manager() { manager_.reset(); }
     void close_port() { port_.reset(); }
     void hang(); // clinicd takes a question and never answers it
@@ -52,6 +55,7 @@ private:
     base::UniqueFd port_, silent_;
     std::unique_ptr<control::ControlServer> server_;
     std::unique_ptr<ScriptedManager> manager_;
+    std::unique_ptr<ScriptedWays> ways_;
 };
 
 } // namespace clinic::check

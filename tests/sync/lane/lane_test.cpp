@@ -62,6 +62,21 @@ TEST_F(Lanes, ProbesThatFailMoveApart) {
     EXPECT_EQ(board.said().crm, LaneState::down);
 }
 
+TEST_F(Lanes, AProbeOutOfTurnIsWaitedForAndRetryAfterStands) {
+    lane.probed({});
+    EXPECT_EQ(lane.probe_in(), 5min);
+    EXPECT_FALSE(lane.probe_and_wait(1ms, {})) << "nobody probes";
+    EXPECT_LE(lane.probe_in(), 0s) << "it is due";
+    std::jthread prober{[this](std::stop_token stop) {
+        if (lane.wait_probe(std::move(stop))) lane.probed(Fault{LaneState::paused, "throttled", 60s});
+    }};
+    EXPECT_TRUE(lane.probe_and_wait(30s, {}));
+    prober.join();
+    EXPECT_EQ(board.said().crm_code, "throttled");
+    EXPECT_TRUE(lane.probe_and_wait(30s, {})) << "its last word stands";
+    EXPECT_GE(lane.probe_in(), 60s) << "nobody asks before it may be asked";
+}
+
 TEST_F(Lanes, AnOpenLaneThatGetsNoAnswerSaysSoAndStaysOpen) {
     lane.quiet(true);
     EXPECT_EQ(board.said().crm_code, "starting") << "a closed one has its own reason";
