@@ -78,11 +78,11 @@ std::string verdict(const json& report) {
     const std::string well =
         std::to_string(counts.value("ok", 0)) + " of " + std::to_string(report.at("checks").size()) + " checks are ok";
     if (worst == "ok") return "\n" + wrapped(well, 0);
-    return "\n" +
-           wrapped(well + part(counts, "fail", " failed") + part(counts, "warn", " need a look") +
-                       part(counts, "not_known", " are not known") + part(counts, "suppressed", " follow from those") +
-                       ". Begin with " + first_of(report.at("checks"), worst) + ".",
-                   0);
+    return "\n" + wrapped(well + part(counts, "fail", " failed") + part(counts, "warn", " to be looked at") +
+                              part(counts, "not_known", " not known") +
+                              part(counts, "suppressed", " left out for what they follow from") + ". Begin with " +
+                              first_of(report.at("checks"), worst) + ".",
+                          0);
 }
 
 } // namespace

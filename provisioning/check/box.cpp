@@ -1,11 +1,7 @@
 // What clinicd says of itself over control.sock: docs/status.md has every key.
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include <cstdlib>
 #include <ctime>
 
-#include "crypto/base/owned.h"
 #include "provisioning/check/looks.h"
 #include "provisioning/check/scene.h"
 
@@ -60,15 +56,6 @@ Finding contained(const Parts& parts, std::size_t all) {
     return ok(count(static_cast<std::int64_t>(all), "parts hold"));
 }
 
-bool answers_at(unsigned short port) {
-    const base::UniqueFd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-}
-
 } // namespace
 
 Finding clinicd_answers(const Scene& scene) {
@@ -109,15 +96,19 @@ Finding clinicd_version(const Scene& scene) {
 }
 
 Finding clinicd_ports(const Scene& scene) {
+    constexpr std::size_t page_and_messages = 2;
     const auto ports = ports_of(scene.contained());
-    std::string closed, open;
-    for (const auto port : ports) add(answers_at(port) ? open : closed, std::to_string(port));
-    if (ports.empty())
-        return fail("none", "clinicd listens at no port: neither the page nor a sender finds it",
-                    "systemctl restart clinic-edge.target");
-    if (closed.empty()) return ok(open);
-    return fail(closed, "clinicd has the port, and a connection from this machine does not get through",
-                "a firewall stands before it: nft list ruleset; or see the port's socket unit");
+    std::string open;
+    for (const auto port : ports) add(open, std::to_string(port));
+    if (ports.size() < page_and_messages)
+        return fail(ports.empty() ? "none" : open,
+                    "clinicd was not handed its ports: nobody finds the page, or no sender",
+                    "systemctl restart clinic-edge.target; systemctl status 'clinic-edge-*.socket'");
+    const bool by_tls = scene.clinicd_settings && object_at(*scene.clinicd_settings, {"mllp"}).contains("tls");
+    if (by_tls && ports.size() == page_and_messages)
+        return fail(open, "messages by TLS are set up, and no port is open for them",
+                    "systemctl enable clinic-edge-mllps.socket; systemctl restart clinic-edge.target");
+    return ok(open);
 }
 
 Finding clock_trusted(const Scene& scene) {

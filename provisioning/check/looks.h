@@ -118,6 +118,7 @@ Finding mqtt_tls(const Scene&);
 Finding mqtt_issuer(const Scene&);
 Finding mqtt_certificate(const Scene&);
 Finding mqtt_accepted(const Scene&);
+Finding mqtt_alone(const Scene&);
 Finding mqtt_limits(const Scene&);
 Finding mqtt_numbers(const Scene&);
 Finding mqtt_service(const Scene&);

@@ -1,6 +1,7 @@
 #include "provisioning/check/run.h"
 
 #include <algorithm>
+#include <exception>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -32,8 +33,18 @@ const char* root_of(const Check& check, const std::vector<Line>& before) {
     return nullptr;
 }
 
+// An answer of another shape than we know it ends one look and no other.
+Finding guarded(Finding (*look)(const Scene&), const Scene& scene) {
+    try {
+        return look(scene);
+    } catch (const std::exception&) {
+        return unknown("not understood", "what was seen has another form than this program knows",
+                       "use the clinicctl of the same package as clinicd");
+    }
+}
+
 Finding look(const Check& check, const std::shared_ptr<const Scene>& scene, Instant until) {
-    const Later<Finding> later{[look = check.look, scene] { return look(*scene); }};
+    const Later<Finding> later{[look = check.look, scene] { return guarded(look, *scene); }};
     const Finding* found = later.wait(std::min(until, std::chrono::steady_clock::now() + check.patience));
     return found != nullptr ? *found : unknown("no answer in time", too_slow, look_there);
 }

@@ -14,7 +14,7 @@
 namespace clinic::check {
 
 inline constexpr std::size_t file_bytes_max = 16 * 1'048'576; // dpkg's status is the longest
-inline constexpr std::chrono::seconds answer_max{5}, ways_max{20};
+inline constexpr std::chrono::seconds answer_max{5}, ways_max{10};
 
 struct Scene {
     explicit Scene(Site given);
@@ -31,7 +31,7 @@ struct Scene {
     std::string text(const std::string& path) const;
 
     Result<systemd::Services> units() const;
-    Result<diagnose::Said> ways_said() const;
+    Result<diagnose::Said> ways_said() const; // as far as it is there: syncd.answers has waited for it
     // null where clinicd does not answer: what asks for it follows from that check.
     nlohmann::json said() const;
     nlohmann::json contained() const;

@@ -14,6 +14,7 @@ constexpr Follows alone{};
 constexpr Follows manager{"service.manager"};
 constexpr Follows clinicd{"clinicd.answers"};
 constexpr Follows open_store{"clinicd.answers", "clinicd.mode"};
+constexpr std::chrono::milliseconds briefly{2'000};
 constexpr std::chrono::milliseconds asked = answer_max + std::chrono::seconds{1};
 constexpr std::chrono::milliseconds asked_far = ways_max + std::chrono::seconds{1};
 
@@ -122,7 +123,13 @@ constexpr std::array checks{
           Group::delivery,
           {"clinicd.answers", "syncd.answers"},
           syncd_heard},
-    Check{"ghl.names", "Name of GHL", Group::delivery, {"syncd.answers", "net.route", "net.resolver"}, ghl_names},
+    Check{"ghl.names",
+          "Name of GHL",
+          Group::delivery,
+          {"syncd.answers", "net.route", "net.resolver"},
+          ghl_names,
+          briefly,
+          true},
     Check{"ghl.reached", "Connection to GHL", Group::delivery, {"syncd.answers", "ghl.names"}, ghl_reached},
     Check{"ghl.tls", "TLS with GHL", Group::delivery, {"syncd.answers", "ghl.reached"}, ghl_tls},
     Check{"ghl.issuer",
@@ -159,7 +166,9 @@ constexpr std::array checks{
           "Name of the broker",
           Group::delivery,
           {"syncd.answers", "net.route", "net.resolver"},
-          mqtt_names},
+          mqtt_names,
+          briefly,
+          true},
     Check{"mqtt.reached", "Connection to the broker", Group::delivery, {"syncd.answers", "mqtt.names"}, mqtt_reached},
     Check{"mqtt.tls", "TLS with the broker", Group::delivery, {"syncd.answers", "mqtt.reached"}, mqtt_tls},
     Check{"mqtt.issuer",
@@ -178,13 +187,14 @@ constexpr std::array checks{
           Group::delivery,
           {"syncd.answers", "mqtt.issuer", "mqtt.certificate", "certificate.device"},
           mqtt_accepted},
+    Check{"mqtt.alone", "Nobody else under its name", Group::delivery, {"syncd.answers", "mqtt.accepted"}, mqtt_alone},
     Check{
         "mqtt.limits", "Within the broker's limits", Group::delivery, {"syncd.answers", "mqtt.accepted"}, mqtt_limits},
     Check{"mqtt.service", "The broker works", Group::delivery, {"syncd.answers", "mqtt.accepted"}, mqtt_service},
     Check{"mqtt.open",
           "The way to central operations",
           Group::delivery,
-          {"syncd.answers", "mqtt.accepted", "mqtt.service", "mqtt.numbers"},
+          {"syncd.answers", "mqtt.alone", "mqtt.service", "mqtt.numbers"},
           mqtt_open},
     Check{"basis.valid", "Legal basis", Group::delivery, open_store, basis_valid},
     Check{"queue.dead", "Set aside", Group::delivery, open_store, queue_dead},

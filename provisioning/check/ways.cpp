@@ -148,6 +148,8 @@ constexpr std::array ghl_meanings{
 constexpr std::array mqtt_meanings{
     Meaning{"unauthorized", "mqtt.accepted", Outcome::fail, "the broker does not admit this box",
             "see certificate.device, and the broker's access list: the certificate's name must be the box's"},
+    Meaning{"taken_over", "mqtt.alone", Outcome::fail, "another box comes to the broker under this box's name",
+            "two boxes have one certificate, as after a disk was copied: find the other, and give it its own"},
     Meaning{"quota", "mqtt.limits", Outcome::warn, "the box's quota at the broker is used up",
             "raise it at the broker"},
     Meaning{"rate", "mqtt.limits", Outcome::warn, "the broker finds that the box speaks too often",
@@ -159,8 +161,10 @@ constexpr std::array mqtt_meanings{
             "see disk.space, and who owns the folder `state` of clinic-syncd.json"},
     Meaning{"timeout", "mqtt.service", Outcome::fail, "the broker takes the connection and does not answer in time",
             "see that the broker runs and how busy it is; it is tried again within a minute"},
-    Meaning{"offline", "mqtt.service", Outcome::fail, "the broker ends the connection without a reason",
-            "see the broker's log for this box's name; it is tried again within a minute"},
+    Meaning{
+        "offline", "mqtt.service", Outcome::fail,
+        "the broker ends the connection without a reason, as mosquitto does when another comes under the box's name",
+        "see the broker's log for this box's name; it is tried again within a minute"},
 };
 
 // The first that the code begins with: the special ones stand above the general.
@@ -285,6 +289,9 @@ Finding mqtt_certificate(const Scene& scene) {
 }
 Finding mqtt_accepted(const Scene& scene) {
     return lane(scene, &Said::mqtt, "mqtt.accepted");
+}
+Finding mqtt_alone(const Scene& scene) {
+    return lane(scene, &Said::mqtt, "mqtt.alone");
 }
 Finding mqtt_limits(const Scene& scene) {
     return lane(scene, &Said::mqtt, "mqtt.limits");

@@ -1,5 +1,5 @@
 // Where clinicctl asks clinic-syncd how its ways out are: a UNIX socket of its own, one question and one answer each.
-//   Bounds:  one question at a time; an answer within some 20 s; GHL's lane is probed for it once in 5 s at the most.
+//   Bounds:  one question at a time; an answer within some 8 s; GHL's lane is probed for it once in 5 s at the most.
 //   Errors:  a socket that cannot be made is logged: nothing else depends on it.
 //   Threads: one of its own and, while it answers, two more. No delivery waits for any of them: what a lane says comes
 //   from
@@ -25,7 +25,7 @@ struct DeskOptions {
     std::filesystem::path socket;
     std::optional<Far> ghl, mqtt; // what is configured
     Bounds bounds;
-    base::Micros verdict_max = std::chrono::seconds{8};   // for a probe of GHL's lane
+    base::Micros verdict_max = std::chrono::seconds{7};   // for a probe of GHL's lane
     base::Micros probe_spacing = std::chrono::seconds{5}; // between two
 };
 

@@ -1,6 +1,6 @@
 // How far a way out is open, step by step: name, TCP, TLS. A connection of its own, verified and closed without a
 // request.
-//   Bounds:  3 s for a name, 3 s an address, 5 s for a handshake, 12 s in all; stop ends any of them.
+//   Bounds:  2 s for a name, 3 s an address, 3 s for a handshake, 7 s in all; stop ends any of them.
 //   Threads: any; each call has its own sockets.
 //   Source:  docs/syncd.md, "Asked how its ways are".
 #pragma once
@@ -22,7 +22,7 @@ struct Far {
 };
 
 struct Bounds {
-    std::chrono::milliseconds name{3'000}, connect{3'000}, handshake{5'000}, all{12'000};
+    std::chrono::milliseconds name{2'000}, connect{3'000}, handshake{3'000}, all{7'000};
 };
 
 // Fills the steps of the way, its issuer and its days.

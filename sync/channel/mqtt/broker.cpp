@@ -40,6 +40,12 @@ std::optional<Error> refusal(int reason) {
         return limit("the broker finds that this box speaks too often", "raise the rate that it allows", reason);
     case reason_packet_too_large:
         return limit("the broker finds a message of this box too large", "raise its largest packet to 64 KiB", reason);
+    case paho::SESSION_TAKEN_OVER:
+        return Error{Errc::conflict,
+                     "another box has come to the broker under this box's name",
+                     "two boxes have one certificate, as after a disk was copied: give the other its own",
+                     {},
+                     reason};
     case paho::SERVER_BUSY: return limit("the broker is busy", "see its load", reason);
     default: return std::nullopt;
     }

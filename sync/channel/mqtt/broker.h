@@ -1,5 +1,6 @@
 // One MQTT 5 connection over mutual TLS, made afresh each time: no library persistence, no library reconnect.
-//   Errors:  offline, timeout, unauthorized (the broker or its access list says no), throttled (a limit of the broker's
+//   Errors:  offline, timeout, unauthorized (the broker or its access list says no), conflict (another came under our
+//            name), throttled (a limit of the broker's
 //            is reached; `native` is its reason).
 //   Threads: one owner; the library's threads only set a flag.
 //   Source:  facts/mqtt.md §2.

@@ -35,6 +35,7 @@ const char* limit(int reason) {
 Said said(const Error& error) {
     switch (error.code) {
     case Errc::unauthorized: return {LaneState::down, "unauthorized"};
+    case Errc::conflict: return {LaneState::down, "taken_over"};
     case Errc::throttled: return {LaneState::paused, limit(error.native)};
     case Errc::timeout: return {LaneState::paused, "timeout"};
     case Errc::offline: return {LaneState::paused, "offline"};

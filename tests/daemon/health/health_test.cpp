@@ -273,6 +273,7 @@ TEST_F(HealthOf, ALimitOfTheBrokerIsSaidForWhatItIsWithTheNextStep) {
           std::tuple{"timeout", "E2106", "the broker does not answer", "cable"},
           std::tuple{"offline", "E2106", "no connection to the broker", "mqtt.host"},
           std::tuple{"unauthorized", "E2106", "does not admit this box", "access list"},
+          std::tuple{"taken_over", "E2106", "under this box's name", "its own"},
           std::tuple{"state_file", "E2106", "cannot keep its numbers", "state folder"},
           std::tuple{"stopped", "E2106", "", ""}}) {
         const envelope::TimeState said{.kernel_synchronised = true, .crm = envelope::LaneState::up, .mqtt_code = code};

@@ -1,6 +1,7 @@
 // The installed box on a real systemd: it waits for setup, serves, holds what it promises under its units, and comes
 // back from kills, stops and power cuts. In the order in which they stand, on one machine.
 #include <atomic>
+#include <set>
 #include <thread>
 
 #include "tests/e2e/appliance/on_machine.h"
@@ -139,6 +140,23 @@ TEST_F(Appliance, ServesOnceItIsSetUp) {
         RecordProperty(std::string{unit} + "_memory_bytes",
                        box().ask(std::string{"awk '/^Rss:/ {s += $2} END {print s * 1024}' /proc/"} +
                                  std::to_string(box().main_process(std::string{unit} + ".service")) + "/smaps_rollup"));
+}
+
+// What the machine of the test is like aside: its disk, its clock, its network.
+TEST_F(Appliance, CheckFindsTheBoxWellUnderItsUnits) {
+    const auto report = json::parse(box().in("clinicctl check --json").out, nullptr, false);
+    ASSERT_TRUE(report.is_object());
+    const std::set<std::string> boxs{"setup", "keys", "services", "box", "delivery"};
+    for (const auto& check : report.at("checks")) {
+        if (!boxs.contains(check.at("group")) || check.at("id") == "package.others") continue;
+        const char* wanted = check.at("id") == "setup.syncd" ? "warn" : "ok"; // no broker is set up
+        EXPECT_EQ(check.at("result"), wanted) << check.dump();
+    }
+    EXPECT_EQ(box()
+                  .in("systemctl stop clinic-syncd; clinicctl check --json | jq -e "
+                      "'[.checks[] | select(.root == \"service.syncd\")] | length > 20'; systemctl start clinic-syncd")
+                  .out,
+              "true\n");
 }
 
 TEST_F(Appliance, NoWayOutHoldsUnderTheUnit) {

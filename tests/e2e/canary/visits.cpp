@@ -145,6 +145,8 @@ void Visits::read_clinicctl() {
                                       "audit verify",
                                       "containment",
                                       "containment --json",
+                                      "check",
+                                      "check --json",
                                       "dead list",
                                       "feed list",
                                       "feed list --json",

@@ -1,6 +1,5 @@
 #include "tests/provisioning/check/world.h"
 
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -28,20 +27,6 @@ base::UniqueFd listener_at(const std::filesystem::path& path) {
     std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
     const bool bound = bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
     assert(bound && listen(socket.get(), 8) == 0);
-    return socket;
-}
-
-base::UniqueFd open_port(unsigned short& number) {
-    base::UniqueFd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    const bool open = bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0 &&
-                      listen(socket.get(), 8) == 0 &&
-                      getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0;
-    assert(open);
-    number = ntohs(address.sin_port);
     return socket;
 }
 
@@ -199,15 +184,13 @@ void World::units() {
 
 void World::serve() {
     ways_ = std::make_unique<ScriptedWays>(path("ask.sock"), said);
-    unsigned short port = 0;
-    port_ = open_port(port);
     const auto say = [](json data) { return control::Answer{0, std::make_shared<json>(std::move(data))}; };
     control::Commands commands;
     commands["status"] = {false, [this, say](const control::Question&) -> Result<control::Answer> {
                               return say(*base::parse_json(health::to_json(status), 65'536, 8));
                           }};
-    commands["containment"] = {false, [this, say, port](const control::Question&) -> Result<control::Answer> {
-                                   return say({{"parts", containment}, {"about", {{"ports", {port}}}}});
+    commands["containment"] = {false, [this, say](const control::Question&) -> Result<control::Answer> {
+                                   return say({{"parts", containment}, {"about", {{"ports", ports}}}});
                                }};
     server_ =
         std::make_unique<control::ControlServer>(listener_at(site.control), std::vector<uid_t>{geteuid()}, commands);

@@ -33,6 +33,7 @@ public:
     nlohmann::json clinicd, syncd;       // settings
     health::Status status;               // what clinicd says of itself
     nlohmann::json containment, outside; // parts: {"part","holds","detail"}
+    nlohmann::json ports{443, 2575, 2576};
     systemd::Services services;
     diagnose::Said said; // what clinic-syncd says of its ways
     Site site;
@@ -40,7 +41,6 @@ public:
     void stop_clinicd() { server_.reset(); }
     void stop_syncd() { ways_.reset(); }
     void stop_manager() { manager_.reset(); }
-    void close_port() { port_.reset(); }
     void hang(); // clinicd takes a question and never answers it
 
     std::vector<Line> look(); // all of them, as clinicctl does
@@ -52,7 +52,7 @@ private:
     void units();
     void serve();
 
-    base::UniqueFd port_, silent_;
+    base::UniqueFd silent_;
     std::unique_ptr<control::ControlServer> server_;
     std::unique_ptr<ScriptedManager> manager_;
     std::unique_ptr<ScriptedWays> ways_;

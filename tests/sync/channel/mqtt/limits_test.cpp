@@ -83,6 +83,17 @@ TEST_F(MqttLimits, EachIsSaidForWhatItIsAndGoesWhenItIsRaised) {
         }
 }
 
+// As a broker says it to the one of two who was there first. (mosquitto 2.0.11 hangs up without a word: `offline`.)
+TEST_F(MqttLimits, ABoxWhoseNameAnotherHasSaysSo) {
+    std::jthread link{[&](std::stop_token stop) { MqttLink{options(), *numbers, board, clock}.run(std::move(stop)); }};
+    ASSERT_TRUE(eventually([&] { return board.mqtt_up(); }));
+    broker.refuse(At::disconnect, 0x8E);
+    EXPECT_TRUE(eventually([&] { return board.said().mqtt_code == "taken_over"; })) << board.said().mqtt_code;
+    EXPECT_EQ(board.said().mqtt, envelope::LaneState::down);
+    broker.refuse(At::nothing);
+    EXPECT_TRUE(eventually([&] { return board.mqtt_up(); }));
+}
+
 // Each try connects well, and fails at the first thing that it tells.
 TEST_F(MqttLimits, ALinkThatIsHeldBackIsNotSaidToBeUpBetweenItsTries) {
     broker.refuse(At::message, 0x97);
