@@ -1,7 +1,5 @@
 #include "provisioning/check/table.h"
 
-#include <string_view>
-
 #include "provisioning/check/looks.h"
 #include "provisioning/check/scene.h"
 
@@ -205,8 +203,10 @@ constexpr std::array checks{
           queue_age},
 };
 
+// By hand: a compiler takes only so many steps for a promise.
 constexpr bool same(const char* a, const char* b) {
-    return std::string_view{a} == b;
+    while (*a != '\0' && *a == *b) ++a, ++b;
+    return *a == *b;
 }
 
 constexpr bool stands_above(std::size_t place, const char* id) {

@@ -109,14 +109,18 @@ const Fault faults[] = {
     {"setup.users", Outcome::fail, "belongs to root",
      [](World& w) { ASSERT_EQ(chown(w.path("var/lib/clinic-edge/sync").c_str(), 0, 0), 0); }},
     {"package.state", Outcome::fail, "broken off",
-     [](World& w) { w.put("var/lib/dpkg/status", "Package: clinic-edge\nStatus: install ok half-configured\n"); }},
+     [](World& w) {
+         w.put_packages({{"clinic-edge", "install ok half-configured"}});
+     }},
     {"package.state", Outcome::unknown, "not put here",
-     [](World& w) { w.put("var/lib/dpkg/status", "Package: bash\nStatus: install ok installed\n"); }},
+     [](World& w) {
+         w.put_packages({{"bash", "install ok installed"}});
+     }},
     {"package.others", Outcome::fail, "apt refuses",
      [](World& w) {
-         w.put("var/lib/dpkg/status", "Package: clinic-edge\nStatus: install ok installed\n\nPackage: tzdata\n"
-                                      "Status: install reinstreq half-installed\n");
+         w.put_packages({{"clinic-edge", "install ok installed"}, {"tzdata", "install reinstreq half-installed"}});
      }},
+    {"package.others", Outcome::unknown, "does not answer", [](World& w) { w.take_away("var/lib/dpkg"); }},
 
     {"disk.space", Outcome::fail, "full or nearly so",
      [](World& w) { mount_records(w, "size=40m"), fill(w.path("var/lib/clinic-edge/records/x"), 39'000'000); }},

@@ -17,7 +17,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::int64_t day_s = 86'400;
 constexpr uid_t clinicd_user = 61'701, sync_user = 61'702;
 
 base::UniqueFd listener_at(const std::filesystem::path& path) {
@@ -43,6 +42,15 @@ World::World() {
 void World::put(const std::string& below, const std::string& text) const {
     std::filesystem::create_directories(path(below).parent_path());
     std::ofstream{path(below)} << text;
+}
+
+void World::put_packages(const std::vector<std::pair<std::string, std::string>>& packages) const {
+    std::string book;
+    for (const auto& [package, status] : packages)
+        book +=
+            "Package: " + package + "\nStatus: " + status +
+            "\nVersion: 1\nArchitecture: all\nMaintainer: Nobody <nobody@example.test>\nDescription: of the test\n\n";
+    put("var/lib/dpkg/status", book);
 }
 
 void World::take_away(const std::string& below) const {
@@ -72,8 +80,7 @@ void World::machine() {
     put("etc/resolv.conf", "# by DHCP\nnameserver 192.168.7.1\n");
     put("etc/environment", "LANG=C.UTF-8\n# http_proxy=none\n");
     put("etc/ssl/certs/ca-certificates.crt", "-----BEGIN CERTIFICATE-----\n");
-    put("var/lib/dpkg/status", "Package: bash\nStatus: install ok installed\n\n"
-                               "Package: clinic-edge\nStatus: install ok installed\nVersion: 1\n");
+    put_packages({{"bash", "install ok installed"}, {"clinic-edge", "install ok installed"}});
 }
 
 void World::settings() {

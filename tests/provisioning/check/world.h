@@ -25,6 +25,8 @@ public:
 
     // The machine's own files, by their path below the root.
     void put(const std::string& path, const std::string& text) const;
+    // dpkg's book of packages and their states.
+    void put_packages(const std::vector<std::pair<std::string, std::string>>& packages) const;
     void take_away(const std::string& path) const;
     std::filesystem::path path(const std::string& below) const { return folder.path() / below; }
 

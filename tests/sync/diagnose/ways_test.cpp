@@ -7,6 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <thread>
+#include <vector>
+
 #include "crypto/base/owned.h"
 #include "tests/fakes/temp_folder.h"
 #include "tests/sync/diagnose/names.h"
