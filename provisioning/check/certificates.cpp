@@ -1,42 +1,32 @@
 // The certificates that lie on the box, and the authorities that it trusts.
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-
 #include <algorithm>
-#include <cstdio>
-#include <ctime>
-#include <memory>
+#include <cerrno>
 
 #include "crypto/base/files.h"
-#include "crypto/base/owned.h"
+#include "crypto/certificates/certificates.h"
 #include "provisioning/check/looks.h"
 #include "provisioning/check/scene.h"
 
 namespace clinic::check {
 namespace {
 
-using Certificate = std::unique_ptr<X509, base::FreedBy<X509_free>>;
-using File = std::unique_ptr<std::FILE, base::FreedBy<std::fclose>>;
-
 constexpr std::int64_t day_s = 86'400;
 constexpr std::int64_t notice_days = 30;
+constexpr std::size_t file_bytes_max = 1'048'576; // a bundle of authorities
 
 struct Term {
     std::int64_t begins_s = 0, ends_s = 0;
 };
 
-std::int64_t seconds(const ASN1_TIME* time) {
-    std::tm parts{};
-    return ASN1_TIME_to_tm(time, &parts) == 1 ? timegm(&parts) : 0;
-}
-
 // The first certificate of the file. Errors: not_found, unauthorized, malformed.
 Result<Term> term_of(const std::filesystem::path& path) {
-    const File file{std::fopen(path.c_str(), "re")};
-    if (!file) return Error{errno == EACCES ? Errc::unauthorized : Errc::not_found, "the certificate cannot be opened"};
-    const Certificate certificate{PEM_read_X509(file.get(), nullptr, nullptr, nullptr)};
-    if (!certificate) return Error{Errc::malformed, "not a certificate in PEM"};
-    return Term{seconds(X509_get0_notBefore(certificate.get())), seconds(X509_get0_notAfter(certificate.get()))};
+    const auto text = base::read_text(path, file_bytes_max);
+    if (!text)
+        return Error{text.error().native == EACCES ? Errc::unauthorized : Errc::not_found,
+                     "the certificate cannot be opened"};
+    const auto about = certificates::look(*text);
+    if (!about) return Error{Errc::malformed, "not a certificate in PEM"};
+    return Term{about->from.time_since_epoch().count(), about->until.time_since_epoch().count()};
 }
 
 // In good time: 30 days before, of a short one at a fifth of its life.
@@ -61,7 +51,7 @@ Finding judged(const Scene& scene, const std::filesystem::path& path, Literal en
 
 Finding certificate_page(const Scene& scene) {
     const std::string path = scene.clinicd_settings ? text_at(*scene.clinicd_settings, {"console", "certificate"}) : "";
-    return judged(scene, path, "browsers refuse the page", "make a new one: docs/package.md, After the installation");
+    return judged(scene, path, "browsers refuse the page", "clinicctl tls show says which it is; of your own: clinicctl tls csr, and install the answer");
 }
 
 Finding certificate_mllp(const Scene& scene) {
