@@ -136,6 +136,7 @@ TEST_F(BoxAndBus, TheConnectionIsNoWayOut) {
     const auto report = json::parse(box_->ctl("containment --json").out);
     EXPECT_TRUE(report.at("holds").get<bool>()) << report.dump(1);
     EXPECT_THAT(report.at("inside").dump(), HasSubstr("calls to others refused"));
+    EXPECT_THAT(bus_->ask("list --no-legend"), HasSubstr(" clinicd ")) << "its process is on the bus";
 }
 
 // Last: the bus does not come back.
@@ -155,6 +156,21 @@ TEST_F(BoxAndBus, WithoutTheBusItGoesOn) {
     const auto first = log.find("the system bus is lost");
     EXPECT_NE(first, std::string::npos);
     EXPECT_EQ(log.find("the system bus is lost", first + 1), std::string::npos) << "said once";
+}
+
+// As where the package's policy was taken away: nothing could keep code inside from having a program started by it.
+TEST(BoxAndALooseBus, TheBusIsLeftAndTheBoxServes) {
+    if (geteuid() != 0) GTEST_SKIP() << "only root has two users to tell apart";
+    const PrivateBus bus{box_user, false};
+    setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address().c_str(), 1);
+    const Box box;
+    unsetenv("DBUS_SYSTEM_BUS_ADDRESS");
+    EXPECT_TRUE(eventually([&] { return box.status().value("dbus", std::string{}) == "open_wide"; }));
+    const auto report = json::parse(box.ctl("containment --json").out);
+    EXPECT_TRUE(report.at("holds").get<bool>()) << report.dump(1);
+    EXPECT_THAT(report.at("inside").dump(), HasSubstr("it would have let us call others"));
+    EXPECT_EQ(bus.ask("list --no-legend").find(" clinicd "), std::string::npos) << "nobody of the box is on it";
+    EXPECT_EQ(acknowledgement(box.send(adt("A28", "CL1", "L1", "Brack", "Tom"))), "AA");
 }
 
 } // namespace
