@@ -11,6 +11,7 @@
 #include <array>
 #include <cassert>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 
 #include "tests/fakes/eventually.h"
@@ -41,6 +42,7 @@ constexpr const char* rules = R"(
     <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Properties"/>
     <allow send_destination="org.freedesktop.PolicyKit1"/>
   </policy>
+  <policy user="polkitd"><allow own="org.freedesktop.PolicyKit1"/></policy>
   <policy user="root"><allow own="*"/><allow send_destination="*"/></policy>
 )";
 
@@ -53,11 +55,15 @@ void users_with(uid_t clinicd, const std::filesystem::path& file) {
                         << std::ifstream{"/etc/passwd"}.rdbuf();
 }
 
-void run_a_bus(const std::filesystem::path& settings, const std::filesystem::path& users) {
-    const std::string option = "--config-file=" + settings.string();
+void see_these_users(const std::filesystem::path& users) {
     if (unshare(CLONE_NEWNS) != 0 || mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
         mount(users.c_str(), "/etc/passwd", nullptr, MS_BIND, nullptr) != 0)
         _exit(126);
+}
+
+void run_a_bus(const std::filesystem::path& settings, const std::filesystem::path& users) {
+    const std::string option = "--config-file=" + settings.string();
+    see_these_users(users);
     execlp("dbus-daemon", "dbus-daemon", option.c_str(), "--nofork", "--nopidfile", nullptr);
     _exit(127);
 }
@@ -108,6 +114,29 @@ std::string PrivateBus::property(const std::string& name) const {
 
 std::string PrivateBus::call(const std::string& method, uid_t as) const {
     return ask("--json=short call" + std::string{object} + method, as);
+}
+
+RealPolkit::RealPolkit(const PrivateBus& bus) {
+    constexpr const char* actions = "/usr/share/polkit-1/actions";
+    const auto with_ours = bus.folder() / "actions", users = bus.folder() / "passwd";
+    std::filesystem::copy(actions, with_ours);
+    std::filesystem::copy(CLINIC_SOURCE_DIR "/systemd/dbus/org.clinicedge.Clinicd1.policy", with_ours);
+    process_ = fork();
+    if (process_ == 0) {
+        see_these_users(users);
+        if (mount(with_ours.c_str(), actions, nullptr, MS_BIND, nullptr) != 0) _exit(126);
+        setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address().c_str(), 1);
+        execl("/usr/lib/polkit-1/polkitd", "polkitd", "--no-debug", nullptr);
+        _exit(127);
+    }
+    const bool up = fakes::eventually(
+        [&] { return bus.ask("status org.freedesktop.PolicyKit1").find("PID=") != std::string::npos; });
+    assert(up);
+}
+
+RealPolkit::~RealPolkit() {
+    kill(process_, SIGKILL);
+    waitpid(process_, nullptr, 0);
 }
 
 OnTheBus::OnTheBus(const PrivateBus& bus) {

@@ -35,8 +35,22 @@ public:
     std::string property(const std::string& name) const;
     std::string call(const std::string& method, uid_t as = 0) const;
 
+    const std::filesystem::path& folder() const { return folder_.path(); }
+
 private:
     fakes::TempFolder folder_;
+    pid_t process_ = -1;
+};
+
+// Debian's polkitd on that bus, with the actions that the package installs.
+class RealPolkit {
+public:
+    explicit RealPolkit(const PrivateBus& bus);
+    ~RealPolkit();
+    RealPolkit(const RealPolkit&) = delete;
+    RealPolkit& operator=(const RealPolkit&) = delete;
+
+private:
     pid_t process_ = -1;
 };
 
@@ -58,7 +72,7 @@ private:
     std::jthread thread_;
 };
 
-// Who has the service manager's name as well, so that there is one to be called.
+// Answers what it is told to. Who has the service manager's name as well, so that there is one to be called.
 class Polkit : public OnTheBus {
 public:
     enum class Word { yes, no, who_are_you, nothing };

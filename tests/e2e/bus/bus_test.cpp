@@ -18,6 +18,7 @@ using nlohmann::json;
 using test_support::Listener;
 using test_support::Polkit;
 using test_support::PrivateBus;
+using test_support::RealPolkit;
 using testing::HasSubstr;
 
 constexpr uid_t box_user = 61'701, other_user = 65'534; // of packaging/try, and nobody
@@ -96,6 +97,17 @@ TEST_F(BoxAndBus, CheckSaysWhatItFound) {
     EXPECT_EQ(found.at("mode"), "running");
     EXPECT_EQ(found.at("does_not_hold"), json::array());
     EXPECT_EQ(found.at("needs").size(), status().at("needs").size());
+}
+
+// polkit answers about others only to whom an action names as its owner: the stand-in is not so strict.
+TEST_F(BoxAndBus, ByPolkitItselfRootMayAndNobodyMayNot) {
+    const RealPolkit polkit{*bus_};
+    EXPECT_THAT(bus_->call("Check"), HasSubstr("does_not_hold"));
+    EXPECT_EQ(bus_->call("Drain b false"), "");
+    EXPECT_THAT(bus_->call("Reload"), HasSubstr("\"data\":[[]]"));
+    for (const char* method : {"Check", "Drain b true", "Reload"})
+        EXPECT_THAT(bus_->call(method, other_user), HasSubstr("polkit does not let you")) << method;
+    EXPECT_EQ(status().at("mode"), "running");
 }
 
 TEST_F(BoxAndBus, ADrainedBoxTakesNothingInUntilItIsToldTo) {
