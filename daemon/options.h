@@ -23,7 +23,7 @@ struct Options {
     std::optional<uid_t> peer;    // clinic-syncd's user; absent: ours, and the status says so
     std::vector<uid_t> operators; // who may ask on control.sock
     std::filesystem::path console_certificate, console_key;
-    std::filesystem::path console_authority; // the box's own; empty: none
+    std::filesystem::path console_authority;                          // the box's own; empty: none
     std::vector<std::string> console_names;                           // Host headers besides numeric addresses
     std::vector<std::string> mllp_allow;                              // addresses or CIDR ranges of senders
     std::size_t mllp_message_bytes_max = intake::frame_bytes_default; // of one message, without its MLLP marks

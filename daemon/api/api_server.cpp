@@ -107,10 +107,10 @@ std::string path_of(const std::string& target) {
 
 struct Server {
     Server(const Options& options, health::Health& watched)
-        : hosts{options.hosts}, trust{read_trust(options.certificate, options.authority)}, health{watched}, connections{{.per_network_max = options.connections_per_network_max,
-                                                              .all_max = options.threads_max -
-                                                                         options.threads_max / workers_in_reserve,
-                                                              .request_time_max = options.request_time_max}},
+        : hosts{options.hosts}, trust{read_trust(options.certificate, options.authority)}, health{watched},
+          connections{{.per_network_max = options.connections_per_network_max,
+                       .all_max = options.threads_max - options.threads_max / workers_in_reserve,
+                       .request_time_max = options.request_time_max}},
           events{watched, connections, static_cast<std::size_t>(options.viewers_max), options.telling} {}
     std::string metrics() const;
 
@@ -171,7 +171,8 @@ private:
             return refuse(request, response, *refused_);
         }
         if (path == events_path) return stream(request, response);
-        const auto found = document(server_.health, server_.trust, path, path == "/metrics" ? server_.metrics() : std::string{});
+        const auto found =
+            document(server_.health, server_.trust, path, path == "/metrics" ? server_.metrics() : std::string{});
         if (!found) return refuse(request, response, not_found);
         send(response, *found);
     }
@@ -220,7 +221,8 @@ public:
 
     HTTPRequestHandler* createRequestHandler(const HTTPServerRequest& request) override {
         auto refused = examine(head_of(request), server_.hosts);
-        if (refused && refused->status == 405 && !is_route(server_.trust, path_of(request.getURI()))) refused = not_found;
+        if (refused && refused->status == 405 && !is_route(server_.trust, path_of(request.getURI())))
+            refused = not_found;
         // with any other status than 200 the library does not invite a body with "100 Continue"
         if (refused) request.response().setStatus(static_cast<HTTPResponse::HTTPStatus>(refused->status));
         return new Handler{server_, refused}; // the library deletes it

@@ -69,17 +69,16 @@ bool is_ours(std::string_view authority, const std::vector<std::string>& names) 
            std::any_of(names.begin(), names.end(), [&](const std::string& name) { return same_word(host, name); });
 }
 
-// Another site's script, or its picture or frame: by Origin (RFC 6454) and Fetch Metadata. To follow a link is a person's
-// own doing.
+// Another site's script, or its picture or frame: by Origin (RFC 6454) and Fetch Metadata. To follow a link is a
+// person's own doing.
 bool is_from_elsewhere(const Head& head, std::string_view host) {
     constexpr std::string_view scheme = "https://";
     for (const auto origin : values(head, "Origin"))
         if (!origin.starts_with(scheme) || !same_word(origin.substr(scheme.size()), host)) return true;
     const auto sites = values(head, "Sec-Fetch-Site"), modes = values(head, "Sec-Fetch-Mode");
     const bool followed = modes.size() == 1 && modes.front() == "navigate";
-    return !followed && std::any_of(sites.begin(), sites.end(), [](std::string_view site) {
-        return site != "same-origin" && site != "none";
-    });
+    return !followed && std::any_of(sites.begin(), sites.end(),
+                                    [](std::string_view site) { return site != "same-origin" && site != "none"; });
 }
 
 bool is_well_formed(const Head& head) {

@@ -41,8 +41,9 @@ std::optional<Answer> document(health::Health& health, const Trust& trust, std::
 }
 
 bool is_route(const Trust& trust, std::string_view path) {
-    return path == "/" || path == trust_path || (path == authority_path && !trust.authority.empty()) || path == "/api/v1/status" || path == "/api/health" || path == "/metrics" ||
-           path == events_path || web::asset(path).has_value() ||
+    return path == "/" || path == trust_path || (path == authority_path && !trust.authority.empty()) ||
+           path == "/api/v1/status" || path == "/api/health" || path == "/metrics" || path == events_path ||
+           web::asset(path).has_value() ||
            (path.starts_with(help_folder) && web::help_page(path.substr(help_folder.size())).has_value());
 }
 

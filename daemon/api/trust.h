@@ -1,4 +1,5 @@
-// What a person gets who wants to trust the page: the authority that signed its certificate, where that is the box's own.
+// What a person gets who wants to trust the page: the authority that signed its certificate, where that is the box's
+// own.
 //   Threads: any; constant once read.
 //   Source:  issue 6, item 5.
 #pragma once

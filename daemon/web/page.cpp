@@ -182,13 +182,13 @@ std::optional<std::string> help_page(std::string_view code) {
 std::string trust_page(std::string_view fingerprint, std::string_view download) {
     const std::string title = words::text("trust.title").c_str();
     if (fingerprint.empty()) return plain_page(title, element("p", "", word("trust.own")));
-    std::string body = element("p", "", word("trust.why")) + element("h2", "", word("trust.compare")) +
-                       element("p", "", word("trust.compare.how")) +
-                       element("p", "", element("code", "class=\"fingerprint\"", escaped(fingerprint))) +
-                       element("h2", "", word("trust.install")) +
-                       element("p", "",
-                               element("a", "class=\"button\" href=\"" + std::string{download} + "\"",
-                                       word("trust.download")));
+    std::string body =
+        element("p", "", word("trust.why")) + element("h2", "", word("trust.compare")) +
+        element("p", "", word("trust.compare.how")) +
+        element("p", "", element("code", "class=\"fingerprint\"", escaped(fingerprint))) +
+        element("h2", "", word("trust.install")) +
+        element("p", "",
+                element("a", "class=\"button\" href=\"" + std::string{download} + "\"", word("trust.download")));
     for (const char* device : {"windows", "mac", "iphone", "android", "firefox"})
         body += element("h3", "", word(std::string{"trust."} + device)) +
                 element("p", "", word(std::string{"trust."} + device + ".how"));

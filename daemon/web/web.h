@@ -22,6 +22,6 @@ std::string status_page(std::string_view status);            // a status that is
 std::optional<std::string> help_page(std::string_view code); // "E2102"
 // How to trust the box's own authority; an empty fingerprint: there is nothing to trust.
 std::string trust_page(std::string_view fingerprint, std::string_view download);
-std::string refusal_page(std::string_view word);             // a key of the catalogue
+std::string refusal_page(std::string_view word); // a key of the catalogue
 
 } // namespace clinic::web

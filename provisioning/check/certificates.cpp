@@ -51,7 +51,8 @@ Finding judged(const Scene& scene, const std::filesystem::path& path, Literal en
 
 Finding certificate_page(const Scene& scene) {
     const std::string path = scene.clinicd_settings ? text_at(*scene.clinicd_settings, {"console", "certificate"}) : "";
-    return judged(scene, path, "browsers refuse the page", "clinicctl tls show says which it is; of your own: clinicctl tls csr, and install the answer");
+    return judged(scene, path, "browsers refuse the page",
+                  "clinicctl tls show says which it is; of your own: clinicctl tls csr, and install the answer");
 }
 
 Finding certificate_mllp(const Scene& scene) {

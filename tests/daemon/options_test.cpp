@@ -138,8 +138,7 @@ TEST_F(OptionsFile, ATextIsNotEmptyAndAPathIsAbsolute) {
     for (const char* path : {"/box", "/zone", "/ghl/location", "/ghl/tag_prefix", "/ghl/fields/pid"})
         for (const json& wrong : {json(""), json(1), json(nullptr), json::array()})
             EXPECT_THAT(said_of(path, wrong), HasSubstr("is not a text, or is empty")) << path;
-    for (const char* path :
-         {"/records", "/credential", "/console/certificate", "/console/key", "/console/authority"})
+    for (const char* path : {"/records", "/credential", "/console/certificate", "/console/key", "/console/authority"})
         for (const json& wrong : {json(""), json("records"), json("./records"), json(1), json(nullptr)})
             EXPECT_THAT(said_of(path, wrong), HasSubstr("is not an absolute path")) << path;
     for (const char* path : {"/console/names", "/mllp/allow"})

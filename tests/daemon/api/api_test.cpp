@@ -74,7 +74,7 @@ protected:
 
 constexpr const char* routes[] = {
     "/",           "/help/E2102", "/assets/app.js", "/assets/style.css", "/assets/icon.svg", "/api/v1/status",
-    "/api/health", "/metrics",     "/trust"};
+    "/api/health", "/metrics",    "/trust"};
 
 TEST_F(Api, AnswersEachRouteOnOneConnection) {
     serve();

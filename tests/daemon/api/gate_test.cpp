@@ -69,8 +69,8 @@ TEST(Gate, AnswersNoOtherSitesPage) {
         return verdict("GET", "/", {{"Host", "10.0.0.1:8443"}, {"Origin", origin}});
     };
     EXPECT_EQ(of_origin("https://10.0.0.1:8443"), 0);
-    for (const char* origin : {"https://evil.example", "https://203.0.113.9", "https://10.0.0.1", "http://10.0.0.1:8443",
-                               "null", "", "https://10.0.0.1:8443.evil.example"})
+    for (const char* origin : {"https://evil.example", "https://203.0.113.9", "https://10.0.0.1",
+                               "http://10.0.0.1:8443", "null", "", "https://10.0.0.1:8443.evil.example"})
         EXPECT_EQ(of_origin(origin), 403) << origin;
     const auto fetched = [](const std::string& site, const std::string& mode) {
         return verdict("GET", "/", {{"Host", "localhost"}, {"Sec-Fetch-Site", site}, {"Sec-Fetch-Mode", mode}});
