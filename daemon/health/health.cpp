@@ -113,7 +113,8 @@ struct Health::State {
     base::Micros confirmed_at = never;
     std::deque<envelope::Device::Event> events; // while there is no store, or it cannot be written
     std::int64_t newest_event = 0, acknowledged = 0;
-    std::atomic<std::int64_t> telemetry_dropped{0};
+    // Jobs of the store count here too, which may outlive us.
+    const std::shared_ptr<std::atomic<std::int64_t>> telemetry_dropped = std::make_shared<std::atomic<std::int64_t>>(0);
     records::Store* store = nullptr; // changed under both mutexes, so either allows a look
 
     std::mutex look_mutex;
@@ -185,13 +186,13 @@ bool Health::State::trusted() const {
 // Under facts_mutex. A full queue costs an event or a time stamp, never a caller's wait. `telemetry`: so many are
 // dropped when it cannot be written.
 void Health::State::post(records::Store::Job job, std::int64_t telemetry) {
-    const bool taken = store->post(std::move(job), [this, telemetry](const Result<void>& done) {
+    const bool taken = store->post(std::move(job), [dropped = telemetry_dropped, telemetry](const Result<void>& done) {
         if (done) return;
-        telemetry_dropped += telemetry;
+        *dropped += telemetry;
         base::log(base::Level::warning, "health", done.error());
     });
     if (taken) return;
-    telemetry_dropped += telemetry;
+    *telemetry_dropped += telemetry;
     base::log(base::Level::warning, "health", "the store's queue is full: a time stamp is not kept");
 }
 
@@ -199,7 +200,7 @@ void Health::State::post(records::Store::Job job, std::int64_t telemetry) {
 void Health::State::hold(envelope::Device::Event event) {
     if (events.size() >= events_memory_max) {
         events.pop_front();
-        ++telemetry_dropped;
+        ++*telemetry_dropped;
     }
     events.push_back(std::move(event));
 }
@@ -207,10 +208,10 @@ void Health::State::hold(envelope::Device::Event event) {
 // Under facts_mutex. One that the store cannot take now is held, and stored when it can.
 void Health::State::store_event(const envelope::Device::Event& event) {
     if (!store->takes_records()) return hold(event);
-    const auto job = [this, event](records::Transaction& txn) -> Result<void> {
+    const auto job = [dropped = telemetry_dropped, event](records::Transaction& txn) -> Result<void> {
         const auto untold = keep_event(txn, event);
         CLINIC_TRY(untold);
-        if (*untold > 0) txn.on_commit([this, count = *untold] { telemetry_dropped += count; });
+        if (*untold > 0) txn.on_commit([dropped, count = *untold] { *dropped += count; });
         return {};
     };
     const bool taken = store->post(job, [this, event](const Result<void>& done) {
@@ -279,7 +280,7 @@ void Health::State::copy_facts(Status& status, base::Micros now) const {
     status.clock_floor_holds = floor_holds(status.at);
     if (!status.clock_trusted) status.clock_step_s = seconds_of(step_forward(status.at));
     status.store_open = store != nullptr;
-    status.telemetry_dropped = telemetry_dropped;
+    status.telemetry_dropped = *telemetry_dropped;
 }
 
 void Health::State::copy_view(Status& status) const {
@@ -351,7 +352,7 @@ void Health::State::remember_time(base::Micros now) {
     if (store == nullptr || (trusted_time_at != never && now - trusted_time_at < trusted_time_kept_each)) return;
     trusted_time_at = now;
     if (!store->takes_records()) { // the next one does as well
-        ++telemetry_dropped;
+        ++*telemetry_dropped;
         return;
     }
     post([at](records::Transaction& txn) { return keep_trusted_time(txn, at); }, 1);

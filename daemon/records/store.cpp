@@ -81,7 +81,8 @@ struct Store::State {
     const StoreOptions options;
     const Clock& clock;
     int schema = 0;
-    bool doubted = false; // damage was found before: all of it is looked at before anybody is let in
+    bool doubted = false;   // damage was found before: all of it is looked at before anybody is let in
+    bool left_open = false; // a WAL lay there: the last to have it did not close it
     std::atomic<bool> damage_told{false};
     SlowStatements slow;
     std::unique_ptr<crypto::SealedVfs> vfs;
@@ -145,6 +146,9 @@ Result<void> Store::State::open_database(const crypto::KeySlot& slot) {
     const auto wished = is_there(wish());
     CLINIC_TRY(wished);
     const bool may_make = options.make || *wished;
+    std::error_code none;
+    const auto wal_bytes = std::filesystem::file_size(database().string() + "-wal", none);
+    left_open = !none && wal_bytes > 0;
     auto opened = crypto::SealedVfs::open(database(), slot,
                                           may_make ? crypto::IfAbsent::create : crypto::IfAbsent::fail, options.cipher);
     if (!opened && opened.error().code == Errc::not_found)
@@ -188,6 +192,7 @@ Result<void> Store::State::check_pages() {
     CLINIC_TRY(found_before);
     doubted = found_before->has_value();
     OpenCheck how{.everything = doubted};
+    if (!left_open) how.time_max = closed_check_max;
     if (vfs->recovery_failures() != 0) how.whole_pages_max = std::numeric_limits<std::int64_t>::max();
     const auto before = vfs->authentication_failures(), refused_before = vfs->refused_reads();
     const auto checked = check_at_open(*writing, how);
