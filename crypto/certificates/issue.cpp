@@ -9,7 +9,6 @@ namespace clinic::certificates {
 namespace {
 
 constexpr long version_3 = 2; // as X.509 counts
-constexpr std::chrono::hours clocks_differ{1};
 constexpr std::size_t serial_bytes = 16, digest_bytes_shown = 4;
 
 constexpr Error unsigned_yet{Errc::system, "OpenSSL makes no certificate"};

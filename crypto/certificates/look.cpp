@@ -136,7 +136,7 @@ Result<void> fits(std::string_view pem, const Key& key, const std::vector<std::s
         const Place which{.line = static_cast<int>(i + 1)};
         if (seconds_of(X509_get0_notAfter(chain[i].get())) <= now)
             return Error{Errc::refused, "a certificate has expired", "ask for a new one", which};
-        if (seconds_of(X509_get0_notBefore(chain[i].get())) > now)
+        if (seconds_of(X509_get0_notBefore(chain[i].get())) > now + clocks_differ)
             return Error{Errc::refused, "a certificate is not valid yet", "look at the box's clock", which};
     }
     for (const auto& name : dns)

@@ -28,6 +28,7 @@ struct FreeBio {
 };
 using Bio = std::unique_ptr<BIO, FreeBio>;
 
+inline constexpr std::chrono::hours clocks_differ{1}; // at most, of who signs and who looks
 inline constexpr Error out_of_memory{Errc::system, "OpenSSL has no memory"};
 
 Result<AltNames> alternatives(const Names& names);
