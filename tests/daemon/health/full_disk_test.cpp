@@ -50,19 +50,21 @@ TEST_F(OnASmallDisk, EventsBeyondTheBoundAndTimeStampsAreDroppedAndCountedAndThe
     EXPECT_EQ(full.mode, Mode::full);
     EXPECT_THAT(codes(full), ::testing::Contains("E2003"));
     EXPECT_FALSE(ready(full));
-    EXPECT_EQ(full.telemetry_dropped, 0) << "there is room for the first";
+    const auto before = full.telemetry_dropped;
+    EXPECT_LE(before, 1) << "a time stamp may have been in the group that found no room; there is room for events";
 
     const auto waiting = told(); // what the full disk itself was told as
     constexpr int beyond = 10;
     for (int i = 0; i < events_memory_max + beyond; ++i) health_.raise("E1001", "info");
-    EXPECT_EQ(look().telemetry_dropped, beyond);
+    EXPECT_EQ(look().telemetry_dropped, before + beyond);
     clock_.advance(16min); // a time stamp would be due
     everything_up();
     look();
     const auto status = look();
-    EXPECT_EQ(status.telemetry_dropped, beyond + 1);
-    EXPECT_EQ(nlohmann::json::parse(to_json(status)).at("store").at("telemetry_dropped"), beyond + 1);
-    EXPECT_THAT(to_metrics(status), HasSubstr("\nclinic_telemetry_dropped_total 11\n"));
+    const auto dropped = before + beyond + 1;
+    EXPECT_EQ(status.telemetry_dropped, dropped);
+    EXPECT_EQ(nlohmann::json::parse(to_json(status)).at("store").at("telemetry_dropped"), dropped);
+    EXPECT_THAT(to_metrics(status), HasSubstr("\nclinic_telemetry_dropped_total " + std::to_string(dropped) + "\n"));
 
     disk_.make_room();
     ASSERT_TRUE(fakes::eventually([&] { return store_->takes_records(); }));
@@ -72,7 +74,7 @@ TEST_F(OnASmallDisk, EventsBeyondTheBoundAndTimeStampsAreDroppedAndCountedAndThe
     ASSERT_GE(after.size(), static_cast<std::size_t>(events_memory_max - beyond));
     EXPECT_LE(after.size(), static_cast<std::size_t>(events_memory_max + beyond));
     for (std::size_t i = 1; i < after.size(); ++i) EXPECT_LT(after[i - 1].number, after[i].number);
-    EXPECT_EQ(look().telemetry_dropped, beyond + 1) << "what was held is lost no more";
+    EXPECT_EQ(look().telemetry_dropped, dropped) << "what was held is lost no more";
 }
 
 // A box whose operations do not listen for long.

@@ -1,0 +1,186 @@
+// Troubles of an installed box on a real systemd: each ends in a named mode or in nothing to see, and by itself where
+// that can be. What a program alone can show is in tests/e2e/conditions. In the order in which they stand, on one
+// machine.
+#include "tests/e2e/appliance/on_machine.h"
+
+namespace clinic::e2e {
+namespace {
+
+using nlohmann::json;
+
+class Trouble : public OnMachine {
+protected:
+    static void SetUpTestSuite() {
+        if (geteuid() != 0) return;
+        boot();
+        const auto installed = box().install();
+        if (installed.exit != 0) throw std::runtime_error{installed.out};
+        box().set_up();
+    }
+    void TearDown() override {
+        if (HasFailure() && machine_)
+            std::fputs(box().in("journalctl -b --no-pager -o short-monotonic -u 'clinic*' | tail -n 40").out.c_str(),
+                       stderr);
+    }
+    static std::string mode() { return box().status().value("mode", ""); }
+    static bool becomes(const std::string& wanted) {
+        return eventually([&] { return mode() == wanted; }, patience_s);
+    }
+    static bool acknowledges() {
+        return eventually([] { return box().send(next_message()) == "AA"; }, patience_s);
+    }
+    static bool needs(const std::string& code) {
+        const auto said = box().status();
+        for (const auto& need : said.value("needs", json::array()))
+            if (need.value("code", "") == code) return true;
+        return false;
+    }
+    static bool page_is_served() { return box().page("/").rfind("HTTP/1.1 200", 0) == 0; }
+};
+
+// It says how it is to the machine's own programs, may call nobody there, and goes on when the bus has died.
+TEST_F(Trouble, ADeadBusCostsTheBusAlone) {
+    const std::string object = " org.clinicedge.Clinicd1 /org/clinicedge/Clinicd1 org.clinicedge.Clinicd1 ";
+    ASSERT_TRUE(eventually([] { return box().status().value("dbus", "") == "up"; }, patience_s)) << box().status();
+    ASSERT_TRUE(becomes("running")) << "once the clock is trusted";
+    EXPECT_TRUE(
+        eventually([&] { return box().ask("busctl get-property" + object + "Mode") == "s \"running\""; }, patience_s));
+    EXPECT_EQ(box().ask("busctl get-property" + object + "Contained"), "b true");
+    for (const std::string call : {"org.freedesktop.systemd1 /org/freedesktop/systemd1 "
+                                   "org.freedesktop.systemd1.Manager StartUnit ss console-getty.service replace",
+                                   "org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus "
+                                   "StartServiceByName su org.freedesktop.hostname1 0"}) {
+        const auto tried = box().in("setpriv --reuid=clinicd --regid=clinicd --clear-groups busctl call " + call);
+        EXPECT_NE(tried.exit, 0);
+        EXPECT_NE(tried.out.find("Access denied"), std::string::npos) << tried.out;
+    }
+    const long process = box().main_process("clinicd.service");
+    ASSERT_EQ(box().in("kill -KILL $(systemctl show --property=MainPID --value dbus)").exit, 0);
+    EXPECT_TRUE(eventually([] { return box().status().value("dbus", "") == "lost"; }, patience_s));
+    EXPECT_TRUE(needs("E2016"));
+    EXPECT_EQ(mode(), "running");
+    EXPECT_EQ(box().send(next_message()), "AA");
+    EXPECT_TRUE(page_is_served());
+    EXPECT_EQ(box().main_process("clinicd.service"), process) << "and nobody had to start it anew";
+    ASSERT_EQ(box().in("systemctl restart clinicd").exit, 0);
+    EXPECT_TRUE(eventually([] { return box().status().value("dbus", "") == "up"; }, patience_s));
+}
+
+// A program that stands still is ended by the watchdog and there again, whichever it is.
+TEST_F(Trouble, AProgramThatHangsIsStartedAnew) {
+    for (const std::string program : {"clinicd", "clinic-syncd"}) {
+        const std::string unit = program + ".service";
+        ASSERT_EQ(box()
+                      .in("mkdir -p /run/systemd/system/" + unit +
+                          ".d; printf '[Service]\\nWatchdogSec=4\\n' >/run/systemd/system/" + unit +
+                          ".d/quick.conf; systemctl daemon-reload; systemctl restart " + unit)
+                      .exit,
+                  0);
+        ASSERT_TRUE(box().serves());
+        const long old = box().main_process(unit);
+        ASSERT_EQ(box().in("kill -STOP " + std::to_string(old)).exit, 0);
+        EXPECT_TRUE(box().has_restarted(unit, old)) << unit;
+        EXPECT_NE(box().in("journalctl -b --no-pager -u " + unit).out.find("Watchdog timeout"), std::string::npos);
+        ASSERT_EQ(
+            box()
+                .in("rm -r /run/systemd/system/" + unit + ".d; systemctl daemon-reload; systemctl restart " + unit)
+                .exit,
+            0);
+        ASSERT_TRUE(box().serves());
+    }
+    EXPECT_TRUE(acknowledges());
+}
+
+TEST_F(Trouble, AJournalThatIsStartedAnewGoesOnHearing) {
+    const long process = box().main_process("clinicd.service");
+    ASSERT_EQ(box().in("kill -KILL $(systemctl show --property=MainPID --value systemd-journald)").exit, 0);
+    ASSERT_TRUE(eventually([] { return box().is_active("systemd-journald.service"); }, patience_s));
+    EXPECT_EQ(box().send(next_message()), "AA");
+    // Nonsense is a line in the log.
+    EXPECT_TRUE(eventually(
+        [] {
+            const auto sender = tcp(mllp_port);
+            send_all(sender, "GET / HTTP/1.1\r\n\r\n");
+            hear(sender, patience_s);
+            return !box().ask("journalctl --sync; journalctl -b -u clinicd -o cat | grep 'on the MLLP port'").empty();
+        },
+        patience_s));
+    EXPECT_EQ(box().main_process("clinicd.service"), process);
+}
+
+TEST_F(Trouble, AMissingKeyIsAModeThatEndsWhenItIsBack) {
+    const std::string key = "/etc/clinic-edge/keys/clinic-edge.store";
+    ASSERT_EQ(box().in("mv " + key + " /root/kept; systemctl restart clinicd").exit, 0);
+    EXPECT_EQ(mode(), "locked");
+    EXPECT_TRUE(needs("E2001"));
+    EXPECT_TRUE(page_is_served());
+    EXPECT_EQ(box().send(next_message()), "AE");
+    ASSERT_EQ(box().in("mv /root/kept " + key + "; systemctl restart clinicd").exit, 0);
+    EXPECT_TRUE(becomes("running"));
+    EXPECT_TRUE(acknowledges());
+}
+
+TEST_F(Trouble, ADamagedStoreIsAModeAndTheRestoredOneServes) {
+    ASSERT_EQ(box()
+                  .in("systemctl stop clinicd clinic-edge.target; cd /var/lib/clinic-edge; cp -a records /root/kept\n"
+                      "printf 'xxxxxxxxxxxxxxxx' | dd of=records/records.db bs=1 seek=20000 conv=notrunc 2>/dev/null\n"
+                      "systemctl start clinic-edge.target")
+                  .exit,
+              0);
+    EXPECT_TRUE(becomes("damaged"));
+    EXPECT_TRUE(needs("E2002"));
+    EXPECT_TRUE(page_is_served());
+    EXPECT_NE(box().send(next_message()), "AA");
+    EXPECT_EQ(box().ask("systemctl is-system-running"), "running")
+        << "no unit has failed: " << box().in("systemctl --failed").out;
+    ASSERT_EQ(
+        box()
+            .in("systemctl stop clinicd clinic-edge.target; cd /var/lib/clinic-edge; rm -r records; cp -a /root/kept "
+                "records; rm -r /root/kept; systemctl start clinic-edge.target")
+            .exit,
+        0);
+    EXPECT_TRUE(becomes("running"));
+    EXPECT_TRUE(acknowledges());
+}
+
+// The records' disk is one of its own, as it should be.
+TEST_F(Trouble, AFullDiskIsAModeThatEndsByItself) {
+    ASSERT_EQ(box()
+                  .in("systemctl stop clinicd clinic-edge.target; cd /var/lib/clinic-edge; cp -a records /root/kept\n"
+                      "mount -t tmpfs -o size=24m,mode=0700,uid=$(id -u clinicd),gid=$(id -g clinicd) records records\n"
+                      "cp -a /root/kept/. records/; systemctl start clinic-edge.target")
+                  .exit,
+              0);
+    ASSERT_TRUE(becomes("running"));
+    const auto stored = box().stored();
+    box().in("dd if=/dev/zero of=/var/lib/clinic-edge/records/filler bs=4k 2>/dev/null; true");
+    EXPECT_TRUE(eventually([] { return box().send(next_message()) == "AE"; }, patience_s));
+    EXPECT_TRUE(becomes("full"));
+    EXPECT_TRUE(page_is_served());
+    const long process = box().main_process("clinicd.service");
+    ASSERT_EQ(box().in("rm /var/lib/clinic-edge/records/filler").exit, 0);
+    EXPECT_TRUE(acknowledges());
+    EXPECT_TRUE(becomes("running"));
+    EXPECT_GT(box().stored(), stored);
+    EXPECT_EQ(box().main_process("clinicd.service"), process);
+}
+
+// As a file system is that was mounted after an error.
+TEST_F(Trouble, ADiskThatIsReadOnlyIsAMode) {
+    ASSERT_EQ(box()
+                  .in("systemctl stop clinicd clinic-edge.target; mount -o remount,ro /var/lib/clinic-edge/records; "
+                      "systemctl start clinic-edge.target")
+                  .exit,
+              0);
+    EXPECT_TRUE(becomes("damaged"));
+    EXPECT_TRUE(needs("E2011"));
+    EXPECT_TRUE(page_is_served());
+    EXPECT_NE(box().send(next_message()), "AA");
+    // The unit has its own view of the mounts, made when it started.
+    ASSERT_EQ(box().in("mount -o remount,rw /var/lib/clinic-edge/records; systemctl restart clinicd").exit, 0);
+    EXPECT_TRUE(becomes("running"));
+    EXPECT_TRUE(acknowledges());
+}
+
+} // namespace
+} // namespace clinic::e2e
