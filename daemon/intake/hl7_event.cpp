@@ -148,7 +148,7 @@ const Segment* only_person(Reader& reader) {
     }
     for (const Segment* pid : pids)
         if (!same_person(reader.message(), *pids.front(), *pid)) {
-            reader.wrong("PID: several persons in one message", "send a message for each", *pid, 3);
+            reader.wrong("PID-3: several persons in one message", "send a message for each", *pid, 3);
             return nullptr;
         }
     return pids.front();
