@@ -49,16 +49,21 @@ Result<void> write_behind(records::Transaction& txn, const End& end, Link& link)
     return {};
 }
 
-// Writes the link behind the newest one; answers its number.
+Error told(records::Transaction& txn, const Error& why) {
+    if (why.code == Errc::tampered) txn.found_damage(why);
+    return why;
+}
+
+// Writes the link behind the newest one; answers its number. The end is known from memory: where the tables refuse the
+// link, they are looked at, since what they held may be lost by now.
 Result<std::int64_t> write(records::Transaction& txn, Link link) {
     const auto end = whole(known_end_of(txn));
-    if (!end) {
-        if (end.error().code == Errc::tampered) txn.found_damage(end.error());
-        return end.error();
-    }
+    if (!end) return told(txn, end.error());
     link.number = end->newest + 1;
-    CLINIC_TRY(write_behind(txn, *end, link));
-    return link.number;
+    const auto written = write_behind(txn, *end, link);
+    if (written) return link.number;
+    const auto now = whole(end_of(txn));
+    return now ? written.error() : told(txn, now.error());
 }
 
 Result<std::vector<ChainLink>> read_links(records::Session& session, records::Statement& rows) {

@@ -82,7 +82,7 @@ struct Store::State {
     const Clock& clock;
     int schema = 0;
     bool doubted = false;   // damage was found before: all of it is looked at before anybody is let in
-    bool left_open = false; // a WAL lay there: the last to have it did not close it
+    bool left_open = false; // something lay in the WAL: the last to have it may not have closed it
     std::atomic<bool> damage_told{false};
     SlowStatements slow;
     std::unique_ptr<crypto::SealedVfs> vfs;
@@ -148,7 +148,7 @@ Result<void> Store::State::open_database(const crypto::KeySlot& slot) {
     const bool may_make = options.make || *wished;
     std::error_code none;
     const auto wal_bytes = std::filesystem::file_size(database().string() + "-wal", none);
-    left_open = !none && wal_bytes > 0;
+    left_open = none ? none != std::errc::no_such_file_or_directory : wal_bytes > 0;
     auto opened = crypto::SealedVfs::open(database(), slot,
                                           may_make ? crypto::IfAbsent::create : crypto::IfAbsent::fail, options.cipher);
     if (!opened && opened.error().code == Errc::not_found)

@@ -229,6 +229,32 @@ TEST_P(AChainWithoutItsEnd, GrowsAgainBehindALinkThatSaysWhatIsLost) {
     EXPECT_EQ(verify().error().at.line, 5) << "only a link that is proven says anything";
 }
 
+// Its end is known from memory, and the tables have lost it since.
+TEST_F(TrailTest, LinksThatGoWhileTheBoxRunsAreFoundByTheNextOne) {
+    fill();
+    store_.reset();
+    {
+        RawDatabase raw{options_.folder, records::slot_of('k')};
+        raw.run("DROP TRIGGER audit_link_is_kept");
+        raw.run("DELETE FROM audit_link WHERE number > 4");
+    }
+    std::vector<Error> told; // by the store's writer while a write of ours waits for it
+    options_.on_damage = [&told](const Error& why) { told.push_back(why); };
+    reopen();
+    const auto out = store_->write([](Transaction& txn) -> Result<void> {
+        txn.keep({}, records::AuditEnd{.newest = 6, .given = 6});
+        CLINIC_TRY(Trail::append(txn, {Actor::job, 0, Action::system, Purpose::operations}));
+        return {};
+    });
+    ASSERT_FALSE(out);
+    EXPECT_EQ(out.error().code, Errc::tampered);
+    ASSERT_TRUE(store_->write([](Transaction&) -> Result<void> { return {}; })); // behind what notes the damage
+    const auto noted = read([](Snapshot& snapshot) { return setting(snapshot, records::damage_setting); });
+    EXPECT_EQ(*noted, "1");
+    EXPECT_EQ(told.size(), 1U);
+    store_.reset(); // it tells of `told`
+}
+
 INSTANTIATE_TEST_SUITE_P(
     All, AChainWithoutItsEnd,
     testing::Values(

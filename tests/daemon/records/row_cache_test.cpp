@@ -122,10 +122,12 @@ TEST_F(Rows, OfAnOpenGroupAreTheWritersUntilItIsDurable) {
 }
 
 TEST_F(Rows, OfAnOpenGroupAreBounded) {
-    for (std::uint32_t number = 0; number < RowCache::rows_max + 100; ++number) {
-        rows_.note(RowPlace::patient, key(number).owner);
+    const auto all = static_cast<std::uint32_t>(RowCache::rows_max + 100);
+    for (std::uint32_t number = 0; number < all; ++number) rows_.note(RowPlace::patient, key(number).owner);
+    for (std::uint32_t number = 0; number < all; ++number)
         rows_.keep({rows_.now(), true}, 1s, key(number), row(number));
-    }
+    EXPECT_TRUE(rows_.find<PatientRow>({rows_.now(), true}, 1s, key(0)));
+    EXPECT_FALSE(rows_.find<PatientRow>({rows_.now(), true}, 1s, key(all - 1))) << "the group holds no more";
     rows_.end_group(true);
     EXPECT_LE(rows_.rows(), static_cast<std::int64_t>(RowCache::rows_max));
     EXPECT_GT(rows_.rows(), 0);
