@@ -37,6 +37,7 @@ std::string said_by(std::vector<std::string> command) {
     const base::UniqueFd hear{ends[0]};
     base::UniqueFd speak{ends[1]};
     std::vector<char*> words;
+    words.reserve(command.size() + 1);
     for (auto& word : command) words.push_back(word.data());
     words.push_back(nullptr);
     posix_spawn_file_actions_t files;

@@ -33,6 +33,7 @@ Result<Pipe> make_pipe() {
 
 Result<pid_t> start(const std::vector<std::string>& words, const Pipe& in, const Pipe& out) {
     std::vector<char*> arguments;
+    arguments.reserve(words.size() + 1);
     for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
     arguments.push_back(nullptr);
     posix_spawn_file_actions_t files;
