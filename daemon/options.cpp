@@ -216,7 +216,8 @@ std::vector<std::string> wait_for_restart(const Options& running, const Options&
     look("user", &Options::user);
     look("peer", &Options::peer);
     look("operators", &Options::operators);
-    look("console", &Options::console_certificate, &Options::console_key, &Options::console_names);
+    look("console", &Options::console_certificate, &Options::console_key, &Options::console_authority,
+         &Options::console_names);
     look("mllp.message_bytes_max", &Options::mllp_message_bytes_max);
     look("mllp.tls", &Options::mllp_certificate, &Options::mllp_key, &Options::mllp_client_ca);
     look("ghl", &Options::ghl, &Options::index_lag_ms, &Options::late_ms);

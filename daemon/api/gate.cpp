@@ -14,6 +14,8 @@ constexpr Refusal wrong_method{405, "method_not_allowed", "refused.method"};
 constexpr Refusal wrong_host{421, "wrong_host", "refused.host"};
 constexpr Refusal wrong_origin{403, "wrong_origin", "refused.origin"};
 
+constexpr std::string_view announced_name = "clinic-edge.local"; // every box's, by mDNS
+
 bool same_word(std::string_view a, std::string_view b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char left, char right) {
         return std::tolower(static_cast<unsigned char>(left)) == std::tolower(static_cast<unsigned char>(right));
@@ -65,12 +67,12 @@ bool is_ours(std::string_view authority, const std::vector<std::string>& names) 
     if (port.size() > 5 || !std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; }))
         return false;
     const std::string host{has_port ? authority.substr(0, colon) : authority};
-    return is_numeric_address(host) || same_word(host, "localhost") ||
+    return is_numeric_address(host) || same_word(host, "localhost") || same_word(host, announced_name) ||
            std::any_of(names.begin(), names.end(), [&](const std::string& name) { return same_word(host, name); });
 }
 
-// Another site's script, or its picture or frame: by Origin (RFC 6454) and Fetch Metadata. To follow a link is a
-// person's own doing.
+// Another site's script or picture: by Origin (RFC 6454) and Fetch Metadata. To follow a link is a person's own doing;
+// a frame looks the same here, and X-Frame-Options forbids it.
 bool is_from_elsewhere(const Head& head, std::string_view host) {
     constexpr std::string_view scheme = "https://";
     for (const auto origin : values(head, "Origin"))

@@ -111,7 +111,19 @@ Result<std::optional<std::string>> PageCertificate::issue_by_known(const Names& 
     return std::optional{std::move(*page)};
 }
 
+// A clock that lies before the authority's beginning is no reason to make people trust another one.
+Result<void> PageCertificate::clock_is_possible(Seconds now) const {
+    const auto authority = text(authority_file());
+    CLINIC_TRY(authority);
+    const auto about = certificates::look(*authority);
+    if (about && about->from > now)
+        return Error{Errc::refused, "the clock is before the time at which the box made its own authority",
+                     "see that the box's date is right; it is tried again within a quarter of an hour"};
+    return {};
+}
+
 Result<Kept> PageCertificate::issue(const Names& names, Seconds now) const {
+    CLINIC_TRY(clock_is_possible(now));
     auto mine = key_or_new(page_key, page_key);
     if (!mine && mine.error().code == Errc::locked) { // another machine's: a page needs one, and this one nobody else
         mine = Key::make();
@@ -136,7 +148,11 @@ Result<Kept> PageCertificate::issue(const Names& names, Seconds now) const {
     const auto first = certificates::issue(*authority, *above, *mine, names, now);
     CLINIC_TRY(first);
     CLINIC_TRY(keys_.put(authority_key, authority_key, pem->bytes()));
-    CLINIC_TRY(write(authority_file(), *authority)); // before what it signed: else that would count as the clinic's own
+    // What the old authority signed goes first, and the new one comes before what it signed: a page that is not of the
+    // authority that is there counts as the clinic's own.
+    std::error_code none;
+    std::filesystem::remove(page_file(), none);
+    CLINIC_TRY(write(authority_file(), *authority)); // syncs the folder, the removal with it
     CLINIC_TRY(write(page_file(), *first));
     return Kept::trusted;
 }

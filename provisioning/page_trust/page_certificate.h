@@ -59,6 +59,7 @@ private:
     Result<certificates::Key> key_or_new(const std::string& file, const std::string& name) const;
     Result<void> write(const std::filesystem::path& file, std::string_view pem) const;
     Result<bool> finish_installation(std::string_view page) const;
+    Result<void> clock_is_possible(Seconds now) const;
     Result<Kept> issue(const Names& names, Seconds now) const;
     Result<std::optional<std::string>> issue_by_known(const Names& names, const certificates::Key& page_key,
                                                       Seconds now) const;

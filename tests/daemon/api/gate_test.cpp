@@ -57,7 +57,7 @@ TEST(Gate, WantsExactlyOneHostAndOneOfOurs) {
     EXPECT_EQ(of_host(""), 400);
     EXPECT_EQ(verdict("GET", "/", {{"Host", "localhost"}, {"Host", "localhost"}}), 400);
     for (const char* host : {"localhost", "LOCALHOST:8443", "192.168.1.5", "10.0.0.1:443", "[::1]", "[fe80::1]:8443",
-                             "box.clinic.example", "Box.Clinic.Example:1"})
+                             "box.clinic.example", "Box.Clinic.Example:1", "clinic-edge.local"})
         EXPECT_EQ(of_host(host), 0) << host;
     for (const char* host : {"evil.example", "localhost.evil.example", "192.168.1.5.evil.example", "localhost:99999999",
                              "localhost:a", "[::1", "::1", "box.clinic.example@evil"})

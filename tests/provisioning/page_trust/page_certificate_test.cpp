@@ -96,6 +96,18 @@ TEST_F(OfThePage, AnotherAddressOrTheEndOfItsTimeRenewsItUnderTheSameAuthority) 
     EXPECT_EQ(keep(names({"192.168.7.21"}), 24h * 3'650), Kept::trusted) << "the authority's own time is over";
 }
 
+// A dead battery of the hardware clock must not cost the trust that people gave.
+TEST_F(OfThePage, AClockThatIsBehindChangesNothing) {
+    keep(names());
+    const auto page = read("tls/console.pem"), authority = read("tls/local-ca.pem");
+    const auto behind = certificate_.keep(names(), now_ - 24h * 365);
+    ASSERT_FALSE(behind);
+    EXPECT_THAT(behind.error().what.c_str(), HasSubstr("the clock is before"));
+    EXPECT_EQ(read("tls/console.pem"), page);
+    EXPECT_EQ(read("tls/local-ca.pem"), authority);
+    EXPECT_EQ(keep(names()), Kept::stays);
+}
+
 TEST_F(OfThePage, ANameThatTheAuthorityMayNotSignForNeedsAnotherAuthority) {
     keep(names());
     const auto authority = read("tls/local-ca.pem");
