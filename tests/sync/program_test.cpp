@@ -217,7 +217,11 @@ TEST_F(Syncd, DeliversWhileItIsAsked) {
     Result<diagnose::Said> said = Error{Errc::unknown, "not asked yet"};
     std::jthread asker{[&] {
         asking = true;
-        said = diagnose::ask(asked_at(), 20);
+        // Its name is there a moment before anybody listens.
+        EXPECT_TRUE(eventually([&] {
+            said = diagnose::ask(asked_at(), 20);
+            return said.has_value();
+        }));
         asking = false;
     }};
     ASSERT_TRUE(eventually([&] { return asking.load(); }));
