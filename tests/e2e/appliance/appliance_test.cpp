@@ -373,6 +373,7 @@ TEST_F(Appliance, ServesAgainAfterAPowerCut) {
                    static_cast<int>((std::chrono::steady_clock::now() - plugged_in) / std::chrono::milliseconds{1}));
     box().start_ghl();
     EXPECT_EQ(box().ask("systemctl is-system-running"), "running") << box().in("systemctl --failed").out;
+    EXPECT_EQ(box().ask("journalctl -b --no-pager | grep 'ordering cycle'"), "");
     EXPECT_GE(box().stored() - before, acknowledged + 1) << "what was acknowledged is there";
 }
 
