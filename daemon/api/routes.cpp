@@ -28,7 +28,7 @@ std::optional<Answer> document(health::Health& health, const Trust& trust, std::
                                std::string_view server_metrics) {
     if (path == "/" || path == "/api/v1/status") health.looked_at();
     if (path == "/") return Answer{200, html, web::status_page(health::to_json(health.status()))};
-    if (path == "/api/v1/status") return Answer{200, json_type, health::to_json(health.status())};
+    if (path == "/api/v1/status") return Answer{200, json_type, health::to_json(health.status_of_now())};
     if (path == trust_path) return Answer{200, html, web::trust_page(trust.fingerprint, authority_path)};
     if (path == authority_path && !trust.authority.empty()) return Answer{200, authority_type, trust.authority};
     if (path == "/api/health") return health_answer(health.status());

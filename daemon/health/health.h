@@ -155,8 +155,8 @@ public:
     void raise(Literal code, Literal severity);
     void acknowledge_events(std::int64_t number);
 
-    // At most 20 ms behind the newest change: viewers are many. For one person that asks: not behind it at all,
-    // but for the number of patients, which is counted each two seconds.
+    // At most 20 ms behind the newest change: viewers are many. For a program or a person that asks: not behind it at
+    // all, but for the number of patients, which is counted each two seconds.
     Status status();
     Status status_of_now();
     envelope::Device device();
