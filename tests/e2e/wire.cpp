@@ -77,7 +77,10 @@ Footprint footprint(int process) {
     }
     std::ifstream in{folder / "status"};
     for (std::string line; std::getline(in, line);)
-        if (line.starts_with("VmRSS:")) held.resident_kib = std::strtol(line.c_str() + 6, nullptr, 10);
+        if (line.starts_with("VmRSS:"))
+            held.resident_kib = std::strtol(line.c_str() + 6, nullptr, 10);
+        else if (line.starts_with("VmData:"))
+            held.writable_kib = std::strtol(line.c_str() + 7, nullptr, 10);
     return held;
 }
 

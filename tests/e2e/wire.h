@@ -26,6 +26,7 @@ Heard hear(const base::UniqueFd& socket, int seconds, std::string_view until = {
 struct Footprint {
     int descriptors = 0;
     long resident_kib = 0;
+    long writable_kib = 0; // addresses that are its own and may be written to, used or not: what `ulimit -d` bounds
 };
 Footprint footprint(int process);
 int process_of(const Box& box, const std::string& program); // 0: it does not run
