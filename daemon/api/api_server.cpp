@@ -1,343 +1,117 @@
 #include "daemon/api/api_server.h"
 
-#include <Poco/ErrorHandler.h>
-#include <Poco/Exception.h>
-#include <Poco/Net/HTTPRequestHandler.h>
-#include <Poco/Net/HTTPRequestHandlerFactory.h>
-#include <Poco/Net/HTTPServer.h>
-#include <Poco/Net/HTTPServerRequestImpl.h>
-#include <Poco/Net/HTTPServerResponse.h>
-#include <Poco/Net/NetException.h>
-#include <Poco/Net/SSLManager.h>
-#include <Poco/ThreadPool.h>
-#include <openssl/ssl.h>
-#include <sys/resource.h>
-
-#include <algorithm>
-#include <array>
-#include <atomic>
-#include <cerrno>
-#include <sstream>
-
-#include "crypto/base/log.h"
 #include "daemon/api/events.h"
-#include "daemon/api/gate.h"
 #include "daemon/api/routes.h"
-#include "daemon/api/tls_listener.h"
+#include "daemon/https/https_server.h"
 
 namespace clinic::api {
 namespace {
 
-using namespace Poco::Net;
+constexpr int store_descriptors = 256; // and the other sockets'
 
-constexpr int stack_bytes = 512 * 1024;
-// They wait without an answer; beyond them a connection is closed. Room for those who come in one moment while as many
-// are made to leave.
-constexpr int queued_connections_max = 256;
-constexpr int workers_in_reserve = 16;    // one of so many, for who comes while another is made to leave
-constexpr rlim_t other_descriptors = 256; // the store's, the other sockets'
+https::Options https_options(const Options& options) {
+    return {.certificate = options.certificate,
+            .key = options.key,
+            .hosts = options.hosts,
+            .threads_max = options.threads_max,
+            .connections_per_network_max = options.connections_per_network_max,
+            .other_descriptors = options.viewers_max + store_descriptors,
+            .read_timeout = options.read_timeout,
+            .keep_alive_time = options.keep_alive,
+            .request_time_max = options.request_time_max,
+            .accepting = options.accepting};
+}
 
-constexpr std::array<std::pair<const char*, const char*>, 8> security_headers{{
-    {"Content-Security-Policy",
-     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
-     "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"},
-    {"Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"},
-    {"Cross-Origin-Opener-Policy", "same-origin"},
-    {"X-Content-Type-Options", "nosniff"},
-    {"X-Frame-Options", "DENY"},
-    {"Referrer-Policy", "no-referrer"},
-    {"Cross-Origin-Resource-Policy", "same-origin"},
-    {"Cache-Control", "no-store"},
-}};
+} // namespace
 
-// A client that leaves, lies or is slow is an ordinary day and is counted; anything else is logged by kind, and never
-// by its text.
-class Quiet final : public Poco::ErrorHandler {
+// The box's own site: documents of its status, and live events.
+class ApiServer::Clinic final : public https::Site {
 public:
-    std::int64_t unreadable() const { return unreadable_; }
+    Clinic(const Options& options, health::Health& watched)
+        : health{watched}, trust_{read_trust(options.certificate, options.authority)} {}
 
-    void exception(const Poco::Exception& thrown) override {
-        if (dynamic_cast<const Poco::SyntaxException*>(&thrown) != nullptr) return say_unreadable();
-        if (dynamic_cast<const NetException*>(&thrown) != nullptr ||
-            dynamic_cast<const Poco::TimeoutException*>(&thrown) != nullptr ||
-            dynamic_cast<const Poco::IOException*>(&thrown) != nullptr)
-            return;
-        base::log(base::Level::error, "api", "a worker stopped by an exception of the HTTP library");
+    std::optional<https::Answer> document(std::string_view path) override {
+        return api::document(health, trust_, path, path == "/metrics" ? metrics() : std::string{});
     }
-    void exception(const std::exception&) override {
-        base::log(base::Level::error, "api", "a worker stopped by an exception");
-    }
-    void exception() override {
-        base::log(base::Level::error, "api", "a worker stopped by something that is no exception");
-    }
+    bool has(std::string_view path) const override { return is_route(trust_, path); }
+    https::Stream* stream(std::string_view path) override { return path == events_path ? events.get() : nullptr; }
+
+    health::Health& health;
+    // Both are made before the first request and end after the last one.
+    std::unique_ptr<https::HttpsServer> server;
+    std::unique_ptr<Events> events;
 
 private:
-    // The library has thrown the connection away before anybody could answer.
-    void say_unreadable() {
-        ++unreadable_;
-        const std::int64_t now =
-            std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now().time_since_epoch())
-                .count();
-        std::int64_t before = said_at_;
-        if (now - before < silent_s || !said_at_.compare_exchange_strong(before, now)) return;
-        base::log(base::Level::warning, "api",
-                  Error{Errc::malformed, "closed: a request whose length is no number",
-                        "look at who asks: a GET of this page has no body"},
-                  {{"so_far", unreadable_}});
-    }
-
-    static constexpr std::int64_t silent_s = 10; // between two lines
-    std::atomic<std::int64_t> unreadable_{0}, said_at_{-silent_s};
-};
-
-Quiet& quiet() {
-    static Quiet handler;
-    return handler;
-}
-
-Head head_of(const HTTPServerRequest& request) {
-    Head head{request.getMethod(), request.getURI(), request.getVersion(), {}};
-    for (const auto& [name, value] : request) head.fields.emplace_back(name, value);
-    return head;
-}
-
-std::string path_of(const std::string& target) {
-    return target.substr(0, target.find('?'));
-}
-
-struct Server {
-    Server(const Options& options, health::Health& watched)
-        : hosts{options.hosts}, trust{read_trust(options.certificate, options.authority)}, health{watched},
-          connections{{.per_network_max = options.connections_per_network_max,
-                       .all_max = options.threads_max - options.threads_max / workers_in_reserve,
-                       .request_time_max = options.request_time_max}},
-          events{watched, connections, static_cast<std::size_t>(options.viewers_max), options.telling} {}
     std::string metrics() const;
 
-    const std::vector<std::string> hosts;
-    const Trust trust;
-    health::Health& health;
-    Connections connections;
-    Events events;
-    std::atomic<std::int64_t> requests{0}, refused{0};
+    const Trust trust_;
 };
 
-std::string Server::metrics() const {
+std::string ApiServer::Clinic::metrics() const {
     std::string text;
     const auto put = [&](const char* name, const char* type, const char* help, std::int64_t value) {
         text += std::string{"# HELP "} + name + " " + help + "\n# TYPE " + name + " " + type + "\n" + name + " " +
                 std::to_string(value) + "\n";
     };
-    put("clinic_http_connections", "gauge", "Connections that hold a worker or wait for one.", connections.open());
-    put("clinic_http_viewers", "gauge", "Viewers of live events.", events.viewers());
+    const auto numbers = server->numbers();
+    put("clinic_http_connections", "gauge", "Connections that hold a worker or wait for one.", numbers.connections);
+    put("clinic_http_viewers", "gauge", "Viewers of live events.", events->viewers());
     put("clinic_page_watched", "gauge", "1: somebody looked within 45 s, so silent links are looked for.",
         health.watched() ? 1 : 0);
-    put("clinic_http_requests_total", "counter", "Requests answered.", requests);
-    put("clinic_http_requests_refused_total", "counter", "Requests refused by the gate or for their route.", refused);
+    put("clinic_http_requests_total", "counter", "Requests answered.", numbers.requests);
+    put("clinic_http_requests_refused_total", "counter", "Requests refused by the gate or for their route.",
+        numbers.refused_requests);
     put("clinic_http_requests_unreadable_total", "counter", "Requests hung up on because their length is no number.",
-        quiet().unreadable());
-    put("clinic_http_connections_refused_total", "counter", "Connections beyond a bound.", connections.refused());
+        numbers.unreadable_requests);
+    put("clinic_http_connections_refused_total", "counter", "Connections beyond a bound.", numbers.refused_connections);
     put("clinic_http_connections_displaced_total", "counter", "Silent connections ended to make room for another.",
-        connections.displaced());
+        numbers.displaced_connections);
     put("clinic_http_connections_overdue_total", "counter", "Connections ended because no whole request came in time.",
-        connections.overdue());
+        numbers.overdue_connections);
     put("clinic_http_requests_unfinished_total", "counter", "Connections that ended before a whole request was read.",
-        connections.unfinished());
+        numbers.unfinished_requests);
     put("clinic_http_viewers_dropped_total", "counter", "Viewers dropped because they took nothing for too long.",
-        events.dropped());
+        events->dropped());
     return text;
 }
 
-// One request: the gate, then a document or the stream of live events.
-class Handler final : public HTTPRequestHandler {
-public:
-    Handler(Server& server, std::optional<Refusal> refused) : server_{server}, refused_{refused} {}
-
-    void handleRequest(HTTPServerRequest& request, HTTPServerResponse& response) override {
-        auto& mine = static_cast<HTTPServerRequestImpl&>(request);
-        auto* ticket = stream_of(mine.socket()).ticket();
-        ticket->answers();
-        answer(mine, response);
-        // a viewer's stream is another thread's by now
-        if (!is_viewer_) ticket->waits_for_request();
-    }
-
-private:
-    void answer(HTTPServerRequestImpl& request, HTTPServerResponse& response) {
-        const std::string path = path_of(request.getURI());
-        ++server_.requests;
-        if (refused_) {
-            response.setKeepAlive(false); // what it still has on the wire is not read
-            return refuse(request, response, *refused_);
-        }
-        if (path == events_path) return stream(request, response);
-        const auto found =
-            document(server_.health, server_.trust, path, path == "/metrics" ? server_.metrics() : std::string{});
-        if (!found) return refuse(request, response, not_found);
-        send(response, *found);
-    }
-
-    void refuse(HTTPServerRequestImpl& request, HTTPServerResponse& response, const Refusal& why) {
-        ++server_.refused;
-        if (why.status == 405) response.set("Allow", "GET, HEAD");
-        send(response, refusal(why, form_of(request.getURI())));
-    }
-
-    static void head(HTTPServerResponse& response, int status, const std::string& type) {
-        response.setStatusAndReason(static_cast<HTTPResponse::HTTPStatus>(status));
-        response.setContentType(type);
-        for (const auto& [name, value] : security_headers) response.set(name, value);
-    }
-
-    static void send(HTTPServerResponse& response, const Answer& answer) {
-        head(response, answer.status, answer.type);
-        response.sendBuffer(answer.body.data(), answer.body.size());
-    }
-
-    void stream(HTTPServerRequestImpl& request, HTTPServerResponse& response) {
-        if (!server_.events.has_room()) return refuse(request, response, too_many);
-        head(response, 200, "text/event-stream");
-        response.setKeepAlive(false);
-        if (request.getMethod() == HTTPRequest::HTTP_HEAD) {
-            response.send();
-            return;
-        }
-        std::ostringstream text;
-        response.write(text);
-        text << "retry: 2000\n\n";
-        is_viewer_ = true;
-        const StreamSocket socket = request.detachSocket();
-        server_.events.add(socket, text.str()); // no room after all: the socket closes, the viewer comes again
-    }
-
-    Server& server_;
-    const std::optional<Refusal> refused_;
-    bool is_viewer_ = false;
-};
-
-class Factory final : public HTTPRequestHandlerFactory {
-public:
-    explicit Factory(Server& server) : server_{server} {}
-
-    HTTPRequestHandler* createRequestHandler(const HTTPServerRequest& request) override {
-        auto refused = examine(head_of(request), server_.hosts);
-        if (refused && refused->status == 405 && !is_route(server_.trust, path_of(request.getURI())))
-            refused = not_found;
-        // with any other status than 200 the library does not invite a body with "100 Continue"
-        if (refused) request.response().setStatus(static_cast<HTTPResponse::HTTPStatus>(refused->status));
-        return new Handler{server_, refused}; // the library deletes it
-    }
-
-private:
-    Server& server_;
-};
-
-// One network cannot take every worker.
-class Admission final : public TCPServerConnectionFilter {
-public:
-    bool accept(const StreamSocket& socket) override { return stream_of(socket).ticket() != nullptr; }
-};
-
-Result<Context::Ptr> tls_context(const Options& options) {
-    try {
-        Context::Params params;
-        params.certificateFile = options.certificate;
-        params.privateKeyFile = options.key;
-        params.verificationMode = Context::VERIFY_NONE; // of the client: it has no certificate
-        Context::Ptr tls = new Context{Context::TLSV1_3_SERVER_USE, params};
-        tls->requireMinimumProtocol(Context::PROTO_TLSV1_3);
-        SSL_CTX_set_num_tickets(tls->sslContext(), 0);
-        SSL_CTX_set_mode(tls->sslContext(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                                SSL_MODE_RELEASE_BUFFERS);
-        return tls;
-    } catch (const Poco::Exception&) {
-        return Error{Errc::malformed, "the console's certificate or key cannot be used",
-                     "give a PEM certificate with its chain, and its key"};
-    }
-}
-
-HTTPServerParams::Ptr server_params(const Options& options) {
-    HTTPServerParams::Ptr params = new HTTPServerParams;
-    params->setServerName("");
-    params->setSoftwareVersion("");
-    params->setTimeout(Poco::Timespan{options.read_timeout.count(), 0});
-    params->setKeepAliveTimeout(Poco::Timespan{options.keep_alive.count(), 0});
-    params->setMaxKeepAliveRequests(0);
-    params->setMaxThreads(options.threads_max);
-    params->setMaxQueued(queued_connections_max);
-    return params;
-}
-
-// Each connection is a descriptor; the usual soft limit is 1,024. What the machine does not give is not fatal.
-void ask_for_descriptors(const Options& options) {
-    rlimit limit{};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    const rlim_t wanted =
-        static_cast<rlim_t>(options.threads_max + options.viewers_max + queued_connections_max) + other_descriptors;
-    if (limit.rlim_cur >= wanted) return;
-    limit.rlim_cur = std::min(wanted, limit.rlim_max);
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-        base::log(base::Level::warning, "api", "fewer descriptors than connections are allowed",
-                  {{"wanted", static_cast<std::int64_t>(wanted)}});
-}
-
-} // namespace
-
-struct ApiServer::State {
-    State(const Options& options, health::Health& watched)
-        : health{watched}, server{options, watched}, pool{"http", 2, options.threads_max + 2, 60, stack_bytes} {}
-
-    health::Health& health;
-    Server server;
-    Poco::ThreadPool pool;
-    std::unique_ptr<HTTPServer> http; // last: ends first
-};
-
-ApiServer::ApiServer(std::unique_ptr<State> state) : state_{std::move(state)} {}
+ApiServer::ApiServer(std::unique_ptr<Clinic> clinic) : clinic_{std::move(clinic)} {}
 
 Result<std::unique_ptr<ApiServer>> ApiServer::make(const Options& options, base::UniqueFd listener,
                                                    health::Health& health) {
-    initializeSSL();
-    Poco::ErrorHandler::set(&quiet());
-    auto tls = tls_context(options);
-    if (!tls) return tls.error();
-    ask_for_descriptors(options);
-    auto state = std::make_unique<State>(options, health);
-    CLINIC_TRY(state->server.events.start());
-    try {
-        auto socket = listen_with_tls(listener.release(), *tls, state->server.connections, options.accepting);
-        state->http =
-            std::make_unique<HTTPServer>(new Factory{state->server}, state->pool, socket, server_params(options));
-        state->http->setConnectionFilter(new Admission);
-        health.on_change([events = &state->server.events] { events->wake(); });
-        state->http->start();
-    } catch (const Poco::Exception&) {
-        health.on_change({});
-        return Error{Errc::system, "the console's listening socket cannot be served"};
-    }
-    return std::unique_ptr<ApiServer>{new ApiServer{std::move(state)}};
+    auto clinic = std::make_unique<Clinic>(options, health);
+    auto server = https::HttpsServer::make(https_options(options), *clinic);
+    if (!server) return server.error();
+    clinic->server = std::move(*server);
+    clinic->events = std::make_unique<Events>(health, clinic->server->connections(),
+                                              static_cast<std::size_t>(options.viewers_max), options.telling);
+    std::unique_ptr<ApiServer> made{new ApiServer{std::move(clinic)}};
+    Clinic& serving = *made->clinic_;
+    CLINIC_TRY(serving.events->start());
+    health.on_change([events = serving.events.get()] { events->wake(); });
+    CLINIC_TRY(serving.server->serve(std::move(listener)));
+    return made;
 }
 
 ApiServer::~ApiServer() {
-    state_->health.on_change({});
-    state_->http->stop();
-    state_->server.connections.end_all(); // workers see the end of their connection
-    state_->server.events.stop();
-    state_->pool.joinAll();
+    clinic_->health.on_change({});
+    clinic_->server->stop();
+    clinic_->events->stop();
+    clinic_->server.reset(); // the workers are gone with it
 }
 
 Numbers ApiServer::numbers() const {
-    const Server& server = state_->server;
-    return {.connections = server.connections.open(),
-            .viewers = server.events.viewers(),
-            .threads = state_->http->currentThreads(),
-            .requests = server.requests,
-            .refused_requests = server.refused,
-            .refused_connections = server.connections.refused(),
-            .overdue_connections = server.connections.overdue(),
-            .displaced_connections = server.connections.displaced(),
-            .unfinished_requests = server.connections.unfinished(),
-            .dropped_viewers = server.events.dropped()};
+    const auto numbers = clinic_->server->numbers();
+    return {.connections = numbers.connections,
+            .viewers = clinic_->events->viewers(),
+            .threads = numbers.threads,
+            .requests = numbers.requests,
+            .refused_requests = numbers.refused_requests,
+            .refused_connections = numbers.refused_connections,
+            .overdue_connections = numbers.overdue_connections,
+            .displaced_connections = numbers.displaced_connections,
+            .unfinished_requests = numbers.unfinished_requests,
+            .dropped_viewers = clinic_->events->dropped()};
 }
 
 } // namespace clinic::api

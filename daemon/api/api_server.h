@@ -49,9 +49,9 @@ public:
     Numbers numbers() const;
 
 private:
-    struct State;
-    explicit ApiServer(std::unique_ptr<State> state);
-    std::unique_ptr<State> state_;
+    class Clinic;
+    explicit ApiServer(std::unique_ptr<Clinic> clinic);
+    std::unique_ptr<Clinic> clinic_;
 };
 
 } // namespace clinic::api

@@ -14,12 +14,13 @@
 
 #include "crypto/base/log.h"
 #include "crypto/base/owned.h"
-#include "daemon/api/tls_listener.h"
+#include "daemon/https/tls_listener.h"
 
 namespace clinic::api {
 namespace {
 
 using namespace std::chrono_literals;
+using https::Connections;
 using Time = Connections::Time;
 using Poco::Net::StreamSocket;
 
@@ -28,7 +29,8 @@ constexpr auto status_gap = 200ms; // the status is not computed more often
 constexpr auto tick_gap = 500ms;   // what time alone changes is looked for this often
 constexpr auto heartbeat_gap = 15s;
 constexpr auto stalled_max = 30s;
-constexpr int socket_send_bytes = 32'768; // the kernel's part of a stalled viewer
+constexpr const char* comes_again = "retry: 2000\n\n"; // ms after it lost us
+constexpr int socket_send_bytes = 32'768;              // the kernel's part of a stalled viewer
 
 struct Viewer {
     StreamSocket socket;
@@ -277,10 +279,10 @@ bool Events::add(const StreamSocket& socket, std::string head) {
         --state_->count;
         return false;
     }
-    Viewer viewer{.socket = socket, .sending = std::move(head)};
+    Viewer viewer{.socket = socket, .sending = std::move(head) + comes_again};
     viewer.socket.setSendBufferSize(socket_send_bytes);
     viewer.socket.setBlocking(false);
-    stream_of(socket).ticket()->becomes_viewer();
+    https::stream_of(socket).ticket()->becomes_viewer();
     {
         const std::lock_guard lock{state_->arrivals_mutex};
         state_->arrivals.push_back(std::move(viewer));

@@ -8,27 +8,25 @@
 
 #include <Poco/Net/StreamSocket.h>
 
-#include <functional>
 #include <memory>
 
 #include "crypto/base/vitals.h"
-#include "daemon/api/connections.h"
 #include "daemon/health/health.h"
+#include "daemon/https/https_server.h"
 
 namespace clinic::api {
 
 inline constexpr std::size_t viewer_bytes_max = 65'536;
 
-class Events {
+class Events final : public https::Stream {
 public:
-    Events(health::Health& health, Connections& connections, std::size_t viewers_max, base::Pulse pulse = {});
-    ~Events();
+    Events(health::Health& health, https::Connections& connections, std::size_t viewers_max, base::Pulse pulse = {});
+    ~Events() override;
 
     Result<void> start();
     void stop();
-    bool has_room() const;
-    // `head` is the answer's head, sent first. False: no room.
-    bool add(const Poco::Net::StreamSocket& socket, std::string head);
+    bool has_room() const override;
+    bool add(const Poco::Net::StreamSocket& socket, std::string head) override;
     void wake(); // something changed
     std::int64_t viewers() const;
     std::int64_t dropped() const; // that took nothing for too long

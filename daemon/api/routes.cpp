@@ -4,13 +4,14 @@
 
 #include "crypto/base/json.h"
 #include "daemon/web/web.h"
-#include "daemon/web/words/words.h"
 
 namespace clinic::api {
 namespace {
 
-constexpr const char* html = "text/html; charset=utf-8";
-constexpr const char* json_type = "application/json";
+using https::Answer;
+using https::html_type;
+using https::json_type;
+
 constexpr const char* authority_type = "application/x-x509-ca-cert"; // a browser asks whether to trust it
 constexpr const char* metrics_type = "text/plain; version=0.0.4; charset=utf-8";
 constexpr std::string_view help_folder = "/help/";
@@ -27,9 +28,9 @@ Answer health_answer(const health::Status& status) {
 std::optional<Answer> document(health::Health& health, const Trust& trust, std::string_view path,
                                std::string_view server_metrics) {
     if (path == "/" || path == "/api/v1/status") health.looked_at();
-    if (path == "/") return Answer{200, html, web::status_page(health::to_json(health.status()))};
+    if (path == "/") return Answer{200, html_type, web::status_page(health::to_json(health.status()))};
     if (path == "/api/v1/status") return Answer{200, json_type, health::to_json(health.status_of_now())};
-    if (path == trust_path) return Answer{200, html, web::trust_page(trust.fingerprint, authority_path)};
+    if (path == trust_path) return Answer{200, html_type, web::trust_page(trust.fingerprint, authority_path)};
     if (path == authority_path && !trust.authority.empty()) return Answer{200, authority_type, trust.authority};
     if (path == "/api/health") return health_answer(health.status());
     if (path == "/metrics")
@@ -37,7 +38,7 @@ std::optional<Answer> document(health::Health& health, const Trust& trust, std::
     if (const auto asset = web::asset(path)) return Answer{200, std::string{asset->type}, std::string{asset->body}};
     if (!path.starts_with(help_folder)) return std::nullopt;
     auto help = web::help_page(path.substr(help_folder.size()));
-    return help ? std::optional{Answer{200, html, std::move(*help)}} : std::nullopt;
+    return help ? std::optional{Answer{200, html_type, std::move(*help)}} : std::nullopt;
 }
 
 bool is_route(const Trust& trust, std::string_view path) {
@@ -45,16 +46,6 @@ bool is_route(const Trust& trust, std::string_view path) {
            path == "/api/v1/status" || path == "/api/health" || path == "/metrics" || path == events_path ||
            web::asset(path).has_value() ||
            (path.starts_with(help_folder) && web::help_page(path.substr(help_folder.size())).has_value());
-}
-
-Form form_of(std::string_view path) {
-    return path.starts_with("/api/") || path == "/metrics" ? Form::json : Form::page;
-}
-
-Answer refusal(const Refusal& why, Form form) {
-    if (form == Form::page) return {why.status, html, web::refusal_page(why.word)};
-    const nlohmann::json body = {{"error", why.code}, {"message", words::text(why.word).c_str()}};
-    return {why.status, json_type, base::dump_json(body)};
 }
 
 } // namespace clinic::api

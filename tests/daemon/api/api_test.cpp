@@ -8,12 +8,17 @@
 #include "crypto/base/files.h"
 #include "crypto/base/json.h"
 #include "crypto/certificates/certificates.h"
-#include "tests/daemon/api/tls_client.h"
+#include "tests/daemon/https/tls_client.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/temp_folder.h"
 
 namespace clinic::api {
 namespace {
+
+using https::connect_to;
+using https::make_certificate;
+using https::Response;
+using https::TlsClient;
 
 using namespace std::chrono_literals;
 

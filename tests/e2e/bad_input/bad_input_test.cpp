@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <thread>
 
-#include "tests/daemon/api/tls_client.h"
+#include "tests/daemon/https/tls_client.h"
 #include "tests/e2e/bad_input/room.h"
 
 namespace clinic::e2e {
 namespace {
 
-using api::TlsClient;
+using https::TlsClient;
 
 struct Form {
     const char* name;

@@ -3,7 +3,7 @@
 
 #include <regex>
 
-#include "tests/daemon/api/tls_client.h"
+#include "tests/daemon/https/tls_client.h"
 #include "tests/e2e/bad_input/room.h"
 #include "tests/support/campaign.h"
 #include "tests/support/mutation.h"
@@ -72,7 +72,7 @@ TEST_F(Mutated, RequestsOfViewersAreAnsweredOrHungUpOn) {
     while (const auto seed = campaign.next()) {
         Mutator mutate{*seed, "\r\n:/ ?%.0129-HTP\t"};
         for (int i = 0; i < requests_a_round; ++i) {
-            api::TlsClient client{console()};
+            https::TlsClient client{console()};
             ASSERT_TRUE(client.connected());
             client.send(mutate.from(good));
             shutdown(client.fd(), SHUT_WR);

@@ -1,11 +1,11 @@
-#include "daemon/api/connections.h"
+#include "daemon/https/connections.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cstring>
 
-namespace clinic::api {
+namespace clinic::https {
 namespace {
 
 constexpr std::size_t network_bytes = 8; // of an IPv6 address
@@ -162,4 +162,4 @@ void Connections::leave(const std::string& network) {
     --held_;
 }
 
-} // namespace clinic::api
+} // namespace clinic::https

@@ -1,4 +1,4 @@
-#include "daemon/api/connections.h"
+#include "daemon/https/connections.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 
 #include <array>
 
-namespace clinic::api {
+namespace clinic::https {
 namespace {
 
 using namespace std::chrono_literals;
@@ -135,4 +135,4 @@ TEST(Connections, AdmitNobodyOnceEnded) {
 }
 
 } // namespace
-} // namespace clinic::api
+} // namespace clinic::https

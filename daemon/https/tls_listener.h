@@ -6,12 +6,13 @@
 #include <Poco/Net/SecureStreamSocketImpl.h>
 #include <Poco/Net/ServerSocket.h>
 
+#include <functional>
 #include <memory>
 
 #include "crypto/base/vitals.h"
-#include "daemon/api/connections.h"
+#include "daemon/https/connections.h"
 
-namespace clinic::api {
+namespace clinic::https {
 
 class TlsStream final : public Poco::Net::SecureStreamSocketImpl {
 public:
@@ -34,8 +35,9 @@ private:
 // The stream behind a socket of this listener.
 TlsStream& stream_of(const Poco::Net::Socket& socket);
 
-// Takes the fd over. `connections` outlives it. The accept thread beats each time that it looks for a guest.
+// Takes the fd over. `connections` outlives it. The accept thread beats each time that it looks for a guest; a guest is
+// let in when `may_accept` says so, where it is set. Another process may accept from the same socket.
 Poco::Net::ServerSocket listen_with_tls(int fd, Poco::Net::Context::Ptr tls, Connections& connections,
-                                        base::Pulse pulse = {});
+                                        base::Pulse pulse = {}, std::function<bool()> may_accept = {});
 
-} // namespace clinic::api
+} // namespace clinic::https

@@ -1,4 +1,4 @@
-#include "daemon/api/gate.h"
+#include "daemon/https/gate.h"
 
 #include <arpa/inet.h>
 
@@ -6,7 +6,7 @@
 #include <cctype>
 #include <charconv>
 
-namespace clinic::api {
+namespace clinic::https {
 namespace {
 
 constexpr Refusal bad_request{400, "bad_request", "refused.request"};
@@ -107,4 +107,4 @@ std::optional<Refusal> examine(const Head& head, const std::vector<std::string>&
     return std::nullopt;
 }
 
-} // namespace clinic::api
+} // namespace clinic::https

@@ -1,8 +1,8 @@
-#include "daemon/api/gate.h"
+#include "daemon/https/gate.h"
 
 #include <gtest/gtest.h>
 
-namespace clinic::api {
+namespace clinic::https {
 namespace {
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
@@ -85,4 +85,4 @@ TEST(Gate, AnswersNoOtherSitesPage) {
 }
 
 } // namespace
-} // namespace clinic::api
+} // namespace clinic::https

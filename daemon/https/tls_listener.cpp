@@ -1,4 +1,4 @@
-#include "daemon/api/tls_listener.h"
+#include "daemon/https/tls_listener.h"
 
 #include <Poco/AutoPtr.h>
 #include <Poco/Exception.h>
@@ -9,7 +9,7 @@
 #include <chrono>
 #include <thread>
 
-namespace clinic::api {
+namespace clinic::https {
 namespace {
 
 using namespace Poco::Net;
@@ -18,15 +18,20 @@ constexpr std::chrono::milliseconds failed_accept_pause{100};
 
 class Listener final : public ServerSocketImpl {
 public:
-    Listener(int fd, Context::Ptr tls, Connections& connections, base::Pulse pulse)
-        : tls_{std::move(tls)}, connections_{connections}, pulse_{std::move(pulse)} {
+    Listener(int fd, Context::Ptr tls, Connections& connections, base::Pulse pulse, std::function<bool()> may_accept)
+        : tls_{std::move(tls)}, connections_{connections}, pulse_{std::move(pulse)}, may_accept_{
+                                                                                         std::move(may_accept)} {
         reset(fd);
+        setBlocking(false); // the guest that `poll` saw may be somebody else's by now
     }
 
     // The server asks four times a second whether somebody is there.
     bool poll(const Poco::Timespan& timeout, int mode) override {
         pulse_.beat();
-        return ServerSocketImpl::poll(timeout, mode);
+        if (!ServerSocketImpl::poll(timeout, mode)) return false;
+        if (!may_accept_ || may_accept_()) return true;
+        std::this_thread::sleep_for(std::chrono::microseconds{timeout.totalMicroseconds()}); // the guest waits on
+        return false;
     }
 
     SocketImpl* acceptConnection(SocketAddress& peer) override {
@@ -50,6 +55,7 @@ private:
     Context::Ptr tls_;
     Connections& connections_;
     const base::Pulse pulse_;
+    const std::function<bool()> may_accept_;
 };
 
 struct Socket final : ServerSocket { // this constructor of the base is protected
@@ -85,8 +91,9 @@ TlsStream& stream_of(const Poco::Net::Socket& socket) {
     return *stream;
 }
 
-ServerSocket listen_with_tls(int fd, Context::Ptr tls, Connections& connections, base::Pulse pulse) {
-    return Socket{new Listener{fd, std::move(tls), connections, std::move(pulse)}};
+ServerSocket listen_with_tls(int fd, Context::Ptr tls, Connections& connections, base::Pulse pulse,
+                             std::function<bool()> may_accept) {
+    return Socket{new Listener{fd, std::move(tls), connections, std::move(pulse), std::move(may_accept)}};
 }
 
-} // namespace clinic::api
+} // namespace clinic::https

@@ -20,7 +20,7 @@
 
 #include "crypto/base/owned.h"
 
-namespace clinic::api {
+namespace clinic::https {
 
 struct Response {
     int status = 0;
@@ -153,4 +153,4 @@ private:
     std::string buffer_;
 };
 
-} // namespace clinic::api
+} // namespace clinic::https

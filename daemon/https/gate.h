@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace clinic::api {
+namespace clinic::https {
 
 inline constexpr std::size_t target_bytes_max = 1'024;
 inline constexpr std::size_t fields_max = 64;
@@ -29,4 +29,4 @@ struct Refusal {
 // nullopt: a route may look at it. `names`: host names of the box, lower case, besides localhost and numeric addresses.
 std::optional<Refusal> examine(const Head& head, const std::vector<std::string>& names);
 
-} // namespace clinic::api
+} // namespace clinic::https
