@@ -40,8 +40,8 @@ int refuse(const Error& why) {
 // Keys and certificates are read at its start, and an address that has changed is announced anew. Where no systemd is
 // at work there is nothing to start.
 void restart_page() {
-    static_cast<void>(
-        run_program({"systemctl", "try-restart", "--no-block", "clinicd.service", "clinic-edge-mdns.service"}));
+    static_cast<void>(run_program({"systemctl", "try-restart", "--no-block", "clinicd.service",
+                                   "clinic-edge-observer.service", "clinic-edge-mdns.service"}));
 }
 
 json to_json(const Names& names, const Standing& standing) {

@@ -22,7 +22,7 @@ constexpr std::uint64_t patience_us = 2'000'000;
 
 struct Property {
     const char *interface, *name;
-    char type; // as D-Bus writes it: s text, b flag, u and t numbers
+    char type; // as D-Bus writes it: s text, b flag, i, u and t numbers
 };
 constexpr std::array properties{
     Property{unit_interface, "LoadState", 's'},
@@ -31,6 +31,7 @@ constexpr std::array properties{
     Property{unit_interface, "UnitFileState", 's'},
     Property{unit_interface, "StartLimitIntervalUSec", 't'},
     Property{service_interface, "Result", 's'},
+    Property{service_interface, "ExecMainStatus", 'i'},
     Property{service_interface, "NRestarts", 'u'},
     Property{service_interface, "Restart", 's'},
     Property{service_interface, "WatchdogUSec", 't'},
@@ -70,6 +71,7 @@ int number(sd_bus* bus, const char* path, const Property& one, std::string& into
 }
 
 int get(sd_bus* bus, const char* path, const Property& one, std::string& into) {
+    if (one.type == 'i') return number<std::int32_t>(bus, path, one, into);
     if (one.type == 'u') return number<std::uint32_t>(bus, path, one, into);
     if (one.type == 't') return number<std::uint64_t>(bus, path, one, into);
     if (one.type == 'b') {

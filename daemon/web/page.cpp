@@ -23,6 +23,9 @@ constexpr const char* shape =
     R"(<path class="s-not" d="M8 2h8l6 6v8l-6 6H8l-6-6V8zM8.5 7 7 8.5 10.5 12 7 15.5 8.5 17 12 13.5 15.5 17 17 15.5 13.5 12 17 8.5 15.5 7 12 10.5z"/>)"
     R"(<path class="s-info" d="M3 3h18v18H3zM10.8 6.6h2.4V9h-2.4zM10.8 10.5h2.4v6.9h-2.4z"/></svg>)";
 
+// Asked anew each five seconds: the page that was asked for is there as soon as it can be.
+constexpr const char* comes_back = R"(<meta http-equiv="refresh" content="5">)";
+
 std::optional<std::string_view> file(std::string_view name) {
     for (const File& one : files())
         if (one.name == name) return one.body;
@@ -138,9 +141,10 @@ std::string expand(std::string_view source, const Fill& fill) {
     return page;
 }
 
-std::string plain_page(std::string_view title, std::string_view body) {
+std::string plain_page(std::string_view title, std::string_view body, std::string_view in_head = {}) {
     return expand(file("plain.html").value(), [&](std::string_view name) -> std::string {
         if (name == "title") return escaped(title);
+        if (name == "in_head") return std::string{in_head};
         if (name == "body") return std::string{body};
         return word(name.substr(name.find(':') + 1));
     });
@@ -193,6 +197,21 @@ std::string trust_page(std::string_view fingerprint, std::string_view download) 
         body += element("h3", "", word(std::string{"trust."} + device)) +
                 element("p", "", word(std::string{"trust."} + device + ".how"));
     return plain_page(title, body);
+}
+
+std::string down_page(std::string_view cause) {
+    const std::string key = "down." + std::string{cause};
+    const std::string code = element("a", "class=\"code\" href=\"/help/E2020\"", "E2020");
+    std::string body;
+    for (const char* part : {"meaning", "by_itself", "action"})
+        body +=
+            element("h2", "", word(std::string{"help."} + part)) + element("p", "", word(std::string{"E2020."} + part));
+    body += element("p", "class=\"quiet\"", for_technician(word(key), word(key + ".remedy")) + " " + code);
+    return plain_page(words::text("E2020.what").c_str(), body, comes_back);
+}
+
+std::string down_message() {
+    return words::text("E2020.what").c_str();
 }
 
 std::string refusal_page(std::string_view key) {

@@ -22,6 +22,9 @@ std::string status_page(std::string_view status);            // a status that is
 std::optional<std::string> help_page(std::string_view code); // "E2102"
 // How to trust the box's own authority; an empty fingerprint: there is nothing to trust.
 std::string trust_page(std::string_view fingerprint, std::string_view download);
+// In the place of the status, when clinicd does not answer (E2020); `cause`: a key below `down.` in the catalogue.
+std::string down_page(std::string_view cause);
+std::string down_message();
 std::string refusal_page(std::string_view word); // a key of the catalogue
 
 } // namespace clinic::web

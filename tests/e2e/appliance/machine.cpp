@@ -62,6 +62,19 @@ Machine::~Machine() {
     umount2((folder_ / "root").c_str(), MNT_DETACH);
 }
 
+pid_t Machine::process_outside(long inside) const {
+    const auto space = std::filesystem::read_symlink("/proc/" + std::to_string(init_) + "/ns/pid");
+    const std::string ending = "\t" + std::to_string(inside);
+    for (const auto& entry : std::filesystem::directory_iterator{"/proc"}) {
+        std::error_code gone;
+        if (std::filesystem::read_symlink(entry.path() / "ns" / "pid", gone) != space) continue;
+        std::ifstream status{entry.path() / "status"};
+        for (std::string line; std::getline(status, line);)
+            if (line.starts_with("NSpid:") && line.ends_with(ending)) return std::stoi(entry.path().filename());
+    }
+    return -1;
+}
+
 void Machine::boot() {
     const std::string root = (folder_ / "root").string();
     // Its own network, with nothing in it but a loopback; its end takes all with it.

@@ -1,12 +1,48 @@
 // Troubles of an installed box on a real systemd: each ends in a named mode or in nothing to see, and by itself where
 // that can be. What a program alone can show is in tests/e2e/conditions. In the order in which they stand, on one
 // machine.
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+#include <vector>
+
 #include "tests/e2e/appliance/on_machine.h"
 
 namespace clinic::e2e {
 namespace {
 
 using nlohmann::json;
+
+// So many bytes of memory for one process, as a control group gives them; beyond them the kernel ends it.
+class MemoryBound {
+public:
+    MemoryBound(pid_t process, long bytes) {
+        std::filesystem::create_directory(group_);
+        write("memory.limit_in_bytes", bytes);
+        write("cgroup.procs", process);
+    }
+    ~MemoryBound() {
+        std::error_code busy;
+        std::filesystem::remove(group_, busy); // empty by now, or it stays where it harms nobody
+    }
+    MemoryBound(const MemoryBound&) = delete;
+    MemoryBound& operator=(const MemoryBound&) = delete;
+    long kills() const {
+        std::ifstream in{group_ / "memory.oom_control"};
+        std::string word;
+        long count = 0;
+        while (in >> word >> count)
+            if (word == "oom_kill") return count;
+        return -1;
+    }
+
+private:
+    void write(const char* file, long value) const {
+        std::ofstream out{group_ / file};
+        if (!(out << value << std::flush)) throw std::runtime_error{std::string{file} + " cannot be written"};
+    }
+    const std::filesystem::path group_ = "/sys/fs/cgroup/memory/clinic-test-" + std::to_string(getpid());
+};
 
 class Trouble : public OnMachine {
 protected:
@@ -34,6 +70,18 @@ protected:
         for (const auto& need : said.value("needs", json::array()))
             if (need.value("code", "") == code) return true;
         return false;
+    }
+    // Lines of a drop-in for clinicd, until the machine is told otherwise.
+    static void with(const std::string& lines) {
+        const std::string folder = "/run/systemd/system/clinicd.service.d";
+        ASSERT_EQ(
+            box()
+                .in("rm -rf " + folder +
+                    (lines.empty() ? ""
+                                   : "; mkdir -p " + folder + "; printf '" + lines + "' >" + folder + "/trouble.conf") +
+                    "; systemctl daemon-reload; systemctl restart clinicd")
+                .exit,
+            0);
     }
     static bool page_is_served() { return box().page("/").rfind("HTTP/1.1 200", 0) == 0; }
 };
@@ -180,6 +228,80 @@ TEST_F(Trouble, ADiskThatIsReadOnlyIsAMode) {
     ASSERT_EQ(box().in("mount -o remount,rw /var/lib/clinic-edge/records; systemctl restart clinicd").exit, 0);
     EXPECT_TRUE(becomes("running"));
     EXPECT_TRUE(acknowledges());
+}
+
+// Who opens the page when clinicd cannot start is told so, by another program that has no record and no key of one.
+TEST_F(Trouble, APageWithoutClinicdSaysWhyAndGoesByItself) {
+    const std::string settings = "/etc/clinic-edge/clinicd.json";
+    ASSERT_EQ(
+        box().in("cp -a " + settings + " /root/kept; sed -i 1d " + settings + "; systemctl kill -s KILL clinicd").exit,
+        0);
+    EXPECT_TRUE(eventually(
+        [] {
+            const auto page = box().page("/");
+            return page.rfind("HTTP/1.1 503", 0) == 0 && page.find("its settings cannot be read") != std::string::npos;
+        },
+        patience_s));
+    EXPECT_NE(box().page("/api/health").find("\"cause\":\"settings\""), std::string::npos);
+    EXPECT_NE(box().in("clinicctl check --json").out.find("clinicd.json"), std::string::npos);
+    const auto refused =
+        box().in("runuser -u clinic-observe -- cat " + settings + " /var/lib/clinic-edge/records/records.db");
+    EXPECT_NE(refused.out.find("records.db: Permission denied"), std::string::npos) << refused.out;
+    ASSERT_EQ(box().in("mv /root/kept " + settings).exit, 0);
+    EXPECT_TRUE(eventually([] { return page_is_served(); }, patience_s));
+    EXPECT_TRUE(acknowledges());
+
+    // One that hangs: the watchdog's minute is not waited for in silence.
+    const long process = box().main_process("clinicd.service");
+    ASSERT_EQ(box().in("kill -STOP " + std::to_string(process)).exit, 0);
+    EXPECT_TRUE(eventually([] { return box().page("/").find("it runs and does not answer") != std::string::npos; },
+                           patience_s));
+    ASSERT_EQ(box().in("kill -CONT " + std::to_string(process)).exit, 0);
+    EXPECT_TRUE(eventually([] { return page_is_served(); }, patience_s));
+}
+
+// The kernel takes the memory back: started anew, and what was acknowledged is stored.
+TEST_F(Trouble, WithoutMemoryItIsStartedAnewAndNothingAcknowledgedIsLost) {
+    ASSERT_TRUE(becomes("running"));
+    const auto stored = box().stored();
+    const long process = box().main_process("clinicd.service");
+    const MemoryBound bound{box().process_outside(process), 48'000'000};
+    int acknowledged = 0;
+    const std::string note = "NTE|1||" + std::string(1'000'000, 'x') + "\r";
+    std::vector<base::UniqueFd> many;
+    for (int i = 0; i < 60; ++i) {
+        if (box().send(next_message()) == "AA") ++acknowledged;
+        many.push_back(tcp(mllp_port));
+        if (many.back()) send_all(many.back(), "\x0b" + next_message() + note); // held, never ended
+    }
+    EXPECT_TRUE(box().has_restarted("clinicd.service", process));
+    EXPECT_GT(bound.kills(), 0) << "and it was the kernel who ended it";
+    many.clear();
+    EXPECT_TRUE(acknowledges());
+    EXPECT_TRUE(becomes("running"));
+    EXPECT_GT(acknowledged, 0);
+    EXPECT_GE(box().stored(), stored + acknowledged);
+}
+
+// A machine whose battery is empty, and one whose clock was set by a fool. Without the watchdog: the library that fakes
+// the time takes a timer of the monotonic clock for one of the other.
+TEST_F(Trouble, AClockThatIsWrongIsAModeThatEndsWhenItIsRight) {
+    ASSERT_EQ(
+        run("cp /usr/lib/*/faketime/libfaketime.so.1 '" + box().path("/usr/lib/libfaketime.so.1").string() + "'").exit,
+        0);
+    for (const std::string when : {"@1970-01-01 00:10:00", "@2099-06-01 12:00:00"}) {
+        with("[Service]\\nWatchdogSec=0\\nEnvironment=LD_PRELOAD=/usr/lib/libfaketime.so.1 "
+             "FAKETIME_DONT_FAKE_MONOTONIC=1 \"FAKETIME=" +
+             when + "\"\\n");
+        EXPECT_TRUE(becomes("clock-untrusted")) << when;
+        const auto told = box().asked_ghl("");
+        EXPECT_TRUE(acknowledges()) << when;
+        EXPECT_TRUE(page_is_served());
+        EXPECT_EQ(box().asked_ghl(""), told) << "nothing leaves by a clock that is wrong";
+        with("");
+        EXPECT_TRUE(becomes("running")) << when;
+        EXPECT_TRUE(eventually([&] { return box().asked_ghl("") > told; }, patience_s)) << "what waited leaves";
+    }
 }
 
 } // namespace

@@ -185,7 +185,7 @@ void World::units() {
         services.units[name].insert(more.begin(), more.end());
     }
     for (const char* name : {"chrony.service", "ntp.service"}) services.units[name]["ActiveState"] = "inactive";
-    manager_ = std::make_unique<ScriptedManager>(path("manager.sock"), services);
+    manager_ = std::make_unique<test_support::ScriptedManager>(path("manager.sock"), services);
     site.bus = manager_->address();
 }
 

@@ -13,7 +13,7 @@
 #include "provisioning/check/run.h"
 #include "provisioning/check/scene.h"
 #include "tests/fakes/temp_folder.h"
-#include "tests/provisioning/check/scripted_manager.h"
+#include "tests/support/scripted_manager.h"
 #include "tests/provisioning/check/scripted_ways.h"
 #include "tests/sync/support/certificates.h"
 
@@ -56,7 +56,7 @@ private:
 
     base::UniqueFd silent_;
     std::unique_ptr<control::ControlServer> server_;
-    std::unique_ptr<ScriptedManager> manager_;
+    std::unique_ptr<test_support::ScriptedManager> manager_;
     std::unique_ptr<ScriptedWays> ways_;
 };
 

@@ -12,7 +12,7 @@
 #include "crypto/base/owned.h"
 #include "systemd/manager.h"
 
-namespace clinic::check {
+namespace clinic::test_support {
 
 class ScriptedManager {
 public:
@@ -34,4 +34,4 @@ private:
     std::jthread thread_;
 };
 
-} // namespace clinic::check
+} // namespace clinic::test_support

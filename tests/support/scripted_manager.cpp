@@ -1,4 +1,4 @@
-#include "tests/provisioning/check/scripted_manager.h"
+#include "tests/support/scripted_manager.h"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -10,13 +10,14 @@
 #include <cstring>
 #include <memory>
 
-namespace clinic::check {
+namespace clinic::test_support {
 namespace {
 
 using Connection = std::unique_ptr<sd_bus, base::FreedBy<sd_bus_flush_close_unref>>;
 constexpr int moment_ms = 20;
 
 int reply(sd_bus_message* message, const std::string& name, const std::string& value) {
+    if (name == "ExecMainStatus") return sd_bus_reply_method_return(message, "v", "i", std::atoi(value.c_str()));
     if (name == "NRestarts") return sd_bus_reply_method_return(message, "v", "u", std::atoi(value.c_str()));
     if (name == "PrivateNetwork" || name == "NoNewPrivileges")
         return sd_bus_reply_method_return(message, "v", "b", value == "yes" ? 1 : 0);
@@ -82,4 +83,4 @@ int ScriptedManager::get(sd_bus_message* message) {
     return reply(message, name, found->second.at(name));
 }
 
-} // namespace clinic::check
+} // namespace clinic::test_support
