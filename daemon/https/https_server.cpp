@@ -239,7 +239,8 @@ HTTPServerParams::Ptr server_params(const Options& options) {
 void ask_for_descriptors(const Options& options) {
     rlimit limit{};
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    const rlim_t wanted = static_cast<rlim_t>(options.threads_max + queued_connections_max + options.other_descriptors);
+    const rlim_t wanted = static_cast<rlim_t>(options.threads_max) + queued_connections_max +
+                          static_cast<rlim_t>(options.other_descriptors);
     if (limit.rlim_cur >= wanted) return;
     limit.rlim_cur = std::min(wanted, limit.rlim_max);
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0)

@@ -13,8 +13,8 @@
 #include "provisioning/check/run.h"
 #include "provisioning/check/scene.h"
 #include "tests/fakes/temp_folder.h"
-#include "tests/support/scripted_manager.h"
 #include "tests/provisioning/check/scripted_ways.h"
+#include "tests/support/scripted_manager.h"
 #include "tests/sync/support/certificates.h"
 
 namespace clinic::check {
