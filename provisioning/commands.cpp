@@ -16,6 +16,7 @@
 #include "provisioning/client.h"
 #include "provisioning/containment_look.h"
 #include "provisioning/containment_view.h"
+#include "provisioning/ghl_commands.h"
 #include "provisioning/message_commands.h"
 #include "provisioning/status_view.h"
 #include "provisioning/store_commands.h"
@@ -312,6 +313,14 @@ const std::array rows{
         {"--records=", "--credential=", "--json"},
         "store check --records FOLDER --credential FILE [--json]   every page, WAL frame and key slot",
         check_store},
+    Row{{"ghl", "show"},
+        {"--ask=", "--json"},
+        "ghl show [--json]                     how GHL lets the box in, and what it lacks",
+        show_grant},
+    Row{{"ghl", "authorize"},
+        {"--ask="},
+        "ghl authorize                         take the authorization that GHL's page has given; reads a line",
+        authorize_grant},
     Row{{"tls", "show"},
         {"--etc=", "--json"},
         "tls show [--json]                     the page's addresses, its certificate, and how to trust it",

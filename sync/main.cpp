@@ -36,6 +36,7 @@ constexpr rlim_t descriptors_of_our_own = 56;
 constexpr rlim_t descriptors_a_worker = 3; // to clinicd, to GHL, and what wakes it
 // The longest between two beats: what a thread waits for has a bound of its own, and these lie well above it.
 constexpr std::chrono::seconds beat_max{60}, link_beat_max{180};
+constexpr std::chrono::seconds authorized_probe_max{7};
 
 // Blocked before the first thread, so that only the wait below sees them.
 sigset_t block_signals() {
@@ -114,15 +115,51 @@ std::optional<diagnose::Far> far_of(const std::optional<mqtt::BrokerOptions>& br
     return diagnose::Far{broker->host, broker->port, broker->ca};
 }
 
+const char* word(ghl::Grant::State state) {
+    switch (state) {
+    case ghl::Grant::State::none: return "none";
+    case ghl::Grant::State::works: return "works";
+    case ghl::Grant::State::untried: return "untried";
+    case ghl::Grant::State::dead: break;
+    }
+    return "dead";
+}
+
+// How GHL lets us in. An authorization is given to GHL at once; where it is taken, the lane is probed with it.
+diagnose::GrantSaid grant_said(const sync::Options& options, ghl::GhlClient* client, const Clock& clock,
+                               const diagnose::GrantQuestion& question, const std::stop_token& stop) {
+    diagnose::GrantSaid said;
+    if (client == nullptr) return said;
+    if (question.code)
+        if (const auto taken = client->authorize(*question.code, stop); !taken)
+            said.why = taken.error().what.c_str(), said.remedy = taken.error().remedy.c_str();
+    const auto now = client->grant();
+    said.way = now ? "grant" : "token";
+    if (!now) return said;
+    said.state = word(now->state);
+    said.minutes_left = std::max<std::int64_t>(0, (now->expires - clock.now()).count() / 60'000'000);
+    said.client_id = options.ghl->client.oauth->client_id;
+    said.redirect_uri = options.ghl->client.oauth->redirect_uri;
+    for (const auto& one : now->missing) said.missing.emplace_back(one.scope.c_str(), one.feature.c_str());
+    return said;
+}
+
 // Where clinicctl asks how the ways out are. Without its socket all the rest goes on.
 class Enquiries {
 public:
-    Enquiries(const sync::Options& options, const lane::Board& board, const Clock& clock, std::optional<Crm>& crm)
+    Enquiries(const sync::Options& options, const lane::Board& board, const Clock& clock, std::optional<Crm>& crm,
+              ghl::GhlClient* client)
         : desk_{{.socket = options.diagnose, .ghl = far_of(options.ghl), .mqtt = far_of(options.mqtt), .bounds = {}},
                 board,
                 clock,
                 [&crm](base::Micros span, std::stop_token stop) {
                     return crm && crm->lane().probe_and_wait(span, std::move(stop));
+                },
+                [&options, &clock, &crm, client](const diagnose::GrantQuestion& question, const std::stop_token& stop) {
+                    auto said = grant_said(options, client, clock, question, stop);
+                    if (crm && question.code && said.why.empty())
+                        crm->lane().probe_and_wait(authorized_probe_max, stop);
+                    return said;
                 }} {
         if (const auto open = desk_.open(); open)
             thread_ = std::jthread{[this](std::stop_token stop) { desk_.run(std::move(stop)); }};
@@ -134,6 +171,15 @@ private:
     diagnose::Desk desk_;
     std::jthread thread_;
 };
+
+// Where an OAuth grant is kept, sealed; nothing where a token is configured.
+Result<std::optional<lane::SealedFile>> grant_file(const sync::Options& options) {
+    if (!options.ghl->client.oauth) return std::optional<lane::SealedFile>{};
+    auto slot = crypto::KeySlot::from_credential_file(options.credential);
+    if (!slot) return slot.error();
+    return std::optional{
+        lane::SealedFile{options.state / "grant.sealed", std::move(*slot), "clinic-syncd GHL grant 1"}};
+}
 
 // Its tokens are nobody else's either: no dumps, no privileges, nothing that a starter left open.
 Result<void> harden() {
@@ -177,7 +223,9 @@ int run(const sync::Options& options, const sigset_t& signals) {
     std::unique_ptr<ghl::GhlClient> client;
     std::optional<Crm> crm;
     if (options.ghl) {
-        auto made = ghl::GhlClient::make(options.ghl->client, clock);
+        auto grant = grant_file(options);
+        if (!grant) return base::log(Level::error, "syncd", grant.error()), exit_configuration;
+        auto made = ghl::GhlClient::make(options.ghl->client, clock, std::move(*grant));
         if (!made) return base::log(Level::error, "syncd", made.error()), exit_configuration;
         client = std::move(*made);
         crm.emplace(options, *client, board, vitals, clock);
@@ -195,7 +243,7 @@ int run(const sync::Options& options, const sigset_t& signals) {
     lane::Reporter reporter{options.egress, board, {}, vitals.join("the reporter", beat_max)};
     std::jthread reporter_thread{[&reporter](std::stop_token stop) { reporter.run(std::move(stop)); }};
     std::optional<Enquiries> enquiries;
-    if (!options.diagnose.empty()) enquiries.emplace(options, board, clock, crm);
+    if (!options.diagnose.empty()) enquiries.emplace(options, board, clock, crm, client.get());
 
     notifier.ready();
     base::log(Level::notice, "syncd", "started",

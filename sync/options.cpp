@@ -112,14 +112,27 @@ Result<envelope::WriteRules::Fields> read_fields(const json& object) {
     return out;
 }
 
+Result<ghl::GrantOptions> read_oauth(const json& object, const std::string& location) {
+    Section in{object, {"client_id", "client_secret_file", "redirect_uri"}};
+    ghl::GrantOptions out{.client_id = in.text("client_id", true),
+                          .client_secret_file = in.text("client_secret_file", true),
+                          .redirect_uri = in.text("redirect_uri", true),
+                          .location = location};
+    CLINIC_TRY(in.outcome());
+    return out;
+}
+
 Result<GhlOptions> read_ghl(const json& object) {
     Section in{object,
-               {"base", "location", "token_file", "ca", "tag_prefix", "fields", "connect_timeout_s", "call_timeout_s",
-                "version", "requests_per_second_max"}};
+               {"base", "location", "token_file", "next_token_file", "oauth", "ca", "tag_prefix", "fields",
+                "connect_timeout_s", "call_timeout_s", "version", "requests_per_second_max"}};
     GhlOptions out;
     auto& client = out.client;
     in.require(read_base(in.text("base", true), client), "ghl.base: https://host[:port]");
-    client.token_file = in.text("token_file", true);
+    client.token_file = in.text("token_file", false);
+    client.next_token_file = in.text("next_token_file", false);
+    in.require((in.section("oauth") != nullptr) == client.token_file.empty(),
+               "ghl: either token_file or oauth, and one of them");
     client.ca = in.text("ca", false);
     if (auto version = in.text("version", false); !version.empty()) client.version = std::move(version);
     client.connect_max = seconds(in.number("connect_timeout_s", whole_seconds(client.connect_max), 1, seconds_max));
@@ -131,6 +144,11 @@ Result<GhlOptions> read_ghl(const json& object) {
     if (auto prefix = in.text("tag_prefix", false); !prefix.empty()) out.rules.tag_prefix = std::move(prefix);
     in.require(in.section("fields") != nullptr, "ghl.fields is missing");
     CLINIC_TRY(in.outcome());
+    if (const auto* oauth = in.section("oauth")) {
+        auto grant = read_oauth(*oauth, out.rules.location);
+        CLINIC_TRY(grant);
+        client.oauth = std::move(*grant);
+    }
     auto fields = read_fields(*in.section("fields"));
     CLINIC_TRY(fields);
     out.rules.fields = std::move(*fields);

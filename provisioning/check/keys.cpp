@@ -25,6 +25,7 @@ std::vector<std::filesystem::path> wanted(const Scene& scene) {
     add(scene.clinicd_settings, {"mllp", "tls", "key"});
     add(scene.syncd_settings, {"credential"});
     add(scene.syncd_settings, {"ghl", "token_file"});
+    add(scene.syncd_settings, {"ghl", "oauth", "client_secret_file"});
     add(scene.syncd_settings, {"mqtt", "key"});
     return all;
 }

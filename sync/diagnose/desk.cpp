@@ -45,8 +45,8 @@ Way unset() {
 
 } // namespace
 
-Desk::Desk(DeskOptions options, const lane::Board& board, const Clock& clock, Probe probe)
-    : options_{std::move(options)}, board_{board}, clock_{clock}, probe_{std::move(probe)} {}
+Desk::Desk(DeskOptions options, const lane::Board& board, const Clock& clock, Probe probe, Grant grant)
+    : options_{std::move(options)}, board_{board}, clock_{clock}, probe_{std::move(probe)}, grant_{std::move(grant)} {}
 
 Result<void> Desk::open() {
     const std::string path = options_.socket.string();
@@ -87,10 +87,12 @@ void Desk::serve(int caller, const std::stop_token& stop) {
     const timeval patience{patience_s, 0};
     setsockopt(caller, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(caller, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    std::array<char, question.size() + 1> asked{};
-    const ssize_t got = recv(caller, asked.data(), asked.size(), 0);
-    if (got < 0 || std::string_view{asked.data(), static_cast<std::size_t>(got)} != question) return;
-    const std::string answer = write(look(stop));
+    std::array<char, answer_bytes_max> packet{};
+    const ssize_t got = recv(caller, packet.data(), packet.size(), 0);
+    const std::string_view asked{packet.data(), got > 0 ? static_cast<std::size_t>(got) : 0};
+    const auto about_grant = grant_ ? read_grant_question(asked) : std::nullopt;
+    if (asked != question && !about_grant) return;
+    const std::string answer = about_grant ? write_grant(grant_(*about_grant, stop)) : write(look(stop));
     if (send(caller, answer.data(), answer.size(), MSG_NOSIGNAL) < 0)
         base::log(base::Level::info, "diagnose", "who asked did not wait for the answer");
 }

@@ -16,6 +16,7 @@
 #include "crypto/base/clock.h"
 #include "crypto/base/owned.h"
 #include "crypto/base/vitals.h"
+#include "sync/diagnose/said/grant_said.h"
 #include "sync/diagnose/ways.h"
 #include "sync/lane/board.h"
 
@@ -34,7 +35,10 @@ public:
     // Has GHL's lane probed and waits so long for its verdict; false: there was none.
     using Probe = std::function<bool(base::Micros span, std::stop_token stop)>;
 
-    Desk(DeskOptions options, const lane::Board& board, const Clock& clock, Probe probe);
+    // How GHL lets us in; with a code, after it was given to GHL.
+    using Grant = std::function<GrantSaid(const GrantQuestion& asked, const std::stop_token& stop)>;
+
+    Desk(DeskOptions options, const lane::Board& board, const Clock& clock, Probe probe, Grant grant = {});
 
     Result<void> open(); // before `run`; what lies at that path goes
     void run(std::stop_token stop);
@@ -48,6 +52,7 @@ private:
     const lane::Board& board_;
     const Clock& clock_;
     const Probe probe_;
+    const Grant grant_;
     base::UniqueFd listener_;
     std::optional<base::Micros> probed_at_;
     bool last_verdict_ = false;

@@ -2,29 +2,18 @@
 
 #include <nlohmann/json.hpp>
 
-#include "crypto/base/files.h"
-#include "crypto/base/json.h"
 #include "crypto/base/log.h"
-#include "crypto/seal.h"
 
 namespace clinic::lane {
 namespace {
 
-constexpr std::size_t bytes_max = 4'096;
-constexpr std::int64_t set_aside = 240; // an hour of metrics
-constexpr Literal remedy = "make room in the folder of `state`, and let this program's user write there";
+constexpr std::int64_t set_aside = 240;                      // an hour of metrics
 constexpr std::string_view purpose = "clinic-syncd state 1"; // associated data
 
 } // namespace
 
 Result<StateFile::Numbers> StateFile::read() const {
-    const auto sealed = base::read_bytes(path_, bytes_max);
-    if (!sealed && sealed.error().code == Errc::system)
-        return Error{Errc::system, "the state file cannot be read", remedy, {}, sealed.error().native};
-    if (!sealed) return sealed.error();
-    const auto plain = crypto::open(credential_.key(), *sealed, base::as_bytes(purpose));
-    if (!plain) return plain.error();
-    const auto json = base::parse_json({reinterpret_cast<const char*>(plain->data()), plain->size()}, bytes_max, 1);
+    const auto json = file_.read();
     if (!json) return json.error();
     if (!json->is_object() || json->size() != 2 || !json->value("session", nlohmann::json{}).is_number_unsigned() ||
         !json->value("sequence", nlohmann::json{}).is_number_unsigned())
@@ -33,17 +22,12 @@ Result<StateFile::Numbers> StateFile::read() const {
 }
 
 Result<void> StateFile::write(const Numbers& numbers) const {
-    const auto plain = base::dump_json({{"session", numbers.session}, {"sequence", numbers.sequence}});
-    const auto sealed = crypto::seal(credential_.key(), base::as_bytes(plain), base::as_bytes(purpose));
-    const auto written = base::write_durable(path_, sealed, 0600);
-    if (written) return {};
-    const Error& failed = written.error();
-    return Error{failed.code, "the state file cannot be written", remedy, {}, failed.native};
+    return file_.write({{"session", numbers.session}, {"sequence", numbers.sequence}});
 }
 
 Result<std::unique_ptr<StateFile>> StateFile::open(const std::filesystem::path& folder, crypto::KeySlot credential,
                                                    const Clock& clock) {
-    std::unique_ptr<StateFile> file{new StateFile{folder / "state.sealed", std::move(credential)}};
+    std::unique_ptr<StateFile> file{new StateFile{{folder / "state.sealed", std::move(credential), purpose}}};
     if (const auto numbers = file->read()) {
         file->numbers_ = *numbers;
         file->handed_out_ = numbers->sequence;
@@ -54,12 +38,7 @@ Result<std::unique_ptr<StateFile>> StateFile::open(const std::filesystem::path& 
         base::log(base::Level::error, "state",
                   {numbers.error().code, "the state file does not open and is set aside",
                    "was `credential` changed? counting goes on above it, nothing else is lost"});
-        auto aside = file->path_;
-        aside += ".unreadable";
-        std::error_code failed;
-        std::filesystem::rename(file->path_, aside, failed);
-        if (failed)
-            return Error{Errc::system, "the unreadable state file cannot be set aside", remedy, {}, failed.value()};
+        CLINIC_TRY(file->file_.set_aside());
     }
     // A clock that lies before this release would begin below what had been counted.
     const auto start = std::max(base::this_release, clock.now()).micros / 1'000'000;

@@ -12,6 +12,7 @@
 #include "crypto/base/clock.h"
 #include "crypto/base/result.h"
 #include "crypto/key_slot.h"
+#include "sync/lane/sealed_file.h"
 
 namespace clinic::lane {
 
@@ -35,13 +36,11 @@ private:
     struct Numbers {
         std::int64_t session = 0, sequence = 0; // of the file: the highest that may have been handed out
     };
-    StateFile(std::filesystem::path path, crypto::KeySlot credential)
-        : path_{std::move(path)}, credential_{std::move(credential)} {}
+    explicit StateFile(SealedFile file) : file_{std::move(file)} {}
     Result<Numbers> read() const; // not_found: there is none
     Result<void> write(const Numbers& numbers) const;
 
-    std::filesystem::path path_;
-    crypto::KeySlot credential_;
+    SealedFile file_;
     std::mutex mutex_;
     Numbers numbers_;             // as the file has them
     std::int64_t handed_out_ = 0; // of the sequence

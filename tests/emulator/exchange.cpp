@@ -52,11 +52,7 @@ std::string_view Request::path() const {
     return whole.substr(0, whole.find('?'));
 }
 
-std::string Request::query(std::string_view name) const {
-    std::string_view rest{target};
-    const auto mark = rest.find('?');
-    if (mark == std::string_view::npos) return {};
-    rest.remove_prefix(mark + 1);
+std::string form_field(std::string_view rest, std::string_view name) {
     while (!rest.empty()) {
         const std::string_view pair = rest.substr(0, rest.find('&'));
         rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
@@ -65,6 +61,12 @@ std::string Request::query(std::string_view name) const {
         return equals == std::string_view::npos ? std::string{} : percent_decoded(pair.substr(equals + 1));
     }
     return {};
+}
+
+std::string Request::query(std::string_view name) const {
+    const std::string_view whole{target};
+    const auto mark = whole.find('?');
+    return mark == std::string_view::npos ? std::string{} : form_field(whole.substr(mark + 1), name);
 }
 
 std::string_view Request::header(std::string_view name) const {

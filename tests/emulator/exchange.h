@@ -33,6 +33,8 @@ struct Answer {
     std::chrono::milliseconds delay{0};
 };
 
+// Of "name=value&…", decoded; empty when absent. As in a query, and in a form.
+std::string form_field(std::string_view form, std::string_view name);
 Answer json_answer(int status, const Json& body);
 // {"statusCode","message","error","traceId"}, the way the live service refuses.
 Answer refusal(int status, std::string_view message);

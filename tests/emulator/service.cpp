@@ -73,13 +73,6 @@ const Route* route_of(const Request& request) {
     return nullptr;
 }
 
-std::optional<Answer> unauthorised(const Request& request, const std::string& token) {
-    const std::string_view given = request.header("Authorization");
-    if (given == "Bearer " + token) return std::nullopt;
-    const bool looks_like_ours = given.starts_with("Bearer pit-");
-    return refusal(401, looks_like_ours ? "Invalid Private Integration token" : "Invalid JWT");
-}
-
 std::optional<Answer> wrong_version(const Request& request, const char* version) {
     const std::string_view given = request.header("Version");
     if (given == version) return std::nullopt;
@@ -148,9 +141,9 @@ Json list(const std::vector<const Json*>& documents) {
 
 } // namespace
 
-Service::Service(World world, std::string token, Lines requests, Lines answers)
-    : world_{std::move(world)}, token_{std::move(token)}, requests_{std::move(requests)}, answers_{std::move(answers)} {
-}
+Service::Service(World world, const ServiceOptions& options, Lines requests, Lines answers)
+    : world_{std::move(world)}, token_{options.token}, grants_{options.location}, requests_{std::move(requests)},
+      answers_{std::move(answers)} {}
 
 Result<std::unique_ptr<Service>> Service::open(const ServiceOptions& options, const Clock& clock) {
     auto world = World::open(clock, options.location, options.fields, options.state);
@@ -159,8 +152,7 @@ Result<std::unique_ptr<Service>> Service::open(const ServiceOptions& options, co
     if (!requests) return requests.error();
     auto answers = Lines::open(options.answers);
     if (!answers) return answers.error();
-    return std::unique_ptr<Service>{
-        new Service{std::move(*world), options.token, std::move(*requests), std::move(*answers)}};
+    return std::unique_ptr<Service>{new Service{std::move(*world), options, std::move(*requests), std::move(*answers)}};
 }
 
 Answer Service::answer(const Request& request) {
@@ -201,8 +193,21 @@ Answer Service::faulty(Fault fault, const Request& request, const Route* route) 
     return answer;
 }
 
+std::optional<Answer> Service::unauthorised(const Request& request) const {
+    constexpr std::string_view scheme = "Bearer ";
+    const std::string_view given = request.header("Authorization");
+    const auto bearer = given.starts_with(scheme) ? given.substr(scheme.size()) : std::string_view{};
+    if (bearer == token_ || grants_.knows(bearer, world_.now_ms())) return std::nullopt;
+    return refusal(401, bearer.starts_with("pit-") ? "Invalid Private Integration token" : "Invalid JWT");
+}
+
 Answer Service::handle(const Request& request, const Route* route) {
-    if (auto refused = unauthorised(request, token_)) return *refused;
+    if (request.method == "POST" && request.path() == "/oauth/token") return grants_.token(request, world_.now_ms());
+    if (request.method == "POST" && request.path() == "/oauth/reconnect") {
+        const auto body = base::parse_json(request.body, body_bytes_max, body_depth_max);
+        return body && body->is_object() ? grants_.reconnect(*body) : refusal(400, "Unexpected token in JSON");
+    }
+    if (auto refused = unauthorised(request)) return *refused;
     if (route == nullptr) return refusal(404, "Cannot " + request.method + " " + std::string{request.path()});
     if (auto refused = wrong_version(request, route->version)) return *refused;
     Json body = Json::object();
@@ -219,10 +224,11 @@ Answer Service::handle(const Request& request, const Route* route) {
 Answer Service::control(const Request& request) {
     if (request.method == "GET" && request.path() == "/_state") return control_state();
     const bool is_post = request.method == "POST";
-    if (!is_post || (request.path() != "/_faults" && request.path() != "/_seed"))
+    if (!is_post || (request.path() != "/_faults" && request.path() != "/_seed" && request.path() != "/_oauth"))
         return refusal(404, "Cannot " + request.method + " " + std::string{request.path()});
     const auto body = base::parse_json(request.body, 16U * body_bytes_max, body_depth_max);
     if (!body || !body->is_object()) return refusal(400, "not a JSON object");
+    if (request.path() == "/_oauth") return control_oauth(*body);
     return request.path() == "/_faults" ? control_faults(*body) : control_seed(*body);
 }
 
@@ -247,6 +253,8 @@ Answer Service::control_faults(const Json& body) {
         throttle_.per_window = value;
     else if (body["knob"] == "slow_ms")
         slow_ms_ = value;
+    else if (body["knob"] == "oauth_life_s")
+        grants_.life_s = value;
     else
         return refusal(400, "unknown knob");
     return json_answer(200, {{"knob", body["knob"]}, {"value", value}});
@@ -262,6 +270,15 @@ Answer Service::control_seed(const Json& body) {
         ids.push_back(Json::parse(one.body)["id"]);
     }
     return json_answer(201, {{"contacts", ids}});
+}
+
+// {"do": "allow" | "forget_access" | "uninstall"}; "allow" answers with the code that the browser is sent back with.
+Answer Service::control_oauth(const Json& body) {
+    const std::string what = body.value("do", "");
+    if (what == "allow") return json_answer(200, {{"code", grants_.new_code()}});
+    if (what == "forget_access") return grants_.forget_access(), json_answer(200, Json::object());
+    if (what == "uninstall") return grants_.uninstall(), json_answer(200, Json::object());
+    return refusal(400, "do: allow, forget_access, uninstall");
 }
 
 Answer Service::control_state() const {

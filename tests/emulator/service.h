@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "crypto/base/clock.h"
@@ -12,6 +13,7 @@
 #include "tests/emulator/exchange.h"
 #include "tests/emulator/faults.h"
 #include "tests/emulator/lines.h"
+#include "tests/emulator/oauth.h"
 #include "tests/emulator/world.h"
 
 namespace clinic::emulator {
@@ -33,19 +35,22 @@ public:
     Answer answer(const Request& request);
 
 private:
-    Service(World world, std::string token, Lines requests, Lines answers);
+    Service(World world, const ServiceOptions& options, Lines requests, Lines answers);
     Answer decide(const Request& request);
     Answer faulty(Fault fault, const Request& request, const Route* route);
     Answer handle(const Request& request, const Route* route);
     Answer control(const Request& request);
     Answer control_faults(const Json& body);
     Answer control_seed(const Json& body);
+    Answer control_oauth(const Json& body);
+    std::optional<Answer> unauthorised(const Request& request) const;
     Answer control_state() const;
     void record(const Request& request, const Answer& answer);
 
     std::mutex lock_;
     World world_;
     std::string token_;
+    Grants grants_;
     Lines requests_, answers_;
     Faults faults_;
     Throttle throttle_;

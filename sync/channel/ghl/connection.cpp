@@ -67,11 +67,13 @@ net::HTTPRequest request(const Head& head, std::size_t body_bytes) {
     net::HTTPRequest out{head.method, head.path, net::HTTPMessage::HTTP_1_1};
     out.setHost(head.host, head.port);
     out.setKeepAlive(true);
-    out.set("Authorization", "Bearer " + head.token);
-    out.set("Version", head.version);
+    if (!head.token.empty()) {
+        out.set("Authorization", "Bearer " + head.token);
+        out.set("Version", head.version);
+    }
     out.set("Accept", "application/json");
     if (body_bytes > 0) {
-        out.setContentType("application/json");
+        out.setContentType(head.type);
         out.setContentLength(static_cast<std::streamsize>(body_bytes));
     }
     return out;

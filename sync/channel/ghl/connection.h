@@ -20,8 +20,9 @@ std::shared_ptr<const TlsRules> verifying_tls(const ClientOptions& options);
 // What a request says besides its body.
 struct Head {
     const char* method;
-    std::string path, host, token, version;
+    std::string path, host, token, version; // no token: neither it nor the version is said
     std::uint16_t port;
+    const char* type = "application/json"; // of the body
 };
 
 // A whole answer; of its headers, only these.

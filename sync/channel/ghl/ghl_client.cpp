@@ -10,8 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include "crypto/base/log.h"
 #include "sync/channel/ghl/connection.h"
-#include "sync/channel/ghl/token_file.h"
+#include "sync/channel/ghl/token_slots.h"
 
 namespace clinic::ghl {
 namespace {
@@ -39,13 +40,14 @@ Exchange failed(Exchange::Result result, const char* code, bool needs_someone = 
 
 struct GhlClient::State {
     State(ClientOptions given, const Clock& time)
-        : options{std::move(given)}, clock{time}, resolver{options.host, options.port}, tokens{options.token_file} {}
+        : options{std::move(given)}, clock{time}, resolver{options.host, options.port} {}
 
     ClientOptions options;
     const Clock& clock;
     std::shared_ptr<const TlsRules> tls;
     Resolver resolver;
-    TokenFile tokens;
+    std::unique_ptr<Credentials> credentials;
+    Grant* grant = nullptr; // the same, where it is one
     std::function<void(Timestamp)> date_listener;
     std::mutex mutex;
     std::vector<std::unique_ptr<Connection>> idle;
@@ -58,6 +60,8 @@ struct GhlClient::State {
         Watchdog::Instant deadline, begun_by;
         const std::stop_token& stop;
     };
+    Exchange shown(const Call& call, const Marker& marker, For use, const Limit& limit);
+    Posted post(const std::string& path, const char* type, const std::string& body, const std::stop_token& stop);
     Exchange once(const Call& call, const Marker& marker, const std::string& token, const Limit& limit);
     Exchange exchange(Connection& connection, const Call& call, const Marker& marker, const std::string& token,
                       const Limit& limit);
@@ -87,13 +91,37 @@ private:
 GhlClient::GhlClient(std::unique_ptr<State> state) : state_{std::move(state)} {}
 GhlClient::~GhlClient() = default;
 
-Result<std::unique_ptr<GhlClient>> GhlClient::make(ClientOptions options, const Clock& clock) {
+Result<std::unique_ptr<GhlClient>> GhlClient::make(ClientOptions options, const Clock& clock,
+                                                   std::optional<lane::SealedFile> grant) {
     auto state = std::make_unique<State>(std::move(options), clock);
     state->tls = verifying_tls(state->options);
     if (!state->tls)
         return Error{Errc::malformed, "the certificate authorities for GHL do not load",
                      "see ghl.ca in the configuration"};
+    if (state->options.oauth && grant) {
+        auto made = std::make_unique<Grant>(
+            *state->options.oauth, std::move(*grant),
+            [owner = state.get()](const std::string& path, const char* type, const std::string& body,
+                                  const std::stop_token& stop) { return owner->post(path, type, body, stop); },
+            clock);
+        state->grant = made.get();
+        state->credentials = std::move(made);
+    } else {
+        state->credentials = std::make_unique<TokenSlots>(state->options.token_file, state->options.next_token_file);
+    }
     return std::unique_ptr<GhlClient>{new GhlClient{std::move(state)}};
+}
+
+Result<void> GhlClient::authorize(const std::string& code, std::stop_token stop) {
+    if (state_->grant == nullptr)
+        return Error{Errc::unsupported, "this box is let in by a token, not by an authorization",
+                     "set ghl.oauth instead of ghl.token_file in clinic-syncd.json"};
+    return state_->grant->authorize(code, stop);
+}
+
+std::optional<Grant::Now> GhlClient::grant() {
+    if (state_->grant == nullptr) return std::nullopt;
+    return state_->grant->now();
 }
 
 void GhlClient::on_date(std::function<void(Timestamp)> listener) {
@@ -150,15 +178,45 @@ Exchange GhlClient::State::exchange(Connection& connection, const Call& call, co
     return reply ? answered(*reply, marker) : failed(Exchange::Result::unknown, guard.cut() ? "timeout" : why.code);
 }
 
-Exchange GhlClient::send(const Call& call, const Marker& marker, std::stop_token stop, Instant begun_by) {
-    auto token = state_->tokens.token();
-    if (!token) return failed(Exchange::Result::not_sent, "no_token", true);
-    const UnderWay under_way{state_->mutex, state_->under_way};
-    auto out = state_->once(call, marker, *token,
-                            {std::chrono::steady_clock::now() + state_->options.call_max, begun_by, stop});
-    // The file may hold another one by now; the probe that follows uses it.
-    if (out.status == 401 && !state_->tokens.reread()) out.needs_someone = true;
+// Asked for a token: with no bearer, and nothing is kept but what came back.
+Posted GhlClient::State::post(const std::string& path, const char* type, const std::string& body,
+                              const std::stop_token& stop) {
+    const auto deadline = std::chrono::steady_clock::now() + options.call_max;
+    Connection::Failure why;
+    const auto connection = Connection::open({options, *tls, resolver, watchdog}, deadline, stop, why);
+    if (!connection) return {};
+    const Watchdog::Guard guard{watchdog, connection->socket(), deadline, stop, options.stop_grace};
+    auto reply = connection->exchange({"POST", path, options.host, "", "", options.port, type}, body, why);
+    if (!reply) return {.result = Posted::Result::unknown};
+    return {.result = Posted::Result::answered, .status = reply->status, .body = std::move(reply->body)};
+}
+
+// With what lets us in. A probe that is refused tries once more with what takes its place: it reads and changes
+// nothing.
+Exchange GhlClient::State::shown(const Call& call, const Marker& marker, For use, const Limit& limit) {
+    const auto bearer = credentials->bearer(use, limit.stop);
+    if (!bearer && bearer.error().code == Errc::offline) return failed(Exchange::Result::not_sent, "offline");
+    if (!bearer && bearer.error().code == Errc::timeout) return failed(Exchange::Result::not_sent, "timeout");
+    if (!bearer) return failed(Exchange::Result::not_sent, "no_token", true);
+    auto out = once(call, marker, *bearer, limit);
+    if (out.status / 100 == 2) credentials->accepted(*bearer);
+    if (out.answer.scope_fault) {
+        const auto [scope, feature] = needed_for(call.route);
+        base::log(base::Level::error, "ghl",
+                  Error{Errc::unauthorized, scope, "GHL says that our key lacks this scope"});
+    }
+    if ((out.status != 401 && out.status != 403) || out.answer.scope_fault) return out;
+    const bool another = credentials->refused(*bearer);
+    if (another && use == For::probe) return shown(call, marker, For::work, limit);
+    out.needs_someone = !another;
     return out;
+}
+
+Exchange GhlClient::send(const Call& call, const Marker& marker, std::stop_token stop, Instant begun_by) {
+    const UnderWay under_way{state_->mutex, state_->under_way};
+    const For use = call.route == envelope::Route::location_read ? For::probe : For::work;
+    return state_->shown(call, marker, use,
+                         {std::chrono::steady_clock::now() + state_->options.call_max, begun_by, stop});
 }
 
 Exchange GhlClient::greet(std::stop_token stop) {

@@ -16,6 +16,7 @@
 #include "crypto/base/clock.h"
 #include "crypto/base/result.h"
 #include "sync/channel/ghl/answer.h"
+#include "sync/channel/ghl/grant.h"
 #include "sync/channel/ghl/requests.h"
 
 namespace clinic::ghl {
@@ -23,8 +24,9 @@ namespace clinic::ghl {
 struct ClientOptions {
     std::string host;
     std::uint16_t port = 443;
-    std::filesystem::path ca; // empty: the system's authorities
-    std::filesystem::path token_file;
+    std::filesystem::path ca;                          // empty: the system's authorities
+    std::filesystem::path token_file, next_token_file; // private integration tokens; not used with a grant
+    std::optional<GrantOptions> oauth;
     std::string version = "2021-07-28";           // the Version header
     std::chrono::milliseconds connect_max{3'000}; // each address
     std::chrono::milliseconds call_max{20'000};
@@ -35,8 +37,10 @@ struct ClientOptions {
 
 class GhlClient {
 public:
+    // `grant`: where the tokens of an OAuth grant are kept; with `oauth` alone.
     // Errors: system, malformed: the authorities' file does not load.
-    static Result<std::unique_ptr<GhlClient>> make(ClientOptions options, const Clock& clock);
+    static Result<std::unique_ptr<GhlClient>> make(ClientOptions options, const Clock& clock,
+                                                   std::optional<lane::SealedFile> grant = std::nullopt);
     ~GhlClient();
 
     // `marker_field` and `marker`: what makes a found contact ours (of a search).
@@ -50,6 +54,10 @@ public:
     // A verified connection of its own, without a request; closed again.
     Exchange greet(std::stop_token stop);
     base::Micros unanswered() const; // how long the oldest `send` under way has waited; zero: there is none
+
+    // Errors: as Grant's; unsupported, where a token and no grant is configured.
+    Result<void> authorize(const std::string& code, std::stop_token stop);
+    std::optional<Grant::Now> grant(); // nothing: a token is configured
 
     void on_date(std::function<void(Timestamp)> listener); // each Date header; set once, before threads
 

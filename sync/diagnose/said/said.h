@@ -67,5 +67,7 @@ std::string plain(std::string_view text);
 // clinicctl's side: asks at that socket and waits so long for the answer. Errors: not_found (nobody listens),
 // unauthorized, timeout, offline, malformed.
 Result<Said> ask(const std::string& socket, int seconds_max);
+// The same for any question: one packet, and what came back.
+Result<std::string> put(const std::string& socket, std::string_view asked, int seconds_max);
 
 } // namespace clinic::diagnose

@@ -1,6 +1,6 @@
 // ghl-openapi-drive FOLDER: makes every call to an emulator of its own and leaves what was asked and answered there.
-//   client-*.jsonl: clinic-syncd's calls, by its own client; every one must be right.
-//   other-*.jsonl:  the neighbours, and calls that are wrong on purpose, for the shape of the refusals.
+//   client-*.jsonl: clinic-syncd's calls, by its own client; every one must be right. grant-*.jsonl: with an OAuth
+//   grant. other-*.jsonl:  the neighbours, and calls that are wrong on purpose, for the shape of the refusals.
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -13,6 +13,7 @@
 #include "tests/emulator/emulator.h"
 #include "tests/emulator/handlers.h"
 #include "tests/emulator/https_client.h"
+#include "tests/emulator/oauth.h"
 
 namespace {
 
@@ -80,6 +81,34 @@ bool drive_client(Bench& bench) {
     return created.status == 201 && found.answer.marked == std::vector{contact} &&
            status(ghl::read_location(set)) == 200 && status(ghl::put_fields(contact, visit)) == 200 &&
            status(ghl::add_tags(set, contact, tags)) == 201 && status(ghl::remove_tags(set, contact, tags)) == 200;
+}
+
+// An authorization: a code, a renewal after GHL has forgotten the token, and a reconnection after the app was removed
+// and allowed again. True: each let the client in.
+bool drive_grant(Bench& bench) {
+    if (!bench.start("grant")) return false;
+    emulator::HttpsClient person{bench.emulator->port(), bench.certificate.authority};
+    const auto does = [&](const char* what) {
+        return Json::parse(person.post("/_oauth", Json{{"do", what}}.dump()).body);
+    };
+    ghl::ClientOptions options;
+    options.host = "127.0.0.1";
+    options.port = static_cast<std::uint16_t>(bench.emulator->port());
+    options.ca = bench.certificate.authority;
+    options.oauth = ghl::GrantOptions{emulator::app_id, bench.folder / "secret", emulator::redirect, rules().location};
+    if (!base::write_durable(bench.folder / "secret", base::as_bytes(emulator::app_secret), 0600)) return false;
+    const auto client =
+        ghl::GhlClient::make(options, bench.clock,
+                             lane::SealedFile{bench.folder / "grant.sealed",
+                                              crypto::KeySlot::from_key(crypto::SecureBytes::random(32)), "drive"});
+    if (!client || !(*client)->authorize(does("allow").value("code", ""), {})) return false;
+    const auto reads = [&] { return (*client)->send(ghl::read_location(rules()), {}, {}).status == 200; };
+    bool good = reads();
+    does("forget_access");
+    good = reads() && good;
+    does("uninstall");
+    does("allow");
+    return reads() && good;
 }
 
 struct Other {
@@ -188,7 +217,9 @@ int main(int count, char** values) {
     if (!certificate || !base::write_durable(bench.folder / "token", base::as_bytes(token), 0600)) return EXIT_FAILURE;
     bench.certificate = std::move(*certificate);
     const bool client = drive_client(bench);
+    const bool grant = drive_grant(bench);
+    if (!grant) std::fputs("an authorization did not let the client in\n", stderr);
     const bool others = drive_others(bench);
     if (!client) std::fputs("a call of the client was not answered as it should be\n", stderr);
-    return client && others ? EXIT_SUCCESS : EXIT_FAILURE;
+    return client && grant && others ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-const FILES = ['contacts', 'locations', 'opportunities', 'calendars'];
+const FILES = ['contacts', 'locations', 'opportunities', 'calendars', 'oauth'];
 
 // What the live service adds to an answer and no file says: ids for support, the change of a tag call, the page mark
 // of a search, the full name beside its parts (facts of the API, §2.2 and §3.1; seen in public integrations).

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 using support::answer;
 using support::Received;
 using support::Sent;
-using Result = Exchange::Result;
+using Ended = Exchange::Result;
 
 const Call a_read = read_location(rules());
 const Call a_write = add_tags(rules(), "c1", words({"returning"}));
@@ -34,6 +34,30 @@ TEST_F(Clients, SendTheHeadersAndTheExactBody) {
     EXPECT_EQ(seen.headers.at("accept"), "application/json");
 }
 
+// As GHL's "rotate and expire later" is for: the next token takes over while the current one is still good.
+TEST_F(Clients, AProbeTriesTheNextTokenAndAWrongOneCostsNothing) {
+    std::string known = "pit-first";
+    serve([&known](const Received& got) {
+        return got.headers.at("authorization").find(known) != std::string::npos
+                   ? answer(200, "{}")
+                   : answer(401, R"({"message":"Invalid Private Integration token"})");
+    });
+    auto given = options();
+    given.next_token_file = folder / "next";
+    const auto ghl = client(given);
+    std::ofstream{given.next_token_file} << "pit-typo";
+    EXPECT_EQ(ghl->send(a_read, {}, {}).status, 200) << "the current one is good";
+    EXPECT_EQ(server->received().size(), 2U);
+    EXPECT_EQ(ghl->send(a_read, {}, {}).status, 200);
+    EXPECT_EQ(server->received().size(), 3U) << "a wrong one is tried once";
+    std::filesystem::remove(given.next_token_file);
+    std::ofstream{given.next_token_file} << "pit-second";
+    std::filesystem::last_write_time(given.next_token_file, std::filesystem::file_time_type::clock::now() + 5s);
+    known = "pit-second";
+    EXPECT_EQ(ghl->send(a_write, {}, {}).status, 401) << "nothing that writes is sent again by itself";
+    EXPECT_EQ(ghl->send(a_write, {}, {}).status, 200);
+}
+
 TEST_F(Clients, ARemovalIsADeleteWithABody) {
     serve([](const Received&) { return answer(200, "{}"); });
     EXPECT_EQ(client()->send(a_removal, {}, {}).status, 200);
@@ -44,8 +68,8 @@ TEST_F(Clients, ARemovalIsADeleteWithABody) {
 TEST_F(Clients, AGreetingIsAVerifiedConnectionWithoutARequest) {
     serve([](const Received&) { return answer(200, "{}"); });
     const auto ghl = client();
-    EXPECT_EQ(ghl->greet({}).result, Result::answered);
-    EXPECT_EQ(ghl->greet({}).result, Result::answered);
+    EXPECT_EQ(ghl->greet({}).result, Ended::answered);
+    EXPECT_EQ(ghl->greet({}).result, Ended::answered);
     ASSERT_TRUE(support::eventually([&] { return server->connections() == 2; }));
     EXPECT_TRUE(server->received().empty());
     const support::Authority other{folder.path(), "other"};
@@ -115,7 +139,7 @@ TEST_F(Clients, NobodyListeningIsNotSent) {
     auto given = options();
     server.reset();
     const auto out = client(given)->send(a_write, {}, {});
-    EXPECT_EQ(out.result, Result::not_sent);
+    EXPECT_EQ(out.result, Ended::not_sent);
     EXPECT_STREQ(out.failure, "offline");
 }
 
@@ -123,10 +147,10 @@ TEST_F(Clients, APermissionThatIsTooOldSendsNothing) {
     serve([](const Received&) { return answer(200, "{}"); });
     const auto ghl = client();
     const auto out = ghl->send(a_write, {}, {}, std::chrono::steady_clock::now());
-    EXPECT_EQ(out.result, Result::not_sent);
+    EXPECT_EQ(out.result, Ended::not_sent);
     EXPECT_STREQ(out.failure, "too_late");
     EXPECT_TRUE(server->received().empty());
-    EXPECT_EQ(ghl->send(a_write, {}, {}, std::chrono::steady_clock::now() + 60s).result, Result::answered);
+    EXPECT_EQ(ghl->send(a_write, {}, {}, std::chrono::steady_clock::now() + 60s).result, Ended::answered);
 }
 
 TEST_F(Clients, SilenceAfterTheRequestIsUnknownAndEndsAtTheDeadline) {
@@ -135,7 +159,7 @@ TEST_F(Clients, SilenceAfterTheRequestIsUnknownAndEndsAtTheDeadline) {
     given.call_max = 300ms;
     const auto before = std::chrono::steady_clock::now();
     const auto out = client(given)->send(a_write, {}, {});
-    EXPECT_EQ(out.result, Result::unknown);
+    EXPECT_EQ(out.result, Ended::unknown);
     EXPECT_STREQ(out.failure, "timeout");
     EXPECT_LT(std::chrono::steady_clock::now() - before, 3s);
 }
@@ -152,7 +176,7 @@ TEST_F(Clients, AStopRequestCutsACallThatIsUnderWay) {
         stop.request_stop();
     }};
     const auto before = std::chrono::steady_clock::now();
-    EXPECT_EQ(ghl->send(a_write, {}, stop.get_token()).result, Result::unknown);
+    EXPECT_EQ(ghl->send(a_write, {}, stop.get_token()).result, Ended::unknown);
     EXPECT_LT(std::chrono::steady_clock::now() - before, 5s);
 }
 
@@ -160,13 +184,13 @@ TEST_F(Clients, HalfAnAnswerIsUnknown) {
     serve([](const Received&) {
         return Sent{"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"contact\":", {}, true};
     });
-    EXPECT_EQ(client()->send(a_write, {}, {}).result, Result::unknown);
+    EXPECT_EQ(client()->send(a_write, {}, {}).result, Ended::unknown);
 }
 
 TEST_F(Clients, NoAnswerAndAClosedConnectionIsUnknown) {
     serve([](const Received&) { return Sent{"", {}, true}; });
     const auto out = client()->send(a_write, {}, {});
-    EXPECT_EQ(out.result, Result::unknown);
+    EXPECT_EQ(out.result, Ended::unknown);
     EXPECT_STREQ(out.failure, "cut_off");
 }
 
@@ -174,20 +198,20 @@ TEST_F(Clients, ABodyWithoutEndIsCutAtItsBound) {
     serve([](const Received&) { return answer(200, "{\"x\":\"" + std::string(2'000'000, 'a') + "\"}"); });
     const auto ghl = client();
     const auto out = ghl->send(a_write, {}, {});
-    EXPECT_EQ(out.result, Result::unknown);
+    EXPECT_EQ(out.result, Ended::unknown);
     EXPECT_STREQ(out.failure, "too_long");
 }
 
 TEST_F(Clients, SomethingThatIsNotHttpIsUnknown) {
     serve([](const Received&) { return Sent{"220 mail.example ready\r\n\r\n", {}, true}; });
-    EXPECT_EQ(client()->send(a_write, {}, {}).result, Result::unknown);
+    EXPECT_EQ(client()->send(a_write, {}, {}).result, Ended::unknown);
 }
 
 TEST_F(Clients, ACertificateOfAnotherAuthorityIsRefusedBeforeAByteIsSent) {
     const support::Authority other{folder.path(), "other"};
     serve(other.issue("stranger", "IP:127.0.0.1"), [](const Received&) { return answer(200, "{}"); });
     const auto out = client()->send(a_write, {}, {});
-    EXPECT_EQ(out.result, Result::not_sent);
+    EXPECT_EQ(out.result, Ended::not_sent);
     EXPECT_STREQ(out.failure, "certificate");
     EXPECT_TRUE(out.needs_someone);
     EXPECT_TRUE(server->received().empty());
@@ -197,7 +221,7 @@ TEST_F(Clients, ACertificateForAnotherNameIsRefusedOnLoopbackToo) {
     for (const char* name : {"DNS:ghl.example", "IP:127.0.0.2", ""}) {
         serve(authority.issue("elsewhere", name), [](const Received&) { return answer(200, "{}"); });
         const auto out = client()->send(a_write, {}, {});
-        EXPECT_EQ(out.result, Result::not_sent) << name;
+        EXPECT_EQ(out.result, Ended::not_sent) << name;
         EXPECT_STREQ(out.failure, "certificate") << name;
         EXPECT_TRUE(server->received().empty());
     }
@@ -220,7 +244,7 @@ TEST_F(Clients, ANameThatDoesNotResolveIsNotSent) {
     serve([](const Received&) { return answer(200, "{}"); });
     auto given = options();
     given.host = "no-such-host.invalid";
-    EXPECT_EQ(client(given)->send(a_read, {}, {}).result, Result::not_sent);
+    EXPECT_EQ(client(given)->send(a_read, {}, {}).result, Ended::not_sent);
 }
 
 TEST_F(Clients, ANewTokenInTheFileIsUsed) {
@@ -240,7 +264,7 @@ TEST_F(Clients, WithoutATokenNothingIsSent) {
     serve([](const Received&) { return answer(200, "{}"); });
     write_token("two words\n");
     const auto out = client()->send(a_read, {}, {});
-    EXPECT_EQ(out.result, Result::not_sent);
+    EXPECT_EQ(out.result, Ended::not_sent);
     EXPECT_STREQ(out.failure, "no_token");
     EXPECT_TRUE(server->received().empty());
 }

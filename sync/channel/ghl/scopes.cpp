@@ -1,0 +1,46 @@
+#include "sync/channel/ghl/scopes.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace clinic::ghl {
+namespace {
+
+constexpr std::array needed{
+    MissingScope{"locations.readonly", "the probe that finds out whether the way to GHL is open"},
+    MissingScope{"contacts.readonly", "finding a contact by the box's own marker"},
+    MissingScope{"contacts.write", "contacts, their tags and fields: all that is delivered"},
+};
+
+bool holds(std::string_view granted, std::string_view scope) {
+    while (!granted.empty()) {
+        const auto one = granted.substr(0, granted.find(' '));
+        if (one == scope) return true;
+        granted.remove_prefix(std::min(granted.size(), one.size() + 1));
+    }
+    return false;
+}
+
+} // namespace
+
+std::vector<MissingScope> missing_scopes(std::string_view granted) {
+    std::vector<MissingScope> missing;
+    for (const auto& one : needed)
+        if (!holds(granted, one.scope.c_str())) missing.push_back(one);
+    return missing;
+}
+
+MissingScope needed_for(envelope::Route route) {
+    switch (route) {
+    case envelope::Route::location_read: return needed[0];
+    case envelope::Route::contact_search: return needed[1];
+    case envelope::Route::contact_create:
+    case envelope::Route::contact_fields:
+    case envelope::Route::tags_add:
+    case envelope::Route::tags_remove: break;
+    }
+    return needed[2];
+}
+
+} // namespace clinic::ghl
