@@ -46,6 +46,7 @@ private:
             pollfd ready{listener_.get(), POLLIN, 0};
             if (poll(&ready, 1, 20) != 1) continue;
             base::UniqueFd caller{accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
+            if (!caller) continue;
             char first = 0;
             if (hangs_up_ || (said_ != nullptr && recv(caller.get(), &first, 1, 0) == 1 &&
                               send(caller.get(), said_, std::char_traits<char>::length(said_), MSG_NOSIGNAL) < 0))
@@ -56,7 +57,8 @@ private:
     const char* said_;
     bool hangs_up_, open_ = false;
     std::uint16_t port_ = 0;
-    base::UniqueFd listener_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    // The thread begins before the socket listens: what poll sees then is no caller.
+    base::UniqueFd listener_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     std::jthread thread_{[this](const std::stop_token& stop) { serve(stop); }};
 };
 
