@@ -10,7 +10,11 @@
 namespace clinic::records {
 namespace {
 
-constexpr std::chrono::milliseconds idle_after{2'000};  // nothing written for so long: the WAL is emptied
+constexpr std::chrono::milliseconds idle_after{2'000}; // nothing written for so long: the WAL may be emptied
+// A few pages stay for an hour: each emptying writes them once more, and a box that is only asked how it is writes a
+// few every five minutes.
+constexpr int few_pages = 64;
+constexpr std::chrono::hours few_pages_stay{1};
 constexpr std::chrono::milliseconds probe_after{1'000}; // while nothing can be committed
 constexpr std::chrono::seconds beat_after{10};          // with nothing to do, so that it is seen to be well
 constexpr base::Micros failure_logged_each = std::chrono::seconds{60};
@@ -54,8 +58,7 @@ Writer::Writer(Connection& connection, Shared& shared, const StoreOptions& optio
     sqlite3_wal_hook(
         connection_.handle(),
         [](void* self, sqlite3*, const char*, int in_wal) {
-            static_cast<Writer*>(self)->wal_pages_ = in_wal;
-            static_cast<Writer*>(self)->written_at_ = Steady::now();
+            static_cast<Writer*>(self)->in_wal(in_wal);
             return SQLITE_OK;
         },
         this);
@@ -97,9 +100,20 @@ void Writer::run(const std::stop_token& stop) {
         commit_group(group);
         if (wal_pages_ >= options_.wal_pages_max)
             checkpoint(SQLITE_CHECKPOINT_PASSIVE);
-        else if (wal_pages_ > 0 && Steady::now() - written_at_ >= idle_after)
+        else if (has_to_tidy() && Steady::now() - written_at_ >= idle_after)
             tidy(); // there are questions each second, which write nothing
     }
+}
+
+void Writer::in_wal(int pages) {
+    written_at_ = Steady::now();
+    if (wal_pages_ == 0) wal_since_ = written_at_;
+    wal_pages_ = pages;
+}
+
+bool Writer::has_to_tidy() const {
+    return !keys_to_erase_.empty() || wal_pages_ > few_pages ||
+           (wal_pages_ > 0 && Steady::now() - wal_since_ >= few_pages_stay);
 }
 
 // On a full disk it gives the WAL's room back.

@@ -58,7 +58,8 @@ private:
     Result<bool> run_group(const std::vector<Posted>& group, std::vector<Outcome>& outcomes); // true: durable
     void note(const Result<bool>& committed, std::size_t jobs);
     bool still_full();
-    bool has_to_tidy() const { return wal_pages_ > 0 || !keys_to_erase_.empty(); }
+    void in_wal(int pages); // after a commit
+    bool has_to_tidy() const;
     void probe();
     Result<Outcome> run_job(const Posted& posted);
     void after_commit(std::vector<Outcome>& outcomes);
@@ -73,6 +74,7 @@ private:
     const Clock& clock_;
     int wal_pages_ = 0;                       // in the WAL after the last commit
     Steady::time_point written_at_{};         // that commit, or the last tidying
+    Steady::time_point wal_since_{};          // the first of them
     std::vector<std::int64_t> keys_to_erase_; // of committed erasures; kept until the keystore has done it
 
     std::atomic<std::uint64_t> commits_{0}, jobs_{0}, jobs_failed_{0};
