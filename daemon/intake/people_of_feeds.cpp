@@ -1,7 +1,5 @@
 #include "daemon/intake/people_of_feeds.h"
 
-#include <algorithm>
-
 namespace clinic::intake {
 namespace {
 
@@ -9,20 +7,15 @@ using records::Disclosure;
 using records::PatientChange;
 using records::PatientId;
 
-Result<bool> is_among(records::Session& session, PatientId patient, Literal kind, const std::string& value) {
-    const auto found = records::find_by_index(session, kind, value);
-    if (!found) return found.error();
-    return std::find(found->begin(), found->end(), patient) != found->end();
-}
-
 Result<bool> agrees(records::Session& session, const Disclosure& why, PatientId patient, const PatientChange& change) {
     if (change.birth_date.is_given()) {
-        const auto same = is_among(session, patient, "birth_date", reveal(change.birth_date.value(), why));
+        const auto same =
+            records::is_found_by_index(session, patient, "birth_date", reveal(change.birth_date.value(), why));
         if (!same || *same) return same;
     }
     if (!change.family.is_given() || !change.given.is_given()) return false;
-    return is_among(session, patient, "name",
-                    reveal(change.family.value(), why) + ' ' + reveal(change.given.value(), why));
+    return records::is_found_by_index(session, patient, "name",
+                                      reveal(change.family.value(), why) + ' ' + reveal(change.given.value(), why));
 }
 
 } // namespace

@@ -98,6 +98,16 @@ Result<std::vector<PatientId>> ids(Statement& find) {
     }
 }
 
+// Who was merged is found as the survivor, and each once.
+Result<std::vector<PatientId>> people(Statement& find) {
+    auto found = ids(find);
+    if (!found || found->size() < 2) return found;
+    std::ranges::sort(*found);
+    const auto twice = std::ranges::unique(*found);
+    found->erase(twice.begin(), twice.end());
+    return found;
+}
+
 std::optional<IndexKind> index_kind(std::string_view kind) {
     if (kind == "name") return IndexKind::name;
     if (kind == "phone") return IndexKind::phone;
@@ -118,20 +128,25 @@ std::string normal(IndexKind kind, std::string_view value) {
 Result<std::vector<PatientId>> find_by_number(Session& session, std::string_view value) {
     const auto bar = value.rfind('|');
     if (bar == std::string_view::npos) return std::vector<PatientId>{};
-    auto find = session.prepare("SELECT coalesce(p.merged_into, p.id) FROM identifier i"
-                                " JOIN patient p ON p.id = i.patient WHERE i.token = ?");
+    auto find =
+        session.prepare("SELECT coalesce((SELECT merged_into FROM patient INDEXED BY patient_aside WHERE id = i.patient"
+                        " AND (merged_into IS NOT NULL OR test_traffic = 1)), i.patient)"
+                        " FROM identifier i WHERE i.token = ?");
     if (!find) return find.error();
     return ids(find->bind(number_token(session, value.substr(0, bar), value.substr(bar + 1), false)));
 }
 
 // Real people with that number, whoever gave it out.
 Result<std::vector<PatientId>> find_by_any_number(Session& session, std::string_view value) {
-    auto find = session.prepare("SELECT DISTINCT coalesce(p.merged_into, p.id) FROM patient_token t"
-                                " JOIN patient p ON p.id = t.patient"
-                                " WHERE t.kind = ? AND t.token = ? AND p.test_traffic = 0");
+    auto find =
+        session.prepare("SELECT coalesce((SELECT merged_into FROM patient INDEXED BY patient_aside WHERE id = t.patient"
+                        " AND (merged_into IS NOT NULL OR test_traffic = 1)), t.patient)"
+                        " FROM patient_token t WHERE t.kind = ? AND t.token = ?"
+                        " AND NOT EXISTS (SELECT 1 FROM patient INDEXED BY patient_aside WHERE id = t.patient"
+                        " AND (merged_into IS NOT NULL OR test_traffic = 1) AND test_traffic = 1) LIMIT ?");
     if (!find) return find.error();
-    return ids(
-        find->bind(static_cast<int>(IndexKind::number), index_token(session, IndexKind::number, trimmed(value))));
+    return people(find->bind(static_cast<int>(IndexKind::number),
+                             index_token(session, IndexKind::number, trimmed(value)), found_max));
 }
 
 } // namespace
@@ -172,10 +187,24 @@ Result<std::vector<PatientId>> find_by_index(Session& session, Literal kind, std
     if (std::string_view{kind.c_str()} == "number_any") return find_by_any_number(session, value);
     const auto index = index_kind(kind.c_str());
     if (!index) return Error{Errc::refused, "no such index"};
-    auto find = session.prepare("SELECT DISTINCT coalesce(p.merged_into, p.id) FROM patient_token t"
-                                " JOIN patient p ON p.id = t.patient WHERE t.kind = ? AND t.token = ?");
+    auto find =
+        session.prepare("SELECT coalesce((SELECT merged_into FROM patient INDEXED BY patient_aside WHERE id = t.patient"
+                        " AND (merged_into IS NOT NULL OR test_traffic = 1)), t.patient)"
+                        " FROM patient_token t WHERE t.kind = ? AND t.token = ? LIMIT ?");
     if (!find) return find.error();
-    return ids(find->bind(static_cast<int>(*index), index_token(session, *index, normal(*index, value))));
+    return people(find->bind(static_cast<int>(*index), index_token(session, *index, normal(*index, value)), found_max));
+}
+
+Result<bool> is_found_by_index(Session& session, PatientId patient, Literal kind, std::string_view value) {
+    const auto index = index_kind(kind.c_str());
+    if (!index) return Error{Errc::refused, "no such index"};
+    const auto token = index_token(session, *index, normal(*index, value));
+    auto find = session.prepare("SELECT EXISTS (SELECT 1 FROM patient_token WHERE kind = ?1 AND token = ?2"
+                                " AND (patient = ?3 OR patient IN (SELECT id FROM patient WHERE merged_into = ?3)))");
+    if (!find) return find.error();
+    const auto row = find->bind(static_cast<int>(*index), token, patient).step();
+    if (!row) return row.error();
+    return find->integer(0) != 0;
 }
 
 } // namespace clinic::records

@@ -13,8 +13,10 @@ namespace {
 constexpr Literal sealed_at = "patient.sealed";
 
 Result<std::optional<PatientId>> patient_of(Session& session, const crypto::Token& number) {
-    auto find = session.prepare("SELECT coalesce(p.merged_into, p.id) FROM identifier i"
-                                " JOIN patient p ON p.id = i.patient WHERE i.token = ?");
+    auto find =
+        session.prepare("SELECT coalesce((SELECT merged_into FROM patient INDEXED BY patient_aside WHERE id = i.patient"
+                        " AND (merged_into IS NOT NULL OR test_traffic = 1)), i.patient)"
+                        " FROM identifier i WHERE i.token = ?");
     if (!find) return find.error();
     const auto row = find->bind(number).step();
     if (!row) return row.error();

@@ -47,8 +47,11 @@ Result<std::vector<PatientId>> active_patients(Session& session, std::optional<P
 Result<std::int64_t> patient_count(Session& session);
 
 // Blind-index look-ups for the desk and for tests: exact, normalised. Kinds: "name" (family ' ' given), "phone",
-// "email", "birth_date", "number" (name space '|' number), "number_any" (in whatever name space). Errors: refused for
-// another kind.
+// "email", "birth_date", "number" (name space '|' number), "number_any" (in whatever name space): at most found_max
+// people, each once (of a million, forty have one birth date). Errors: refused for another kind.
+inline constexpr int found_max = 1'000;
 Result<std::vector<PatientId>> find_by_index(Session& session, Literal kind, std::string_view value);
+// Whether that survivor would be among them, however many they are; of the first four kinds.
+Result<bool> is_found_by_index(Session& session, PatientId patient, Literal kind, std::string_view value);
 
 } // namespace clinic::records

@@ -5,6 +5,7 @@
 
 #include "daemon/records/identifier_index.h"
 #include "daemon/records/messages.h"
+#include "tests/daemon/records/raw_database.h"
 #include "tests/daemon/records/records_fixture.h"
 
 namespace clinic::records {
@@ -201,6 +202,53 @@ TEST_F(Merge, LeadsThroughChainsAndIsANoOpTheSecondTime) {
     merge(a, c); // one person already
     EXPECT_EQ(facts(c).status, PatientStatus::active);
     EXPECT_EQ(facts(a).merged_into, c);
+}
+
+// Also where the store is of a version that looked them up in another way.
+TEST_F(Merge, IsFoundOnceByWhatBothHadAndWhoStandsAsideIsNot) {
+    const auto born = [](const char* number) {
+        auto one = person(number);
+        one.birth_date = said("19800101");
+        return one;
+    };
+    const auto prior = upsert(born("1")).id, survivor = upsert(born("2")).id;
+    const auto of_test = upsert(born("2"), now(), true).id;
+    const auto other = upsert(born("3")).id;
+    merge(survivor, prior);
+    const auto is_found = [this](PatientId id, const char* value) {
+        return *read([&](Snapshot& snapshot) { return is_found_by_index(snapshot, id, "birth_date", value); });
+    };
+    for (const bool migrated : {false, true}) {
+        if (migrated) {
+            store_.reset();
+            RawDatabase{options_.folder, slot_of('k')}.run(back_to_first_version);
+            reopen();
+        }
+        std::vector all{survivor, of_test, other};
+        std::ranges::sort(all);
+        EXPECT_EQ(find("birth_date", "19800101"), all);
+        EXPECT_EQ(find("number_any", "1"), std::vector{survivor});
+        EXPECT_EQ(find("number_any", "2"), std::vector{survivor}); // test traffic is nobody here
+        EXPECT_EQ(find("number", "HOSP|1"), std::vector{survivor});
+        EXPECT_TRUE(is_found(survivor, "19800101") && is_found(other, "19800101"));
+        EXPECT_FALSE(is_found(survivor, "19800102"));
+    }
+    ASSERT_TRUE(
+        with([&](Transaction& txn, const Disclosure& why) { return erase_patient(txn, why, other, nothing_else); }));
+    EXPECT_FALSE(is_found(other, "19800101"));
+}
+
+// What only one who was merged had said leads to the survivor.
+TEST_F(Merge, ASurvivorIsFoundByWhatThePriorSaid) {
+    auto one = person("1");
+    one.birth_date = said("19800101");
+    const auto prior = upsert(one).id, survivor = upsert(person("2")).id;
+    const auto is_found = [&] {
+        return *read([&](Snapshot& s) { return is_found_by_index(s, survivor, "birth_date", "19800101"); });
+    };
+    EXPECT_FALSE(is_found());
+    merge(survivor, prior);
+    EXPECT_TRUE(is_found());
 }
 
 TEST_F(Merge, MovesVisitsAndKeepsTheOlderBeginning) {
