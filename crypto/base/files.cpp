@@ -42,6 +42,13 @@ Result<void> write_all(int fd, std::span<const std::byte> bytes) {
     return {};
 }
 
+Result<void> sync_folder_of(const std::filesystem::path& path) {
+    const auto parent = path.has_parent_path() ? path.parent_path() : std::filesystem::path{"."};
+    const UniqueFd folder{open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!folder || fsync(folder.get()) != 0) return Error{Errc::system, "a folder cannot be synced", "", {}, errno};
+    return {};
+}
+
 } // namespace
 
 Result<std::string> read_text(const std::filesystem::path& path, std::size_t bytes_max) {
@@ -64,10 +71,14 @@ Result<void> write_durable(const std::filesystem::path& path, std::span<const st
     }
     if (rename(beside.c_str(), path.c_str()) != 0)
         return Error{Errc::system, "a file cannot be renamed", "", {}, errno};
-    const auto parent = path.has_parent_path() ? path.parent_path() : std::filesystem::path{"."};
-    const UniqueFd folder{open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (!folder || fsync(folder.get()) != 0) return Error{Errc::system, "a folder cannot be synced", "", {}, errno};
-    return {};
+    return sync_folder_of(path);
+}
+
+Result<bool> remove_durable(const std::filesystem::path& path) {
+    const bool was_there = unlink(path.c_str()) == 0;
+    if (!was_there && errno != ENOENT) return Error{Errc::system, "a file cannot be removed", "", {}, errno};
+    CLINIC_TRY(sync_folder_of(path));
+    return was_there;
 }
 
 std::span<const std::byte> as_bytes(std::string_view text) {

@@ -19,6 +19,9 @@ Result<std::vector<std::byte>> read_bytes(const std::filesystem::path& path, std
 // Written beside, synced, renamed into place, directory synced: after a power cut it is the old or the new file.
 Result<void> write_durable(const std::filesystem::path& path, std::span<const std::byte> bytes, unsigned mode);
 
+// After it the name is gone for good, whoever took it away: the directory is synced in any case. True: it was there.
+Result<bool> remove_durable(const std::filesystem::path& path);
+
 std::span<const std::byte> as_bytes(std::string_view text);
 
 } // namespace clinic::base

@@ -9,6 +9,7 @@
 #include "crypto/base/log.h"
 #include "crypto/sealed_vfs.h"
 #include "crypto/store_layout.h"
+#include "daemon/records/closed_mark.h"
 #include "daemon/records/identifier_loader.h"
 #include "daemon/records/readers.h"
 #include "daemon/records/schema.h"
@@ -81,8 +82,8 @@ struct Store::State {
     const StoreOptions options;
     const Clock& clock;
     int schema = 0;
-    bool doubted = false;   // damage was found before: all of it is looked at before anybody is let in
-    bool left_open = false; // something lay in the WAL: the last to have it may not have closed it
+    bool doubted = false;    // damage was found before: all of it is looked at before anybody is let in
+    bool was_closed = false; // in order, by the last who had it open
     std::atomic<bool> damage_told{false};
     SlowStatements slow;
     std::unique_ptr<crypto::SealedVfs> vfs;
@@ -148,7 +149,7 @@ Result<void> Store::State::open_database(const crypto::KeySlot& slot) {
     const bool may_make = options.make || *wished;
     std::error_code none;
     const auto wal_bytes = std::filesystem::file_size(database().string() + "-wal", none);
-    left_open = none ? none != std::errc::no_such_file_or_directory : wal_bytes > 0;
+    const bool wal_is_empty = none ? none == std::errc::no_such_file_or_directory : wal_bytes == 0;
     auto opened = crypto::SealedVfs::open(database(), slot,
                                           may_make ? crypto::IfAbsent::create : crypto::IfAbsent::fail, options.cipher);
     if (!opened && opened.error().code == Errc::not_found)
@@ -156,6 +157,9 @@ Result<void> Store::State::open_database(const crypto::KeySlot& slot) {
                      "mount the records' disk; on a new box, put an empty file make-store into the folder"};
     if (!opened) return opened.error();
     vfs = std::move(*opened);
+    const auto marked = take_closed_mark(options.folder); // with the right key, and before a page is written
+    CLINIC_TRY(marked);
+    was_closed = *marked && wal_is_empty;
     const auto& uuid = vfs->store();
     shared.uuid.assign(uuid.begin(), uuid.end());
     shared.index_key = vfs->subkey(index_id);
@@ -192,7 +196,7 @@ Result<void> Store::State::check_pages() {
     CLINIC_TRY(found_before);
     doubted = found_before->has_value();
     OpenCheck how{.everything = doubted};
-    if (!left_open) how.time_max = closed_check_max;
+    if (was_closed) how.time_max = closed_check_max;
     if (vfs->recovery_failures() != 0) how.whole_pages_max = std::numeric_limits<std::int64_t>::max();
     const auto before = vfs->authentication_failures(), refused_before = vfs->refused_reads();
     const auto checked = check_at_open(*writing, how);
@@ -353,6 +357,7 @@ StoreNumbers Store::numbers() const {
     numbers.cache_rows = state_->shared.rows->rows();
     numbers.slow_statements = state_->slow.count();
     numbers.reserve_bytes = writer.reserve_held();
+    numbers.was_closed = state_->was_closed;
     return numbers;
 }
 

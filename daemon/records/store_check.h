@@ -85,7 +85,7 @@ private:
 inline constexpr std::chrono::milliseconds closed_check_max{100}; // a start waits for it
 struct OpenCheck {
     std::int64_t whole_pages_max = 16'384;     // 64 MiB
-    std::chrono::milliseconds time_max{5'000}; // `closed_check_max` where the WAL is empty
+    std::chrono::milliseconds time_max{5'000}; // `closed_check_max` where it was closed in order
     bool everything = false;                   // whatever its size, indexes against their tables too
 };
 Result<void> check_at_open(Connection& connection, const OpenCheck& how);

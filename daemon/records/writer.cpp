@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "crypto/base/log.h"
+#include "daemon/records/closed_mark.h"
 
 namespace clinic::records {
 namespace {
@@ -74,7 +75,9 @@ Writer::~Writer() {
     }
     thread_.request_stop();
     thread_.join();
-    checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
+    if (checkpoint(SQLITE_CHECKPOINT_TRUNCATE))
+        if (const auto marked = put_closed_mark(options_.folder); !marked)
+            base::log(base::Level::warning, "records: the next start checks longer", marked.error());
     sqlite3_wal_hook(connection_.handle(), nullptr, nullptr);
 }
 
@@ -279,7 +282,7 @@ void Writer::erase_keys() {
     });
 }
 
-void Writer::checkpoint(int mode) {
+bool Writer::checkpoint(int mode) {
     const std::scoped_lock lock{checkpointing_};
     options_.pulse.beat();
     const auto left = connection_.checkpoint(mode);
@@ -287,6 +290,7 @@ void Writer::checkpoint(int mode) {
     if (!left) base::log(base::Level::error, "records: checkpoint", left.error());
     if (mode == SQLITE_CHECKPOINT_TRUNCATE)
         wal_pages_ = left ? static_cast<int>(*left) : 0; // failed: after the next commit
+    return left && *left == 0;
 }
 
 } // namespace clinic::records

@@ -22,7 +22,7 @@ namespace clinic::records {
 class Writer {
 public:
     Writer(Connection& connection, Shared& shared, const StoreOptions& options, const Clock& clock);
-    ~Writer(); // finishes what was posted, then copies the WAL into the database
+    ~Writer(); // finishes what was posted, copies the WAL into the database, and marks the store as closed in order
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
 
@@ -64,8 +64,8 @@ private:
     Result<Outcome> run_job(const Posted& posted);
     void after_commit(std::vector<Outcome>& outcomes);
     void tell_listener();
-    void tidy(); // keys to erase, and the WAL
-    void checkpoint(int mode);
+    void tidy();               // keys to erase, and the WAL
+    bool checkpoint(int mode); // true: all of the WAL is in the database
     void erase_keys();
 
     Connection& connection_;

@@ -142,7 +142,7 @@ std::string wrong_after(CutWorkload& workload, const FaultDisk& disk, std::size_
     const fs::path left_again = place / "cut-again";
     power_cut(again, second, random, left_again, pretended);
     const FaultDisk quick{left_again};
-    const Found still = workload.judge(left_again, {found.commits, found.commits + 1, bounds.returned});
+    const Found still = workload.judge(left_again, {found.commits, found.commits + 1, bounds.returned, true});
     return still.wrong.empty() ? "" : "cut again after event " + std::to_string(second) + ": " + still.wrong;
 }
 

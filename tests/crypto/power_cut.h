@@ -28,6 +28,7 @@ struct Bounds {
     int at_least = 0;
     int at_most = 0;
     int returned = at_least;
+    bool again = false; // cut a second time: while it was judged, and so perhaps closed
 };
 
 struct Found {

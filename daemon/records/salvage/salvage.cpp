@@ -24,8 +24,9 @@ constexpr std::uint64_t wrapping_subkey = 100;
 constexpr int cache_kib = 16'384;
 
 // What a salvage writes; a folder that holds anything else is not one of ours to empty.
-constexpr std::array made_by_us{"records.db",     "records.db-wal", "records.db.lock",    "keys.db", "salvage.sealed",
-                                "records.db.new", "keys.db.new",    "salvage.sealed.new", "reserve"};
+constexpr std::array made_by_us{"records.db",     "records.db-wal",  "records.db.lock",    "keys.db",
+                                "salvage.sealed", "records.db.new",  "keys.db.new",        "salvage.sealed.new",
+                                "reserve",        "closed-in-order", "closed-in-order.new"};
 
 Error system_error(Literal what) {
     return {errno == ENOSPC || errno == EDQUOT ? Errc::full : Errc::system, what, "", {}, errno};

@@ -67,6 +67,7 @@ TEST_F(Killed, LosesNothingThatWasAcknowledged) {
         ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 
         reopen();
+        EXPECT_FALSE(store_->numbers().was_closed);
         for (const int kept : acknowledged)
             ASSERT_EQ(find("number", ("HOSP|" + std::to_string(kept)).c_str()).size(), 1U) << kept;
         ASSERT_TRUE(read([](Snapshot& snapshot) { return audit::Trail::verify(snapshot); }));

@@ -61,7 +61,7 @@ public:
         };
         int job = first_;
         for (int group : {1, 1, 1, 3, 1, 1, 1, 1, 4, 1, 1, 1}) {
-            if (job == first_ + 7) {
+            if (job == first_ + jobs_before_reopening) {
                 store->reset();
                 store = jobs.open();
                 ASSERT_TRUE(store);
@@ -80,11 +80,21 @@ public:
     }
 
     Found judge(const std::filesystem::path& folder, Bounds bounds) override {
+        if (std::filesystem::exists(folder / "closed-in-order") && !bounds.again && !is_closed_at(bounds))
+            return {"it is marked as closed in order, and was written after that"};
         if (auto left = erased_key_left(folder, bounds.returned); !left.empty()) return {left};
         return judge_store(folder, bounds);
     }
 
 private:
+    static constexpr int jobs_before_reopening = 7;
+
+    // The mark stands in front of no write: before the first job, between the two openings, and after the last job.
+    bool is_closed_at(Bounds bounds) const {
+        const int jobs = bounds.at_most - first_;
+        return jobs == 0 || jobs == jobs_before_reopening || jobs == static_cast<int>(begun_.size());
+    }
+
     const Start start_;
     const crypto::CipherId cipher_;
     const int first_;                               // jobs that are durable before the disk is watched
@@ -147,16 +157,17 @@ Pretended syncs_of(const char* name) {
     return [name](const DiskEvent& sync) { return sync.name == name; };
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, WeakStoreDisk,
-                         testing::Values(Weak{"wal", Start::some_people, syncs_of("records.db-wal")},
-                                         Weak{"database", Start::some_people, syncs_of("records.db")},
-                                         Weak{"keys_that_grow", Start::nearly_dry, syncs_of("keys.db")},
-                                         Weak{"keys_that_are_erased", Start::some_people, syncs_of("keys.db")},
-                                         Weak{"folder", Start::nothing,
-                                              [](const DiskEvent& sync) {
-                                                  return sync.kind == DiskEvent::Kind::sync_folder;
-                                              }}),
-                         [](const auto& one) { return std::string{one.param.name}; });
+INSTANTIATE_TEST_SUITE_P(
+    Each, WeakStoreDisk,
+    testing::Values(Weak{"mark", Start::some_people,
+                         [](const DiskEvent& sync) { return sync.kind == DiskEvent::Kind::sync_folder; }},
+                    Weak{"wal", Start::some_people, syncs_of("records.db-wal")},
+                    Weak{"database", Start::some_people, syncs_of("records.db")},
+                    Weak{"keys_that_grow", Start::nearly_dry, syncs_of("keys.db")},
+                    Weak{"keys_that_are_erased", Start::some_people, syncs_of("keys.db")},
+                    Weak{"folder", Start::nothing,
+                         [](const DiskEvent& sync) { return sync.kind == DiskEvent::Kind::sync_folder; }}),
+    [](const auto& one) { return std::string{one.param.name}; });
 
 } // namespace
 } // namespace clinic::records

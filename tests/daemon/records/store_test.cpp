@@ -52,6 +52,28 @@ TEST_F(StoreTest, KeepsWhatWasWrittenOverARestart) {
     EXPECT_GE(store_->numbers().free_key_slots, 64);
 }
 
+// The mark is there while nobody has it open, and gone from the disk before anything is written.
+TEST_F(StoreTest, SaysWhetherItWasClosedInOrder) {
+    const auto mark = options_.folder / "closed-in-order";
+    EXPECT_FALSE(store_->numbers().was_closed); // it was made
+    EXPECT_FALSE(std::filesystem::exists(mark));
+    reopen();
+    EXPECT_TRUE(store_->numbers().was_closed);
+    EXPECT_FALSE(std::filesystem::exists(mark));
+    store_.reset();
+    ASSERT_TRUE(std::filesystem::exists(mark));
+    std::filesystem::remove(mark); // as of one that died while nothing lay in its WAL
+    reopen();
+    EXPECT_FALSE(store_->numbers().was_closed);
+}
+
+TEST_F(StoreTest, AKeyThatIsNotItsOwnTakesNoMarkAway) {
+    store_.reset();
+    EXPECT_FALSE(Store::open(options_, slot_of('x'), clock_));
+    reopen();
+    EXPECT_TRUE(store_->numbers().was_closed);
+}
+
 // The sender asks for work each second, which writes nothing: a WAL of many pages is emptied all the same. A few pages
 // stay: emptying them writes each once more.
 TEST_F(StoreTest, QuestionsDoNotKeepTheWal) {
