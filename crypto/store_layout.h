@@ -82,6 +82,7 @@ inline constexpr std::size_t version = 16, slot_size = 20, uuid = 32, mac = keys
 // Offsets in SQLite's own structures.
 inline constexpr std::size_t wal_head_page_size_at = 8; // 4 bytes
 inline constexpr std::size_t wal_head_salts_at = 16;    // 8 bytes
+inline constexpr std::size_t frame_head_commit_at = 4;  // 4 bytes; 0: more frames of the transaction follow
 inline constexpr std::size_t frame_head_salts_at = 8;   // 8 bytes
 inline constexpr std::size_t page1_page_size_at = 16;   // 2 bytes
 inline constexpr std::size_t page1_reserve_at = 20;     // 1 byte

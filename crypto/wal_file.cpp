@@ -3,7 +3,6 @@
 #include <sqlite3.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "crypto/first_page.h"
 #include "crypto/octets.h"
@@ -22,8 +21,36 @@ void copy_slice(std::span<const std::byte> whole, std::size_t within, std::span<
 
 } // namespace
 
+std::span<const std::byte> WalFile::Held::slot(std::uint64_t frame) const {
+    return std::span{slots_}.subspan((frame - first_) * slot_bytes, slot_bytes);
+}
+
+std::span<const std::byte> WalFile::Held::bytes() const {
+    return std::span{slots_}.first(whole_ * slot_bytes + (head_ ? sealed_frame_head_bytes : 0));
+}
+
+void WalFile::Held::put_head(std::uint64_t frame, const SealedFrameHead& head) {
+    slots_.resize(frames_max * slot_bytes);
+    if (first_ == 0) first_ = frame;
+    std::ranges::copy(head, std::span{slots_}.subspan(whole_ * slot_bytes).begin());
+    head_ = true;
+}
+
+std::span<std::byte> WalFile::Held::put_page() {
+    head_ = false;
+    return std::span{slots_}.subspan(whole_++ * slot_bytes + sealed_frame_head_bytes, sealed_frame_page_bytes);
+}
+
+void WalFile::Held::drop_from(std::uint64_t frame) {
+    if (frame > next()) return;
+    head_ = false;
+    whole_ = frame > first_ ? frame - first_ : 0;
+    if (whole_ == 0) first_ = 0;
+}
+
 int WalFile::read(std::span<std::byte> out, std::uint64_t at) {
-    if (const int rc = write_held_head(); rc != SQLITE_OK) return rc;
+    if (held_.has_head())
+        if (const int rc = flush(); rc != SQLITE_OK) return rc;
     if (at < wal_head_bytes) return read_head(out, at);
     const std::uint64_t frame = (at - wal_head_bytes) / frame_bytes + 1;
     const std::size_t within = (at - wal_head_bytes) % frame_bytes;
@@ -33,6 +60,12 @@ int WalFile::read(std::span<std::byte> out, std::uint64_t at) {
         return read_frame_page(frame, out, within - frame_head_bytes);
     zero(out);
     return SQLITE_IOERR_READ;
+}
+
+int WalFile::read_slot(std::uint64_t frame, std::size_t from, std::span<std::byte> out) const {
+    if (!held_.holds(frame)) return raw_.read(out, slot_offset(frame) + from);
+    copy_slice(held_.slot(frame), from, out);
+    return SQLITE_OK;
 }
 
 // The whole header is read when SQLite looks for a WAL to recover: one that does not open reads as none.
@@ -57,7 +90,7 @@ int WalFile::read_head(std::span<std::byte> out, std::uint64_t at) {
 // when checksums are written anew: there it is a frame of our own and an error.
 int WalFile::read_frame(std::uint64_t frame, std::span<std::byte> out) {
     std::array<std::byte, slot_bytes> slot;
-    if (const int rc = raw_.read(slot, slot_offset(frame)); rc != SQLITE_OK) {
+    if (const int rc = read_slot(frame, 0, slot); rc != SQLITE_OK) {
         zero(out);
         return rc;
     }
@@ -71,7 +104,7 @@ int WalFile::read_frame(std::uint64_t frame, std::span<std::byte> out) {
     zero(out);
     context_.note_failure("a WAL frame does not open", frame);
     follow_generation();
-    if (frame <= written_.highest) return SQLITE_IOERR_DATA;
+    if (frame <= written_.highest || held_.holds(frame)) return SQLITE_IOERR_DATA;
     context_.recovery_failures.fetch_add(1);
     return SQLITE_OK;
 }
@@ -85,7 +118,7 @@ int WalFile::read_part_of_frame_head(std::uint64_t frame, std::span<std::byte> o
 
 int WalFile::read_frame_head(std::uint64_t frame, MarkedHead& out) {
     SealedFrameHead sealed;
-    if (const int rc = raw_.read(sealed, slot_offset(frame)); rc != SQLITE_OK) return rc;
+    if (const int rc = read_slot(frame, 0, sealed); rc != SQLITE_OK) return rc;
     const auto opened = open_frame_head(context_.cipher, frame, sealed);
     if (!opened || generation_of(*opened) != context_.wal_generation) {
         context_.note_failure("a WAL frame header does not open", frame);
@@ -97,7 +130,7 @@ int WalFile::read_frame_head(std::uint64_t frame, MarkedHead& out) {
 
 int WalFile::read_frame_page(std::uint64_t frame, std::span<std::byte> out, std::size_t within) {
     SealedFramePage sealed;
-    if (const int rc = raw_.read(sealed, slot_offset(frame) + sealed_frame_head_bytes); rc != SQLITE_OK) {
+    if (const int rc = read_slot(frame, sealed_frame_head_bytes, sealed); rc != SQLITE_OK) {
         zero(out);
         return rc;
     }
@@ -120,10 +153,6 @@ std::uint64_t WalFile::generation_of(const MarkedHead& head) const {
 }
 
 int WalFile::write(std::span<const std::byte> bytes, std::uint64_t at) {
-    const bool is_page_of_held =
-        held_.frame != 0 && at == wal_head_bytes + (held_.frame - 1) * frame_bytes + frame_head_bytes;
-    if (!is_page_of_held)
-        if (const int rc = write_held_head(); rc != SQLITE_OK) return rc;
     if (at == 0 && bytes.size() == wal_head_bytes) return write_head(bytes);
     if (at < wal_head_bytes) return SQLITE_IOERR_WRITE;
     const std::uint64_t frame = (at - wal_head_bytes) / frame_bytes + 1;
@@ -136,6 +165,7 @@ int WalFile::write(std::span<const std::byte> bytes, std::uint64_t at) {
 
 int WalFile::write_head(std::span<const std::byte> head) {
     if (get_number<std::uint32_t>(head.subspan(wal_head_page_size_at)) != page_bytes) return SQLITE_IOERR_WRITE;
+    held_.clear(); // of the log before, and never committed
     WalHead plain;
     std::ranges::copy(head, plain.begin());
     const int rc = raw_.write(make_preamble(context_.cipher, plain), 0);
@@ -143,23 +173,21 @@ int WalFile::write_head(std::span<const std::byte> head) {
     return rc;
 }
 
+// A header comes once for a frame, or again where what followed was taken back; after the last one of a commit also for
+// a frame whose checksum changes, and then no page follows.
 int WalFile::write_frame_head(std::uint64_t frame, std::span<const std::byte> head) {
     written_.synced = std::min(written_.synced, frame - 1); // what is written over is no longer certain
     MarkedHead marked{.synced = written_.synced};
     std::ranges::copy(head, marked.head.begin());
     if (generation_of(marked) != context_.wal_generation) return SQLITE_IOERR_WRITE;
-    std::ranges::copy(seal_frame_head(context_.cipher, frame, marked), held_.slot.begin());
-    held_.frame = frame;
+    held_.drop_from(frame);
+    if (held_.has_head() || held_.is_full() || (!held_.is_empty() && frame != held_.next()))
+        if (const int rc = flush(); rc != SQLITE_OK) return rc;
+    held_.put_head(frame, seal_frame_head(context_.cipher, frame, marked));
     written_.head_frame = frame;
     written_.head_page = marked.page();
-    // Of a frame that was written before it is the checksum that changes, and no page follows.
-    return frame <= written_.highest ? write_held_head() : SQLITE_OK;
-}
-
-int WalFile::write_held_head() {
-    const std::uint64_t frame = std::exchange(held_.frame, 0);
-    if (frame == 0) return SQLITE_OK;
-    return write_without_hole(std::span{held_.slot}.first(sealed_frame_head_bytes), slot_offset(frame));
+    written_.head_commits = marked.commits();
+    return frame <= written_.highest ? flush() : SQLITE_OK;
 }
 
 int WalFile::write_frame_page(std::uint64_t frame, std::span<const std::byte> page) {
@@ -167,12 +195,23 @@ int WalFile::write_frame_page(std::uint64_t frame, std::span<const std::byte> pa
     std::uint32_t number = 0;
     if (const int rc = page_of_frame(frame, number); rc != SQLITE_OK) return rc;
     if (number == 1 && !is_our_first_page(page)) return SQLITE_IOERR_WRITE;
-    const bool with_head = std::exchange(held_.frame, 0) == frame;
-    const auto sealed = std::span{held_.slot}.subspan(sealed_frame_head_bytes);
+    if (held_.has_head() && frame == held_.next()) {
+        seal_frame_page(context_.cipher, frame, context_.wal_generation, page, held_.put_page());
+        return written_.head_commits ? flush() : SQLITE_OK;
+    }
+    if (const int rc = flush(); rc != SQLITE_OK) return rc;
+    SealedFramePage sealed;
     seal_frame_page(context_.cipher, frame, context_.wal_generation, page, sealed);
-    const int rc = with_head ? write_without_hole(held_.slot, slot_offset(frame))
-                             : write_without_hole(sealed, slot_offset(frame) + sealed_frame_head_bytes);
+    const int rc = write_without_hole(sealed, slot_offset(frame) + sealed_frame_head_bytes);
     if (rc == SQLITE_OK) written_.highest = std::max(written_.highest, frame);
+    return rc;
+}
+
+int WalFile::flush() {
+    if (held_.is_empty()) return SQLITE_OK;
+    const int rc = write_without_hole(held_.bytes(), slot_offset(held_.first()));
+    if (rc == SQLITE_OK) written_.highest = std::max(written_.highest, held_.next() - 1);
+    held_.clear();
     return rc;
 }
 
@@ -197,8 +236,8 @@ int WalFile::write_without_hole(std::span<const std::byte> sealed, std::uint64_t
     return rc;
 }
 
+// What is held is of no commit yet.
 int WalFile::sync(int flags) {
-    if (const int rc = write_held_head(); rc != SQLITE_OK) return rc;
     const int rc = raw_.sync(flags);
     follow_generation();
     if (rc == SQLITE_OK) written_.synced = written_.highest;
@@ -208,21 +247,25 @@ int WalFile::sync(int flags) {
 // A new WAL header begins a new generation, whichever connection writes it.
 void WalFile::follow_generation() {
     const std::uint64_t now = context_.wal_generation;
-    if (written_.generation != now) written_ = {.generation = now};
+    if (written_.generation == now) return;
+    written_ = {.generation = now};
+    held_.clear();
 }
 
 int WalFile::truncate(std::uint64_t size) {
-    if (const int rc = write_held_head(); rc != SQLITE_OK) return rc;
+    const std::uint64_t frames = size < wal_head_bytes ? 0 : (size - wal_head_bytes) / frame_bytes;
+    held_.drop_from(frames + 1);
+    if (const int rc = flush(); rc != SQLITE_OK) return rc;
     written_.end = 0;
-    if (size < wal_head_bytes) return raw_.truncate(0);
-    return raw_.truncate(slot_offset((size - wal_head_bytes) / frame_bytes + 1));
+    return raw_.truncate(size < wal_head_bytes ? 0 : slot_offset(frames + 1));
 }
 
 int WalFile::size(std::uint64_t& out) {
-    if (const int rc = write_held_head(); rc != SQLITE_OK) return rc;
     std::uint64_t on_disk = 0;
     const int rc = raw_.size(on_disk);
-    out = on_disk < preamble_bytes ? 0 : wal_head_bytes + frames_in(on_disk) * frame_bytes;
+    std::uint64_t frames = on_disk < preamble_bytes ? 0 : frames_in(on_disk);
+    if (!held_.is_empty()) frames = std::max(frames, held_.next() - 1);
+    out = on_disk < preamble_bytes ? 0 : wal_head_bytes + frames * frame_bytes;
     return rc;
 }
 

@@ -14,6 +14,10 @@ std::uint32_t MarkedHead::page() const {
     return get_number<std::uint32_t>(head);
 }
 
+bool MarkedHead::commits() const {
+    return get_number<std::uint32_t>(std::span{head}.subspan(frame_head_commit_at)) != 0;
+}
+
 SealedFrameHead seal_frame_head(const PageCipher& cipher, std::uint64_t frame, const MarkedHead& head) {
     std::array<std::byte, frame_head_bytes + sync_mark_bytes> plain{};
     std::ranges::copy(head.head, plain.begin());

@@ -23,6 +23,7 @@ struct MarkedHead {
 
     std::uint64_t salts() const;
     std::uint32_t page() const;
+    bool commits() const; // the last frame of a transaction: it says how long the database is then
 };
 
 SealedFrameHead seal_frame_head(const PageCipher& cipher, std::uint64_t frame, const MarkedHead& head);

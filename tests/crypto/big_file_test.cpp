@@ -173,6 +173,7 @@ TEST_P(BigFile, TheWalCrossesFourGibibytes) {
     for (std::uint64_t frame = far; frame < far + 8; ++frame) {
         FrameHead frame_head{};
         put_number(std::span{frame_head}, static_cast<std::uint32_t>(frame));
+        if (frame == far + 7) put_number(std::span{frame_head}.subspan(frame_head_commit_at), std::uint32_t{1});
         std::ranges::copy(std::span{head}.subspan(wal_head_salts_at, 8),
                           std::span{frame_head}.subspan(frame_head_salts_at).begin());
         const std::uint64_t at = wal_head_bytes + (frame - 1) * frame_bytes;

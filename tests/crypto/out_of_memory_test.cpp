@@ -10,7 +10,8 @@ class OutOfMemory : public StoreTest, public testing::WithParamInterface<CipherI
 };
 INSTANTIATE_TEST_SUITE_P(Each, OutOfMemory, testing::Values(CipherId::xchacha20_poly1305, CipherId::aes256_gcm));
 
-// Each opening has its own session and contexts, so its first reads and writes need memory.
+// Each opening has its own session and contexts, and room for the frames of a transaction: its first reads and writes
+// need memory.
 TEST_P(OutOfMemory, IsSaidToSqliteAndHarmsNothing) {
     make_store(400);
     int failed = 0;
@@ -35,7 +36,7 @@ TEST_P(OutOfMemory, IsSaidToSqliteAndHarmsNothing) {
         EXPECT_EQ((*vfs)->authentication_failures(), 0U);
     }
     RecordProperty("failed", failed);
-    EXPECT_EQ(failed > 0, GetParam() == CipherId::aes256_gcm);
+    EXPECT_GT(failed, 0);
 }
 
 } // namespace
