@@ -93,6 +93,9 @@ Result<void> check_at_open(Connection& connection, const OpenCheck& how) {
     if (!how.everything && *pages > how.whole_pages_max)
         watch.emplace(connection.handle(), [until] { return std::chrono::steady_clock::now() >= until; });
     const auto said = run_check(connection, how.everything ? "PRAGMA integrity_check(1)" : "PRAGMA quick_check(1)");
+    watch.reset();
+    // SQLite forgets the interrupt when a statement begins, not when a checkpoint does: that would be refused.
+    CLINIC_TRY(connection.number("PRAGMA page_count"));
     if (!said) return said.error();
     if (*said == Verdict::wrong) return senseless;
     if (*said == Verdict::interrupted)

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "crypto/store_image.h"
+#include "daemon/records/connection.h"
 #include "tests/daemon/records/raw_database.h"
 #include "tests/daemon/records/records_fixture.h"
 #include "tests/fakes/eventually.h"
@@ -189,6 +190,21 @@ TEST_F(Checked, TheWalComesBackUnderItsBoundAfterALongReaderThoughTheBoxIsNeverI
     while (store_->numbers().wal_bytes > bound && written < at_the_end + 200) write();
     EXPECT_LE(store_->numbers().wal_bytes, bound);
     EXPECT_FALSE(store_->wal_is_long());
+}
+
+// As a large store is opened whose WAL holds something: after a crash, or with a migration.
+TEST_F(Checked, ACheckThatItsTimeEndedKeepsNoCheckpointFromBeingMade) {
+    store_.reset();
+    const auto vfs = crypto::SealedVfs::open(database(), slot_of('k'), crypto::IfAbsent::fail);
+    ASSERT_TRUE(vfs);
+    const auto writer = Connection::open(database(), (*vfs)->name(), Role::writer, 64);
+    ASSERT_TRUE(writer);
+    ASSERT_TRUE((*writer)->run_script("CREATE TABLE big (x); WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1"
+                                      " FROM n WHERE i < 200000) INSERT INTO big SELECT zeroblob(200) FROM n"));
+    ASSERT_TRUE(check_at_open(**writer, {.whole_pages_max = 0, .time_max = std::chrono::milliseconds{0}}));
+    const auto left = (*writer)->checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
+    ASSERT_TRUE(left) << left.error().native;
+    EXPECT_EQ(*left, 0);
 }
 
 } // namespace
