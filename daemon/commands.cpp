@@ -276,6 +276,16 @@ Command status_command(health::Health& health) {
     }};
 }
 
+// From the timer of the machine; whoever may ask may tell.
+Command checks_command(health::Health& health) {
+    return {.run = [&health](const Question& question) -> Result<Answer> {
+        const auto set = health::read_checks(question.args.value("checks", json::array()));
+        CLINIC_TRY(set);
+        health.take_checks(*set);
+        return say({{"taken", set->size()}});
+    }};
+}
+
 Command containment_command(const ContainmentReport& containment) {
     return {.run = [&containment](const Question&) -> Result<Answer> { return say(containment.to_json()); }};
 }
@@ -289,6 +299,7 @@ Commands commands(health::Health& health, const ContainmentReport& containment) 
     };
     return {{"status", status_command(health)},
             {"containment", containment_command(containment)},
+            {"checks-tell", checks_command(health)},
             {control::any_other, {.run = closed}}};
 }
 
@@ -299,12 +310,19 @@ Commands commands(const Room& room) {
                        .run = [desk, what](const Question& question) { return (*desk.*what)(question); }};
     };
     Commands all{
-        {"status", status_command(room.health)},          {"containment", containment_command(room.containment)},
-        {"basis-set", ask(&Desk::basis_set, true)},       {"basis-show", ask(&Desk::basis_show)},
-        {"policy-unlinked", ask(&Desk::policy_unlinked)}, {"import", ask(&Desk::import, true)},
-        {"release-daily", ask(&Desk::release_daily)},     {"ledger", ask(&Desk::ledger)},
-        {"clock-confirm", ask(&Desk::clock_confirm)},     {"dead-list", ask(&Desk::dead_list)},
-        {"dead-retry", ask(&Desk::dead_retry)},           {"dead-discard", ask(&Desk::dead_discard)},
+        {"status", status_command(room.health)},
+        {"containment", containment_command(room.containment)},
+        {"checks-tell", checks_command(room.health)},
+        {"basis-set", ask(&Desk::basis_set, true)},
+        {"basis-show", ask(&Desk::basis_show)},
+        {"policy-unlinked", ask(&Desk::policy_unlinked)},
+        {"import", ask(&Desk::import, true)},
+        {"release-daily", ask(&Desk::release_daily)},
+        {"ledger", ask(&Desk::ledger)},
+        {"clock-confirm", ask(&Desk::clock_confirm)},
+        {"dead-list", ask(&Desk::dead_list)},
+        {"dead-retry", ask(&Desk::dead_retry)},
+        {"dead-discard", ask(&Desk::dead_discard)},
     };
     all.merge(audit_commands(room.store));
     all.merge(statement_commands(room.store));

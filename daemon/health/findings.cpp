@@ -16,6 +16,7 @@ constexpr seconds link_told_after{15};
 constexpr std::int64_t held_up_s_min = 15;
 constexpr seconds clock_visible_after{60};
 constexpr seconds silence_visible_after{60}; // a box that was off gives its senders time to come back
+constexpr seconds told_by_another_way = std::chrono::hours{24 * 36'500};
 constexpr std::int64_t waiting_s_max = 3'600;
 constexpr std::int64_t day_s = 86'400;
 constexpr std::int64_t expiry_notice_days = 30, expiry_urgent_days = 7;
@@ -127,6 +128,20 @@ void find_machine(const Status& status, std::vector<Finding>& found) {
     if (status.dbus == "lost") found.push_back({"E2016", Tone::information});
     if (status.disk_free_percent < disk_free_percent_min && status.mode != Mode::full)
         found.push_back({"E2006", Tone::look, status.disk_free_percent});
+}
+
+// Of a set that has grown old only that: what is in it may have gone. What a need says already is left out.
+void find_checks(const CheckRound& round, std::vector<Finding>& found) {
+    if (is_old(round)) return found.push_back({"E4000", Tone::look, round.age_s / 3'600});
+    const auto is_found = [&](std::string_view code) {
+        return std::any_of(found.begin(), found.end(), [&](const Finding& one) { return one.code == code; });
+    };
+    if (round.age_s < 0) return;
+    for (const auto result : {CheckResult::fail, CheckResult::warn})
+        for (std::size_t i = 0; i < round.set.size(); ++i)
+            if (const DeclaredCheck& check = declared_checks()[i];
+                round.set[i] == result && check.is_told() && !is_found(check.behind.c_str()))
+                found.push_back({check.code.c_str(), Tone::look, 0, {}, told_by_another_way});
 }
 
 const char* damage(Status::Data data) {
@@ -250,6 +265,7 @@ std::vector<Finding> findings(const Status& status) {
         }
     }
     find_machine(status, found);
+    find_checks(status.checks, found);
     std::stable_sort(found.begin(), found.end(), [](const Finding& a, const Finding& b) { return a.tone > b.tone; });
     return found;
 }

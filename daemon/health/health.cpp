@@ -31,6 +31,7 @@ constexpr base::Micros clock_step_forward_max = 24h; // a longer one wants both 
 constexpr base::Micros word_drift_max = 120s;        // what was said of the clock counts while it goes on as it went
 constexpr std::int64_t https_offset_s_max = 120;
 constexpr base::Micros never{-1};
+constexpr Literal checks_setting = "checks";
 
 std::int64_t seconds_of(base::Micros span) {
     return std::chrono::duration_cast<std::chrono::seconds>(span).count();
@@ -61,6 +62,17 @@ Status::Well wellness(const std::vector<Need>& needs) {
 bool is_mode_code(std::string_view code) {
     return code == "E2001" || code == "E2002" || code == "E2003" || code == "E2004" || code == "E2011" ||
            code == "E2015";
+}
+
+std::optional<Error> said_by_check(std::string_view code) {
+    for (const DeclaredCheck& one : declared_checks())
+        if (code == one.code.c_str()) return Error{Errc::refused, one.id, "clinicctl check says what was seen"};
+    return std::nullopt;
+}
+
+const char* severity_of(CheckResult result) {
+    if (!ails(result)) return "info"; // what was told has gone
+    return result == CheckResult::fail ? "error" : "warn";
 }
 
 // What kept the store from being opened or written, as a mode.
@@ -128,6 +140,9 @@ struct Health::State {
     std::uint64_t patients_commits = 0;
     Status last;
     Watch watch;
+    CheckRound round;
+    base::Micros round_at = never; // monotonic; never: told before this start, or not at all
+    CheckNews check_news;
 
     bool floor_holds(Timestamp now) const;
     base::Micros step_forward(Timestamp now) const;
@@ -143,6 +158,8 @@ struct Health::State {
     void read_store(base::Micros now);
     void copy_facts(Status& status, base::Micros now) const;
     void copy_view(Status& status) const;
+    void copy_checks(Status& status, base::Micros now) const;
+    void keep_checks();
     std::optional<Error> why_of(const std::string& code, const Status& status) const;
     Status no_older_than(base::Micros gap);
     void judge(Status& status, base::Micros now);
@@ -308,9 +325,27 @@ void Health::State::copy_view(Status& status) const {
     status.check = view.check;
 }
 
+// Under look_mutex. By a clock that is not trusted a set of before the start has no age.
+void Health::State::copy_checks(Status& status, base::Micros now) const {
+    if (round.at.micros == 0) return;
+    const base::Micros age = round_at != never ? now - round_at : status.at - round.at;
+    status.checks = round;
+    status.checks.age_s = round_at != never || status.clock_trusted ? std::max<std::int64_t>(0, seconds_of(age)) : 0;
+}
+
+// Under look_mutex. While the records are closed it is not kept: an hour later it is told again.
+void Health::State::keep_checks() {
+    const std::lock_guard lock{facts_mutex};
+    if (store == nullptr || !store->takes_records()) return;
+    post([text = encode(round, check_news)](records::Transaction& txn) {
+        return records::set_setting(txn, checks_setting, text);
+    });
+}
+
 // Under facts_mutex. For the technician.
 std::optional<Error> Health::State::why_of(const std::string& code, const Status& status) const {
     if (const auto service = status.not_served.find(code); service != status.not_served.end()) return service->second;
+    if (code.starts_with("E4")) return said_by_check(code);
     if (is_mode_code(code)) return store != nullptr ? numbers.write_failure : cause;
     return code == "E2106" || code == "E2110" ? mqtt_cause(status.lanes.mqtt_code) : std::nullopt;
 }
@@ -370,6 +405,7 @@ void Health::State::compute(base::Micros now) {
     read_store(now);
     copy_facts(status, now);
     copy_view(status);
+    copy_checks(status, now);
     judge(status, now);
     remember_time(now);
     store_held_events();
@@ -407,6 +443,7 @@ Health::~Health() = default;
 void Health::attach(records::Store& store) {
     std::int64_t newest = 0;
     Timestamp trusted{};
+    std::string checks;
     const auto done = store.read([&](records::Snapshot& snapshot) -> Result<void> {
         auto number = newest_event(snapshot);
         if (!number) return number.error();
@@ -414,6 +451,9 @@ void Health::attach(records::Store& store) {
         auto at = last_trusted_time(snapshot);
         if (!at) return at.error();
         trusted = *at;
+        auto kept = records::setting(snapshot, checks_setting);
+        CLINIC_TRY(kept);
+        checks = std::move(*kept).value_or("");
         return {};
     });
     if (!done) base::log(base::Level::error, "health", done.error());
@@ -424,6 +464,7 @@ void Health::attach(records::Store& store) {
         state_->newest_event = std::max(state_->newest_event, newest);
         state_->last_trusted = std::max(state_->last_trusted, trusted);
         for (const auto& event : std::exchange(state_->events, {})) state_->store_event(event);
+        if (state_->round_at == never) decode(checks, state_->round, state_->check_news);
         state_->cause.reset();
         state_->computed_at = state_->patients_at = never;
     }
@@ -544,6 +585,28 @@ Result<void> Health::confirm_clock() {
     base::log(base::Level::notice, "health", "a person confirmed the clock");
     changed();
     return {};
+}
+
+void Health::take_checks(CheckSet set) {
+    const Status before = status_of_now();
+    {
+        const std::lock_guard lock{state_->look_mutex};
+        const auto is_said = [&](std::string_view code) {
+            return std::any_of(before.needs.begin(), before.needs.end(),
+                               [&](const Need& need) { return need.code == code; });
+        };
+        for (std::size_t i = 0; i < set.size(); ++i)
+            if (ails(set[i]) && is_said(declared_checks()[i].behind.c_str())) set[i] = CheckResult::suppressed;
+        state_->round = {.at = state_->clock.now(), .set = set};
+        state_->round_at = state_->clock.monotonic();
+        const auto news = state_->check_news.take(set, state_->round_at);
+        {
+            const std::lock_guard facts{state_->facts_mutex};
+            for (const auto& one : news) state_->keep(declared_checks()[one.check].code.c_str(), severity_of(one.now));
+        }
+        state_->keep_checks();
+    }
+    changed();
 }
 
 void Health::changed() {

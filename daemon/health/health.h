@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "crypto/base/clock.h"
+#include "daemon/health/checks.h"
 #include "daemon/health/modes.h"
 #include "daemon/outbox/outbox.h"
 #include "daemon/records/store.h"
@@ -104,6 +105,7 @@ struct Status {
     std::uint64_t change = 0;  // how often `changed` had been called when this was computed
     records::StoreNumbers store;
     records::CheckPlace check;          // the store's weekly check
+    CheckRound checks;                  // what `clinicctl check` found
     std::int64_t telemetry_dropped = 0; // events and time stamps: no room, or more than their bound; since start
     std::int64_t patients = 0, quarantine_items = 0, audit_entries = 0;
     int disk_free_percent = 0;
@@ -130,6 +132,8 @@ public:
     // Mode::draining, until it ends, or the next start.
     void drain(bool begin);
     bool drained(Surface surface) const; // and so not served
+    // A whole set of `clinicctl check`: shown until the next one, and what is news in it is told to central ops.
+    void take_checks(CheckSet set);
     // Asked at each look, under a lock: must not wait, nor call back. An empty one takes it back.
     void measure(std::function<std::vector<Measure>()> source);
     // Asked at each look for each sender that has a name, as `measure` is.

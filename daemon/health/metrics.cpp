@@ -128,6 +128,16 @@ void put_links(Writer& out, const Status& status) {
     for (const auto& part : status.containment) out.sample(label("part", part.part.c_str()), part.holds);
 }
 
+void put_checks(Writer& out, const CheckRound& round) {
+    out.single("clinic_checks_age_seconds", "gauge", "Age of the newest results of the checks; -1: none were told.",
+               round.age_s);
+    if (round.age_s < 0) return;
+    out.family("clinic_checks", "gauge", "Checks by their newest result.");
+    for (const auto result :
+         {CheckResult::ok, CheckResult::suppressed, CheckResult::not_known, CheckResult::warn, CheckResult::fail})
+        out.sample(label("result", name(result)), std::count(round.set.begin(), round.set.end(), result));
+}
+
 void put_store(Writer& out, const Status& status) {
     const auto signed_of = [](std::uint64_t value) { return static_cast<std::int64_t>(value); };
     out.single("clinic_store_open", "gauge", "1 when the records are open.", status.store_open);
@@ -199,6 +209,7 @@ std::string to_metrics(const Status& status) {
     put_senders(out, status.senders);
     put_measures(out, status.measures);
     put_links(out, status);
+    put_checks(out, status.checks);
     put_store(out, status);
     return out.take();
 }

@@ -203,6 +203,7 @@ std::string to_json(const Status& status) {
          {{"name", status.basis}, {"expired", status.basis_expired}, {"expires", time_or_null(status.basis_expires)}}},
         {"clock", clock(status)},
         {"containment", containment(status.containment)},
+        {"checks", to_json(status.checks)},
         {"dbus", status.dbus},
         {"store", store(status)},
     });

@@ -178,12 +178,28 @@ TEST_F(CommandsTest, WithoutRecordsTheStatusIsSaidAndTheRestIsRefused) {
     EXPECT_EQ(status->data->at("mode"), "locked");
     EXPECT_NE(status->exit, 0) << "a script must not take it for well";
     EXPECT_TRUE(closed.at("containment").run(question));
-    EXPECT_EQ(closed.size(), 3U);
+    json checks = json::array();
+    for (const auto& one : health::declared_checks()) checks.push_back({{"id", one.id.c_str()}, {"result", "ok"}});
+    const json told{{"checks", std::move(checks)}};
+    EXPECT_TRUE(closed.at("checks-tell").run({.args = told, .body = {}, .asker = operator_uid}));
+    EXPECT_EQ(closed.size(), 4U);
     const auto other = closed.at(control::any_other).run(question);
     ASSERT_FALSE(other);
     EXPECT_EQ(other.error().code, Errc::locked);
     EXPECT_STREQ(other.error().remedy.c_str(), "see why, and what to do: clinicctl status");
     health.attach(*desk.store);
+}
+
+TEST_F(CommandsTest, ResultsOfOtherChecksAreRefusedWhole) {
+    json checks = json::array();
+    for (const auto& one : health::declared_checks()) checks.push_back({{"id", one.id.c_str()}, {"result", "fail"}});
+    auto more = checks;
+    more[0]["said"] = "of the machine";
+    expect_refused("checks-tell", {{"checks", more}}, "restart clinicd");
+    expect_refused("checks-tell", json::object(), "restart clinicd");
+    EXPECT_EQ(health.status_of_now().checks.age_s, -1);
+    EXPECT_EQ(data("checks-tell", {{"checks", checks}}).at("taken"), health::checks_declared);
+    EXPECT_EQ(health.status_of_now().checks.age_s, 0);
 }
 
 } // namespace

@@ -9,6 +9,7 @@
 #include <regex>
 #include <set>
 
+#include "daemon/health/checks.h"
 #include "provisioning/check/scene.h"
 #include "provisioning/check/table.h"
 #include "tests/fakes/temp_folder.h"
@@ -101,6 +102,16 @@ TEST(Table, AndItsPageAreOne) {
     }
     for (const Check& check : table()) all.insert(check.id);
     EXPECT_EQ(told, all);
+}
+
+// clinicd takes a set that has each of these once, and no other.
+TEST(Table, IsTheOneThatClinicdDeclares) {
+    std::vector<std::string> made, declared;
+    for (const Check& check : table()) made.emplace_back(check.id);
+    for (const auto& check : health::declared_checks()) declared.emplace_back(check.id.c_str());
+    EXPECT_EQ(made, declared);
+    for (const auto one : {Outcome::ok, Outcome::suppressed, Outcome::unknown, Outcome::warn, Outcome::fail})
+        EXPECT_STREQ(name(one), health::name(static_cast<health::CheckResult>(one)));
 }
 
 } // namespace
