@@ -25,12 +25,20 @@ check::Site site_of(const Call& call, const Client& client) {
     return site;
 }
 
+// Ids and results alone: what was seen stays here. False: clinicd did not take them, which has been said.
+bool tell(const Client& client, std::span<const check::Line> lines) {
+    nlohmann::json all = nlohmann::json::array();
+    for (const auto& line : lines) all.push_back({{"id", line.check->id}, {"result", check::name(line.found.outcome)}});
+    return client.ask("checks-tell", {{"checks", std::move(all)}}).has_value();
+}
+
 } // namespace
 
 int check_box(const Call& call, const Client& client) {
     const auto scene = std::make_shared<const check::Scene>(site_of(call, client));
     const auto lines = check::run(check::table(), scene);
-    show(call, check::to_json(lines), view_check);
+    if (!call.has("--tell") || call.has("--json")) show(call, check::to_json(lines), view_check);
+    if (call.has("--tell") && !tell(client, lines)) return failed;
     return check::exit_of(check::verdict(lines));
 }
 

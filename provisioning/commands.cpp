@@ -204,8 +204,9 @@ const std::array rows{
         "containment [--json]                  what keeps patient data in, part by part, as the kernel answers",
         containment},
     Row{{"check"},
-        {"--json", "--settings=", "--sync-settings="},
-        "check [--json] [--settings FILE] [--sync-settings FILE]   what ails this box, why, and what to do next",
+        {"--json", "--settings=", "--sync-settings=", "--tell"},
+        "check [--json] [--tell] [--settings FILE] [--sync-settings FILE]   what ails this box, why, and what to do "
+        "next",
         check_box},
     Row{{"audit", "verify"},
         {},

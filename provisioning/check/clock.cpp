@@ -11,6 +11,13 @@ namespace {
 
 constexpr std::int64_t day_s = 86'400;
 
+// Where the kernel may not be asked (under a unit that denies it): what clinic-syncd was answered.
+std::optional<bool> heard_by_clinicd(const Scene& scene) {
+    const auto said = scene.said();
+    if (text_at(said, {"lanes", "program", "state"}) != "up") return std::nullopt;
+    return flag_at(said, {"clock", "kernel_synchronised"});
+}
+
 } // namespace
 
 Finding clock_date(const Scene& scene) {
@@ -22,10 +29,11 @@ Finding clock_date(const Scene& scene) {
 }
 
 Finding clock_kept(const Scene& scene) {
-    if (!scene.site.clock_kept)
+    const auto kept = scene.site.clock_kept ? scene.site.clock_kept : heard_by_clinicd(scene);
+    if (!kept)
         return unknown("the kernel does not say", "the question is refused here (a container?)",
                        "run it on the machine");
-    if (*scene.site.clock_kept) return ok("kept by a time server");
+    if (*kept) return ok("kept by a time server");
     return warn(
         "not kept", "no time server has set the clock since the start, or it is out of reach",
         "look at: timedatectl timesync-status; the clinic's network must let UDP 123 out, or have a server of its own");

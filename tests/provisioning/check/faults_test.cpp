@@ -75,7 +75,16 @@ const Fault faults[] = {
     {"clock.hardware", Outcome::warn, "hardware clock is wrong",
      [](World& w) { w.put("sys/class/rtc/rtc0/since_epoch", "946684800\n"); }},
     {"clock.kept", Outcome::warn, "no time server", [](World& w) { w.site.clock_kept = false; }},
-    {"clock.kept", Outcome::unknown, "refused", [](World& w) { w.site.clock_kept = std::nullopt; }},
+    {"clock.kept", Outcome::unknown, "refused",
+     [](World& w) {
+         w.site.clock_kept = std::nullopt;
+         w.status.lanes_age_s = -1;
+     }},
+    {"clock.kept", Outcome::warn, "no time server",
+     [](World& w) { // as clinic-syncd was answered
+         w.site.clock_kept = std::nullopt;
+         w.status.lanes.kernel_synchronised = false;
+     }},
     {"clock.service", Outcome::warn, "no program",
      [](World& w) {
          for (const char* name : time_units) unit(w, name)["ActiveState"] = "inactive";
