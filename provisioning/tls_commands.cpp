@@ -8,7 +8,7 @@
 #include "provisioning/page_trust/addresses.h"
 #include "provisioning/page_trust/card.h"
 #include "provisioning/page_trust/page_certificate.h"
-#include "provisioning/page_trust/program.h"
+#include "provisioning/programs/program.h"
 
 namespace clinic::provisioning {
 namespace {

@@ -1,58 +1,29 @@
 // dpkg's own word: whether an installation or an update was broken off.
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <sstream>
 #include <vector>
 
-#include "crypto/base/owned.h"
 #include "provisioning/check/looks.h"
 #include "provisioning/check/scene.h"
+#include "provisioning/programs/program.h"
 
 namespace clinic::check {
 namespace {
+
+constexpr std::size_t book_bytes_max = 4 * 1'048'576;
 
 struct Stanza {
     std::string package, status; // "install ok installed"
 };
 
-// All that it reads until its end, at most a bound.
-std::string read_all(int from) {
-    std::string out;
-    std::array<char, 8'192> part{};
-    for (ssize_t got = 0; out.size() < file_bytes_max && (got = read(from, part.data(), part.size())) > 0;)
-        out.append(part.data(), static_cast<std::size_t>(got));
-    return out;
-}
-
-// What a program says; empty: it is not there, or it failed.
-std::string said_by(std::vector<std::string> command) {
-    int ends[2]{};
-    if (pipe2(ends, O_CLOEXEC) != 0) return {};
-    const base::UniqueFd hear{ends[0]};
-    base::UniqueFd speak{ends[1]};
-    std::vector<char*> words;
-    words.reserve(command.size() + 1);
-    for (auto& word : command) words.push_back(word.data());
-    words.push_back(nullptr);
-    posix_spawn_file_actions_t files;
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_adddup2(&files, speak.get(), STDOUT_FILENO);
-    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    pid_t child = -1;
-    const int failed = posix_spawn(&child, words.front(), &files, nullptr, words.data(), environ);
-    posix_spawn_file_actions_destroy(&files);
-    speak.reset();
-    if (failed != 0) return {};
-    std::string said = read_all(hear.get());
-    int status = 0;
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? said : std::string{};
+// What a program says; empty: it is not there, it failed, or it hangs.
+std::string said_by(const std::vector<std::string>& command) {
+    const auto ended = provisioning::run_program(
+        command, {}, {.out_bytes_max = book_bytes_max, .patience = std::chrono::milliseconds{1'500}});
+    if (!ended || ended->exit != 0) return {};
+    const auto said = ended->out.bytes();
+    return {reinterpret_cast<const char*>(said.data()), said.size()};
 }
 
 // Its files are asked for by its own program: an update that was broken off lies beside the book as well.

@@ -203,6 +203,9 @@ Finding open_lane(const Scene& scene, Way Said::*which) {
 } // namespace
 
 Finding syncd_answers(const Scene& scene) {
+    if (scene.syncd_settings && text_at(*scene.syncd_settings, {"diagnose"}).empty())
+        return unknown("not to be asked", "clinic-syncd was not told where to listen for clinicctl: older settings",
+                       "add \"diagnose\": \"/run/clinic-edge/sync/ask.sock\" to clinic-syncd.json, then restart it");
     const auto* answer = scene.ways.wait(std::chrono::steady_clock::now() + ways_max);
     if (answer == nullptr || (!*answer && answer->error().code == Errc::timeout))
         return fail("silent", "clinic-syncd runs and does not answer",
@@ -212,7 +215,7 @@ Finding syncd_answers(const Scene& scene) {
         return unknown("not for this user", "clinic-syncd answers root alone", "run clinicctl as root");
     if (answer->error().code == Errc::not_found)
         return fail(
-            "down", "clinic-syncd does not run, or was not told where to listen for clinicctl: nothing leaves",
+            "down", "clinic-syncd does not run, or listens elsewhere for clinicctl: nothing leaves",
             "systemctl start clinic-syncd; see `diagnose` in clinic-syncd.json; journalctl -u clinic-syncd -n 50");
     return fail("no answer that is understood", "clinic-syncd hung up, or is of another version than clinicctl",
                 "journalctl -u clinic-syncd -n 50; use the clinicctl of the same package");

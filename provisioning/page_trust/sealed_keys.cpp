@@ -7,7 +7,7 @@
 
 #include "crypto/base/files.h"
 #include "crypto/base/owned.h"
-#include "provisioning/page_trust/program.h"
+#include "provisioning/programs/program.h"
 
 namespace clinic::provisioning {
 namespace {

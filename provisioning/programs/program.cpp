@@ -1,8 +1,11 @@
-#include "provisioning/page_trust/program.h"
+#include "provisioning/programs/program.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,8 +19,7 @@
 namespace clinic::provisioning {
 namespace {
 
-constexpr std::size_t in_bytes_max = 32'768,
-                      out_bytes_max = 65'536; // what a socket holds unread: to send does not wait
+constexpr std::size_t in_bytes_max = 32'768; // what a socket holds unread: to send does not wait
 
 // Sockets: to write into a pipe that nobody reads any more would be this program's end.
 struct Pipe {
@@ -49,9 +51,21 @@ Result<pid_t> start(const std::vector<std::string>& words, const Pipe& in, const
     return child;
 }
 
-std::size_t read_all(int from, std::span<std::byte> into) {
+using Instant = std::chrono::steady_clock::time_point;
+
+// False: not by then.
+bool is_ready(int descriptor, Instant until) {
+    for (;;) {
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+        if (left.count() <= 0) return false;
+        pollfd one{descriptor, POLLIN, 0};
+        if (const int ready = poll(&one, 1, static_cast<int>(left.count())); ready != 0 && errno != EINTR) return true;
+    }
+}
+
+std::size_t read_all(int from, std::span<std::byte> into, Instant until) {
     std::size_t size = 0;
-    while (size < into.size()) {
+    while (size < into.size() && is_ready(from, until)) {
         const ssize_t part = read(from, into.data() + size, into.size() - size);
         if (part < 0 && errno == EINTR) continue;
         if (part <= 0) break;
@@ -60,10 +74,25 @@ std::size_t read_all(int from, std::span<std::byte> into) {
     return size;
 }
 
+struct End {
+    int status = 0;
+    bool killed = false; // by us
+};
+
+End wait_for(pid_t child, Instant until) {
+    End end;
+    const base::UniqueFd handle{static_cast<int>(syscall(SYS_pidfd_open, child, 0))};
+    if (!is_ready(handle.get(), until)) end.killed = kill(child, SIGKILL) == 0;
+    while (waitpid(child, &end.status, 0) < 0 && errno == EINTR) continue;
+    return end;
+}
+
 } // namespace
 
-Result<Ended> run_program(const std::vector<std::string>& words, std::span<const std::byte> in) {
+Result<Ended> run_program(const std::vector<std::string>& words, std::span<const std::byte> in,
+                          const ProgramBounds& bounds) {
     assert(!words.empty() && in.size() <= in_bytes_max);
+    const auto until = std::chrono::steady_clock::now() + bounds.patience;
     auto to = make_pipe();
     CLINIC_TRY(to);
     auto from = make_pipe();
@@ -74,14 +103,14 @@ Result<Ended> run_program(const std::vector<std::string>& words, std::span<const
     from->writing.reset();
     const ssize_t given = in.empty() ? 0 : send(to->writing.get(), in.data(), in.size(), MSG_NOSIGNAL);
     to->writing.reset();
-    auto buffer = crypto::SecureBytes::zeroed(out_bytes_max);
-    const std::size_t size = read_all(from->reading.get(), buffer.bytes());
+    auto buffer = crypto::SecureBytes::zeroed(bounds.out_bytes_max);
+    const std::size_t size = read_all(from->reading.get(), buffer.bytes(), until);
     from->reading.reset();
-    int status = 0;
-    while (waitpid(*child, &status, 0) < 0 && errno == EINTR) continue;
+    const auto [status, killed] = wait_for(*child, until);
+    if (killed) return Error{Errc::timeout, "a program of this machine does not end", "look at it: ps -ef"};
     if (given != static_cast<ssize_t>(in.size()) && status == 0)
         return Error{Errc::system, "a program of this machine did not take its input"};
-    if (size == out_bytes_max) return Error{Errc::full, "a program of this machine says more than fits"};
+    if (size == bounds.out_bytes_max) return Error{Errc::full, "a program of this machine says more than fits"};
     return Ended{.exit = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
                  .out = crypto::SecureBytes::copy_of(buffer.bytes().first(size))};
 }
