@@ -12,6 +12,7 @@
 #include "daemon/asked.h"
 #include "daemon/audit/trail.h"
 #include "daemon/audit_commands.h"
+#include "daemon/bundle_commands.h"
 #include "daemon/control/wire/wire.h"
 #include "daemon/feed_commands.h"
 #include "daemon/intake/csv_import.h"
@@ -300,6 +301,7 @@ Commands commands(health::Health& health, const ContainmentReport& containment) 
     return {{"status", status_command(health)},
             {"containment", containment_command(containment)},
             {"checks-tell", checks_command(health)},
+            {"metrics", metrics_command(health)},
             {control::any_other, {.run = closed}}};
 }
 
@@ -310,22 +312,17 @@ Commands commands(const Room& room) {
                        .run = [desk, what](const Question& question) { return (*desk.*what)(question); }};
     };
     Commands all{
-        {"status", status_command(room.health)},
-        {"containment", containment_command(room.containment)},
-        {"checks-tell", checks_command(room.health)},
-        {"basis-set", ask(&Desk::basis_set, true)},
-        {"basis-show", ask(&Desk::basis_show)},
-        {"policy-unlinked", ask(&Desk::policy_unlinked)},
-        {"import", ask(&Desk::import, true)},
-        {"release-daily", ask(&Desk::release_daily)},
-        {"ledger", ask(&Desk::ledger)},
-        {"clock-confirm", ask(&Desk::clock_confirm)},
-        {"dead-list", ask(&Desk::dead_list)},
-        {"dead-retry", ask(&Desk::dead_retry)},
-        {"dead-discard", ask(&Desk::dead_discard)},
+        {"status", status_command(room.health)},          {"containment", containment_command(room.containment)},
+        {"checks-tell", checks_command(room.health)},     {"metrics", metrics_command(room.health)},
+        {"basis-set", ask(&Desk::basis_set, true)},       {"basis-show", ask(&Desk::basis_show)},
+        {"policy-unlinked", ask(&Desk::policy_unlinked)}, {"import", ask(&Desk::import, true)},
+        {"release-daily", ask(&Desk::release_daily)},     {"ledger", ask(&Desk::ledger)},
+        {"clock-confirm", ask(&Desk::clock_confirm)},     {"dead-list", ask(&Desk::dead_list)},
+        {"dead-retry", ask(&Desk::dead_retry)},           {"dead-discard", ask(&Desk::dead_discard)},
     };
     all.merge(audit_commands(room.store));
     all.merge(statement_commands(room.store));
+    all.merge(bundle_commands(room.store));
     all.merge(message_commands(room.store, room.ingest, room.feeds));
     all.merge(feed_commands(room.store, room.feeds, room.ingest));
     return all;

@@ -44,15 +44,6 @@ Result<Timestamp> since(const std::string& text, Timestamp now) {
     return Error{Errc::malformed, "--since is no time", "write 2026-11-24, 2026-11-24T09:00, 90m, 12h or 7d"};
 }
 
-// Why somebody looks. It is kept for six years: no name belongs into it (docs/audit.md).
-Result<std::string> reason(const json& args) {
-    std::string text = word(args, "reason");
-    const bool odd = std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; });
-    if (text.size() < reason_bytes_min || text.size() > reason_bytes_max || odd || !intake::is_utf8(text))
-        return Error{Errc::refused, "this needs a reason", "add --reason TEXT, 4 to 200 characters"};
-    return text;
-}
-
 audit::Entry look(const Question& question, Literal what) {
     return {.actor = audit::Actor::operator_,
             .actor_id = question.asker,
@@ -279,6 +270,14 @@ private:
 };
 
 } // namespace
+
+Result<std::string> reason(const json& args) {
+    std::string text = word(args, "reason");
+    const bool odd = std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; });
+    if (text.size() < reason_bytes_min || text.size() > reason_bytes_max || odd || !intake::is_utf8(text))
+        return Error{Errc::refused, "this needs a reason", "add --reason TEXT, 4 to 200 characters"};
+    return text;
+}
 
 control::Commands message_commands(records::Store& store, intake::Ingest& ingest, const intake::Feeds& feeds) {
     const auto browser = std::make_shared<const Browser>(store, ingest, feeds);

@@ -183,6 +183,10 @@ void read_all(const json& file, Options& options, int& faults) {
         tls.read("key", options.mllp_key);
         tls.read("client_ca", options.mllp_client_ca);
     }
+    if (const json* from = top.section_if_any("support")) {
+        Section support{*from, "support.", faults};
+        support.read("key", options.support_key);
+    }
     if (const json* from = top.section_if_any("ghl")) read_ghl(*from, options, faults);
 }
 

@@ -182,7 +182,8 @@ TEST_F(CommandsTest, WithoutRecordsTheStatusIsSaidAndTheRestIsRefused) {
     for (const auto& one : health::declared_checks()) checks.push_back({{"id", one.id.c_str()}, {"result", "ok"}});
     const json told{{"checks", std::move(checks)}};
     EXPECT_TRUE(closed.at("checks-tell").run({.args = told, .body = {}, .asker = operator_uid}));
-    EXPECT_EQ(closed.size(), 4U);
+    EXPECT_TRUE(closed.at("metrics").run(question));
+    EXPECT_EQ(closed.size(), 5U);
     const auto other = closed.at(control::any_other).run(question);
     ASSERT_FALSE(other);
     EXPECT_EQ(other.error().code, Errc::locked);
