@@ -13,6 +13,15 @@
 namespace clinic::provisioning {
 namespace {
 
+// Ids and results alone: what was seen stays here. False: clinicd did not take them, which has been said.
+bool tell(const Client& client, std::span<const check::Line> lines) {
+    nlohmann::json all = nlohmann::json::array();
+    for (const auto& line : lines) all.push_back({{"id", line.check->id}, {"result", check::name(line.found.outcome)}});
+    return client.ask("checks-tell", {{"checks", std::move(all)}}).has_value();
+}
+
+} // namespace
+
 check::Site site_of(const Call& call, const Client& client) {
     check::Site site;
     site.control = client.socket();
@@ -24,15 +33,6 @@ check::Site site_of(const Call& call, const Client& client) {
     site.outside = [socket = client.socket()](const nlohmann::json& said) { return look_at_containment(said, socket); };
     return site;
 }
-
-// Ids and results alone: what was seen stays here. False: clinicd did not take them, which has been said.
-bool tell(const Client& client, std::span<const check::Line> lines) {
-    nlohmann::json all = nlohmann::json::array();
-    for (const auto& line : lines) all.push_back({{"id", line.check->id}, {"result", check::name(line.found.outcome)}});
-    return client.ask("checks-tell", {{"checks", std::move(all)}}).has_value();
-}
-
-} // namespace
 
 int check_box(const Call& call, const Client& client) {
     const auto scene = std::make_shared<const check::Scene>(site_of(call, client));

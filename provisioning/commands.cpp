@@ -11,6 +11,7 @@
 #include "crypto/base/files.h"
 #include "provisioning/advice_view.h"
 #include "provisioning/answers.h"
+#include "provisioning/bundle_command.h"
 #include "provisioning/call.h"
 #include "provisioning/check_command.h"
 #include "provisioning/client.h"
@@ -208,6 +209,19 @@ const std::array rows{
         "check [--json] [--tell] [--settings FILE] [--sync-settings FILE]   what ails this box, why, and what to do "
         "next",
         check_box},
+    Row{{"bundle"},
+        {"--preview", "--reason=", "--out=", "--settings=", "--sync-settings=", "--journal="},
+        "bundle --preview | --reason TEXT [--out FILE]   what helps support, without anybody's data; sealed to their "
+        "key",
+        make_bundle},
+    Row{{"bundle", "open", ""},
+        {"--key=", "--out="},
+        "bundle open FILE --key FILE [--out FOLDER]   where it is read: its contents",
+        open_bundle},
+    Row{{"bundle", "keygen"},
+        {"--out="},
+        "bundle keygen [--out FILE]            where it is read: a key, and what clinics put into their settings",
+        make_bundle_key},
     Row{{"audit", "verify"},
         {},
         "audit verify                          walk the whole chain",
