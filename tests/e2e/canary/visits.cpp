@@ -147,6 +147,7 @@ void Visits::read_clinicctl() {
                                       "containment --json",
                                       "check",
                                       "check --json",
+                                      "bundle --preview",
                                       "dead list",
                                       "feed list",
                                       "feed list --json",
