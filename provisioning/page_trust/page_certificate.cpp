@@ -15,6 +15,7 @@ using nlohmann::json;
 constexpr std::size_t file_bytes_max = 65'536;
 constexpr int settings_depth_max = 16;
 constexpr unsigned for_everybody = 0644;
+constexpr std::string_view usual_folder = "/etc/clinic-edge/";
 constexpr const char* always = "clinic-edge.local"; // by mDNS
 
 // Names under which systemd-creds seals; the first is what the unit of clinicd takes.
@@ -22,14 +23,30 @@ constexpr const char *page_key = "clinic-edge.console", *next_key = "next.consol
 
 } // namespace
 
-Result<Names> PageCertificate::names(const std::vector<std::string>& addresses) const {
-    const auto settings = base::read_text(etc_ / "clinicd.json", file_bytes_max);
-    if (!settings) return settings.error();
-    const auto parsed = base::parse_json(*settings, file_bytes_max, settings_depth_max);
+Result<json> PageCertificate::settings() const {
+    const auto text = base::read_text(etc_ / "clinicd.json", file_bytes_max);
+    if (!text) return text.error();
+    auto parsed = base::parse_json(*text, file_bytes_max, settings_depth_max);
     if (!parsed || !parsed->is_object())
         return Error{Errc::malformed, "clinicd.json is no JSON object", "look at: journalctl -u clinicd"};
+    return parsed;
+}
+
+// Where clinicd reads it. What its settings have in the usual folder is in ours.
+std::filesystem::path PageCertificate::page_file() const {
+    const auto all = settings();
+    const json console = all ? all->value("console", json::object()) : json::object();
+    const auto said = console.is_object() ? console.value("certificate", json{}) : json{};
+    if (!said.is_string() || !said.get_ref<const std::string&>().starts_with('/')) return etc_ / "tls" / "console.pem";
+    const std::filesystem::path file = said.get<std::string>();
+    return file.string().starts_with(usual_folder) ? etc_ / file.string().substr(usual_folder.size()) : file;
+}
+
+Result<Names> PageCertificate::names(const std::vector<std::string>& addresses) const {
+    const auto all = settings();
+    if (!all) return all.error();
     Names found;
-    const json console = parsed->value("console", json::object());
+    const json console = all->value("console", json::object());
     for (const json& name : console.value("names", json::array()))
         if (name.is_string()) found.dns.push_back(name.get<std::string>());
     found.dns.emplace_back(always);

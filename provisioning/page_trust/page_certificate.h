@@ -1,6 +1,6 @@
 // The certificate of the page, as it lies on the box: made by the box's own authority until the clinic brings one.
-//   Files:   below `etc`: tls/console.pem, the page's; tls/local-ca.pem, the box's own authority;
-//   keys/clinic-edge.console,
+//   Files:   below `etc`: the page's where clinicd.json says, else tls/console.pem; tls/local-ca.pem, the box's own
+//   authority; keys/clinic-edge.console,
 //            keys/local-ca, and keys/next.console, the key of a request that is not answered yet (sealed, all three).
 //   Power:   each file is replaced whole, and what two of them need of each other is mended by the next `keep`.
 //   Threads: one; as root.
@@ -8,6 +8,7 @@
 #pragma once
 
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -52,7 +53,8 @@ public:
     Result<Standing> look() const;
 
 private:
-    std::filesystem::path page_file() const { return etc_ / "tls" / "console.pem"; }
+    Result<nlohmann::json> settings() const; // clinicd's
+    std::filesystem::path page_file() const;
     std::filesystem::path authority_file() const { return etc_ / "tls" / "local-ca.pem"; }
     Result<std::string> text(const std::filesystem::path& file) const; // empty: not there
     Result<std::optional<certificates::Key>> key(const std::string& file, const std::string& name) const;

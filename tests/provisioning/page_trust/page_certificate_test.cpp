@@ -68,6 +68,19 @@ protected:
     Seconds now_ = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 };
 
+TEST_F(OfThePage, ItIsWhereClinicdReadsIt) {
+    settings(R"({"console": {"names": [], "certificate": "/etc/clinic-edge/tls/desk.pem"}})");
+    keep(names());
+    EXPECT_FALSE(read("tls/desk.pem").empty());
+    EXPECT_FALSE(fs::exists(etc_.path() / "tls/console.pem"));
+    EXPECT_TRUE(look().is_there);
+    const auto elsewhere = etc_.path() / "page.pem"; // as the settings of packaging/try have it
+    settings(R"({"console": {"certificate": ")" + elsewhere.string() + R"("}})");
+    EXPECT_FALSE(look().is_there);
+    keep(names());
+    EXPECT_TRUE(fs::exists(elsewhere));
+}
+
 TEST_F(OfThePage, ItIsMadeOnceAndStays) {
     EXPECT_FALSE(look().is_there);
     EXPECT_EQ(keep(names()), Kept::trusted);
