@@ -144,7 +144,12 @@ Result<void> run(const Options& options, const std::filesystem::path& settings) 
 
     const base::SystemClock clock;
     base::Vitals vitals{clock};
-    health::Health health{{.box = options.box, .version = version, .records = options.records}, clock};
+    health::Health health{
+        {.box = options.box,
+         .version = version,
+         .records = options.records,
+         .checked_hourly = notifier.watchdog_patience().count() > 0}, // its unit has a timer beside it
+        clock};
     ContainmentReport containment{how, std::move(contained->tried), health};
     containment.look();
     auto feeds = intake::Feeds::make(options.mllp_allow);

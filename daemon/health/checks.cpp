@@ -214,7 +214,7 @@ void CheckNews::keep(const json& kept) {
 }
 
 bool is_old(const CheckRound& round) {
-    return round.age_s >= round_life_s;
+    return round.missed_s >= round_life_s;
 }
 
 std::string encode(const CheckRound& round, const CheckNews& news) {

@@ -68,8 +68,9 @@ private:
 
 // The newest set there is, as the status shows it.
 struct CheckRound {
-    Timestamp at{};          // 0: clinicd has not been told
-    std::int64_t age_s = -1; // -1: not been told
+    Timestamp at{};            // 0: clinicd has not been told
+    std::int64_t age_s = -1;   // -1: not been told
+    std::int64_t missed_s = 0; // so long none was told; 0 where none is to be expected
     CheckSet set{};
 };
 

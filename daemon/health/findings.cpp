@@ -132,7 +132,7 @@ void find_machine(const Status& status, std::vector<Finding>& found) {
 
 // Of a set that has grown old only that: what is in it may have gone. What a need says already is left out.
 void find_checks(const CheckRound& round, std::vector<Finding>& found) {
-    if (is_old(round)) return found.push_back({"E4000", Tone::look, round.age_s / 3'600});
+    if (is_old(round)) return found.push_back({"E4000", Tone::look, round.missed_s / 3'600});
     const auto is_found = [&](std::string_view code) {
         return std::any_of(found.begin(), found.end(), [&](const Finding& one) { return one.code == code; });
     };

@@ -327,10 +327,14 @@ void Health::State::copy_view(Status& status) const {
 
 // Under look_mutex. By a clock that is not trusted a set of before the start has no age.
 void Health::State::copy_checks(Status& status, base::Micros now) const {
-    if (round.at.micros == 0) return;
+    if (round.at.micros == 0) {
+        status.checks.missed_s = settings.checked_hourly ? status.uptime_s : 0;
+        return;
+    }
     const base::Micros age = round_at != never ? now - round_at : status.at - round.at;
     status.checks = round;
     status.checks.age_s = round_at != never || status.clock_trusted ? std::max<std::int64_t>(0, seconds_of(age)) : 0;
+    status.checks.missed_s = status.checks.age_s;
 }
 
 // Under look_mutex. While the records are closed it is not kept: an hour later it is told again.

@@ -115,6 +115,7 @@ struct Settings {
     std::string box, version;
     std::filesystem::path records; // for the free space of its file system
     Timestamp clock_floor = base::this_release;
+    bool checked_hourly = false; // something of this machine has the box looked over, and tells us
 };
 
 class Health {

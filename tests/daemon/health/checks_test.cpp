@@ -196,6 +196,17 @@ TEST_F(Checks, ASetThatHasGrownOldIsNamedAndSaysNothingElse) {
     EXPECT_THAT(codes(look()), IsEmpty());
 }
 
+TEST_F(Checks, ATimerThatNeverRanIsNamedWhereThereIsOne) {
+    auto settings = settings_;
+    settings.checked_hourly = true;
+    Health timed{settings, clock_};
+    EXPECT_THAT(codes(timed.status_of_now()), ::testing::Not(::testing::Contains("E4000")));
+    clock_.advance(std::chrono::hours{3});
+    EXPECT_THAT(codes(timed.status_of_now()), ::testing::Contains("E4000"));
+    timed.take_checks({});
+    EXPECT_THAT(codes(timed.status_of_now()), ::testing::Not(::testing::Contains("E4000")));
+}
+
 TEST_F(Checks, ARestartForgetsNeitherTheSetNorWhatWasTold) {
     told({{"machine.load", CheckResult::warn}, {"package.state", CheckResult::not_known}});
     written();
