@@ -62,7 +62,7 @@ void print_contents(const std::vector<std::pair<std::string, std::string>>& cont
     for (const auto& [id, body] : contents) {
         std::printf("\n== %s\n", id.c_str());
         const json value = json::parse(body, nullptr, false);
-        std::printf("%s\n", value.is_discarded() ? body.c_str() : value.dump(2, ' ', true).c_str());
+        std::printf("%s\n", value.is_discarded() ? "(no JSON)" : value.dump(2, ' ', true).c_str());
     }
 }
 
@@ -70,10 +70,8 @@ bundle::Heading heading_of(const check::Scene& scene) {
     return {.version = scene.site.version, .made = scene.site.now};
 }
 
-std::vector<bundle::Item> items_of(const Call& call, const std::shared_ptr<const check::Scene>& scene) {
-    bundle::Sources sources{.scene = scene, .checks = check::run(check::table(), scene)};
-    if (call.has("--journal")) sources.journal = call.value("--journal");
-    return bundle::gather(sources);
+std::vector<bundle::Item> items_of(const std::shared_ptr<const check::Scene>& scene) {
+    return bundle::gather({.scene = scene, .checks = check::run(check::table(), scene)});
 }
 
 int preview(const bundle::Heading& heading, const std::vector<bundle::Item>& items) {
@@ -139,7 +137,7 @@ int make_bundle(const Call& call, const Client& client) {
     if (!key) return refuse(key.error());
     auto heading = heading_of(*scene);
     if (!shown) heading.audited = note(client, *scene, *key, reason);
-    const auto items = items_of(call, scene);
+    const auto items = items_of(scene);
     if (shown) return preview(heading, items);
     std::fputs(listed(bundle::manifest(heading, items)).c_str(), stdout);
     const auto packed = bundle::pack(heading, items);

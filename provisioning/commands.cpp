@@ -210,7 +210,7 @@ const std::array rows{
         "next",
         check_box},
     Row{{"bundle"},
-        {"--preview", "--reason=", "--out=", "--settings=", "--sync-settings=", "--journal="},
+        {"--preview", "--reason=", "--out=", "--settings=", "--sync-settings="},
         "bundle --preview | --reason TEXT [--out FILE]   what helps support, without anybody's data; sealed to their "
         "key",
         make_bundle},

@@ -32,6 +32,21 @@ bool is_name(const std::string& id) {
            std::all_of(id.begin(), id.end(), [](char c) { return c >= 'a' && c <= 'z'; });
 }
 
+// A line that a terminal may be shown: whoever has the public key can write one.
+bool is_text(const json& value) {
+    if (!value.is_string()) return false;
+    const auto& text = value.get_ref<const std::string&>();
+    return text.size() <= 200 && std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+bool is_entry(const json& one) {
+    if (!one.is_object()) return false;
+    const auto text = [&](const char* key) { return is_text(one.value(key, json{})); };
+    if (!text("id") || !is_name(one.at("id").get<std::string>()) || !text("source") || !text("safe")) return false;
+    return one.contains("missing") ? text("missing")
+                                   : one.value("bytes", json{}).is_number_unsigned() && text("blake2b");
+}
+
 constexpr Error no_bundle{Errc::malformed, "what was sealed is no support bundle", "see which file it is"};
 
 } // namespace
@@ -63,15 +78,15 @@ Result<Unpacked> unpack(std::string_view packed) {
     auto said = base::parse_json(packed.substr(0, end), manifest_bytes_max, 4);
     if (!said || !said->is_object() || said->value("kind", json{}) != "clinic-edge bundle") return no_bundle;
     if (said->value("v", json{}) != form) return Error{Errc::newer, "made by a newer program", "use a newer clinicctl"};
-    const json contents = said->value("contents", json::array());
+    const json contents = said->value("contents", json{});
+    if (!contents.is_array() || !std::all_of(contents.begin(), contents.end(), is_entry)) return no_bundle;
     Unpacked out;
     auto rest = packed.substr(end + 1);
     for (const json& one : contents) {
-        if (!one.is_object() || !is_name(one.value("id", std::string{}))) return no_bundle;
         if (one.contains("missing")) continue;
-        const auto bytes = one.value("bytes", std::size_t{0});
+        const auto bytes = one.at("bytes").get<std::size_t>();
         const auto body = rest.substr(0, bytes);
-        if (body.size() != bytes || digest_of(body) != one.value("blake2b", std::string{}))
+        if (body.size() != bytes || digest_of(body) != one.at("blake2b").get_ref<const std::string&>())
             return Error{Errc::tampered, "a content is not what the manifest says", "have it sent again"};
         out.contents.emplace_back(one.at("id").get<std::string>(), body);
         rest.remove_prefix(bytes);

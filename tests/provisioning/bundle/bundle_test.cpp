@@ -50,11 +50,25 @@ TEST(Bundle, AnyByteThatIsAnotherIsSeen) {
 }
 
 TEST(Bundle, WhatIsNoneIsSaidToBeNone) {
-    for (const std::string text : {"", "a letter", "{}\n", "[1]\n", "{\"kind\":\"clinic-edge bundle\"}",
-                                   R"({"kind":"clinic-edge bundle","v":1,"contents":[{"id":"../etc"}]})"
-                                   "\n",
-                                   R"({"kind":"clinic-edge bundle","v":1,"contents":[3]})"
-                                   "\n"})
+    for (
+        const std::string text :
+        {"", "a letter", "{}\n", "[1]\n", "{\"kind\":\"clinic-edge bundle\"}",
+         R"({"kind":"clinic-edge bundle","v":1,"contents":[{"id":"../etc"}]})"
+         "\n",
+         R"({"kind":3,"v":1,"contents":[]})"
+         "\n",
+         R"({"kind":"clinic-edge bundle","v":1,"contents":{"a":1}})"
+         "\n",
+         R"({"kind":"clinic-edge bundle","v":1,"contents":[{"id":1,"source":"a","safe":"b"}]})"
+         "\n",
+         R"({"kind":"clinic-edge bundle","v":1,"contents":[{"id":"a","source":"a","safe":"b","bytes":"3","blake2b":""}]})"
+         "\n",
+         R"({"kind":"clinic-edge bundle","v":1,"contents":[{"id":"a","source":"a","safe":"b","bytes":-1,"blake2b":""}]})"
+         "\n",
+         R"({"kind":"clinic-edge bundle","v":1,"contents":[{"id":"a","source":"\u001b[2J","safe":"b","missing":"c"}]})"
+         "\n",
+         R"({"kind":"clinic-edge bundle","v":1,"contents":[3]})"
+         "\n"})
         EXPECT_EQ(unpack(text).error().code, Errc::malformed) << text;
     EXPECT_EQ(unpack("{\"kind\":\"clinic-edge bundle\",\"v\":2}\n").error().code, Errc::newer);
 }
