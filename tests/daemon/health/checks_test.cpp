@@ -122,6 +122,18 @@ TEST_F(Checks, WhatAilsIsShownWithItsWordsAndItsId) {
     EXPECT_THAT(codes(look()), IsEmpty());
 }
 
+TEST_F(Checks, ManyDoNotPushOutWhatClinicdSees) {
+    health_.dbus("lost"); // information
+    std::map<std::string, CheckResult> all;
+    for (const auto& one : declared_checks()) all[one.id.c_str()] = CheckResult::warn;
+    all["setup.users"] = CheckResult::fail;
+    told(all);
+    const auto shown = codes(look());
+    ASSERT_EQ(shown.size(), static_cast<std::size_t>(needs_max));
+    EXPECT_EQ(shown.front(), "E4105") << "the worst of them first";
+    EXPECT_EQ(shown.back(), "E2016");
+}
+
 TEST_F(Checks, AChangeIsAnEventOnceAndTakenBackWhenItLasts) {
     look();
     heard();
