@@ -8,6 +8,7 @@
 
 #include "crypto/base/owned.h"
 #include "crypto/octets.h"
+#include "crypto/recovery_words.h"
 #include "crypto/seal.h"
 
 namespace clinic::crypto {
@@ -48,6 +49,15 @@ bool from_hex(std::span<const std::byte> text, std::span<std::byte> key) {
 
 } // namespace
 
+const char* name(SlotKind kind) {
+    switch (kind) {
+    case SlotKind::machine: return "machine";
+    case SlotKind::recovery: return "recovery";
+    case SlotKind::passphrase: return "passphrase";
+    }
+    return "unnamed";
+}
+
 Result<KeySlot> KeySlot::from_credential_file(const std::filesystem::path& path) {
     SecureBytes file = SecureBytes::zeroed(file_bytes_max + 1);
     const auto size = read_key_file(path, file.bytes());
@@ -64,12 +74,35 @@ Result<KeySlot> KeySlot::from_credential_file(const std::filesystem::path& path)
     }
     if (sodium_is_zero(octets(key.bytes()), key.size()) == 1)
         return Error{Errc::locked, "the key file holds zeros", remedy};
-    return KeySlot{std::move(key)};
+    return KeySlot{SlotKind::machine, std::move(key)};
 }
 
 KeySlot KeySlot::from_key(SecureBytes key) {
     assert(key.size() == key_bytes);
-    return KeySlot{std::move(key)};
+    return KeySlot{SlotKind::machine, std::move(key)};
+}
+
+Result<KeySlot> KeySlot::from_words(const SecureBytes& typed) {
+    const auto secret = secret_of(typed);
+    CLINIC_TRY(secret);
+    return from_recovery_secret(*secret);
+}
+
+KeySlot KeySlot::from_recovery_secret(const SecureBytes& secret) {
+    static_assert(recovery_secret_bytes == key_bytes);
+    return KeySlot{SlotKind::recovery, derive(secret, 1, "clinicrw")};
+}
+
+Result<KeySlot> KeySlot::from_passphrase(SecureBytes passphrase) {
+    if (passphrase.size() < passphrase_bytes_min || passphrase.size() > passphrase_bytes_max)
+        return Error{Errc::malformed, "a passphrase has 12 to 1,024 characters",
+                     "take several words that nobody would guess"};
+    return KeySlot{SlotKind::passphrase, std::move(passphrase)};
+}
+
+Result<SecureBytes> KeySlot::wrapping_key(const StretchCost& cost) const {
+    if (kind_ == SlotKind::passphrase) return stretch(key_, cost);
+    return SecureBytes::copy_of(key_.bytes());
 }
 
 } // namespace clinic::crypto

@@ -17,7 +17,6 @@
 #include "crypto/first_page.h"
 #include "crypto/store_context.h"
 #include "crypto/store_file.h"
-#include "crypto/superblock.h"
 #include "crypto/vfs_shim.h"
 #include "crypto/wal_check.h"
 
@@ -25,10 +24,11 @@ namespace clinic::crypto {
 
 namespace fs = std::filesystem;
 
-// In order of need: the shim uses the context, and the lock goes last.
+// In order of need: the shim uses the context, and the lock goes last. The key table holds the database open for as
+// long as SQLite does: to close any handle of it drops SQLite's locks.
 struct SealedVfs::State {
     base::UniqueFd lock;
-    SecureBytes store_key;
+    KeyTable keys;
     bool made;
     StoreContext context;
     std::unique_ptr<VfsShim> shim;
@@ -72,25 +72,33 @@ Result<base::UniqueFd> take_lock(const fs::path& database) {
 }
 
 struct Unlocked {
-    Superblock superblock;
-    SecureBytes store_key;
+    KeyTable keys;
+    PageCipher cipher;
     bool fresh = false; // holds nothing yet
 };
 
 Result<Unlocked> make_store(const fs::path& database, const KeySlot& slot, CipherId id) {
-    Unlocked made{.store_key = SecureBytes::random(key_bytes), .fresh = true};
-    made.superblock.cipher = id;
-    base::random_bytes(made.superblock.store);
-    CLINIC_TRY(write_store_file(database, made.superblock, made.store_key, slot.key()));
-    return made;
+    OpenedSuperblock made{.superblock = {.cipher = id}, .store_key = SecureBytes::random(key_bytes), .used = 1};
+    auto& superblock = made.superblock;
+    base::random_bytes(superblock.store);
+    auto entry = make_slot_entry(superblock, made.store_key, slot);
+    CLINIC_TRY(entry);
+    superblock.slots.push_back(std::move(*entry));
+    CLINIC_TRY(write_store_file(database, superblock, made.store_key));
+    auto file = BlockFile::open(database);
+    CLINIC_TRY(file);
+    PageCipher cipher{superblock.cipher, made.store_key, superblock.epoch, superblock.store};
+    return Unlocked{KeyTable{std::move(*file), std::move(made)}, std::move(cipher), true};
 }
 
-// Writes the damaged one of the two anew, so that the next damage does not meet the last copy.
-Result<void> heal(const BlockFile& file, const OpenedSuperblock& opened, const KeySlot& slot) {
-    base::log(base::Level::warning, "store", "a superblock was damaged; the other one is used and it is written anew");
+// Writes the other of the two anew, so that the next damage does not meet the last copy.
+Result<void> heal(const BlockFile& file, const OpenedSuperblock& opened) {
+    if (opened.other_damaged)
+        base::log(base::Level::warning, "store",
+                  "a superblock was damaged; the other one is used and it is written anew");
     Superblock next = opened.superblock;
     ++next.sequence;
-    CLINIC_TRY(file.write((1 - opened.used) * superblock_bytes, make_superblock(next, opened.store_key, slot.key())));
+    CLINIC_TRY(file.write((1 - opened.used) * superblock_bytes, make_superblock(next, opened.store_key)));
     return file.sync();
 }
 
@@ -105,7 +113,7 @@ Result<bool> holds_nothing(const BlockFile& file, std::uint64_t size, const Page
 }
 
 Result<Unlocked> open_store(const fs::path& database, const KeySlot& slot) {
-    const auto file = BlockFile::open(database);
+    auto file = BlockFile::open(database);
     if (!file) return file.error();
     const auto size = file->size();
     if (!size) return size.error();
@@ -118,20 +126,21 @@ Result<Unlocked> open_store(const fs::path& database, const KeySlot& slot) {
         return Error{Errc::tampered, "the store's file was cut off",
                      "restore it from a backup, or save the rest: clinicctl store salvage"};
     if (const auto read = file->read(0, head); !read) return read.error();
-    auto opened = open_superblocks(head, slot.key());
+    auto opened = open_superblocks(head, slot);
     if (!opened) return opened.error();
     if (*size < main_head_bytes + page_bytes)
         return Error{Errc::tampered, "the store's file was cut off",
                      "restore it from a backup, or save the rest: clinicctl store salvage"};
-    if (opened->other_damaged) CLINIC_TRY(heal(*file, *opened, slot));
+    if (opened->other_damaged || opened->other_behind) CLINIC_TRY(heal(*file, *opened));
 
     const auto& superblock = opened->superblock;
-    const PageCipher cipher{superblock.cipher, opened->store_key, superblock.epoch, superblock.store};
+    PageCipher cipher{superblock.cipher, opened->store_key, superblock.epoch, superblock.store};
     const auto no_wal = check_wal(beside(database, "-wal"), cipher);
     if (!no_wal) return no_wal.error();
     const auto no_pages = holds_nothing(*file, *size, cipher);
     if (!no_pages) return no_pages.error();
-    return Unlocked{superblock, std::move(opened->store_key), *no_wal && *no_pages};
+    const bool fresh = *no_wal && *no_pages;
+    return Unlocked{KeyTable{std::move(*file), std::move(*opened)}, std::move(cipher), fresh};
 }
 
 Result<Unlocked> unlock(const fs::path& database, const KeySlot& slot, IfAbsent if_absent, std::optional<CipherId> id) {
@@ -158,10 +167,8 @@ Result<std::unique_ptr<SealedVfs>> SealedVfs::open(const fs::path& database, con
     auto unlocked = unlock(*full, slot, if_absent, id);
     if (!unlocked) return unlocked.error();
 
-    const auto& superblock = unlocked->superblock;
-    PageCipher cipher{superblock.cipher, unlocked->store_key, superblock.epoch, superblock.store};
-    std::unique_ptr<State> state{new State{std::move(*lock), std::move(unlocked->store_key), unlocked->fresh,
-                                           StoreContext{std::move(cipher)}, nullptr}};
+    std::unique_ptr<State> state{new State{std::move(*lock), std::move(unlocked->keys), unlocked->fresh,
+                                           StoreContext{std::move(unlocked->cipher)}, nullptr}};
     auto shim = VfsShim::install(state->context, std::move(*full), state->made);
     if (!shim) return shim.error();
     state->shim = std::move(*shim);
@@ -196,7 +203,11 @@ std::uint64_t SealedVfs::refused_reads() const {
 
 SecureBytes SealedVfs::subkey(std::uint64_t id) const {
     assert(id >= first_subkey_above_pages);
-    return derive(state_->store_key, id, "clinicst");
+    return derive(state_->keys.store_key(), id, "clinicst");
+}
+
+KeyTable& SealedVfs::keys() {
+    return state_->keys;
 }
 
 } // namespace clinic::crypto

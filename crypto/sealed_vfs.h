@@ -13,6 +13,7 @@
 #include "crypto/aead.h"
 #include "crypto/base/result.h"
 #include "crypto/key_slot.h"
+#include "crypto/key_table.h"
 #include "crypto/seal.h"
 #include "crypto/store_uuid.h"
 
@@ -40,7 +41,8 @@ public:
     CipherId cipher() const;
     // Nothing was ever stored in it: this call made it, or an earlier one that got no further than that.
     bool made() const;
-    SecureBytes subkey(std::uint64_t id) const;    // of the store key, for what is sealed above the pages; ids from 100
+    SecureBytes subkey(std::uint64_t id) const; // of the store key, for what is sealed above the pages; ids from 100
+    KeyTable& keys();
     std::uint64_t authentication_failures() const; // pages and frames that did not open, since start
     std::uint64_t recovery_failures() const;       // of those, frames that ended the recovery of the WAL
     std::uint64_t refused_reads() const;           // by the disk, since start: no sign of damage

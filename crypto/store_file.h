@@ -12,6 +12,6 @@ namespace clinic::crypto {
 // `superblock` goes into A, and with the next sequence into B, which it then holds. A power cut leaves a store or none.
 // Errors: full, system.
 Result<void> write_store_file(const std::filesystem::path& database, Superblock& superblock,
-                              const SecureBytes& store_key, const SecureBytes& slot_key);
+                              const SecureBytes& store_key);
 
 } // namespace clinic::crypto

@@ -17,7 +17,7 @@ constexpr std::size_t commit_pages_at = 4; // in SQLite's frame header: the data
 
 // Both superblocks are damaged, and a wrapped key in one of them still opens: the uuid and the epoch that it is bound
 // to are right then.
-std::optional<OpenedSuperblock> open_damaged(std::span<const std::byte> head, const SecureBytes& slot_key) {
+Result<std::optional<OpenedSuperblock>> open_damaged(std::span<const std::byte> head, const KeySlot& slot) {
     namespace at = superblock_at;
     for (std::size_t i = 0; i < superblocks; ++i) {
         const auto image = head.subspan(i * superblock_bytes, superblock_bytes);
@@ -27,13 +27,24 @@ std::optional<OpenedSuperblock> open_damaged(std::span<const std::byte> head, co
         fields.epoch = get_number<std::uint32_t>(image.subspan(at::epoch));
         const CipherId cipher{get_number<std::uint32_t>(image.subspan(at::cipher))};
         if (is_known(cipher)) fields.cipher = cipher;
-        const auto associated = associated_data(fields.store, {Piece::store_key, fields.epoch});
-        for (std::size_t entry = at::key_table; entry + key_entry_bytes <= at::checksum; entry += key_entry_bytes) {
-            auto key = open_key(slot_key, image.subspan(entry + key_entry_wrapped_at, wrapped_key_bytes), associated);
-            if (key) return OpenedSuperblock{fields, std::move(*key), i, true};
+        for (const auto version : {superblock_version_plain, superblock_version_slots}) {
+            const std::size_t size = version == superblock_version_plain ? key_entry_bytes : slot_entry_bytes;
+            for (std::size_t entry = 0; entry < superblock_keys_max; ++entry) {
+                auto read = read_slot_entry(image.subspan(at::key_table + entry * size, size), version);
+                if (!read) continue;
+                auto key = open_slot_entry(*read, fields.store, slot);
+                CLINIC_TRY(key);
+                if (!*key) continue;
+                OpenedSuperblock opened{.superblock = fields, .store_key = std::move(**key), .used = i};
+                opened.other_damaged = true;
+                opened.slot = read->number;
+                opened.superblock.version = version;
+                opened.superblock.slots.push_back(std::move(*read));
+                return std::optional{std::move(opened)};
+            }
         }
     }
-    return std::nullopt;
+    return std::optional<OpenedSuperblock>{};
 }
 
 // The cipher that a damaged superblock may not say: the one that opens a page of the first few.
@@ -145,13 +156,14 @@ Result<StoreImage> StoreImage::open(const std::filesystem::path& database, const
     Bytes head(main_head_bytes);
     if (!file->read(0, head))
         return Error{Errc::tampered, "the store's file ends within its superblocks", "restore it from a backup"};
-    auto opened = open_superblocks(head, slot.key());
+    auto opened = open_superblocks(head, slot);
     if (!opened && opened.error().code != Errc::tampered) return opened.error();
     const bool both = !opened;
     if (both) {
-        auto damaged = open_damaged(head, slot.key());
-        if (!damaged) return opened.error();
-        opened = std::move(*damaged);
+        auto damaged = open_damaged(head, slot);
+        CLINIC_TRY(damaged);
+        if (!*damaged) return opened.error();
+        opened = std::move(**damaged);
         opened->superblock.cipher = cipher_of_pages(*file, *opened);
     }
     const bool one = opened->other_damaged;
@@ -162,7 +174,7 @@ Result<StoreImage> StoreImage::open(const std::filesystem::path& database, const
 }
 
 StoreImage::StoreImage(ReadFile file, std::optional<ReadFile> wal, OpenedSuperblock opened)
-    : file_{std::move(file)}, wal_file_{std::move(wal)}, superblock_{opened.superblock},
+    : file_{std::move(file)}, wal_file_{std::move(wal)}, superblock_{opened.superblock}, slot_{opened.slot},
       store_key_{std::move(opened.store_key)}, cipher_{superblock_.cipher, store_key_, superblock_.epoch,
                                                        superblock_.store},
       pages_{static_cast<std::uint32_t>(std::min<std::uint64_t>(

@@ -36,6 +36,7 @@ public:
     static Result<StoreImage> open(const std::filesystem::path& database, const KeySlot& slot);
 
     const Superblock& superblock() const { return superblock_; }
+    std::uint32_t slot() const { return slot_; } // the number of the one that opened it
     const SecureBytes& store_key() const { return store_key_; }
     SecureBytes subkey(std::uint64_t id) const; // as SealedVfs::subkey
     int damaged_superblocks() const { return damaged_superblocks_; }
@@ -54,6 +55,7 @@ private:
     ReadFile file_;
     std::optional<ReadFile> wal_file_;
     Superblock superblock_;
+    std::uint32_t slot_;
     SecureBytes store_key_;
     PageCipher cipher_;
     int damaged_superblocks_ = 0;

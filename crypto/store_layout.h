@@ -28,13 +28,21 @@ inline constexpr std::size_t version = 16, cipher = 20, page_size = 24, reserve 
                              keys = 60, // how many wrapped keys follow
     key_table = 64, checksum = superblock_bytes - 64, mac = superblock_bytes - 32;
 }
-// An entry of the key table: kind of the key slot, key epoch, wrapped key.
+// An entry of the key table: kind of the key slot, key epoch, wrapped key; from version 2 on also whose it is.
+inline constexpr std::uint32_t superblock_version_plain = 1; // one machine slot
+inline constexpr std::uint32_t superblock_version_slots = 2; // any slots, with what may be told of them
 inline constexpr std::size_t wrapped_key_bytes = 72;
 inline constexpr std::size_t key_entry_epoch_at = 4, key_entry_wrapped_at = 8;
 inline constexpr std::size_t key_entry_bytes = key_entry_wrapped_at + wrapped_key_bytes;
+inline constexpr std::size_t label_bytes_max = 32;
+namespace slot_entry_at { // of version 2
+inline constexpr std::size_t number = key_entry_bytes, made = 84, passes = 92, memory_kib = 96, salt = 100,
+                             label_bytes = 116, label = 120;
+}
+inline constexpr std::size_t slot_entry_bytes = 160;
+static_assert(slot_entry_at::label + label_bytes_max <= slot_entry_bytes);
 inline constexpr std::size_t superblock_keys_max = 16;
-inline constexpr std::uint32_t machine_slot = 1; // a kind: by a raw 32-byte key slot
-static_assert(superblock_at::key_table + superblock_keys_max * key_entry_bytes <= superblock_at::checksum);
+static_assert(superblock_at::key_table + superblock_keys_max * slot_entry_bytes <= superblock_at::checksum);
 
 constexpr std::uint64_t page_offset(std::uint64_t page) {
     return main_head_bytes + (page - 1) * page_bytes;

@@ -11,6 +11,7 @@
 #include "crypto/block_file.h"
 #include "crypto/octets.h"
 #include "crypto/seal.h"
+#include "crypto/superblock.h"
 
 namespace clinic::crypto {
 namespace {
@@ -41,10 +42,18 @@ SuperblockLook look_at_superblock(View image) {
     look.sequence = get_number<std::uint64_t>(image.subspan(at::sequence));
     look.epoch = get_number<std::uint32_t>(image.subspan(at::epoch));
     const auto slots = std::min<std::size_t>(get_number<std::uint32_t>(image.subspan(at::keys)), superblock_keys_max);
+    const bool plain = look.version == superblock_version_plain;
+    const std::size_t size = plain ? key_entry_bytes : slot_entry_bytes;
     for (std::size_t i = 0; i < slots; ++i) {
-        const auto entry = image.subspan(at::key_table + i * key_entry_bytes);
-        look.slots.push_back(
-            {get_number<std::uint32_t>(entry), get_number<std::uint32_t>(entry.subspan(key_entry_epoch_at))});
+        const auto entry = image.subspan(at::key_table + i * size, size);
+        WrappedKeyLook slot{get_number<std::uint32_t>(entry),
+                            get_number<std::uint32_t>(entry.subspan(key_entry_epoch_at))};
+        if (const auto whole = read_slot_entry(entry, look.version); whole && !plain) {
+            slot.number = whole->number;
+            slot.made_us = whole->made_us;
+            slot.label = whole->label;
+        }
+        look.slots.push_back(std::move(slot));
     }
     return look;
 }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "crypto/base/owned.h"
@@ -18,7 +19,10 @@
 namespace clinic::crypto {
 
 struct WrappedKeyLook {
-    std::uint32_t kind = 0, epoch = 0; // kind 1: the machine's
+    std::uint32_t kind = 0, epoch = 0; // kind: SlotKind
+    std::uint32_t number = 1;
+    std::int64_t made_us = 0; // 0: not known
+    std::string label = {};
 };
 
 struct SuperblockLook {

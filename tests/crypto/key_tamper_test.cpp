@@ -21,7 +21,7 @@ protected:
         std::ranges::copy(digest(image.first(superblock_bytes - 64)), image.subspan(superblock_bytes - 64).begin());
     }
     Result<OpenedSuperblock> opened(std::span<const std::byte> head) const {
-        return open_superblocks(head, key_slot().key());
+        return open_superblocks(head, key_slot());
     }
 };
 INSTANTIATE_TEST_SUITE_P(Each, SuperblockTamper, every_cipher, cipher_name);

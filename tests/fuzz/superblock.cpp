@@ -56,7 +56,7 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     Bytes head(main_head_bytes);
     std::copy_n(reinterpret_cast<const std::byte*>(data), std::min(size, head.size()), head.begin());
-    const auto opened = open_superblocks(head, fuzz::slot().key());
+    const auto opened = open_superblocks(head, fuzz::slot());
     if (!opened) {
         const auto code = opened.error().code;
         assert(code == base::Errc::tampered || code == base::Errc::locked || code == base::Errc::newer);
@@ -72,7 +72,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Bytes twice(main_head_bytes);
     for (std::size_t i = 0; i < superblocks; ++i)
         std::ranges::copy(image, twice.begin() + static_cast<std::ptrdiff_t>(i * superblock_bytes));
-    const auto again = open_superblocks(twice, fuzz::slot().key());
+    const auto again = open_superblocks(twice, fuzz::slot());
     assert(again && !again->other_damaged && again->superblock.sequence == fields.sequence &&
            again->superblock.epoch == fields.epoch && again->superblock.store == fields.store &&
            again->superblock.cipher == fields.cipher);

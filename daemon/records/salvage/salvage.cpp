@@ -156,7 +156,8 @@ private:
         ++superblock.epoch;
         ++superblock.sequence;
         const fs::path database = folder_ / "records.db";
-        CLINIC_TRY(crypto::write_store_file(database, superblock, image_.store_key(), slot_.key()));
+        CLINIC_TRY(crypto::wrap_anew(superblock, image_.store_key(), slot_, image_.slot()));
+        CLINIC_TRY(crypto::write_store_file(database, superblock, image_.store_key()));
         const auto vfs = crypto::SealedVfs::open(database, slot_, crypto::IfAbsent::fail);
         CLINIC_TRY(vfs);
         const auto opened = records::Connection::open(database, (*vfs)->name(), records::Role::writer, cache_kib);

@@ -1,0 +1,136 @@
+#include "crypto/key_table.h"
+
+#include <algorithm>
+
+#include "crypto/base/log.h"
+
+namespace clinic::crypto {
+namespace {
+
+std::uint32_t highest_number(const std::vector<SlotEntry>& slots) {
+    std::uint32_t highest = 0;
+    for (const SlotEntry& slot : slots) highest = std::max(highest, slot.number);
+    return highest;
+}
+
+bool is_label(std::string_view text) {
+    return text.size() <= label_bytes_max &&
+           std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; });
+}
+
+// Whose place a new one takes: a passphrase's that of the one before; a machine's, where there is no other place, that
+// of the oldest machine that is not this one. nullopt: nobody's.
+std::optional<std::uint32_t> place_taken(const std::vector<SlotEntry>& slots, SlotKind kind, std::uint32_t in_use) {
+    std::optional<std::uint32_t> taken;
+    for (const SlotEntry& slot : slots) {
+        const bool same = slot.kind == kind && kind != SlotKind::recovery;
+        const bool oldest = !taken || slot.number < *taken;
+        if (same && oldest && (kind == SlotKind::passphrase || slot.number != in_use)) taken = slot.number;
+    }
+    if (kind == SlotKind::machine && slots.size() < superblock_keys_max) return std::nullopt;
+    return taken;
+}
+
+} // namespace
+
+KeyTable::KeyTable(BlockFile file, OpenedSuperblock opened)
+    : state_{new State{.file = std::move(file),
+                       .next_number = 1 + highest_number(opened.superblock.slots),
+                       .opened = std::move(opened)}} {}
+
+std::vector<SlotFacts> KeyTable::slots() const {
+    const std::scoped_lock lock{state_->changing};
+    std::vector<SlotFacts> facts;
+    for (const SlotEntry& slot : state_->opened.superblock.slots)
+        facts.push_back(
+            {slot.number, slot.epoch, slot.kind, slot.made_us, slot.label, slot.number == state_->opened.slot});
+    return facts;
+}
+
+Result<std::uint32_t> KeyTable::add(const KeySlot& slot, std::string_view label, std::int64_t made_us) {
+    if (!is_label(label))
+        return Error{Errc::malformed, "the label has more than 32 characters, or odd ones", "take a shorter one"};
+    const std::scoped_lock lock{state_->changing};
+    CLINIC_TRY(write_other());
+    auto slots = state_->opened.superblock.slots;
+    if (const auto taken = place_taken(slots, slot.kind(), state_->opened.slot))
+        std::erase_if(slots, [&](const SlotEntry& one) { return one.number == *taken; });
+    const std::size_t places = superblock_keys_max - (slot.kind() == SlotKind::machine ? 0 : 1);
+    if (slots.size() >= places)
+        return Error{Errc::full, "the store has no place for another key slot",
+                     "remove one that is not needed: clinicctl keys list, clinicctl keys remove NUMBER"};
+    auto entry = make_slot_entry(state_->opened.superblock, state_->opened.store_key, slot);
+    CLINIC_TRY(entry);
+    entry->number = state_->next_number;
+    entry->made_us = made_us;
+    entry->label = label;
+    slots.push_back(std::move(*entry));
+    CLINIC_TRY(write(std::move(slots)));
+    return state_->next_number++;
+}
+
+Result<void> KeyTable::remove(std::uint32_t number, Unattended unattended) {
+    const std::scoped_lock lock{state_->changing};
+    CLINIC_TRY(write_other());
+    auto slots = state_->opened.superblock.slots;
+    const auto found = std::ranges::find(slots, number, &SlotEntry::number);
+    if (found == slots.end())
+        return Error{Errc::not_found, "there is no key slot of that number", "see them: clinicctl keys list"};
+    if (slots.size() == 1)
+        return Error{Errc::refused, "this is the last key slot: without it nothing opens the records, ever",
+                     "make another first: clinicctl keys recovery begin"};
+    if (found->kind == SlotKind::machine && number == state_->opened.slot && unattended == Unattended::stays)
+        return Error{Errc::refused, "this is the slot that this box starts with by itself",
+                     "leave it; or add --word stays-locked: after its next start the box waits for a person with the "
+                     "words"};
+    slots.erase(found);
+    return write(std::move(slots));
+}
+
+Result<std::optional<std::uint32_t>> KeyTable::opened_by(const KeySlot& slot) const {
+    const Superblock now = [this] {
+        const std::scoped_lock lock{state_->changing};
+        return state_->opened.superblock;
+    }();
+    for (const SlotEntry& entry : now.slots) {
+        const auto key = open_slot_entry(entry, now.store, slot);
+        CLINIC_TRY(key);
+        if (*key && (*key)->same_as(state_->opened.store_key.bytes())) return std::optional{entry.number};
+    }
+    return std::optional<std::uint32_t>{};
+}
+
+// Into the older one first: until that is synced the newer one holds the slots as they were.
+Result<void> KeyTable::write(std::vector<SlotEntry> slots) {
+    OpenedSuperblock& opened = state_->opened;
+    Superblock next = opened.superblock;
+    next.version = superblock_version_slots;
+    next.slots = std::move(slots);
+    ++next.sequence;
+    const std::size_t older = 1 - opened.used;
+    CLINIC_TRY(state_->file.write(older * superblock_bytes, make_superblock(next, opened.store_key)));
+    CLINIC_TRY(state_->file.sync());
+    opened.superblock = std::move(next);
+    opened.used = older;
+    state_->other_missing = true;
+    // From here on the change holds. A slot that was removed is gone when the other one is written too: the next open
+    // does that, and the next change.
+    if (const auto both = write_other(); !both) base::log(base::Level::error, "store: one superblock", both.error());
+    return {};
+}
+
+Result<void> KeyTable::write_other() {
+    if (!state_->other_missing) return {};
+    OpenedSuperblock& opened = state_->opened;
+    Superblock next = opened.superblock;
+    ++next.sequence;
+    const std::size_t other = 1 - opened.used;
+    CLINIC_TRY(state_->file.write(other * superblock_bytes, make_superblock(next, opened.store_key)));
+    CLINIC_TRY(state_->file.sync());
+    opened.superblock = std::move(next);
+    opened.used = other;
+    state_->other_missing = false;
+    return {};
+}
+
+} // namespace clinic::crypto
