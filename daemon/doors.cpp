@@ -20,6 +20,7 @@
 #include "daemon/intake/mllp_server.h"
 #include "daemon/intake_measures.h"
 #include "daemon/integrity.h"
+#include "daemon/key_desk.h"
 #include "daemon/records/store.h"
 #include "daemon/release/releaser.h"
 
@@ -33,17 +34,16 @@ using base::log;
 constexpr std::chrono::seconds intake_beat_max{60}, disk_beat_max{120};
 
 // Errors: a store without the end of its audit chain is closed again: nothing can be done with it without an entry.
-Result<std::unique_ptr<records::Store>> open_store(const Options& options, base::Vitals& vitals, const Clock& clock,
+Result<std::unique_ptr<records::Store>> open_store(const Options& options, const crypto::KeySlot& slot,
+                                                   base::Vitals& vitals, const Clock& clock,
                                                    std::function<void(const Error&)> damaged) {
-    const auto slot = crypto::KeySlot::from_credential_file(options.credential);
-    CLINIC_TRY(slot);
     auto pulse = vitals.join("the store's writer", disk_beat_max);
     pulse.rest(); // to open a store may take long
     auto store = records::Store::open({.folder = options.records,
                                        .cache = records::cache_for(records::memory_kib_here()),
                                        .pulse = std::move(pulse),
                                        .on_damage = std::move(damaged)},
-                                      *slot, clock);
+                                      slot, clock);
     CLINIC_TRY(store);
     CLINIC_TRY((*store)->read([](records::Snapshot& session) { return audit::Trail::check_end(session); }));
     return store;
@@ -179,7 +179,12 @@ public:
           std::shared_ptr<intake::Feeds> feeds, health::Health& health, const ContainmentReport& containment,
           base::Vitals& vitals, const Clock& clock)
         : options_{options}, sockets_{sockets}, tls_{std::move(tls)}, feeds_{std::move(feeds)}, health_{health},
-          containment_{containment}, vitals_{vitals}, clock_{clock} {}
+          containment_{containment}, vitals_{vitals}, clock_{clock},
+          keys_{{.credential = options.credential,
+                 .open = [this](const crypto::KeySlot& slot) { return open_with(slot); },
+                 .try_now = [this] { try_now(); }},
+                health,
+                clock} {}
     // A walk that a command asked for would hold up the control socket.
     ~State() {
         trying_.request_stop();
@@ -227,8 +232,11 @@ private:
         parts_ = std::make_unique<Parts>(options_, std::move(egress).value(), std::move(store), feeds_, health_,
                                          vitals_, clock_, [this](const Error& why) { found_damage(why); });
         CLINIC_TRY(parts_->start(std::move(mllp).value(), options_, vitals_, clock_));
-        return serve_operators(commands(
-            {*parts_->store, parts_->releaser, parts_->housekeeping, health_, containment_, *feeds_, parts_->ingest}));
+        keys_.opened(*parts_->store);
+        auto all = commands(
+            {*parts_->store, parts_->releaser, parts_->housekeeping, health_, containment_, *feeds_, parts_->ingest});
+        all.merge(keys_.of_open(*parts_->store));
+        return serve_operators(std::move(all));
     }
 
     Result<void> serve_closed() {
@@ -242,7 +250,10 @@ private:
         closed_egress_ = std::make_unique<egress::EgressServer>(std::move(egress).value(),
                                                                 egress_options(options_, vitals_), health_, clock_);
         CLINIC_TRY(closed_egress_->start());
-        return serve_operators(commands(health_, containment_));
+        keys_.closed();
+        auto all = commands(health_, containment_);
+        all.merge(keys_.of_closed());
+        return serve_operators(std::move(all));
     }
 
     Result<void> serve_operators(control::Commands commands) {
@@ -254,7 +265,22 @@ private:
     }
 
     Result<std::unique_ptr<records::Store>> open_store() {
-        return daemon::open_store(options_, vitals_, clock_, [this](const Error& why) { found_damage(why); });
+        const auto slot = crypto::KeySlot::from_credential_file(options_.credential);
+        CLINIC_TRY(slot);
+        const std::scoped_lock lock{keys_.opening()};
+        return open_with(*slot);
+    }
+
+    Result<std::unique_ptr<records::Store>> open_with(const crypto::KeySlot& slot) {
+        return daemon::open_store(options_, slot, vitals_, clock_, [this](const Error& why) { found_damage(why); });
+    }
+
+    void try_now() {
+        {
+            const std::scoped_lock lock{telling_};
+            try_now_ = true;
+        }
+        told_.notify_all();
     }
 
     // From a thread of the check's or the store's, which ends with the parts: it is told and not waited for.
@@ -273,7 +299,8 @@ private:
             if (open)
                 told_.wait(lock, stop, [this] { return damage_.has_value(); });
             else
-                told_.wait_for(lock, stop, try_again_after(why_->code), [] { return false; });
+                told_.wait_for(lock, stop, try_again_after(why_->code), [this] { return try_now_; });
+            try_now_ = false;
             if (stop.stop_requested()) return;
             const auto damage = std::exchange(damage_, std::nullopt);
             lock.unlock();
@@ -320,6 +347,8 @@ private:
     std::mutex telling_;
     std::condition_variable_any told_;
     std::optional<Error> damage_; // found while they were open; under telling_
+    bool try_now_ = false;        // a slot was made that may fit; under telling_
+    KeyDesk keys_;
     std::unique_ptr<Parts> parts_;
     std::unique_ptr<intake::MllpServer> closed_desk_;
     std::unique_ptr<egress::EgressServer> closed_egress_;

@@ -12,6 +12,7 @@
 #include "daemon/intake/text_encoding.h"
 #include "daemon/records/messages.h"
 #include "daemon/records/quarantine.h"
+#include "daemon/reason.h"
 
 namespace clinic::daemon {
 namespace {
@@ -22,7 +23,6 @@ using nlohmann::json;
 
 constexpr std::int64_t rows_shown_max = 200, rows_shown = 20;
 constexpr int items_in_turn_max = 100;
-constexpr std::size_t reason_bytes_min = 4, reason_bytes_max = 200;
 
 // "90m", "12h", "7d": so long ago.
 std::optional<base::Micros> span(std::string_view text) {

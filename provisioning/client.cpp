@@ -26,6 +26,7 @@ void say(const json& error) {
     const auto text = [&](const char* key) { return error.value(key, std::string{}); };
     std::fprintf(stderr, "clinicctl: %s", text("what").c_str());
     if (error.contains("line")) std::fprintf(stderr, " (line %d)", error.value("line", 0));
+    if (error.contains("field")) std::fprintf(stderr, " (%d)", error.value("field", 0));
     if (!text("remedy").empty()) std::fprintf(stderr, "; %s", text("remedy").c_str());
     std::fprintf(stderr, " [%s]\n", text("code").c_str());
 }
@@ -34,7 +35,20 @@ void say(const json& error) {
 
 std::optional<json> Client::ask(std::string_view command, const json& args,
                                 const std::optional<std::string>& body) const {
-    const auto text = control::ask(socket_, base::dump_json({{"v", 1}, {"command", command}, {"args", args}}), body);
+    return answer_of(
+        control::ask(socket_, base::dump_json({{"v", 1}, {"command", command}, {"args", args}}), body));
+}
+
+std::optional<Client::Told> Client::ask_secretly(std::string_view command, const json& args,
+                                                 const crypto::SecureBytes& secret) const {
+    auto told = control::ask_secretly(socket_, base::dump_json({{"v", 1}, {"command", command}, {"args", args}}),
+                                      secret);
+    auto answer = answer_of(told ? Result<std::string>{std::move(told->text)} : Result<std::string>{told.error()});
+    if (!answer) return std::nullopt;
+    return Told{std::move(*answer), std::move(told->secret)};
+}
+
+std::optional<json> Client::answer_of(const Result<std::string>& text) const {
     if (!text && !was_reached(text.error())) {
         say_unreached(socket_, text.error());
         return std::nullopt;

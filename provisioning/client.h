@@ -2,10 +2,13 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "crypto/base/result.h"
+#include "crypto/secure_bytes.h"
 
 namespace clinic::provisioning {
 
@@ -17,9 +20,19 @@ public:
     std::optional<nlohmann::json> ask(std::string_view command, const nlohmann::json& args,
                                       const std::optional<std::string>& body = std::nullopt) const;
 
+    // The same with secrets, of a command about keys. A secret that is not told is empty.
+    struct Told {
+        nlohmann::json answer;
+        crypto::SecureBytes secret;
+    };
+    std::optional<Told> ask_secretly(std::string_view command, const nlohmann::json& args,
+                                     const crypto::SecureBytes& secret) const;
+
     const std::filesystem::path& socket() const { return socket_; }
 
 private:
+    std::optional<nlohmann::json> answer_of(const Result<std::string>& text) const;
+
     std::filesystem::path socket_;
 };
 

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "crypto/aead.h"
+#include "crypto/base/clock.h"
+#include "crypto/key_slot.h"
 #include "crypto/seal.h"
 #include "daemon/web/words/words.h"
 
@@ -28,11 +30,21 @@ const char* name(salvage::Loss why) {
     return "";
 }
 
+// What nobody has vouched for, on a terminal.
+std::string shown(std::string text) {
+    for (char& one : text)
+        if (one < ' ' || one > '~') one = '?';
+    return text;
+}
+
 json slots(const crypto::SuperblockLook& block) {
     json all = json::array();
     for (const auto& slot : block.slots)
-        all.push_back(
-            {{"kind", slot.kind == crypto::machine_slot ? json("machine") : json(slot.kind)}, {"epoch", slot.epoch}});
+        all.push_back({{"number", slot.number},
+                       {"kind", crypto::name(crypto::SlotKind{slot.kind})},
+                       {"epoch", slot.epoch},
+                       {"label", shown(slot.label)},
+                       {"made_at", slot.made_us == 0 ? json{} : json(base::rfc3339({slot.made_us}))}});
     return all;
 }
 

@@ -26,6 +26,7 @@ constexpr int no_descriptors_pause_ms = 100;
 std::string failure(const Error& error) {
     json about{{"code", base::name(error.code)}, {"what", error.what.c_str()}, {"remedy", error.remedy.c_str()}};
     if (error.at.line != 0) about["line"] = error.at.line;
+    if (error.at.field != 0) about["field"] = error.at.field;
     return base::dump_json({{"v", 1}, {"ok", false}, {"exit", 2}, {"error", std::move(about)}});
 }
 
@@ -41,6 +42,12 @@ bool well_formed(const json& question) {
 }
 
 } // namespace
+
+struct ControlServer::Reply {
+    Reply(std::string said) : text{std::move(said)} {}
+    std::string text;
+    crypto::SecureBytes secret;
+};
 
 ControlServer::ControlServer(base::UniqueFd listener, std::vector<uid_t> operators, Commands commands)
     : listener_{std::move(listener)}, operators_{std::move(operators)}, commands_{std::move(commands)} {}
@@ -88,14 +95,16 @@ void ControlServer::converse(int socket) {
         if (ending_) return;
         talking_.insert(socket);
     }
-    if (const auto sent = send_part(socket, guarded_answer(socket)); !sent)
-        base::log(base::Level::notice, "control", sent.error());
+    const Reply reply = guarded_answer(socket);
+    auto sent = send_part(socket, reply.text);
+    if (sent && reply.secret.size() > 0) sent = send_secret(socket, reply.secret);
+    if (!sent) base::log(base::Level::notice, "control", sent.error());
     const std::lock_guard lock{talking_mutex_};
     talking_.erase(socket);
 }
 
 // A question of the wrong shape that got past the checks is the asker's trouble, not the daemon's.
-std::string ControlServer::guarded_answer(int socket) {
+ControlServer::Reply ControlServer::guarded_answer(int socket) {
     try {
         return answer(socket);
     } catch (const std::exception&) {
@@ -104,7 +113,7 @@ std::string ControlServer::guarded_answer(int socket) {
     }
 }
 
-std::string ControlServer::answer(int socket) {
+ControlServer::Reply ControlServer::answer(int socket) {
     ucred peer{};
     socklen_t size = sizeof peer;
     if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
@@ -126,8 +135,18 @@ std::string ControlServer::answer(int socket) {
         if (!received) return failure(received.error());
         body = std::move(received).value();
     }
-    const auto outcome = command->second.run({.args = (*question)["args"], .body = std::move(body), .asker = peer.uid});
-    return outcome ? success(*outcome) : failure(outcome.error());
+    crypto::SecureBytes secret;
+    if (command->second.takes_secret) {
+        auto received = receive_secret(socket);
+        if (!received) return failure(received.error());
+        secret = std::move(received).value();
+    }
+    auto outcome = command->second.run(
+        {.args = (*question)["args"], .body = std::move(body), .asker = peer.uid, .secret = std::move(secret)});
+    if (!outcome) return failure(outcome.error());
+    Reply reply = success(*outcome);
+    reply.secret = std::move(outcome->secret);
+    return reply;
 }
 
 } // namespace clinic::control

@@ -17,6 +17,7 @@
 
 #include "crypto/base/owned.h"
 #include "crypto/base/result.h"
+#include "crypto/secure_bytes.h"
 
 namespace clinic::control {
 
@@ -24,17 +25,20 @@ struct Question {
     const nlohmann::json& args;
     std::string body; // empty where the command takes none
     uid_t asker;
+    crypto::SecureBytes secret = {}; // of a command that takes one
 };
 
 // `exit` is clinicctl's exit status: 0 done, 1 needs a look, 2 not done.
 struct Answer {
     int exit = 0;
     std::shared_ptr<nlohmann::json> data;
+    crypto::SecureBytes secret = {}; // told behind the answer, and nowhere else
 };
 
 struct Command {
     bool takes_body = false;
     std::function<Result<Answer>(const Question&)> run;
+    bool takes_secret = false;
 };
 
 using Commands = std::map<std::string, Command, std::less<>>;
@@ -52,8 +56,9 @@ public:
 private:
     void serve(const std::stop_token& stop);
     void converse(int socket);
-    std::string guarded_answer(int socket);
-    std::string answer(int socket);
+    struct Reply;
+    Reply guarded_answer(int socket);
+    Reply answer(int socket);
 
     base::UniqueFd listener_, stopping_;
     std::vector<uid_t> operators_;

@@ -378,6 +378,10 @@ const IdentifierIndex& Store::identifiers() const {
     return *state_->shared.identifiers;
 }
 
+crypto::KeyTable& Store::keys() {
+    return state_->vfs->keys();
+}
+
 const crypto::Bytes& Store::store_uuid() const {
     return state_->shared.uuid;
 }

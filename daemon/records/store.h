@@ -23,6 +23,7 @@
 #include "crypto/base/result.h"
 #include "crypto/base/vitals.h"
 #include "crypto/key_slot.h"
+#include "crypto/key_table.h"
 #include "crypto/seal.h"
 #include "daemon/records/advice.h"
 #include "daemon/records/cache_size.h"
@@ -241,6 +242,7 @@ public:
     std::mutex& no_checkpoint() const; // see Writer
     bool wal_is_long() const;          // twice its bound: whoever holds a snapshot should let go
     const crypto::Bytes& store_uuid() const;
+    crypto::KeyTable& keys();
 
     struct State;
 

@@ -111,7 +111,7 @@ protected:
 
 TEST_F(Forged, NewerFormatIsNewer) {
     make_store();
-    forge(16, 2);
+    forge(16, 3);
     EXPECT_EQ(open_error(), Errc::newer);
 }
 

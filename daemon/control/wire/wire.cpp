@@ -64,23 +64,50 @@ void set_patience(int socket, int seconds) {
     setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 }
 
-Result<void> send_part(int socket, std::string_view bytes) {
-    const auto size = static_cast<std::uint32_t>(bytes.size());
+namespace {
+
+Result<void> send_size(int socket, std::size_t bytes) {
+    const auto size = static_cast<std::uint32_t>(bytes);
     const std::array<char, 4> head{static_cast<char>(size >> 24), static_cast<char>(size >> 16),
                                    static_cast<char>(size >> 8), static_cast<char>(size)};
-    CLINIC_TRY(send_all(socket, {head.data(), head.size()}));
-    return send_all(socket, bytes);
+    return send_all(socket, {head.data(), head.size()});
 }
 
-Result<std::string> receive_part(int socket, std::size_t bytes_max) {
+Result<std::size_t> receive_size(int socket, std::size_t bytes_max) {
     std::array<char, 4> head{};
     CLINIC_TRY(receive_all(socket, head.data(), head.size()));
     std::size_t size = 0;
     for (const char byte : head) size = size << 8 | static_cast<unsigned char>(byte);
     if (size > bytes_max) return Error{Errc::full, "a part is longer than its bound"};
-    std::string part(size, '\0');
-    CLINIC_TRY(receive_all(socket, part.data(), size));
+    return size;
+}
+
+} // namespace
+
+Result<void> send_part(int socket, std::string_view bytes) {
+    CLINIC_TRY(send_size(socket, bytes.size()));
+    return send_all(socket, bytes);
+}
+
+Result<std::string> receive_part(int socket, std::size_t bytes_max) {
+    const auto size = receive_size(socket, bytes_max);
+    CLINIC_TRY(size);
+    std::string part(*size, '\0');
+    CLINIC_TRY(receive_all(socket, part.data(), *size));
     return part;
+}
+
+Result<void> send_secret(int socket, const crypto::SecureBytes& secret) {
+    CLINIC_TRY(send_size(socket, secret.size()));
+    return send_all(socket, {reinterpret_cast<const char*>(secret.bytes().data()), secret.size()});
+}
+
+Result<crypto::SecureBytes> receive_secret(int socket) {
+    const auto size = receive_size(socket, secret_bytes_max);
+    CLINIC_TRY(size);
+    auto secret = crypto::SecureBytes::zeroed(*size);
+    CLINIC_TRY(receive_all(socket, reinterpret_cast<char*>(secret.bytes().data()), *size));
+    return secret;
 }
 
 Result<void> send_body(int socket, std::string_view body) {
@@ -110,6 +137,19 @@ Result<std::string> ask(const std::filesystem::path& path, std::string_view ques
     static_cast<void>(send_part(socket->get(), question));
     if (body) static_cast<void>(send_body(socket->get(), *body));
     return receive_part(socket->get(), answer_bytes_max);
+}
+
+Result<SecretAnswer> ask_secretly(const std::filesystem::path& path, std::string_view question,
+                                  const crypto::SecureBytes& secret, int silence_seconds) {
+    const auto socket = dial(path);
+    CLINIC_TRY(socket);
+    set_patience(socket->get(), silence_seconds);
+    static_cast<void>(send_part(socket->get(), question));
+    static_cast<void>(send_secret(socket->get(), secret));
+    auto text = receive_part(socket->get(), answer_bytes_max);
+    CLINIC_TRY(text);
+    auto told = receive_secret(socket->get()); // the other side hangs up where there is none
+    return SecretAnswer{std::move(*text), told ? std::move(*told) : crypto::SecureBytes{}};
 }
 
 } // namespace clinic::control
