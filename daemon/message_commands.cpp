@@ -10,9 +10,9 @@
 #include "daemon/intake/hl7_time.h"
 #include "daemon/intake/mask.h"
 #include "daemon/intake/text_encoding.h"
+#include "daemon/reason.h"
 #include "daemon/records/messages.h"
 #include "daemon/records/quarantine.h"
-#include "daemon/reason.h"
 
 namespace clinic::daemon {
 namespace {

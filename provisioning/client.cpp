@@ -35,14 +35,13 @@ void say(const json& error) {
 
 std::optional<json> Client::ask(std::string_view command, const json& args,
                                 const std::optional<std::string>& body) const {
-    return answer_of(
-        control::ask(socket_, base::dump_json({{"v", 1}, {"command", command}, {"args", args}}), body));
+    return answer_of(control::ask(socket_, base::dump_json({{"v", 1}, {"command", command}, {"args", args}}), body));
 }
 
 std::optional<Client::Told> Client::ask_secretly(std::string_view command, const json& args,
                                                  const crypto::SecureBytes& secret) const {
-    auto told = control::ask_secretly(socket_, base::dump_json({{"v", 1}, {"command", command}, {"args", args}}),
-                                      secret);
+    auto told =
+        control::ask_secretly(socket_, base::dump_json({{"v", 1}, {"command", command}, {"args", args}}), secret);
     auto answer = answer_of(told ? Result<std::string>{std::move(told->text)} : Result<std::string>{told.error()});
     if (!answer) return std::nullopt;
     return Told{std::move(*answer), std::move(told->secret)};

@@ -18,6 +18,7 @@
 #include "provisioning/containment_look.h"
 #include "provisioning/containment_view.h"
 #include "provisioning/ghl_commands.h"
+#include "provisioning/keys_commands.h"
 #include "provisioning/message_commands.h"
 #include "provisioning/status_view.h"
 #include "provisioning/store_commands.h"
@@ -325,8 +326,8 @@ const std::array rows{
         "store inspect --records FOLDER [--json]   what a store's files say without a key; clinicd is down",
         inspect_store},
     Row{{"store", "check"},
-        {"--records=", "--credential=", "--json"},
-        "store check --records FOLDER --credential FILE [--json]   every page, WAL frame and key slot",
+        {"--records=", "--credential=", "--words", "--passphrase", "--json"},
+        "store check --records FOLDER --credential FILE|--words|--passphrase [--json]   every page, frame and slot",
         check_store},
     Row{{"ghl", "show"},
         {"--ask=", "--json"},
@@ -336,6 +337,34 @@ const std::array rows{
         {"--ask="},
         "ghl authorize                         take the authorization that GHL's page has given; reads a line",
         authorize_grant},
+    Row{{"keys", "list"},
+        {"--json"},
+        "keys list [--json]                    what opens the records: this machine, words on paper, a passphrase",
+        list_keys},
+    Row{{"keys", "recovery", "begin"},
+        {"--label=", "--reason=", "--json"},
+        "keys recovery begin --reason TEXT [--label TEXT] [--json]   24 words for pen and paper, shown once",
+        [](const Call& call, const Client& client) { return begin_recovery(call, client); }},
+    Row{{"keys", "recovery", "confirm"},
+        {},
+        "keys recovery confirm                 the words typed back, or from a pipe: from then on they count",
+        [](const Call& call, const Client& client) { return confirm_recovery(call, client); }},
+    Row{{"keys", "passphrase"},
+        {"--reason="},
+        "keys passphrase --reason TEXT         one more way in, typed or from a pipe; takes the place of the last one",
+        keep_passphrase},
+    Row{{"keys", "verify"},
+        {"--passphrase"},
+        "keys verify [--passphrase]            do these words, or this passphrase, open the records",
+        verify_key},
+    Row{{"keys", "remove", ""},
+        {"--reason=", "--word="},
+        "keys remove NUMBER --reason TEXT [--word stays-locked]",
+        remove_key},
+    Row{{"keys", "recover"},
+        {"--passphrase", "--new-key", "--reason=", "--etc="},
+        "keys recover --reason TEXT [--passphrase] [--new-key]   the records are locked: open them with the words",
+        recover_store},
     Row{{"tls", "show"},
         {"--etc=", "--json"},
         "tls show [--json]                     the page's addresses, its certificate, and how to trust it",
@@ -353,8 +382,9 @@ const std::array rows{
         "tls keep                              see to it that the page has a certificate; a timer does",
         keep_certificate},
     Row{{"store", "salvage"},
-        {"--records=", "--credential=", "--to=", "--json"},
-        "store salvage --records FOLDER --credential FILE --to NEW [--json]   what can be read, into a new store",
+        {"--records=", "--credential=", "--words", "--passphrase", "--to=", "--json"},
+        "store salvage --records FOLDER --credential FILE|--words|--passphrase --to NEW [--json]\n"
+        "                                        what can be read, into a new store",
         salvage_store},
 };
 

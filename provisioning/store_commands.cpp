@@ -6,6 +6,7 @@
 
 #include "daemon/records/salvage/salvage.h"
 #include "provisioning/answers.h"
+#include "provisioning/keys_commands.h"
 #include "provisioning/store_view.h"
 
 namespace clinic::provisioning {
@@ -15,7 +16,9 @@ constexpr int cannot = 1, wrong_words = 2, damaged = 3;
 
 int refuse(const Error& why) {
     const bool helps = *why.remedy.c_str() != '\0';
-    std::fprintf(stderr, "clinicctl: %s%s%s\n", why.what.c_str(), helps ? "; " : "", why.remedy.c_str());
+    std::fprintf(stderr, "clinicctl: %s", why.what.c_str());
+    if (why.at.field > 0) std::fprintf(stderr, " (word %d)", why.at.field);
+    std::fprintf(stderr, "%s%s\n", helps ? "; " : "", why.remedy.c_str());
     return cannot;
 }
 
@@ -26,6 +29,23 @@ bool lacks(const Call& call, std::initializer_list<const char*> options) {
         return true;
     }
     return false;
+}
+
+bool has_one_key(const Call& call) {
+    if (int{!call.value("--credential").empty()} + call.has("--words") + call.has("--passphrase") == 1) return true;
+    std::fputs("clinicctl: store: one of --credential FILE, --words and --passphrase is wanted; see clinicctl store "
+               "--help\n",
+               stderr);
+    return false;
+}
+
+// What the store is opened with: this machine's key file, or what a person types.
+Result<crypto::KeySlot> slot_of(const Call& call) {
+    if (call.has("--credential")) return crypto::KeySlot::from_credential_file(call.value("--credential"));
+    auto typed = call.has("--words") ? type_words() : type_passphrase(false);
+    if (!typed) return Error{Errc::locked, "nothing was typed", "type it, or give it through a pipe"};
+    return call.has("--words") ? crypto::KeySlot::from_words(*typed)
+                               : crypto::KeySlot::from_passphrase(std::move(*typed));
 }
 
 // The records' folder, or the database in it.
@@ -51,8 +71,8 @@ int inspect_store(const Call& call, const Client&) {
 }
 
 int check_store(const Call& call, const Client&) {
-    if (lacks(call, {"--records", "--credential"})) return wrong_words;
-    const auto slot = crypto::KeySlot::from_credential_file(call.value("--credential"));
+    if (lacks(call, {"--records"}) || !has_one_key(call)) return wrong_words;
+    const auto slot = slot_of(call);
     if (!slot) return refuse(slot.error());
     const auto checked = salvage::check(records_of(call), *slot);
     if (!checked) return refuse(checked.error());
@@ -61,8 +81,8 @@ int check_store(const Call& call, const Client&) {
 }
 
 int salvage_store(const Call& call, const Client&) {
-    if (lacks(call, {"--records", "--credential", "--to"})) return wrong_words;
-    const auto slot = crypto::KeySlot::from_credential_file(call.value("--credential"));
+    if (lacks(call, {"--records", "--to"}) || !has_one_key(call)) return wrong_words;
+    const auto slot = slot_of(call);
     if (!slot) return refuse(slot.error());
     const base::SystemClock clock;
     const auto salvaged = salvage::salvage(records_of(call), call.value("--to"), *slot, clock);

@@ -61,6 +61,12 @@ std::string number(const json& value) {
     return words::number(value.get<std::int64_t>());
 }
 
+// With what stands before it; nothing where there is nothing to say.
+std::string said(const char* before, const json& value) {
+    const bool empty = !value.is_string() || value.get_ref<const std::string&>().empty();
+    return empty ? std::string{} : before + value.get<std::string>();
+}
+
 // "  12,345  what it is"
 std::string line(const json& value, const std::string& what) {
     const std::string digits = number(value);
@@ -203,9 +209,9 @@ std::string view_inspected(const json& look) {
                                   ", pages of " + number(look["page_size"]) + " bytes");
         out += fact("Key epoch", number(look["epoch"]) + ", superblock sequence " + number(look["sequence"]));
         for (const auto& slot : look["slots"])
-            out += fact("Key slot",
-                        (slot["kind"].is_string() ? slot["kind"].get<std::string>() : "kind " + number(slot["kind"])) +
-                            ", epoch " + number(slot["epoch"]));
+            out += fact("Key slot", number(slot["number"]) + ", " + slot["kind"].get<std::string>() + ", epoch " +
+                                        number(slot["epoch"]) + said(", made ", slot["made_at"]) +
+                                        said(", ", slot["label"]));
     }
     if (look["database"].is_null()) {
         out += fact("Database", "not there");

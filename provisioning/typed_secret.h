@@ -1,0 +1,25 @@
+// Words and passphrases between a person's paper and guarded memory: typed unseen, shown past every buffer.
+//   Bounds:  what recovery_words.h and passphrase.h allow.
+//   Threads: one; it reads standard input and, on a terminal, changes how that behaves until it returns.
+#pragma once
+
+#include <optional>
+
+#include "crypto/secure_bytes.h"
+
+namespace clinic::provisioning {
+
+// False, and said on standard error: this process could leave its memory in a core dump.
+bool keep_memory_private();
+
+// `what` is said before it is typed. Nothing: the input ended, or was too long.
+std::optional<crypto::SecureBytes> type_unseen(const char* what);
+// All of standard input, at most `bytes_max`; a line end at its end is taken away.
+std::optional<crypto::SecureBytes> read_piped(std::size_t bytes_max);
+bool is_typed(); // standard input is a terminal
+
+// "  1. abandon      7. …": six rows of four, numbers down the columns, with a line end behind each.
+crypto::SecureBytes word_grid(const crypto::SecureBytes& words);
+void put_out(const crypto::SecureBytes& text); // to standard output, at once
+
+} // namespace clinic::provisioning
