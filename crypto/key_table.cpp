@@ -69,10 +69,8 @@ Result<std::uint32_t> KeyTable::add(const KeySlot& slot, std::string_view label,
     return state_->next_number++;
 }
 
-Result<void> KeyTable::remove(std::uint32_t number, Unattended unattended) {
-    const std::scoped_lock lock{state_->changing};
-    CLINIC_TRY(write_other());
-    auto slots = state_->opened.superblock.slots;
+Result<void> KeyTable::look_at_removal(std::uint32_t number, Unattended unattended) const {
+    const auto& slots = state_->opened.superblock.slots;
     const auto found = std::ranges::find(slots, number, &SlotEntry::number);
     if (found == slots.end())
         return Error{Errc::not_found, "there is no key slot of that number", "see them: clinicctl keys list"};
@@ -83,7 +81,20 @@ Result<void> KeyTable::remove(std::uint32_t number, Unattended unattended) {
         return Error{Errc::refused, "this is the slot that this box starts with by itself",
                      "leave it; or add --word stays-locked: after its next start the box waits for a person with the "
                      "words"};
-    slots.erase(found);
+    return {};
+}
+
+Result<void> KeyTable::may_remove(std::uint32_t number, Unattended unattended) const {
+    const std::scoped_lock lock{state_->changing};
+    return look_at_removal(number, unattended);
+}
+
+Result<void> KeyTable::remove(std::uint32_t number, Unattended unattended) {
+    const std::scoped_lock lock{state_->changing};
+    CLINIC_TRY(look_at_removal(number, unattended));
+    CLINIC_TRY(write_other());
+    auto slots = state_->opened.superblock.slots;
+    std::erase_if(slots, [&](const SlotEntry& slot) { return slot.number == number; });
     return write(std::move(slots));
 }
 

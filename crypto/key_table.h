@@ -42,6 +42,7 @@ public:
     // bytes, no control characters).
     Result<std::uint32_t> add(const KeySlot& slot, std::string_view label, std::int64_t made_us);
     // Errors: not_found; refused: it is the last one, or the one that this box opens the store with by itself.
+    Result<void> may_remove(std::uint32_t number, Unattended unattended) const;
     Result<void> remove(std::uint32_t number, Unattended unattended);
     // The one that this opens; nullopt: none.
     Result<std::optional<std::uint32_t>> opened_by(const KeySlot& slot) const;
@@ -56,6 +57,7 @@ private:
         bool other_missing = false; // the newest slots stand in one superblock alone
         mutable std::mutex changing;
     };
+    Result<void> look_at_removal(std::uint32_t number, Unattended unattended) const; // under `changing`
     Result<void> write(std::vector<SlotEntry> slots);
     Result<void> write_other();
 

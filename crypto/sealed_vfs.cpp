@@ -81,9 +81,7 @@ Result<Unlocked> make_store(const fs::path& database, const KeySlot& slot, Ciphe
     OpenedSuperblock made{.superblock = {.cipher = id}, .store_key = SecureBytes::random(key_bytes), .used = 1};
     auto& superblock = made.superblock;
     base::random_bytes(superblock.store);
-    auto entry = make_slot_entry(superblock, made.store_key, slot);
-    CLINIC_TRY(entry);
-    superblock.slots.push_back(std::move(*entry));
+    CLINIC_TRY(wrap_anew(superblock, made.store_key, slot, made.slot));
     CLINIC_TRY(write_store_file(database, superblock, made.store_key));
     auto file = BlockFile::open(database);
     CLINIC_TRY(file);

@@ -181,7 +181,7 @@ public:
         : options_{options}, sockets_{sockets}, tls_{std::move(tls)}, feeds_{std::move(feeds)}, health_{health},
           containment_{containment}, vitals_{vitals}, clock_{clock},
           keys_{{.credential = options.credential,
-                 .open = [this](const crypto::KeySlot& slot) { return open_with(slot); },
+                 .open = [this](const crypto::KeySlot& slot) { return open_again(slot); },
                  .try_now = [this] { try_now(); }},
                 health,
                 clock} {}
@@ -266,13 +266,27 @@ private:
 
     Result<std::unique_ptr<records::Store>> open_store() {
         const auto slot = crypto::KeySlot::from_credential_file(options_.credential);
-        CLINIC_TRY(slot);
+        if (!slot)
+            return Error{slot.error().code,
+                         slot.error().what,
+                         "put this machine's key back, or open the records with the words on paper: clinicctl keys "
+                         "recover",
+                         {},
+                         slot.error().native};
         const std::scoped_lock lock{keys_.opening()};
         return open_with(*slot);
     }
 
     Result<std::unique_ptr<records::Store>> open_with(const crypto::KeySlot& slot) {
         return daemon::open_store(options_, slot, vitals_, clock_, [this](const Error& why) { found_damage(why); });
+    }
+
+    // With what a person typed: never a new store.
+    Result<std::unique_ptr<records::Store>> open_again(const crypto::KeySlot& slot) {
+        std::error_code none;
+        if (std::filesystem::exists(options_.records / "records.db", none)) return open_with(slot);
+        return Error{Errc::not_found, "there are no records that could be opened",
+                     "mount the records' disk; a new box gets its key first: docs/package.md"};
     }
 
     void try_now() {

@@ -121,7 +121,7 @@ KeyDesk::Outcome KeyDesk::begin_recovery(records::Store& store, const Question& 
     CLINIC_TRY(why);
     const auto named = label(question.args);
     CLINIC_TRY(named);
-    CLINIC_TRY(note(store, question.asker, audit::Action::configure, "keys_recovery_begin", ": " + *why));
+    CLINIC_TRY(note(store, question.asker, audit::Action::configure, "keys_recovery_begin", *why));
     const std::scoped_lock lock{desk_};
     pending_ = Pending{crypto::SecureBytes::random(crypto::recovery_secret_bytes), *named, *why, clock_.monotonic()};
     Answer answer = say({{"words", crypto::recovery_words}, {"minutes", waits_to_be_typed.count()}});
@@ -140,7 +140,7 @@ KeyDesk::Outcome KeyDesk::confirm_recovery(records::Store& store, const Question
     if (!typed->same_as(pending_->secret.bytes()))
         return Error{Errc::refused, "these are not the words that were shown",
                      "type those of the newest paper, or begin anew and throw the old paper away"};
-    CLINIC_TRY(note(store, question.asker, audit::Action::configure, "keys_recovery_add", ": " + pending_->reason));
+    CLINIC_TRY(note(store, question.asker, audit::Action::configure, "keys_recovery_add", pending_->reason));
     const auto number =
         store.keys().add(crypto::KeySlot::from_recovery_secret(pending_->secret), pending_->label, clock_.now().micros);
     CLINIC_TRY(number);
@@ -154,7 +154,7 @@ KeyDesk::Outcome KeyDesk::keep_passphrase(records::Store& store, const Question&
     CLINIC_TRY(why);
     const auto slot = crypto::KeySlot::from_passphrase(crypto::SecureBytes::copy_of(question.secret.bytes()));
     CLINIC_TRY(slot);
-    CLINIC_TRY(note(store, question.asker, audit::Action::configure, "keys_passphrase", ": " + *why));
+    CLINIC_TRY(note(store, question.asker, audit::Action::configure, "keys_passphrase", *why));
     const auto number = store.keys().add(*slot, "", clock_.now().micros);
     CLINIC_TRY(number);
     base::log(base::Level::notice, "keys", "a passphrase was set");
@@ -170,8 +170,7 @@ KeyDesk::Outcome KeyDesk::remove(records::Store& store, const Question& question
         return Error{Errc::malformed, "that is not the word", "the word is stays-locked, where it is needed"};
     if (asked < 1 || asked > UINT32_MAX)
         return Error{Errc::malformed, "the number is none of a key slot", "see them: clinicctl keys list"};
-    CLINIC_TRY(
-        note(store, question.asker, audit::Action::configure, "keys_remove", std::to_string(asked) + ": " + *why));
+    CLINIC_TRY(note(store, question.asker, audit::Action::configure, "keys_remove", std::to_string(asked) + *why));
     CLINIC_TRY(store.keys().remove(static_cast<std::uint32_t>(asked),
                                    said.empty() ? crypto::Unattended::stays : crypto::Unattended::may_end));
     base::log(base::Level::notice, "keys", "a key slot was removed");
@@ -200,6 +199,7 @@ void KeyDesk::guessed_wrong(records::Store* store, uid_t asker) {
 }
 
 KeyDesk::Outcome KeyDesk::verify(records::Store& store, const Question& question) {
+    const std::scoped_lock one{trying_};
     const auto slot = guess(question);
     CLINIC_TRY(slot);
     const auto number = store.keys().opened_by(*slot);
@@ -228,6 +228,7 @@ KeyDesk::Outcome KeyDesk::recover(const Question& question) {
                      {},
                      machine.error().native};
     if (question.args.value("look", false)) return say(json::object()); // it can be done: now type the words
+    const std::scoped_lock one{trying_};
     const auto slot = guess(question);
     CLINIC_TRY(slot);
     std::uint32_t number = 0;
@@ -237,7 +238,7 @@ KeyDesk::Outcome KeyDesk::recover(const Question& question) {
         auto store = ways_.open(*slot);
         if (!store && store.error().code == Errc::locked) guessed_wrong(nullptr, question.asker);
         CLINIC_TRY(store);
-        CLINIC_TRY(note(**store, question.asker, audit::Action::configure, "keys_recover", ": " + *why));
+        CLINIC_TRY(note(**store, question.asker, audit::Action::configure, "keys_recover", *why));
         const auto fits = (*store)->keys().opened_by(*machine);
         CLINIC_TRY(fits);
         const auto made =

@@ -80,6 +80,7 @@ private:
     const Clock& clock_;
     std::mutex opening_;
     bool open_ = false; // under opening_, or by the thread that opens and closes
+    std::mutex trying_; // one guess at a time
     std::mutex desk_;
     std::optional<Pending> pending_;
     Guesses guesses_;

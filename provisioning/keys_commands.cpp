@@ -14,6 +14,7 @@
 #include "crypto/word_list.h"
 #include "provisioning/answers.h"
 #include "provisioning/machine_key.h"
+#include "provisioning/page_trust/program.h"
 #include "provisioning/typed_secret.h"
 
 namespace clinic::provisioning {
@@ -132,7 +133,8 @@ int wait_until_open(const Client& client) {
     const auto until = std::chrono::steady_clock::now() + open_wait_max;
     for (;;) {
         const auto status = client.ask("status", json::object());
-        if (status && (*status)["data"].value("mode", std::string{}) != "locked") {
+        const std::string mode = status ? (*status)["data"].value("mode", std::string{}) : "locked";
+        if (mode != "locked" && mode != "damaged" && mode != "restoring") {
             std::puts("The records are open.");
             return 0;
         }
@@ -283,9 +285,13 @@ int verify_key(const Call& call, const Client& client) {
 
 int recover_store(const Call& call, const Client& client) {
     if (!has_reason(call)) return failed;
-    if (call.has("--new-key"))
-        if (const auto made = make_machine_key(call.has("--etc") ? call.value("--etc") : "/etc/clinic-edge"); !made)
+    if (call.has("--new-key")) {
+        const bool elsewhere = call.has("--etc");
+        if (const auto made = make_machine_key(elsewhere ? call.value("--etc") : "/etc/clinic-edge"); !made)
             return say_error(made.error());
+        // Keys are given to a unit at its start, and this waits until clinicd answers again.
+        if (!elsewhere) static_cast<void>(run_program({"systemctl", "restart", "clinicd.service"}));
+    }
     json args{{"kind", kind_of(call)}, {"reason", call.value("--reason")}, {"look", true}};
     if (!client.ask_secretly("keys-recover", args, {})) return failed;
     args.erase("look");

@@ -1,9 +1,6 @@
 #include "provisioning/machine_key.h"
 
-#include <utility>
-
 #include "crypto/seal.h"
-#include "provisioning/page_trust/program.h"
 #include "provisioning/page_trust/sealed_keys.h"
 
 namespace clinic::provisioning {
@@ -23,10 +20,7 @@ Result<void> make_machine_key(const std::filesystem::path& etc) {
                      "leave --new-key away: the slot is made for the key that is there"};
     if (!there) CLINIC_TRY(keys.rename(name, before));
     const auto key = crypto::SecureBytes::random(crypto::key_bytes);
-    CLINIC_TRY(keys.put(name, name, key.bytes()));
-    // It waits until clinicd answers again. Where no systemd is at work there is nothing to start.
-    static_cast<void>(run_program({"systemctl", "restart", "clinicd.service"}));
-    return {};
+    return keys.put(name, name, key.bytes());
 }
 
 } // namespace clinic::provisioning

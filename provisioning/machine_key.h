@@ -8,8 +8,8 @@
 
 namespace clinic::provisioning {
 
-// Seals it as keys/clinic-edge.store below `etc`, and starts clinicd anew where a systemd is at work. A sealed key that
-// does not open on this machine is kept as before.clinic-edge.store. As root.
+// Seals it as keys/clinic-edge.store below `etc`. A sealed key that does not open on this machine is kept as
+// before.clinic-edge.store. As root.
 // Errors: refused (there is one, and it opens here), system.
 Result<void> make_machine_key(const std::filesystem::path& etc);
 

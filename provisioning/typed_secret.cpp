@@ -120,7 +120,7 @@ SecureBytes word_grid(const SecureBytes& words) {
     const auto put = [&](std::size_t at, char letter) { grid.bytes()[at] = static_cast<std::byte>(letter); };
     std::size_t from = 0;
     for (std::size_t i = 0; i < crypto::recovery_words && from < text.size(); ++i) {
-        std::size_t at = i % rows * (columns * cell_bytes + 1) + i / rows * cell_bytes;
+        std::size_t at = i / columns * (columns * cell_bytes + 1) + i % columns * cell_bytes;
         const std::size_t number = i + 1;
         if (number >= 10) put(at, static_cast<char>('0' + number / 10));
         put(at + 1, static_cast<char>('0' + number % 10));

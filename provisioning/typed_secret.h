@@ -18,7 +18,7 @@ std::optional<crypto::SecureBytes> type_unseen(const char* what);
 std::optional<crypto::SecureBytes> read_piped(std::size_t bytes_max);
 bool is_typed(); // standard input is a terminal
 
-// "  1. abandon      7. …": six rows of four, numbers down the columns, with a line end behind each.
+// " 1. abandon      2. …": six rows of four, with a line end behind each. Read as it stands it is taken back.
 crypto::SecureBytes word_grid(const crypto::SecureBytes& words);
 void put_out(const crypto::SecureBytes& text); // to standard output, at once
 

@@ -2,8 +2,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <map>
 #include <vector>
 
+#include "crypto/key_slot.h"
+#include "crypto/store_look.h"
 #include "provisioning/check/looks.h"
 #include "provisioning/check/scene.h"
 
@@ -84,7 +87,7 @@ Finding keys_there(const Scene& scene) {
     }
     if (missing.empty()) return ok(std::to_string(all.size()) + " keys");
     return fail(missing, "a key that the settings name is not on the box",
-                "seal it: docs/package.md, After the installation; the store's own comes from the clinic's copy");
+                "seal it: docs/package.md, After the installation; the store's own: clinicctl keys recover --new-key");
 }
 
 Finding keys_open(const Scene& scene) {
@@ -98,8 +101,9 @@ Finding keys_open(const Scene& scene) {
         if (!is_there(scene.under(offered) / name)) add(closed, name);
     }
     if (closed.empty()) return ok(sealed == 0 ? "plain files: nothing to open" : std::to_string(sealed) + " open here");
-    return fail(closed, "a sealed key does not open: it is another machine's, or the TPM was cleared or changed",
-                "seal it anew from the copy outside the box: systemd-creds encrypt --name=NAME; then restart clinicd");
+    return fail(
+        closed, "a sealed key does not open: it is another machine's, or the TPM was cleared or changed",
+        "the store's own: clinicctl keys recover --new-key; another: systemd-creds encrypt --name=NAME, then restart");
 }
 
 Finding keys_private(const Scene& scene) {
@@ -112,6 +116,24 @@ Finding keys_private(const Scene& scene) {
     if (open.empty()) return ok("closed to others");
     return fail(open, "others than their owner may read private keys",
                 "chmod 0700 the folder and 0400 the files; seal new keys");
+}
+
+// Of the slots that the newest superblock says it has. To believe it a key is needed: `clinicctl keys list`.
+Finding keys_recovery(const Scene& scene) {
+    if (cannot_look(scene.records))
+        return unknown("cannot be seen", "the records are clinicd's", "run clinicctl as root");
+    const auto look = crypto::look_at_store(scene.records);
+    if (!look && look.error().code == Errc::not_found) return ok("no store yet");
+    if (!look || !look->database || look->database->newest() == nullptr)
+        return unknown("the store's head cannot be read", "it is damaged, or not there", "clinicctl store inspect");
+    std::map<crypto::SlotKind, int> kinds;
+    for (const auto& slot : look->database->newest()->slots) ++kinds[crypto::SlotKind{slot.kind}];
+    const int papers = kinds[crypto::SlotKind::recovery];
+    const std::string passphrase = kinds[crypto::SlotKind::passphrase] > 0 ? ", a passphrase" : "";
+    if (papers > 0) return ok(std::to_string(papers) + (papers == 1 ? " recovery key" : " recovery keys") + passphrase);
+    return warn("none" + passphrase, "when this machine is lost, or its TPM is cleared, nothing opens the records",
+                "clinicctl keys recovery begin --reason TEXT: 24 words on paper, kept where the clinic keeps what must "
+                "not burn");
 }
 
 } // namespace clinic::check

@@ -40,6 +40,7 @@ Finding keys_tpm(const Scene&);
 Finding keys_there(const Scene&);
 Finding keys_open(const Scene&);
 Finding keys_private(const Scene&);
+Finding keys_recovery(const Scene&);
 
 // certificates.cpp
 Finding certificate_page(const Scene&);

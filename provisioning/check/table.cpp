@@ -45,6 +45,7 @@ constexpr std::array checks{
     Check{
         "keys.open", "They open on this machine", Group::keys, {"setup.clinicd", "keys.there", "keys.tpm"}, keys_open},
     Check{"keys.private", "Closed to others", Group::keys, {"setup.clinicd"}, keys_private},
+    Check{"keys.recovery", "A way in without this machine", Group::keys, {"setup.records"}, keys_recovery},
     Check{"certificate.page", "The page's", Group::certificates, {"setup.clinicd", "clock.date"}, certificate_page},
     Check{"certificate.mllp",
           "For messages by TLS",

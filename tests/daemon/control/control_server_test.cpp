@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -64,6 +65,33 @@ TEST_F(ControlServerTest, AnswersWithDataAndExit) {
     const std::string body(200'000, 'x');
     const auto answer = ask(R"({"v":1,"command":"size","args":{"word":"hello"}})", body);
     EXPECT_EQ(answer, (json{{"v", 1}, {"ok", true}, {"exit", 1}, {"data", {{"bytes", 200'000}, {"word", "hello"}}}}));
+}
+
+TEST_F(ControlServerTest, ASecretGoesBothWaysBesideTheJson) {
+    make({geteuid()}, {{"turn",
+                        {.run = [](const Question& question) -> Result<Answer> {
+                             Answer answer{.data = std::make_shared<json>(json{{"bytes", question.secret.size()}})};
+                             answer.secret = crypto::SecureBytes::zeroed(question.secret.size());
+                             std::ranges::reverse_copy(question.secret.bytes(), answer.secret.bytes().begin());
+                             return answer;
+                         },
+                         .takes_secret = true}}});
+    const auto question = R"({"v":1,"command":"turn","args":{}})";
+    const auto word = crypto::SecureBytes::copy_of(std::as_bytes(std::span{"abc", 3}));
+    const auto told = ask_secretly(folder / "control.sock", question, word);
+    ASSERT_TRUE(told);
+    EXPECT_EQ(json::parse(told->text).at("data").at("bytes"), 3);
+    EXPECT_TRUE(told->secret.same_as(std::as_bytes(std::span{"cba", 3})));
+    const auto none = ask_secretly(folder / "control.sock", question, {});
+    ASSERT_TRUE(none);
+    EXPECT_EQ(none->secret.size(), 0U);
+    const auto long_one = ask_secretly(folder / "control.sock", question, crypto::SecureBytes::zeroed(4'097));
+    ASSERT_TRUE(long_one);
+    EXPECT_FALSE(json::parse(long_one->text).at("ok").get<bool>());
+    const auto other = ask_secretly(folder / "control.sock", R"({"v":1,"command":"fail","args":{}})", word);
+    ASSERT_TRUE(other);
+    EXPECT_EQ(json::parse(other->text).at("error").at("what"), "not today");
+    EXPECT_EQ(other->secret.size(), 0U);
 }
 
 TEST_F(ControlServerTest, SaysWhatWhereAndWhatToDo) {

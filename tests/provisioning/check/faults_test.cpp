@@ -169,6 +169,12 @@ const Fault faults[] = {
     {"keys.private", Outcome::fail, "read private keys",
      [](World& w) { w.put("token", "pit-1"), w.syncd["ghl"]["token_file"] = w.path("token").string(); }},
 
+    {"keys.recovery", Outcome::warn, "nothing opens the records", [](World& w) { w.put_store({}); }},
+    {"keys.recovery", Outcome::warn, "nothing opens the records",
+     [](World& w) { w.put_store({crypto::SlotKind::passphrase}); }},
+    {"keys.recovery", Outcome::unknown, "damaged",
+     [](World& w) { w.put("var/lib/clinic-edge/records/records.db", "nothing"); }},
+
     {"certificate.page", Outcome::fail, "browsers refuse",
      [](World& w) { w.clinicd["console"]["certificate"] = w.authority.issue("old", "", -1).cert.string(); }},
     {"certificate.page", Outcome::warn, "ends soon",

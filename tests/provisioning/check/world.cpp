@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "crypto/base/json.h"
+#include "crypto/superblock.h"
 #include "provisioning/check/table.h"
 #include "provisioning/check/units.h"
 
@@ -30,6 +31,17 @@ base::UniqueFd listener_at(const std::filesystem::path& path) {
 }
 
 } // namespace
+
+void World::put_store(const std::vector<crypto::SlotKind>& slots) const {
+    crypto::Superblock superblock{.slots = {crypto::SlotEntry{}}, .version = crypto::superblock_version_slots};
+    for (const auto kind : slots) {
+        superblock.slots.push_back({.kind = kind, .number = 2});
+        if (kind == crypto::SlotKind::passphrase) superblock.slots.back().cost = {.passes = 3, .memory_kib = 65'536};
+    }
+    const auto image = crypto::make_superblock(superblock, crypto::SecureBytes::random(32));
+    const std::string one{reinterpret_cast<const char*>(image.data()), image.size()};
+    put("var/lib/clinic-edge/records/records.db", one + one);
+}
 
 World::World() {
     machine();
@@ -91,6 +103,7 @@ void World::settings() {
         return path(below).string();
     };
     const std::string records = give("var/lib/clinic-edge/records", clinicd_user);
+    put_store({crypto::SlotKind::recovery});
     const std::string state = give("var/lib/clinic-edge/sync", sync_user);
     std::filesystem::create_directories(path("etc/clinic-edge/keys"));
     std::filesystem::permissions(path("etc/clinic-edge/keys"), std::filesystem::perms::owner_all);

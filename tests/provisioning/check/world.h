@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "crypto/key_slot.h"
 #include "daemon/control/control_server.h"
 #include "daemon/health/health.h"
 #include "provisioning/check/run.h"
@@ -27,6 +28,8 @@ public:
     void put(const std::string& path, const std::string& text) const;
     // dpkg's book of packages and their states.
     void put_packages(const std::vector<std::pair<std::string, std::string>>& packages) const;
+    // A store's superblocks with a machine's slot and these, in the place of the one with a recovery key.
+    void put_store(const std::vector<crypto::SlotKind>& slots) const;
     void take_away(const std::string& path) const;
     std::filesystem::path path(const std::string& below) const { return folder.path() / below; }
 
