@@ -170,9 +170,12 @@ KeyDesk::Outcome KeyDesk::remove(records::Store& store, const Question& question
         return Error{Errc::malformed, "that is not the word", "the word is stays-locked, where it is needed"};
     if (asked < 1 || asked > UINT32_MAX)
         return Error{Errc::malformed, "the number is none of a key slot", "see them: clinicctl keys list"};
-    CLINIC_TRY(note(store, question.asker, audit::Action::configure, "keys_remove", std::to_string(asked) + *why));
-    CLINIC_TRY(store.keys().remove(static_cast<std::uint32_t>(asked),
-                                   said.empty() ? crypto::Unattended::stays : crypto::Unattended::may_end));
+    const auto unattended = said.empty() ? crypto::Unattended::stays : crypto::Unattended::may_end;
+    const auto slot = static_cast<std::uint32_t>(asked);
+    CLINIC_TRY(store.keys().may_remove(slot, unattended));
+    CLINIC_TRY(
+        note(store, question.asker, audit::Action::configure, "keys_remove", std::to_string(asked) + ": " + *why));
+    CLINIC_TRY(store.keys().remove(slot, unattended));
     base::log(base::Level::notice, "keys", "a key slot was removed");
     return say({{"removed", asked}});
 }

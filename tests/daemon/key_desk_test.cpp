@@ -76,8 +76,9 @@ protected:
     Errc code(const char* command, const json& args, std::string_view secret = {}) {
         const auto answer = ask(command, args, secret);
         EXPECT_FALSE(answer);
-        if (!answer) EXPECT_STRNE(answer.error().remedy.c_str(), "");
-        return answer ? Errc::unknown : answer.error().code;
+        if (answer) return Errc::unknown;
+        EXPECT_STRNE(answer.error().remedy.c_str(), "");
+        return answer.error().code;
     }
     std::string begin(const char* label = "safe") {
         const auto answer = ask("keys-recovery-begin", {{"reason", why}, {"label", label}});
