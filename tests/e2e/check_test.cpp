@@ -62,7 +62,8 @@ protected:
 // What the machine of the test is like is not the box's: its clock, its package, its systemd.
 TEST_F(Check, NothingOfABoxThatIsWellAils) {
     EXPECT_EQ(result(until("mqtt.open", "ok"), "keys.recovery"), "warn") << "a new box has no paper yet";
-    const auto words = box().ctl("keys recovery begin --reason 'a test of the checks' < /dev/null 2> /dev/null");
+    const auto words =
+        box().ctl("keys recovery begin --reason 'a test of the checks' < /dev/null 2> /dev/null; exit $?");
     ASSERT_EQ(words.exit, 0);
     ASSERT_EQ(box().ctl_with_file("keys recovery confirm < {}", words.out).exit, 0);
     const auto report = until("mqtt.open", "ok");

@@ -33,16 +33,18 @@ protected:
         static const fakes::TempFolder folder;
         return folder.path();
     }
+    // Without what it says on standard error.
+    static Ran quietly(const std::string& words) { return box().ctl(words + " 2> /dev/null; exit $?"); }
     // A recovery key, made and typed back.
     static std::string new_words() {
-        const auto begun = box().ctl("keys recovery begin --label safe --reason 'a test' --json < /dev/null");
+        const auto begun = quietly("keys recovery begin --label safe --reason 'a test' --json < /dev/null");
         EXPECT_EQ(begun.exit, 0) << begun.out;
         const std::string words = json::parse(begun.out).at("words");
         EXPECT_EQ(ctl_typing("keys recovery confirm", words).exit, 0);
         return words;
     }
     static std::size_t slots() {
-        const auto listed = box().ctl("keys list --json 2> /dev/null");
+        const auto listed = quietly("keys list --json");
         return listed.exit == 0 ? json::parse(listed.out).size() : 0;
     }
     // Another machine's, in the place of the one that is away; as its owner's.
@@ -79,7 +81,9 @@ protected:
         unsigned long long from = 0, to = 0;
         char access[5]{};
         while (std::getline(maps, line)) {
-            if (std::sscanf(line.c_str(), "%llx-%llx %4s", &from, &to, access) == 3) continue;
+            const auto key = line.find(' ');
+            if (key != std::string::npos && line.find('-') < key) // "7f00…-7f01… rw-p …", and what is about it behind
+                std::sscanf(line.c_str(), "%llx-%llx %4s", &from, &to, access);
             if (!line.starts_with("VmFlags:") || access[1] != 'w' || line.find(" dd") != std::string::npos) continue;
             std::string part(to - from, '\0');
             memory.clear();
@@ -88,6 +92,23 @@ protected:
             all.append(part.data(), static_cast<std::size_t>(std::max<std::streamsize>(0, memory.gcount())));
         }
         return all;
+    }
+    static void expect_not_in_memory(const std::string& words, const std::string& key) {
+        if (!as_root()) return; // nobody else may look into clinicd
+        const std::string memory = open_memory(process_of(box(), "clinicd"));
+        EXPECT_GT(memory.size(), 1'000'000U);
+        EXPECT_NE(memory.find(records().string()), std::string::npos) << "what is in memory is found";
+        const support::Search search{canaries(words, key)};
+        for (const auto& hit : search.in(memory))
+            ADD_FAILURE() << "memory: " << hit.canary.substr(0, 3) << " " << hit.form;
+        const auto secret = crypto::secret_of(crypto::SecureBytes::copy_of(base::as_bytes(words)));
+        std::string machine(crypto::key_bytes, '\0');
+        for (std::size_t i = 0; i < machine.size(); ++i)
+            machine[i] = static_cast<char>(std::stoi(key.substr(2 * i, 2), nullptr, 16));
+        for (const std::string& bytes :
+             {std::string{reinterpret_cast<const char*>(secret->bytes().data()), crypto::key_bytes}, machine})
+            for (const std::size_t half : {0U, 16U})
+                EXPECT_EQ(memory.find(bytes.substr(half, 16)), std::string::npos) << "as bytes, from " << half;
     }
 };
 
@@ -133,10 +154,7 @@ TEST_F(Keys, WordsOpenTheRecordsOfALostMachineAndAreFoundNowhereElse) {
         ++files;
     }
     EXPECT_GT(files, 10U);
-    if (!as_root()) return; // nobody else may look into clinicd
-    const std::string memory = open_memory(process_of(box(), "clinicd"));
-    EXPECT_GT(memory.size(), 1'000'000U);
-    for (const auto& hit : search.in(memory)) ADD_FAILURE() << "memory: " << hit.canary.substr(0, 3) << " " << hit.form;
+    expect_not_in_memory(words, key);
 }
 
 TEST_F(Keys, WordsLeaveNothingInMemoryWhileTheyAreMadeTypedAndTried) {
@@ -144,12 +162,9 @@ TEST_F(Keys, WordsLeaveNothingInMemoryWhileTheyAreMadeTypedAndTried) {
     EXPECT_EQ(ctl_typing("keys verify", words).exit, 0);
     EXPECT_EQ(ctl_typing("keys passphrase --reason 'a test'", passphrase).exit, 0);
     EXPECT_EQ(ctl_typing("keys verify --passphrase", passphrase).exit, 0);
-    if (!as_root()) return;
-    const support::Search search{canaries(words, std::string(64, '7'))};
-    for (const auto& hit : search.in(open_memory(process_of(box(), "clinicd"))))
-        ADD_FAILURE() << "memory: " << hit.canary.substr(0, 3) << " " << hit.form;
-    // The search would see it: what is in the settings is in memory too.
-    EXPECT_NE(open_memory(process_of(box(), "clinicd")).find(records().string()), std::string::npos);
+    std::string key;
+    std::getline(std::ifstream{box().folder() / "keys" / "store.key"}, key);
+    expect_not_in_memory(words, key);
 }
 
 TEST_F(Keys, ThePassphraseOpensThemToo) {
