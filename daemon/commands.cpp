@@ -18,6 +18,7 @@
 #include "daemon/intake/csv_import.h"
 #include "daemon/message_commands.h"
 #include "daemon/outbox/outbox.h"
+#include "daemon/setup_commands.h"
 #include "daemon/statement_commands.h"
 
 namespace clinic::daemon {
@@ -325,6 +326,7 @@ Commands commands(const Room& room) {
     all.merge(bundle_commands(room.store));
     all.merge(message_commands(room.store, room.ingest, room.feeds));
     all.merge(feed_commands(room.store, room.feeds, room.ingest));
+    all.merge(setup_commands(room.store, room.health));
     return all;
 }
 

@@ -29,6 +29,13 @@ Result<json> books(records::Session& session, const FeedSettings& feed) {
                 {"silent", intake::is_silent(feed.expected, counts->last_at, session.now())}};
 }
 
+json to_json(const intake::TurnedAway::Caller& caller) {
+    return {{"address", intake::text_of(caller.address)},
+            {"by_tls", caller.secured},
+            {"times", caller.times},
+            {"last_at", base::rfc3339(caller.last_at)}};
+}
+
 class FeedDesk {
 public:
     FeedDesk(records::Store& store, intake::Feeds& feeds, const intake::Ingest& ingest)
@@ -48,7 +55,11 @@ public:
             }
             return {};
         }));
-        return say({{"feeds", std::move(rows)}, {"unsupported", ingest_.unsupported()}});
+        json strangers = json::array();
+        for (const auto& caller : feeds_.turned_away().callers()) strangers.push_back(to_json(caller));
+        return say({{"feeds", std::move(rows)},
+                    {"unsupported", ingest_.unsupported()},
+                    {"turned_away", std::move(strangers)}});
     }
 
     Result<Answer> show(const Question& question) const {

@@ -138,6 +138,16 @@ Result<std::int64_t> newest_event(records::Session& session) {
     return one_number(session, "SELECT max(number) FROM event");
 }
 
+Result<std::optional<bool>> acknowledged(records::Session& session, Literal code, std::int64_t after) {
+    auto newest =
+        session.prepare("SELECT acknowledged FROM event WHERE number > ? AND code = ? ORDER BY number DESC LIMIT 1");
+    if (!newest) return newest.error();
+    newest->bind(after, std::string_view{code.c_str()});
+    const auto row = newest->step();
+    if (!row) return row.error();
+    return *row ? std::optional{newest->integer(0) != 0} : std::nullopt;
+}
+
 Result<Timestamp> last_trusted_time(records::Session& session) {
     auto text = records::setting(session, "clock_last_trusted");
     if (!text) return text.error();

@@ -2,6 +2,8 @@
 //   Threads: values; any.
 #pragma once
 
+#include <optional>
+
 #include "daemon/health/health.h"
 
 namespace clinic::health {
@@ -29,6 +31,8 @@ Result<std::vector<envelope::Device::Event>> open_events(records::Session& sessi
 Result<std::int64_t> keep_event(records::Transaction& txn, const envelope::Device::Event& event);
 Result<void> close_events(records::Transaction& txn, std::int64_t number);
 Result<std::int64_t> newest_event(records::Session& session); // 0: none
+// Whether central ops have acknowledged the newest of that code behind `after`; nullopt: there is none.
+Result<std::optional<bool>> acknowledged(records::Session& session, Literal code, std::int64_t after);
 Result<Timestamp> last_trusted_time(records::Session& session);
 Result<void> keep_trusted_time(records::Transaction& txn, Timestamp at);
 

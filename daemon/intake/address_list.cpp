@@ -36,6 +36,15 @@ Address address_of(const sockaddr_storage& peer) {
     return out;
 }
 
+std::string text_of(const Address& address) {
+    constexpr std::array<std::uint8_t, 12> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+    const bool is_version_4 = std::equal(mapped.begin(), mapped.end(), address.begin());
+    char text[INET6_ADDRSTRLEN] = "";
+    inet_ntop(is_version_4 ? AF_INET : AF_INET6, address.data() + (is_version_4 ? mapped.size() : 0), text,
+              sizeof text);
+    return text;
+}
+
 Result<AddressList::Block> AddressList::parse_block(std::string_view entry) {
     constexpr Error bad{Errc::malformed, "not an IP address or CIDR block", "write 192.168.1.20 or 192.168.1.0/24"};
     const std::size_t slash = entry.find('/');

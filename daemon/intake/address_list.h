@@ -20,6 +20,7 @@ namespace clinic::intake {
 using Address = std::array<std::uint8_t, 16>;
 
 Address address_of(const sockaddr_storage& peer); // zeros for what is not IP
+std::string text_of(const Address& address);      // as people write it
 
 class AddressList {
 public:

@@ -13,6 +13,7 @@
 #include "daemon/intake/feed_settings.h"
 #include "daemon/intake/frame.h"
 #include "daemon/intake/hl7_message.h"
+#include "daemon/intake/turned_away.h"
 #include "daemon/records/store.h"
 
 namespace clinic::intake {
@@ -52,6 +53,7 @@ public:
     Result<void> put(records::Transaction& txn, const FeedSettings& feed);
     Result<void> remove(records::Transaction& txn, std::string_view name);
     static Result<std::vector<FeedSettings>> stored(records::Session& session);
+    TurnedAway& turned_away() const { return turned_away_; } // told by the doors, asked by whoever names senders
 
 private:
     explicit Feeds(std::vector<std::string> listed) : listed_{std::move(listed)} {}
@@ -61,6 +63,7 @@ private:
     mutable std::mutex mutex_;
     std::vector<std::string> listed_; // both under mutex_
     std::shared_ptr<const FeedTable> table_;
+    mutable TurnedAway turned_away_; // what is told to it changes no list
 };
 
 } // namespace clinic::intake

@@ -113,6 +113,7 @@ bool MllpDoor::may_come(const Address& address, bool secured) {
     const auto table = feeds_->table();
     if (secured ? !table->may_knock(address) : !table->admits({.address = address})) {
         counters_.change([](MllpNumbers& numbers) { ++numbers.refused_address; });
+        feeds_->turned_away().note(address, secured, clock_.now());
         complain({Errc::unauthorized, "an address that is not listed was turned away", "list it, if it is a sender"},
                  address, secured);
         return false;

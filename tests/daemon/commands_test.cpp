@@ -167,6 +167,51 @@ TEST_F(CommandsTest, FeedsThatCannotBeReadAreNotWrittenOver) {
         expect_refused(command, {{"name", "lab"}, {"addresses", {"192.0.2.2"}}}, "the stored feeds are not as written");
 }
 
+// What the setup's test asks is answered of its own test person, and of nobody else.
+TEST_F(CommandsTest, TheSetupsTestPersonIsFollowedAndNobodyElse) {
+    data("basis-set", {{"mode", "baa"}, {"expires", "2028-02-29"}}, "paper");
+    data("policy-unlinked", {{"mode", "shell"}});
+    EXPECT_EQ(data("setup-person-look", {{"number", "CE-TEST-1"}}).at("known"), false);
+    data("import", {{"kind", "patients"}}, "record_number,family_name\nCE-TEST-1,Test\n7,Waitwell\n");
+    const auto said = data("setup-person-look", {{"number", "CE-TEST-1"}});
+    EXPECT_EQ(said.at("known"), true);
+    EXPECT_EQ(said.at("waits"), true);
+    EXPECT_EQ(said.at("delivered"), false);
+    EXPECT_EQ(said.at("attempts"), json::array());
+    for (const json& other : {json("7"), json("CE-TEST-" + std::string(40, '1')), json(7)})
+        expect_refused("setup-person-look", {{"number", other}}, "no test person");
+}
+
+TEST_F(CommandsTest, TheSetupsEventIsFollowedUntilItIsAcknowledged) {
+    const auto look = [&](std::int64_t after) {
+        EXPECT_TRUE(
+            desk.store->write([](records::Transaction&) -> Result<void> { return {}; })); // behind what is posted
+        return data("setup-event-look", {{"after", after}});
+    };
+    const auto first = data("setup-event", json::object()).at("after").get<std::int64_t>();
+    EXPECT_EQ(look(first), (json{{"stored", true}, {"acknowledged", false}}));
+    health.acknowledge_events(INT64_MAX);
+    EXPECT_EQ(look(first), (json{{"stored", true}, {"acknowledged", true}}));
+    const auto second = data("setup-event", json::object()).at("after").get<std::int64_t>();
+    EXPECT_EQ(look(second).at("acknowledged"), false) << "another one is not the first";
+}
+
+TEST_F(CommandsTest, WhoWasTurnedAwayIsListedWithItsAddress) {
+    const intake::Address stranger{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 192, 168, 1, 20};
+    desk.feeds->turned_away().note(stranger, false, desk.clock.now());
+    desk.feeds->turned_away().note(stranger, false, desk.clock.now());
+    for (std::uint8_t i = 1; i < intake::turned_away_max; ++i)
+        desk.feeds->turned_away().note({0xFD, i}, true, desk.clock.now());
+    const auto one = data("feed-list", json::object()).at("turned_away").at(0);
+    EXPECT_EQ(one.at("address"), "192.168.1.20");
+    EXPECT_EQ(one.at("times"), 2);
+    EXPECT_EQ(one.at("by_tls"), false);
+    desk.feeds->turned_away().note({0xFE}, false, desk.clock.now());
+    const auto rows = data("feed-list", json::object()).at("turned_away");
+    EXPECT_EQ(rows.size(), intake::turned_away_max);
+    EXPECT_EQ(rows.back().at("address"), "fe00::") << "the oldest went";
+}
+
 TEST_F(CommandsTest, WithoutRecordsTheStatusIsSaidAndTheRestIsRefused) {
     health.detach();
     health.records_closed(Error{Errc::locked, "the key does not open the store"});
