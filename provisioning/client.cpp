@@ -69,4 +69,13 @@ std::optional<json> Client::answer_of(const Result<std::string>& text) const {
     return std::move(answer).value();
 }
 
+std::optional<json> Client::try_ask(std::string_view command, const json& args) const {
+    const auto text =
+        control::ask(socket_, base::dump_json({{"v", 1}, {"command", command}, {"args", args}}), std::nullopt);
+    if (!text) return std::nullopt;
+    auto answer = base::parse_json(*text, control::answer_bytes_max, 16);
+    if (!answer || !answer->is_object() || !answer->value("ok", false)) return std::nullopt;
+    return std::move(*answer)["data"];
+}
+
 } // namespace clinic::provisioning

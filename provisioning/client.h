@@ -19,6 +19,8 @@ public:
     // The answer's JSON; nullopt when clinicd cannot be asked, which has then been said on standard error.
     std::optional<nlohmann::json> ask(std::string_view command, const nlohmann::json& args,
                                       const std::optional<std::string>& body = std::nullopt) const;
+    // The same for who asks again and again: nothing is said where it cannot be asked, or refuses.
+    std::optional<nlohmann::json> try_ask(std::string_view command, const nlohmann::json& args) const;
 
     // The same with secrets, of a command about keys. A secret that is not told is empty.
     struct Told {

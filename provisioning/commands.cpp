@@ -20,6 +20,7 @@
 #include "provisioning/ghl_commands.h"
 #include "provisioning/keys_commands.h"
 #include "provisioning/message_commands.h"
+#include "provisioning/setup_command.h"
 #include "provisioning/status_view.h"
 #include "provisioning/store_commands.h"
 #include "provisioning/time_service.h"
@@ -223,6 +224,15 @@ const std::array rows{
         {"--out="},
         "bundle keygen [--out FILE]            where it is read: a key, and what clinics put into their settings",
         make_bundle_key},
+    Row{{"setup"},
+        {"--answers=", "--status", "--again=", "--json", "--etc=", "--state=", "--templates="},
+        "setup [--answers FILE] [--again STEP]   the first hour of a box, in six steps; goes on where it stopped\n"
+        "  clinicctl setup --status [--json]           how far it has come",
+        set_up},
+    Row{{"setup", "verify", ""},
+        {"--key=", "--json"},
+        "setup verify FILE [--key KEY]         is this hand-over as the box signed it",
+        verify_handover},
     Row{{"audit", "verify"},
         {},
         "audit verify                          walk the whole chain",

@@ -1,0 +1,199 @@
+#include "provisioning/setup/box_files.h"
+
+#include <fcntl.h>
+#include <sodium.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <nlohmann/json.hpp>
+
+#include "crypto/base/files.h"
+#include "crypto/base/json.h"
+
+namespace clinic::setup {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t file_bytes_max = 65'536;
+constexpr int settings_depth_max = 16;
+constexpr std::size_t secret_bytes_max = 32'768; // what run_program takes
+constexpr std::size_t key_bytes = 32;            // written in hexadecimal, as `openssl rand -hex 32` does
+constexpr unsigned for_everybody = 0644, owner_alone = 0600;
+constexpr const char *store_key = "clinic-edge.store", *state_key = "clinic-edge.sync-state",
+                     *token = "clinic-edge.ghl-token", *device_key = "clinic-edge.device";
+constexpr const char* first_store = "first_store"; // noted as "making" until its key and its permission are there
+
+Result<json> read_settings(const std::filesystem::path& file) {
+    const auto text = base::read_text(file, file_bytes_max);
+    if (!text && text.error().code == Errc::not_found)
+        return Error{Errc::not_found, "a settings file of the box is missing",
+                     "apt-get install --reinstall -o Dpkg::Options::=--force-confmiss ./clinic-edge_VERSION.deb"};
+    CLINIC_TRY(text);
+    auto read = base::parse_json(*text, file_bytes_max, settings_depth_max);
+    if (!read || !read->is_object())
+        return Error{Errc::malformed, "a settings file of the box is not JSON", "jq . FILE names the place"};
+    return read;
+}
+
+// Its owner and its mode stay what they are.
+Result<void> write_settings_file(const std::filesystem::path& file, const json& settings) {
+    struct stat before {};
+    if (stat(file.c_str(), &before) != 0) return Error{Errc::system, "a settings file is not there", "", {}, errno};
+    CLINIC_TRY(base::write_durable(file, base::as_bytes(settings.dump(2) + "\n"), before.st_mode & 0777));
+    if (chown(file.c_str(), before.st_uid, before.st_gid) != 0)
+        return Error{Errc::system, "a settings file cannot be given to its owner", "run it as root", {}, errno};
+    return {};
+}
+
+// Where systemd puts what it opened for a unit: beside the credential that the settings name.
+std::string beside(const json& settings, const char* name) {
+    return (std::filesystem::path{settings.value("credential", std::string{})}.parent_path() / name).string();
+}
+
+crypto::SecureBytes new_key() {
+    auto raw = crypto::SecureBytes::zeroed(key_bytes);
+    randombytes_buf(raw.bytes().data(), key_bytes);
+    auto hex = crypto::SecureBytes::zeroed(2 * key_bytes + 1);
+    sodium_bin2hex(reinterpret_cast<char*>(hex.bytes().data()), 2 * key_bytes + 1,
+                   reinterpret_cast<const unsigned char*>(raw.bytes().data()), key_bytes);
+    return crypto::SecureBytes::copy_of(hex.bytes().first(2 * key_bytes));
+}
+
+Result<crypto::SecureBytes> read_secret(const std::filesystem::path& file) {
+    auto bytes = base::read_bytes(file, secret_bytes_max);
+    CLINIC_TRY(bytes);
+    auto secret = crypto::SecureBytes::copy_of(*bytes);
+    sodium_memzero(bytes->data(), bytes->size());
+    return secret;
+}
+
+json rules_of(const Ghl& ghl) {
+    return {{"location", ghl.location}, {"tag_prefix", ghl.tag_prefix}, {"fields", ghl.fields}};
+}
+
+void name_the_page(json& settings, const std::string& box) {
+    const std::string before = settings.value("box", std::string{});
+    json kept = json::array();
+    for (const json& one : settings["console"].value("names", json::array()))
+        if (one != before && one != box) kept.push_back(one);
+    kept.push_back(box);
+    settings["console"]["names"] = std::move(kept);
+}
+
+} // namespace
+
+Result<std::filesystem::path> BoxFiles::records() const {
+    const auto settings = read_settings(clinicd_settings());
+    CLINIC_TRY(settings);
+    const std::string said = settings->value("records", std::string{});
+    if (said.empty()) return Error{Errc::malformed, "clinicd.json names no records", "man clinicd.json"};
+    return std::filesystem::path{said};
+}
+
+Result<bool> BoxFiles::store_is_there() const {
+    const auto folder = records();
+    CLINIC_TRY(folder);
+    for (const char* file : {"records.db", "keys.db"}) {
+        struct stat about {};
+        if (stat((*folder / file).c_str(), &about) == 0) return true;
+        if (errno != ENOENT)
+            return Error{Errc::system, "the records' folder cannot be seen", "run it as root", {}, errno};
+    }
+    return false;
+}
+
+// An empty folder without this file is one whose disk is not mounted.
+Result<void> BoxFiles::allow_first_store() const {
+    const auto folder = records();
+    CLINIC_TRY(folder);
+    struct stat about {};
+    if (stat(folder->c_str(), &about) != 0)
+        return Error{Errc::not_found,
+                     "the records' folder is not there",
+                     "mount its disk; in a new installation: systemd-tmpfiles --create",
+                     {},
+                     errno};
+    const auto file = *folder / "make-store";
+    CLINIC_TRY(base::write_durable(file, {}, owner_alone));
+    if (chown(file.c_str(), about.st_uid, about.st_gid) != 0)
+        return Error{Errc::system, "a file cannot be given to clinicd", "run it as root", {}, errno};
+    return {};
+}
+
+// In this order, whatever cuts it: that the store is the first is known before its key is; a store is allowed only
+// while that is known, and while there is none.
+Result<void> BoxFiles::make_keys(Progress& progress) const {
+    const auto there = store_is_there();
+    CLINIC_TRY(there);
+    const auto known = keys_.get(store_key, store_key);
+    CLINIC_TRY(known);
+    if (!*known && *there)
+        return Error{Errc::refused, "there are records, and the key that opens them is not on this machine",
+                     "put its copy back, or use the recovery words: clinicctl keys recover"};
+    if (!*known) {
+        CLINIC_TRY(progress.note(first_store, "making"));
+        CLINIC_TRY(keys_.put(store_key, store_key, new_key().bytes()));
+    }
+    const auto state = keys_.get(state_key, state_key);
+    CLINIC_TRY(state);
+    if (!*state) CLINIC_TRY(keys_.put(state_key, state_key, new_key().bytes()));
+    if (!*there && progress.noted(first_store) == "making") CLINIC_TRY(allow_first_store());
+    return {};
+}
+
+Result<void> BoxFiles::copy(const std::filesystem::path& from, const char* to) const {
+    const auto text = base::read_text(from, file_bytes_max);
+    CLINIC_TRY(text);
+    return base::write_durable(etc_ / "tls" / to, base::as_bytes(*text), for_everybody);
+}
+
+Result<void> BoxFiles::seal_secrets(const Claim& claim) const {
+    const auto seal = [this](const std::filesystem::path& from, const char* name) -> Result<void> {
+        const auto secret = read_secret(from);
+        CLINIC_TRY(secret);
+        return keys_.put(name, name, secret->bytes());
+    };
+    CLINIC_TRY(seal(claim.ghl.token_file, token));
+    if (claim.ghl.ca_file) CLINIC_TRY(copy(*claim.ghl.ca_file, "ghl-ca.pem"));
+    if (!claim.ops) return {};
+    CLINIC_TRY(seal(claim.ops->key_file, device_key));
+    CLINIC_TRY(copy(claim.ops->ca_file, "ops-ca.pem"));
+    return copy(claim.ops->certificate_file, "device.pem");
+}
+
+Result<void> BoxFiles::write_settings(const Claim& claim) const {
+    auto ours = read_settings(clinicd_settings());
+    CLINIC_TRY(ours);
+    auto theirs = read_settings(syncd_settings());
+    CLINIC_TRY(theirs);
+    const std::string tls = (etc_ / "tls").string() + "/";
+
+    name_the_page(*ours, claim.box);
+    (*ours)["box"] = claim.box;
+    (*ours)["zone"] = claim.zone;
+    (*ours)["ghl"] = rules_of(claim.ghl);
+    if (claim.ghl.index_lag_ms) (*ours)["ghl"]["index_lag_ms"] = *claim.ghl.index_lag_ms;
+    if (claim.ghl.late_ms) (*ours)["ghl"]["late_ms"] = *claim.ghl.late_ms;
+
+    (*theirs)["box"] = claim.box;
+    json ghl = rules_of(claim.ghl);
+    ghl["base"] = claim.ghl.base;
+    ghl["token_file"] = beside(*theirs, token);
+    if (claim.ghl.ca_file) ghl["ca"] = tls + "ghl-ca.pem";
+    if (claim.ghl.call_timeout_s) ghl["call_timeout_s"] = *claim.ghl.call_timeout_s;
+    (*theirs)["ghl"] = std::move(ghl);
+    theirs->erase("mqtt");
+    if (claim.ops)
+        (*theirs)["mqtt"] = {{"host", claim.ops->host},
+                             {"port", claim.ops->port},
+                             {"ca", tls + "ops-ca.pem"},
+                             {"cert", tls + "device.pem"},
+                             {"key", beside(*theirs, device_key)}};
+    CLINIC_TRY(write_settings_file(syncd_settings(), *theirs));
+    return write_settings_file(clinicd_settings(), *ours);
+}
+
+} // namespace clinic::setup

@@ -1,0 +1,46 @@
+// What the setup leaves on the box: the two settings files, the certificates beside them, the sealed keys, and the word
+// that lets clinicd make its first store.
+//   Files:   below `etc`: clinicd.json and clinic-syncd.json, changed where the setup asked and kept in all the rest,
+//            with the owner and mode that they have; tls/ghl-ca.pem, tls/ops-ca.pem, tls/device.pem;
+//            keys/clinic-edge.*.
+//   Power:   each file is replaced whole. What a cut leaves between two of them the same step puts right when it is
+//            done again.
+//   Errors:  not_found, malformed (a settings file), locked (a sealed key that does not open here), refused, system.
+//   Threads: one; as root.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+
+#include "crypto/base/result.h"
+#include "provisioning/page_trust/sealed_keys.h"
+#include "provisioning/setup/answers.h"
+#include "provisioning/setup/progress.h"
+
+namespace clinic::setup {
+
+class BoxFiles {
+public:
+    explicit BoxFiles(std::filesystem::path etc) : etc_{std::move(etc)}, keys_{etc_ / "keys"} {}
+
+    // The box's own keys, and the first store's where it has none; what is there stays.
+    Result<void> make_keys(Progress& progress) const;
+    // Sealed: the token of GHL, and the key of the box's certificate for central operations.
+    Result<void> seal_secrets(const Claim& claim) const;
+    Result<void> write_settings(const Claim& claim) const;
+    Result<bool> store_is_there() const; // its files, whatever their state
+
+    std::filesystem::path clinicd_settings() const { return etc_ / "clinicd.json"; }
+    std::filesystem::path syncd_settings() const { return etc_ / "clinic-syncd.json"; }
+    const provisioning::SealedKeys& keys() const { return keys_; }
+
+private:
+    Result<std::filesystem::path> records() const;
+    Result<void> allow_first_store() const;
+    Result<void> copy(const std::filesystem::path& from, const char* to) const;
+
+    const std::filesystem::path etc_;
+    const provisioning::SealedKeys keys_;
+};
+
+} // namespace clinic::setup

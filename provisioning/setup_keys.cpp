@@ -1,0 +1,112 @@
+// Step 4: what opens the records when this machine is gone: words on paper, typed back, and a passphrase if wanted.
+#include <sodium.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "crypto/base/files.h"
+#include "provisioning/keys_commands.h"
+#include "provisioning/setup_steps.h"
+
+namespace clinic::provisioning {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char *label = "setup", *reason = "the setup of this box";
+constexpr std::size_t file_bytes_max = 4'096;
+constexpr unsigned owner_alone = 0600;
+
+bool has(const std::vector<StoreKey>& slots, std::string_view kind) {
+    return std::any_of(slots.begin(), slots.end(), [&](const StoreKey& one) { return one.kind == kind; });
+}
+
+// Without the line end that an editor puts there.
+std::optional<crypto::SecureBytes> read_secret(const std::filesystem::path& file) {
+    auto bytes = base::read_bytes(file, file_bytes_max);
+    if (!bytes) return std::nullopt;
+    std::size_t size = bytes->size();
+    while (size > 0 && ((*bytes)[size - 1] == std::byte{'\n'} || (*bytes)[size - 1] == std::byte{'\r'})) --size;
+    auto secret = crypto::SecureBytes::copy_of(std::span{*bytes}.first(size));
+    sodium_memzero(bytes->data(), bytes->size());
+    return secret;
+}
+
+// Written before the slot is: a cut leaves words without a slot, and never a slot without its words.
+bool write_words(const SetupDesk& desk, const std::filesystem::path& file) {
+    const auto words = begin_recovery(desk.client, label, reason);
+    if (!words) return desk.talk.stop("no recovery words were made", "see above"), false;
+    const auto written = base::write_durable(file, words->bytes(), owner_alone);
+    if (!written)
+        return desk.talk.stop("the recovery words could not be written to their file", "see its folder"), false;
+    const auto back = read_secret(file);
+    if (!back || !confirm_recovery(desk.client, *back))
+        return desk.talk.stop("the recovery words in their file are not what was made", "see its folder"), false;
+    desk.talk.say("The recovery words are in " + file.string() + ". Take that file off this machine.");
+    return true;
+}
+
+bool print_words(const SetupDesk& desk) {
+    desk.talk.say(
+        "Have paper and a pen. Twenty-four words will be shown once. Whoever has them can open the records, and "
+        "nobody can without them when this machine is gone: keep the paper where the clinic keeps what must not "
+        "burn.");
+    const auto words = begin_recovery(desk.client, label, reason);
+    if (!words) return desk.talk.stop("no recovery words were made", "see above"), false;
+    show_words(*words);
+    for (;;) {
+        desk.talk.say("Now type them from the paper.");
+        const auto typed = type_words();
+        if (!typed) return desk.talk.stop("the input ended before the words were typed back", ""), false;
+        if (confirm_recovery(desk.client, *typed)) return true;
+        const auto again = desk.talk.agrees("They do not fit. Type them again?");
+        if (!again.value_or(false))
+            return desk.talk.stop("the recovery words were not typed back", "new ones are made next time"), false;
+    }
+}
+
+bool keep_recovery(const SetupDesk& desk, const std::vector<StoreKey>& slots) {
+    if (has(slots, "recovery")) {
+        desk.talk.say("A recovery key is there already: clinicctl keys list.");
+        return true;
+    }
+    if (desk.answers == nullptr) return print_words(desk);
+    if (desk.answers->keys.words_file) return write_words(desk, *desk.answers->keys.words_file);
+    desk.talk.say("No recovery key is made, as the answers say. When this machine is gone, so are the records.");
+    return true;
+}
+
+bool keep_phrase(const SetupDesk& desk) {
+    std::optional<crypto::SecureBytes> phrase;
+    if (desk.answers != nullptr) {
+        if (!desk.answers->keys.passphrase_file) return true;
+        phrase = read_secret(*desk.answers->keys.passphrase_file);
+    } else {
+        const auto wanted = desk.talk.agrees("A passphrase besides?");
+        if (!wanted) return desk.talk.stop("the input ended", ""), false;
+        if (!*wanted) return true;
+        phrase = type_passphrase(true);
+    }
+    if (!phrase) return desk.talk.stop("there is no passphrase", "give one of 12 letters or more"), false;
+    if (!set_passphrase(desk.client, *phrase, reason))
+        return desk.talk.stop("the passphrase was not taken", "see above what is wrong with it"), false;
+    return true;
+}
+
+} // namespace
+
+StepFacts keep_keys(const SetupDesk& desk) {
+    const auto slots = list_store_keys(desk.client);
+    if (!slots) return desk.talk.stop("the keys of the records cannot be listed", "see above"), std::nullopt;
+    if (!keep_recovery(desk, *slots) || !keep_phrase(desk)) return std::nullopt;
+    const auto kept = list_store_keys(desk.client);
+    if (!kept) return desk.talk.stop("the keys of the records cannot be listed", "see above"), std::nullopt;
+    json all = json::array();
+    for (const auto& one : *kept) {
+        desk.talk.fact("A " + one.kind + " key", one.label.empty() ? "is there" : one.label);
+        all.push_back({{"kind", one.kind}, {"label", one.label}, {"made_at", one.made_at}});
+    }
+    return json{{"slots", std::move(all)}};
+}
+
+} // namespace clinic::provisioning

@@ -1,0 +1,187 @@
+// Steps 1 and 2: is the machine fit, and whose box it is.
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "crypto/base/clock.h"
+#include "provisioning/page_trust/program.h"
+#include "provisioning/setup/sides.h"
+#include "provisioning/setup_steps.h"
+
+namespace clinic::provisioning {
+namespace {
+
+using check::Outcome;
+using nlohmann::json;
+using setup::Step;
+
+constexpr int open_seconds_max = 60; // a new store is made within a second or two
+
+// Both programs read their settings and keys at their start.
+bool restart_programs(const Talk& talk) {
+    const auto done = run_program({"systemctl", "restart", "clinicd.service", "clinic-syncd.service"});
+    if (done && done->exit == 0) return true;
+    talk.stop("clinicd and clinic-syncd could not be started with the new settings",
+              "journalctl -u clinicd -u clinic-syncd -n 50 says what they do not like");
+    return false;
+}
+
+bool records_are_open(const SetupDesk& desk) {
+    json last;
+    for (int i = 0; i < 10 * open_seconds_max; ++i) {
+        if (const auto status = desk.client.try_ask("status", json::object())) {
+            last = *status;
+            if (last.contains("store") && last["store"].value("open", false)) return true;
+        }
+        const timespec tenth{0, 100'000'000};
+        nanosleep(&tenth, nullptr);
+    }
+    if (last.is_null())
+        desk.talk.stop("clinicd does not answer", "look at: journalctl -u clinicd -n 50");
+    else
+        desk.talk.stop("the records did not open: the box is in mode " + last.value("mode", std::string{"unknown"}),
+                       "clinicctl status says why, and what to do");
+    return false;
+}
+
+std::string known_of(const json& facts, const char* key) {
+    const auto found = facts.find(key);
+    return found != facts.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+// A line of the questions: the key in the file of answers, and the words.
+struct Question {
+    const char *key, *words;
+};
+
+bool ask_all(const Talk& talk, const json& known, json& into, std::initializer_list<Question> questions) {
+    for (const auto& one : questions) {
+        const auto typed = talk.ask(one.words, known_of(known, one.key));
+        if (!typed) return false;
+        into[one.key] = *typed;
+    }
+    return true;
+}
+
+// In the form of the file, so that both are read by the same rules. nullopt: the input ended.
+std::optional<json> ask_claim(const Talk& talk, const json& known) {
+    json typed = json::object(), ghl = json::object(), ids = json::object();
+    const json known_ghl = known.value("ghl", json::object()), known_ops = known.value("ops", json{});
+    if (!ask_all(talk, known, typed,
+                 {{"organization", "Organization (the practice group)"},
+                  {"clinic", "Clinic (this place)"},
+                  {"box", "Name of this box (a-z, 0-9, -)"},
+                  {"zone", "Time zone (as America/Denver)"}}))
+        return std::nullopt;
+    talk.say("GHL: the sub-account of this clinic.");
+    if (!ask_all(
+            talk, known_ghl, ghl,
+            {{"base", "Address of GHL's API"}, {"location", "Location id"}, {"token_file", "File with the token"}}))
+        return std::nullopt;
+    talk.say("The ids of the six custom fields of that location.");
+    if (!ask_all(talk, known_ghl.value("fields", json::object()), ids,
+                 {{"pid", "ce_pid"},
+                  {"stage", "ce_stage"},
+                  {"last", "ce_last"},
+                  {"next", "ce_next"},
+                  {"appt_status", "ce_appt_status"},
+                  {"appt_when", "ce_appt_when"}}))
+        return std::nullopt;
+    ghl["fields"] = std::move(ids);
+    typed["ghl"] = std::move(ghl);
+    typed["ops"] = nullptr;
+    const auto with_ops = talk.agrees("Do central operations look after this box?");
+    if (!with_ops) return std::nullopt;
+    if (!*with_ops) return typed;
+    json ops = json::object();
+    if (!ask_all(talk, known_ops.is_object() ? known_ops : json::object(), ops,
+                 {{"host", "Host of their broker"},
+                  {"ca_file", "File with its authority (PEM)"},
+                  {"certificate_file", "File with the box's certificate (PEM)"},
+                  {"key_file", "File with the certificate's key"}}))
+        return std::nullopt;
+    typed["ops"] = std::move(ops);
+    return typed;
+}
+
+json facts_of(const setup::Claim& claim) {
+    json facts{{"organization", claim.organization},
+               {"clinic", claim.clinic},
+               {"box", claim.box},
+               {"zone", claim.zone},
+               {"ghl",
+                {{"base", claim.ghl.base},
+                 {"location", claim.ghl.location},
+                 {"tag_prefix", claim.ghl.tag_prefix},
+                 {"fields", claim.ghl.fields}}},
+               {"ops", nullptr}};
+    if (claim.ops) facts["ops"] = {{"host", claim.ops->host}, {"port", claim.ops->port}};
+    return facts;
+}
+
+void show_back(const Talk& talk, const setup::Claim& claim) {
+    talk.fact("Organization", claim.organization);
+    talk.fact("Clinic", claim.clinic);
+    talk.fact("Box", claim.box);
+    talk.fact("Time zone", claim.zone);
+    talk.fact("GHL", claim.ghl.base + ", location " + claim.ghl.location);
+    talk.fact("Central operations", claim.ops ? claim.ops->host + ":" + std::to_string(claim.ops->port)
+                                              : "none: nobody outside sees how the box is");
+}
+
+// Until it is understood, and the person says that it is right. nullopt: the input ended.
+std::optional<setup::Claim> agree_claim(const SetupDesk& desk) {
+    json known = desk.progress.facts(Step::claim);
+    if (!known.contains("ghl")) known["ghl"] = {{"base", "https://services.leadconnectorhq.com"}};
+    for (;;) {
+        const auto typed = ask_claim(desk.talk, known);
+        if (!typed) return std::nullopt;
+        known = *typed;
+        setup::Faults faults;
+        auto claim = setup::read_claim(*typed, faults);
+        for (const auto& fault : faults) desk.talk.say("Not understood: " + fault);
+        if (!faults.empty()) continue;
+        show_back(desk.talk, claim);
+        const auto right = desk.talk.agrees("Is this right?");
+        if (!right) return std::nullopt;
+        if (*right) return claim;
+    }
+}
+
+} // namespace
+
+StepFacts check_machine(const SetupDesk& desk) {
+    const auto lines = setup::look_at_machine(desk.site);
+    json look = json::array();
+    int well = 0;
+    for (const auto& line : lines) {
+        if (line.found.outcome == Outcome::ok) ++well;
+        if (line.found.outcome == Outcome::fail) {
+            desk.talk.stop(std::string{line.check->id} + ": " + setup::cause_of(line), line.found.next.c_str());
+            return std::nullopt;
+        }
+        if (line.found.outcome != Outcome::warn && line.found.outcome != Outcome::unknown) continue;
+        if (std::string_view{line.check->id} == "setup.clinicd") continue; // that it has no name yet is why we are here
+        desk.talk.say(std::string{"Look later: "} + line.check->id + ": " + setup::cause_of(line));
+        look.push_back({{"id", line.check->id}, {"cause", line.found.cause.c_str()}});
+    }
+    desk.talk.say("The machine is fit: " + std::to_string(well) + " of " + std::to_string(lines.size()) +
+                  " checks are ok.");
+    return json{{"ok", well}, {"checks", lines.size()}, {"look", std::move(look)}};
+}
+
+StepFacts claim_box(const SetupDesk& desk) {
+    const auto claim = desk.answers != nullptr ? std::optional{desk.answers->claim} : agree_claim(desk);
+    if (!claim) return desk.talk.stop("the input ended before the box was named", ""), std::nullopt;
+    if (desk.answers != nullptr) show_back(desk.talk, *claim);
+    for (const auto& step :
+         {desk.files.make_keys(desk.progress), desk.files.seal_secrets(*claim), desk.files.write_settings(*claim)})
+        if (!step) return desk.talk.stop(step.error()), std::nullopt;
+    desk.talk.say("The keys are made, and the settings are written. The programs start with them.");
+    if (!restart_programs(desk.talk) || !records_are_open(desk)) return std::nullopt;
+    if (const auto known = desk.progress.note("first_store", "made"); !known)
+        return desk.talk.stop(known.error()), std::nullopt;
+    desk.talk.say("The records are open.");
+    return facts_of(*claim);
+}
+
+} // namespace clinic::provisioning

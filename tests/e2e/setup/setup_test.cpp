@@ -1,0 +1,211 @@
+// The first hour on a whole box: from nothing to a signed hand-over, cut at every write, and in the places where
+// clinics put their boxes.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <fstream>
+#include <memory>
+
+#include "crypto/base/files.h"
+#include "tests/e2e/setup/unset_box.h"
+
+namespace clinic::e2e {
+namespace {
+
+using nlohmann::json;
+
+class Setup : public testing::Test {
+protected:
+    void SetUp() override {
+        if (geteuid() != 0) GTEST_SKIP() << "a network of one's own, and sealed keys, need root";
+        enter_own_network();
+        set_resolver("nameserver 192.168.77.1\n");
+        unset_ = std::make_unique<UnsetBox>();
+    }
+    UnsetBox& unset() { return *unset_; }
+
+    std::string text(const std::filesystem::path& file) const {
+        const auto read = base::read_text(file, 4 * 1'048'576);
+        return read ? *read : std::string{};
+    }
+    // What stopped it, and the one next step.
+    static bool says(const Ran& ran, const std::string& stopped, const std::string& next) {
+        const auto what = ran.out.find("Stopped: ");
+        const auto then = ran.out.find("Next: ");
+        return ran.exit == 2 && what != std::string::npos && ran.out.find("Stopped: ", what + 1) == std::string::npos &&
+               ran.out.find(stopped, what) != std::string::npos && then != std::string::npos &&
+               ran.out.find(next, then) != std::string::npos;
+    }
+
+    std::unique_ptr<UnsetBox> unset_;
+};
+
+TEST_F(Setup, AFileOfAnswersSetsUpAWholeBox) {
+    unset().keep_answers(unset().answers());
+    const auto begun = std::chrono::steady_clock::now();
+    const auto ran = unset().set_up();
+    const auto took = std::chrono::steady_clock::now() - begun;
+    RecordProperty("setup_ms", static_cast<int>(took / std::chrono::milliseconds{1}));
+    ASSERT_EQ(ran.exit, 0) << ran.out;
+    EXPECT_LT(took, std::chrono::seconds{60});
+    EXPECT_TRUE(unset().progress().at("finished").get<bool>());
+    EXPECT_EQ(unset().box().contacts().size(), 1U) << "the test person, by the emulator's own word";
+    EXPECT_NE(unset().box().mqtt("clinic/demo-1/up/v1/#", 1).find("demo-1"), std::string::npos);
+    EXPECT_EQ(unset().box().send(adt("A04", "1", "7", "Waitwell", "Una")).find("MSA|AA") != std::string::npos, true);
+
+    // What is handed over is the box's, says no secret, and is the same when it is written again.
+    const std::string json_file = text(unset().in("setup") / "handover.json"),
+                      pdf = text(unset().in("setup") / "handover.pdf");
+    EXPECT_TRUE(pdf.starts_with("%PDF-"));
+    const json handed = json::parse(json_file);
+    const std::string verify = "verify " + (unset().in("setup") / "handover.json").string();
+    EXPECT_EQ(run(unset().in("bin/clinicctl").string() + " setup " + verify + " --key " +
+                  handed.at("signature").at("key").get<std::string>())
+                  .exit,
+              0);
+    for (const char* file : {"ghl.token", "phrase", "words.txt"}) {
+        const std::string secret = text(unset().in(file));
+        ASSERT_FALSE(secret.empty()) << file;
+        for (const std::string& where : {json_file, pdf, text(unset().in("setup") / "progress.json"), ran.out})
+            EXPECT_EQ(where.find(secret.substr(0, secret.find('\n'))), std::string::npos) << file;
+    }
+    const auto again = unset().set_up();
+    EXPECT_EQ(again.exit, 0) << again.out;
+    EXPECT_EQ(text(unset().in("setup") / "handover.json"), json_file);
+    EXPECT_EQ(text(unset().in("setup") / "handover.pdf"), pdf);
+    EXPECT_EQ(unset().box().contacts().size(), 2U) << "it did nothing again: the other one is of the message above";
+
+    // A step is done again where it is asked for, and what it proves with it.
+    const auto feeds = unset().setup("--again feeds --answers " + unset().in("answers.json").string());
+    EXPECT_EQ(feeds.exit, 0) << feeds.out;
+    EXPECT_NE(feeds.out.find("Step 5 of 6: Who sends"), std::string::npos) << feeds.out;
+    EXPECT_EQ(feeds.out.find("Step 2 of 6: Whose"), std::string::npos) << feeds.out;
+    EXPECT_NE(feeds.out.find("Step 6 of 6: Does it arrive?"), std::string::npos) << feeds.out;
+}
+
+TEST_F(Setup, SaysEveryFaultOfTheAnswersBeforeAnythingIsChanged) {
+    json wrong = unset().answers();
+    wrong["ghl"].erase("location");
+    wrong["ghl"]["fields"]["colour"] = "x";
+    wrong["basis"]["mode"] = "consumer_consent";
+    wrong["keys"]["passphrase"] = "in the clear";
+    wrong.erase("zone");
+    std::filesystem::permissions(unset().in("ghl.token"), std::filesystem::perms{0644});
+    unset().keep_answers(wrong);
+    const auto before = text(unset().in("unset") / "clinicd.json");
+    const auto ran = unset().set_up();
+    EXPECT_EQ(ran.exit, 2);
+    for (const char* fault : {"ghl.location is missing", "ghl.fields.colour is unknown", "basis.mode does not fit",
+                              "keys.passphrase is unknown", "zone is missing", "ghl.token_file may be read by others"})
+        EXPECT_NE(ran.out.find(fault), std::string::npos) << fault << "\n" << ran.out;
+    EXPECT_EQ(ran.out.find("in the clear"), std::string::npos);
+    EXPECT_EQ(text(unset().in("unset") / "clinicd.json"), before);
+    EXPECT_FALSE(std::filesystem::exists(unset().in("setup")));
+}
+
+// Each run is cut at a later moment than the one before it, until one comes to its end. Whatever a cut left, the next
+// run goes on from it; there is one store, one recovery key, one test person.
+TEST_F(Setup, GoesOnAfterACutAtEveryMoment) {
+    unset().keep_answers(unset().answers());
+    Ran ran;
+    int cuts = 0;
+    for (int moment = 1; moment < 400; ++moment) {
+        ran = unset().setup("--answers " + unset().in("answers.json").string(), "",
+                            "CLINIC_CUT=" + std::to_string(moment) + " LD_PRELOAD=" CUT_LIBRARY);
+        if (ran.exit == 0) break;
+        ASSERT_TRUE(ran.exit == 137 || ran.exit == -1 || ran.exit == 9) << moment << ": " << ran.exit << ran.out;
+        ++cuts;
+        const auto left = unset().progress();
+        ASSERT_TRUE(left.is_object() && left.contains("steps")) << moment << ": " << left.dump();
+    }
+    RecordProperty("cuts", cuts);
+    ASSERT_EQ(ran.exit, 0) << ran.out;
+    EXPECT_GT(cuts, 20);
+    EXPECT_EQ(unset().box().contacts().size(), 1U);
+    int recovery = 0;
+    const json kept = unset().state();
+    for (const json& slot : kept.at("steps").at("keys").at("facts").at("slots"))
+        recovery += slot.at("kind") == "recovery" ? 1 : 0;
+    EXPECT_EQ(recovery, 1);
+    EXPECT_EQ(unset().box().status().value("mode", ""), "running");
+}
+
+TEST_F(Setup, WithoutANameServerStopsBeforeAnythingElse) {
+    set_resolver("# the router gave none\n");
+    unset().keep_answers(unset().answers());
+    const auto ran = unset().set_up();
+    EXPECT_TRUE(says(ran, "net.resolver", "the router gives one with the address (DHCP)")) << ran.out;
+    EXPECT_EQ(unset().state().value("steps", json{}), json::object());
+    set_resolver("nameserver 192.168.77.1\n");
+    EXPECT_EQ(unset().set_up().exit, 0) << "it goes on when it is mended";
+}
+
+// The router names a server, which does not answer.
+TEST_F(Setup, ASilentNameServerIsNamed) {
+    auto answers = unset().answers();
+    answers["ghl"]["base"] = "https://services.example.test";
+    unset().keep_answers(answers);
+    const auto ran = unset().set_up();
+    EXPECT_TRUE(says(ran, "ghl.names: the clinic's name server does not answer", "see that the router runs"))
+        << ran.out;
+    EXPECT_NE(ran.out.find("DNS FAIL"), std::string::npos) << ran.out;
+}
+
+// A firewall that opens TLS: its certificate is of an authority that the box does not trust, and that is named.
+TEST_F(Setup, AFirewallThatOpensTlsIsNamedByItsIssuer) {
+    auto answers = unset().answers();
+    const std::string port = std::to_string(unset().box().console_port() + 8);
+    ASSERT_EQ(run("cd " + unset().in("").string() +
+                  " && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "
+                  "'/O=Acme/CN=Firewall CA' -addext subjectAltName=IP:127.0.0.1 -keyout proxy.key -out proxy.pem "
+                  "2>/dev/null && { setsid openssl s_server -quiet -accept 127.0.0.1:" +
+                  port + " -cert proxy.pem -key proxy.key </dev/null >/dev/null 2>&1 & echo $! >proxy.pid; }")
+                  .exit,
+              0);
+    answers["ghl"]["base"] = "https://127.0.0.1:" + port;
+    unset().keep_answers(answers);
+    const auto ran = unset().set_up();
+    run("kill $(cat " + unset().in("proxy.pid").string() + ")");
+    EXPECT_TRUE(says(ran, "ghl.issuer", "have the clinic's firewall not inspect")) << ran.out;
+    EXPECT_NE(ran.out.find("Acme, Firewall CA"), std::string::npos) << ran.out;
+    EXPECT_NE(ran.out.find("TLS FAIL"), std::string::npos) << ran.out;
+}
+
+TEST_F(Setup, AWrongTokenIsNamedAndAnotherOneGoesOn) {
+    const std::string right = text(unset().in("ghl.token"));
+    unset().secret("ghl.token", "pit-wrong\n");
+    unset().keep_answers(unset().answers());
+    const auto ran = unset().set_up();
+    EXPECT_TRUE(says(ran, "ghl.accepted: GHL does not accept the token", "make a new private integration token"))
+        << ran.out;
+    EXPECT_NE(ran.out.find("auth FAIL"), std::string::npos) << ran.out;
+    EXPECT_EQ(ran.out.find("pit-wrong"), std::string::npos);
+    unset().secret("ghl.token", right);
+    const auto mended = unset().setup("--again claim --answers " + unset().in("answers.json").string());
+    EXPECT_EQ(mended.exit, 0) << mended.out;
+}
+
+// The practice system speaks from another address than the technician was told.
+TEST_F(Setup, MllpFromTheWrongAddressIsSaidWithTheWayToAllowIt) {
+    auto answers = unset().answers();
+    answers["feeds"][0]["addresses"] = json{"192.168.77.9"};
+    answers["feeds_wait_s"] = 6;
+    unset().keep_answers(answers);
+    ASSERT_EQ(unset().setup("--answers " + unset().in("answers.json").string()).exit, 0);
+    unset().box().send(adt("A04", "1", "7", "Waitwell", "Una"));
+    const auto ran = unset().setup("--again feeds --answers " + unset().in("answers.json").string());
+    EXPECT_NE(ran.out.find("Turned away: 127.0.0.1 speaks to the box"), std::string::npos) << ran.out;
+    EXPECT_NE(ran.out.find("clinicctl feed set pms --address 127.0.0.1"), std::string::npos) << ran.out;
+    ASSERT_EQ(unset().box().ctl("feed set pms --address 127.0.0.1").exit, 0);
+    EXPECT_NE(unset().box().send(adt("A04", "2", "8", "Waitwell", "Uma")).find("MSA|AA"), std::string::npos);
+    answers["feeds"][0]["addresses"] = json{"127.0.0.1"};
+    unset().keep_answers(answers);
+    const auto heard = unset().setup("--again feeds --answers " + unset().in("answers.json").string());
+    EXPECT_NE(heard.out.find("pms  ADT^A04"), std::string::npos) << heard.out;
+    EXPECT_EQ(heard.out.find("Waitwell"), std::string::npos);
+    EXPECT_TRUE(unset().state().at("steps").at("feeds").at("facts").at("feeds").at(0).at("heard").get<bool>());
+}
+
+} // namespace
+} // namespace clinic::e2e
