@@ -135,7 +135,8 @@ json UnsetBox::progress() const {
 }
 
 json UnsetBox::state() const {
-    return json::parse(*base::read_text(in("setup") / "progress.json", 1'048'576), nullptr, false);
+    const auto text = base::read_text(in("setup") / "progress.json", 1'048'576);
+    return text ? json::parse(*text, nullptr, false) : json::object(); // empty: no step was done
 }
 
 } // namespace clinic::e2e

@@ -1,0 +1,126 @@
+// What the setup leaves on a box: settings with all else in them kept, keys that are made once, and one first store.
+#include "provisioning/setup/box_files.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "crypto/base/files.h"
+#include "tests/fakes/temp_folder.h"
+
+namespace clinic::setup {
+namespace {
+
+using nlohmann::json;
+
+class OfTheBox : public testing::Test {
+protected:
+    void SetUp() override {
+        if (geteuid() != 0) GTEST_SKIP() << "keys are sealed by root: run as root";
+        for (const char* part : {"etc", "etc/keys", "etc/tls", "records"})
+            std::filesystem::create_directory(folder / part);
+        keep("clinicd.json", {{"box", "new-box"},
+                              {"zone", "UTC"},
+                              {"records", (folder / "records").string()},
+                              {"credential", "/run/credentials/clinicd.service/clinic-edge.store"},
+                              {"operators", {"root"}},
+                              {"console", {{"names", {"clinic-edge.local"}}}},
+                              {"mllp", {{"allow", {"10.0.0.1"}}}}});
+        keep("clinic-syncd.json", {{"box", "new-box"},
+                                   {"credential", "/run/credentials/clinic-syncd.service/clinic-edge.sync-state"},
+                                   {"workers", 7}});
+        for (const char* name : {"token", "device.key", "ca.pem", "device.pem"})
+            std::ofstream{folder / name} << name << "\n";
+    }
+    void keep(const char* name, const json& value) const { std::ofstream{folder / "etc" / name} << value.dump(); }
+    json settings(const char* name) const { return json::parse(std::ifstream{folder / "etc" / name}); }
+    std::filesystem::path in(const char* name) const { return folder.path() / name; }
+    Claim claim() const {
+        Claim one{"Group",    "Street",
+                  "clinic-7", "America/Denver",
+                  {},         Ops{"ops.example", 8'883, in("ca.pem"), in("device.pem"), in("device.key")}};
+        one.ghl.base = "https://ghl.example";
+        one.ghl.location = "Location1";
+        one.ghl.token_file = in("token");
+        one.ghl.fields = {{"pid", "f1"}};
+        return one;
+    }
+    Progress progress() const { return std::move(*Progress::open(in("setup"), true)); }
+
+    fakes::TempFolder folder;
+    BoxFiles files{folder / "etc"};
+};
+
+TEST_F(OfTheBox, SettingsKeepWhatTheSetupDidNotAsk) {
+    std::filesystem::permissions(in("etc/clinicd.json"), std::filesystem::perms{0640});
+    ASSERT_EQ(chown(in("etc/clinicd.json").c_str(), 0, 4'711), 0);
+    ASSERT_TRUE(files.write_settings(claim()));
+    const json ours = settings("clinicd.json"), theirs = settings("clinic-syncd.json");
+    EXPECT_EQ(ours.at("mllp").at("allow"), json::array({"10.0.0.1"}));
+    EXPECT_EQ(ours.at("console").at("names"), json::array({"clinic-edge.local", "clinic-7"}));
+    EXPECT_EQ(ours.at("ghl").at("fields"), theirs.at("ghl").at("fields"));
+    EXPECT_EQ(theirs.at("workers"), 7);
+    EXPECT_EQ(theirs.at("ghl").at("token_file"), "/run/credentials/clinic-syncd.service/clinic-edge.ghl-token");
+    EXPECT_EQ(theirs.at("mqtt").at("key"), "/run/credentials/clinic-syncd.service/clinic-edge.device");
+    struct stat about {};
+    ASSERT_EQ(stat(in("etc/clinicd.json").c_str(), &about), 0);
+    EXPECT_EQ(about.st_mode & 0777, 0640U);
+    EXPECT_EQ(about.st_gid, 4'711U);
+
+    auto other = claim();
+    other.box = "clinic-8";
+    other.ops.reset();
+    ASSERT_TRUE(files.write_settings(other));
+    EXPECT_EQ(settings("clinicd.json").at("console").at("names"), json::array({"clinic-edge.local", "clinic-8"}));
+    EXPECT_FALSE(settings("clinic-syncd.json").contains("mqtt"));
+}
+
+TEST_F(OfTheBox, KeysAreMadeOnceAndTheFirstStoreIsAllowedOnce) {
+    auto first = progress();
+    ASSERT_TRUE(files.make_keys(first));
+    EXPECT_EQ(first.noted("first_store"), "making");
+    EXPECT_TRUE(std::filesystem::exists(in("records/make-store")));
+    const auto key = *base::read_text(in("etc/keys/clinic-edge.store"), 65'536);
+    std::filesystem::remove(in("records/make-store"));
+    ASSERT_TRUE(files.make_keys(first)) << "again, after a cut before the store was there";
+    EXPECT_EQ(*base::read_text(in("etc/keys/clinic-edge.store"), 65'536), key);
+    EXPECT_TRUE(std::filesystem::exists(in("records/make-store")));
+
+    std::filesystem::remove(in("records/make-store"));
+    ASSERT_TRUE(first.note("first_store", "made"));
+    ASSERT_TRUE(files.make_keys(first));
+    EXPECT_FALSE(std::filesystem::exists(in("records/make-store")))
+        << "an empty folder now is a disk that is not mounted";
+}
+
+// A box that was set up by hand, or whose disk is missing, gets no new store for the asking.
+TEST_F(OfTheBox, NeverMakesASecondStore) {
+    auto now = progress();
+    ASSERT_TRUE(files.keys().put("clinic-edge.store", "clinic-edge.store", base::as_bytes("a key of before")));
+    ASSERT_TRUE(files.make_keys(now));
+    EXPECT_FALSE(std::filesystem::exists(in("records/make-store")));
+
+    std::filesystem::remove(in("etc/keys/clinic-edge.store"));
+    std::ofstream{in("records/records.db")} << "pages";
+    const auto refused = files.make_keys(now);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::refused);
+    EXPECT_STREQ(refused.error().remedy.c_str(),
+                 "put its copy back, or use the recovery words: clinicctl keys recover");
+    EXPECT_FALSE(std::filesystem::exists(in("etc/keys/clinic-edge.store")));
+}
+
+TEST_F(OfTheBox, SecretsLieSealedAndCertificatesOpen) {
+    ASSERT_TRUE(files.seal_secrets(claim()));
+    const auto opened = files.keys().get("clinic-edge.ghl-token", "clinic-edge.ghl-token");
+    ASSERT_TRUE(opened);
+    EXPECT_TRUE((*opened)->same_as(base::as_bytes("token\n")));
+    EXPECT_EQ(base::read_text(in("etc/keys/clinic-edge.ghl-token"), 65'536)->find("token\n"), std::string::npos);
+    EXPECT_EQ(*base::read_text(in("etc/tls/device.pem"), 65'536), "device.pem\n");
+    EXPECT_EQ(std::filesystem::status(in("etc/keys/clinic-edge.device")).permissions(), std::filesystem::perms{0600});
+}
+
+} // namespace
+} // namespace clinic::setup
