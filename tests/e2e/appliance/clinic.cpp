@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <chrono>
 #include <fstream>
 #include <stdexcept>
 
@@ -23,7 +24,7 @@ json parsed(const std::string& text) {
 } // namespace
 
 ClinicMachine::~ClinicMachine() {
-    run("kill $(cat " + (outside() / "pid").string() + ")");
+    run("kill $(cat " + (outside() / "pid").string() + " " + (outside() / "broker.pid").string() + ")");
 }
 
 Ran ClinicMachine::install() {
@@ -32,33 +33,88 @@ Ran ClinicMachine::install() {
 
 void ClinicMachine::set_up() {
     const std::string out = outside().string();
-    const auto made = run("set -e; mkdir -p " + out + "; cd " + out + "\n" +
-                          "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=ghl "
-                          "-addext subjectAltName=IP:127.0.0.1 -keyout ghl.key -out ghl.pem 2>/dev/null\n"
-                          "cp ghl.pem ../ghl-ca.pem; echo pit-appliance >ghl.token; cp ghl.token ..\n" +
-                          emulator + " --print-fields >../fields.json\n" +
-                          "install -m 0755 " CLINIC_SOURCE_DIR "/tests/e2e/appliance/setup ../setup");
+    const auto made = run(
+        "set -e; mkdir -p " + out + "; cd " + out + "\n" +
+        "own() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=$1 -addext "
+        "subjectAltName=IP:127.0.0.1 -keyout $1.key -out $1.pem 2>/dev/null; }\n"
+        "own ghl; own ops; openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=clinic-7 -keyout "
+        "device.key -out device.csr 2>/dev/null; openssl x509 -req -in device.csr -CA ops.pem -CAkey ops.key -days 30 "
+        "-out device.pem 2>/dev/null\n"
+        "echo pit-appliance >ghl.token; echo agreement >../agreement\n"
+        "cp ghl.pem ops.pem device.pem ..; install -m 0600 device.key ghl.token ..\n"
+        "printf '%s\n' 'listener " +
+        std::to_string(mqtt_port) +
+        " 127.0.0.1' 'cafile ops.pem' 'certfile ops.pem' 'keyfile ops.key' 'require_certificate true' "
+        "'use_identity_as_username true' 'user root' >broker.conf\n" +
+        emulator + " --print-fields >fields.json\n");
     if (made.exit != 0) throw std::runtime_error{"what the clinic has: " + made.out};
     start_ghl();
-    const auto done = in("/root/setup https://127.0.0.1:" + std::to_string(ghl_port));
+    std::ofstream{path("/root/answers.json")} << answers().dump(2) << "\n";
+    const auto begun = std::chrono::steady_clock::now();
+    const auto done = in("clinicctl setup --answers /root/answers.json");
+    setup_took_ = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);
     if (done.exit != 0) throw std::runtime_error{"setup: " + done.out};
     if (!serves())
         throw std::runtime_error{"it does not serve: " +
                                  in("journalctl -b --no-pager -o cat -u 'clinic*' | tail -n 40").out};
-    const auto open = in("echo agreement >/root/baa.txt; clinicctl basis set baa --evidence /root/baa.txt --expires "
-                         "$(date -u -d '+1 year' +%Y-%m-%d); clinicctl policy unlinked shell");
-    if (open.exit != 0) throw std::runtime_error{"the basis: " + open.out};
+}
+
+json ClinicMachine::answers() const {
+    std::ifstream in{outside() / "fields.json"};
+    const auto made = json::parse(in);
+    json fields;
+    for (const char* one : {"pid", "stage", "last", "next", "appt_status", "appt_when"})
+        fields[one] = made.at(std::string{"ce_"} + one);
+    return {{"v", 1},
+            {"organization", "Appliance Group"},
+            {"clinic", "Bench"},
+            {"box", "clinic-7"},
+            {"zone", "UTC"},
+            {"ghl",
+             {{"base", "https://127.0.0.1:" + std::to_string(ghl_port)},
+              {"location", "ApplianceLocation001"},
+              {"token_file", "/root/ghl.token"},
+              {"ca_file", "/root/ghl.pem"},
+              {"fields", fields},
+              {"index_lag_ms", 2'000},
+              {"late_ms", 15'000},
+              {"call_timeout_s", 5}}},
+            {"ops",
+             {{"host", "127.0.0.1"},
+              {"port", mqtt_port},
+              {"ca_file", "/root/ops.pem"},
+              {"certificate_file", "/root/device.pem"},
+              {"key_file", "/root/device.key"}}},
+            {"template", "medical"},
+            {"basis", {{"mode", "baa"}, {"evidence_file", "/root/agreement"}, {"expires", "2036-12-31"}}},
+            {"unlinked", "shell"},
+            {"keys", {{"recovery_words_file", "/root/words"}, {"passphrase_file", nullptr}}},
+            {"feeds", json::array({{{"name", "desk"}, {"addresses", {"127.0.0.1"}}, {"expect", "none"}}})}};
+}
+
+// A cable with an address, which leads nowhere; what is beyond it lives on the loopback. Senders without a name are let
+// in besides, so that a box that is locked answers them.
+void ClinicMachine::plug_in() {
+    const auto done =
+        in("ip link show lan0 >/dev/null 2>&1 && exit 0\n"
+           "ip link add lan0 type veth peer name lan1; ip link set lan1 up; ip link set lan0 up\n"
+           "ip address add 192.168.9.20/24 dev lan0; ip route add default via 192.168.9.1\n"
+           "echo nameserver 192.168.9.1 >/etc/resolv.conf\n"
+           "cd /etc/clinic-edge; jq '.mllp.allow = [\"127.0.0.1\"]' clinicd.json >new; cat new >clinicd.json; rm new");
+    if (done.exit != 0) throw std::runtime_error{"the cable: " + done.out};
 }
 
 void ClinicMachine::start_ghl() {
+    plug_in();
     const std::string out = outside().string();
-    run("cd " + out + " && { [ ! -e pid ] || kill $(cat pid); } 2>/dev/null; " + "setsid " + emulator +
-        " --bind 127.0.0.1 --port " + std::to_string(ghl_port) +
+    run("cd " + out + " && for p in pid broker.pid; do [ ! -e $p ] || kill $(cat $p); done 2>/dev/null; " + "setsid " +
+        emulator + " --bind 127.0.0.1 --port " + std::to_string(ghl_port) +
         " --cert ghl.pem --key ghl.key --token ghl.token --location ApplianceLocation001 --state state.json "
         "--requests requests.jsonl </dev/null >emulator.log 2>&1 & echo $! >" +
-        out + "/pid");
-    if (!eventually([] { return static_cast<bool>(tcp(ghl_port)); }, patience_s))
-        throw std::runtime_error{"GHL is not there"};
+        out + "/pid; cd " + out +
+        " && { setsid mosquitto -c broker.conf </dev/null >broker.log 2>&1 & echo $! >broker.pid; }");
+    if (!eventually([] { return tcp(ghl_port) && tcp(mqtt_port); }, patience_s))
+        throw std::runtime_error{"GHL or the broker is not there"};
 }
 
 json ClinicMachine::ghl() const {

@@ -1,7 +1,8 @@
-// A box as a clinic has it: the package on a real systemd, set up, with GHL (the emulator) in its network.
+// A box as a clinic has it: the package on a real systemd, set up, with GHL (the emulator) and a broker in its network.
 //   Threads: one; see Machine.
 #pragma once
 
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -10,7 +11,7 @@
 
 namespace clinic::e2e {
 
-inline constexpr int ghl_port = 24'443, https_port = 443, mllp_port = 2'575;
+inline constexpr int ghl_port = 24'443, mqtt_port = 24'883, https_port = 443, mllp_port = 2'575;
 inline constexpr int patience_s = 240; // a failure takes so long; nothing else does
 
 class ClinicMachine : public Machine {
@@ -19,9 +20,10 @@ public:
     ~ClinicMachine();
 
     Ran install(); // by apt
-    void set_up(); // throws where it did not come up
+    void set_up(); // by clinicctl setup --answers; throws where it did not come up
+    std::chrono::milliseconds setup_took() const { return setup_took_; }
 
-    void start_ghl(); // again after each boot: it lives in the machine's network
+    void start_ghl(); // and the broker; again after each boot: they live in the machine's network
     nlohmann::json ghl() const;
     void steer_ghl(const nlohmann::json& how) const;  // as docs/emulator.md says: a fault, or a knob
     long asked_ghl(std::string_view beginning) const; // requests so far whose "METHOD PATH " begins so
@@ -36,7 +38,10 @@ public:
     std::int64_t stored();                                 // of the books of MLLP
 
 private:
-    std::filesystem::path outside() const { return path("/root/outside"); } // what the emulator has
+    void plug_in();
+    nlohmann::json answers() const;
+    std::filesystem::path outside() const { return path("/root/outside"); } // what the emulator and the broker have
+    std::chrono::milliseconds setup_took_{};
 };
 
 } // namespace clinic::e2e
