@@ -9,7 +9,7 @@
 namespace clinic::provisioning {
 namespace {
 
-constexpr std::size_t label_columns = 22;
+constexpr std::size_t label_columns = 22, prompt_columns = 48;
 
 std::string trimmed(std::string text) {
     while (!text.empty() && (text.back() == ' ' || text.back() == '\r' || text.back() == '\t')) text.pop_back();
@@ -18,6 +18,11 @@ std::string trimmed(std::string text) {
 }
 
 } // namespace
+
+// Others read from the same terminal, past the C library: nothing may be read ahead.
+Talk::Talk(bool asks) : asks_{asks} {
+    if (asks_) std::setvbuf(stdin, nullptr, _IONBF, 0);
+}
 
 void Talk::begin(setup::Step step) const {
     std::printf("\nStep %d of %zu: %s\n", static_cast<int>(step) + 1, setup::steps.size(), setup::title(step));
@@ -43,7 +48,9 @@ void Talk::line(const std::string& text) const {
 
 std::optional<std::string> Talk::ask(const std::string& question, const std::string& known) const {
     for (;;) {
-        std::printf("  %s%s: ", question.c_str(), known.empty() ? "" : (" [" + known + "]").c_str());
+        const bool fits = question.size() + known.size() <= prompt_columns; // so that there is room to type
+        std::printf("  %s%s%s: ", question.c_str(), fits || known.empty() ? "" : "\n ",
+                    known.empty() ? "" : (" [" + known + "]").c_str());
         std::fflush(stdout);
         std::string typed;
         if (!std::getline(std::cin, typed)) {

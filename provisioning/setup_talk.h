@@ -17,7 +17,7 @@ namespace clinic::provisioning {
 class Talk {
 public:
     // `asks`: there is somebody to ask; else the answers are in a file, and nothing is asked.
-    explicit Talk(bool asks) : asks_{asks} {}
+    explicit Talk(bool asks);
 
     bool asks() const { return asks_; }
     void begin(setup::Step step) const; // "Step 2 of 6: …"

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "crypto/base/files.h"
+#include "tests/e2e/setup/terminal.h"
 #include "tests/e2e/setup/unset_box.h"
 
 namespace clinic::e2e {
@@ -102,6 +103,67 @@ TEST_F(Setup, SaysEveryFaultOfTheAnswersBeforeAnythingIsChanged) {
     EXPECT_EQ(ran.out.find("in the clear"), std::string::npos);
     EXPECT_EQ(text(unset().in("unset") / "clinicd.json"), before);
     EXPECT_FALSE(std::filesystem::exists(unset().in("setup")));
+}
+
+// At a terminal, as a technician does it: with a mistake, Ctrl-C in the middle, and the words typed back from the
+// paper.
+TEST_F(Setup, ATechnicianAnswersAtATerminal) {
+    const json known = unset().answers();
+    const auto text_of = [&](const char* part, const char* key) { return known.at(part).at(key).get<std::string>(); };
+    {
+        Terminal terminal{unset().setup_command(""), unset().box().folder()};
+        ASSERT_TRUE(terminal.answer("Organization", "Hill & Dale")) << terminal.seen();
+        ASSERT_TRUE(terminal.answer("Clinic (this", "Mill Street")) << terminal.seen();
+        terminal.interrupt();
+        EXPECT_TRUE(terminal.ends());
+    }
+    EXPECT_FALSE(unset().progress().at("finished").get<bool>());
+    Terminal terminal{unset().setup_command(""), unset().box().folder()};
+    const auto claim = [&](const std::string& zone) {
+        for (const auto& [question, typed] :
+             std::vector<std::pair<std::string, std::string>>{{"Organization", "Hill & Dale"},
+                                                              {"Clinic (this", "Mill Street"},
+                                                              {"Name of this box", "demo-1"},
+                                                              {"Time zone", zone},
+                                                              {"Address of GHL", text_of("ghl", "base")},
+                                                              {"Location id", text_of("ghl", "location")},
+                                                              {"File with the token", text_of("ghl", "token_file")}})
+            ASSERT_TRUE(terminal.answer(question, typed)) << terminal.seen();
+        for (const char* id : {"pid", "stage", "last", "next", "appt_status", "appt_when"})
+            ASSERT_TRUE(terminal.answer(std::string{"ce_"} + id, known.at("ghl").at("fields").at(id)))
+                << terminal.seen();
+        ASSERT_TRUE(terminal.answer("Do central operations", "no")) << terminal.seen();
+    };
+    claim("Mars/Base");
+    ASSERT_TRUE(terminal.sees("Not understood: zone is not a zone")) << terminal.seen();
+    claim("America/Denver");
+    EXPECT_TRUE(terminal.answer("Is this right?", "no"));
+    // The emulator's certificate is of an authority of the test's, which a terminal does not ask for: the system's is.
+    claim("America/Denver");
+    EXPECT_TRUE(terminal.answer("Is this right?", "yes"));
+    EXPECT_TRUE(terminal.answer("Kind of clinic", "medical")) << terminal.seen();
+    EXPECT_TRUE(terminal.answer("Legal basis (", "off")) << terminal.seen();
+    ASSERT_TRUE(terminal.sees("Then press Enter")) << terminal.seen();
+    const auto words = terminal.grid();
+    ASSERT_EQ(words.size(), 24U) << terminal.seen();
+    terminal.type("");
+    for (std::size_t i = 0; i < words.size(); ++i)
+        ASSERT_TRUE(terminal.answer("Word " + std::to_string(i + 1) + " of 24", words[i])) << i;
+    EXPECT_TRUE(terminal.answer("A passphrase besides?", "no")) << terminal.seen();
+    EXPECT_TRUE(terminal.answer("Name of a sender", "pms")) << terminal.seen();
+    EXPECT_TRUE(terminal.answer("Its address", "127.0.0.1")) << terminal.seen();
+    EXPECT_TRUE(terminal.answer("Name of a sender", "done")) << terminal.seen();
+    ASSERT_TRUE(terminal.sees("Have each of them send a message now")) << terminal.seen();
+    EXPECT_NE(unset().box().send(adt("A04", "1", "7", "Waitwell", "Una")).find("MSA|AA"), std::string::npos);
+    EXPECT_TRUE(terminal.sees("pms  ADT^A04")) << terminal.seen();
+    EXPECT_TRUE(terminal.sees("Stopped: ghl.issuer")) << terminal.seen();
+    EXPECT_TRUE(terminal.ends());
+    EXPECT_EQ(terminal.seen().find("Waitwell"), std::string::npos);
+    for (const auto& line : terminal.lines()) {
+        const bool is_typed = line.find("]: /") != std::string::npos || line.find("]: https:") != std::string::npos;
+        EXPECT_TRUE(is_typed || line.size() <= 80) << line;
+    }
+    EXPECT_TRUE(unset().state().at("steps").contains("feeds"));
 }
 
 // Each run is cut at a later moment than the one before it, until one comes to its end. Whatever a cut left, the next

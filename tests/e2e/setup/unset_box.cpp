@@ -121,13 +121,16 @@ void UnsetBox::keep_answers(const json& answers) const {
     write(in("answers.json"), answers);
 }
 
-Ran UnsetBox::setup(const std::string& words, const std::string& typed, const std::string& before) const {
+std::string UnsetBox::setup_command(const std::string& words) const {
     const std::string here = box_.folder().string();
+    return here + "/bin/clinicctl --control " + here + "/run/control.sock setup --etc " + here + "/unset --state " +
+           here + "/setup --templates " CLINIC_SOURCE_DIR "/packaging/templates " + words;
+}
+
+Ran UnsetBox::setup(const std::string& words, const std::string& typed, const std::string& before) const {
     std::ofstream{in("typed")} << typed;
-    return run("env CLINIC_BOX=" + here + " PATH=" CLINIC_SOURCE_DIR "/tests/e2e/setup/hands:$PATH " + before + " " +
-               here + "/bin/clinicctl --control " + here + "/run/control.sock setup --etc " + here + "/unset --state " +
-               here + "/setup --templates " CLINIC_SOURCE_DIR "/packaging/templates " + words + " <" +
-               in("typed").string());
+    return run("env CLINIC_BOX=" + box_.folder().string() + " PATH=" CLINIC_SOURCE_DIR "/tests/e2e/setup/hands:$PATH " +
+               before + " " + setup_command(words) + " <" + in("typed").string());
 }
 
 json UnsetBox::progress() const {

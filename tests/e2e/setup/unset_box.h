@@ -25,6 +25,7 @@ public:
     void keep_answers(const nlohmann::json& answers) const; // as the file of `setup`
     // clinicctl setup with these words besides; `before`: what a shell puts before it. Standard input is `typed`.
     Ran setup(const std::string& words, const std::string& typed = "", const std::string& before = "") const;
+    std::string setup_command(const std::string& words) const; // for a shell
     Ran set_up() const { return setup("--answers " + in("answers.json").string()); }
     nlohmann::json progress() const;                                     // of --status --json
     nlohmann::json state() const;                                        // as it lies on the disk
