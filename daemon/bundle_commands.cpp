@@ -4,7 +4,7 @@
 
 #include "daemon/asked.h"
 #include "daemon/audit/trail.h"
-#include "daemon/message_commands.h"
+#include "daemon/reason.h"
 
 namespace clinic::daemon {
 namespace {

@@ -271,14 +271,6 @@ private:
 
 } // namespace
 
-Result<std::string> reason(const json& args) {
-    std::string text = word(args, "reason");
-    const bool odd = std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; });
-    if (text.size() < reason_bytes_min || text.size() > reason_bytes_max || odd || !intake::is_utf8(text))
-        return Error{Errc::refused, "this needs a reason", "add --reason TEXT, 4 to 200 characters"};
-    return text;
-}
-
 control::Commands message_commands(records::Store& store, intake::Ingest& ingest, const intake::Feeds& feeds) {
     const auto browser = std::make_shared<const Browser>(store, ingest, feeds);
     const auto ask = [browser](Result<Answer> (Browser::*what)(const Question&) const) {

@@ -13,8 +13,4 @@ namespace clinic::daemon {
 
 control::Commands message_commands(records::Store& store, intake::Ingest& ingest, const intake::Feeds& feeds);
 
-// Why somebody looks, of the arguments: 4 to 200 characters of one line. It is kept for six years: no name belongs into
-// it (docs/audit.md). Errors: refused.
-Result<std::string> reason(const nlohmann::json& args);
-
 } // namespace clinic::daemon
