@@ -43,6 +43,7 @@ constexpr std::array all{
     DeclaredCheck{"keys.there", "E4402", "E2001"},
     DeclaredCheck{"keys.open", "E4403", "E2001"},
     DeclaredCheck{"keys.private", "E4404"},
+    DeclaredCheck{"keys.recovery", "E4405"},
     DeclaredCheck{"certificate.page", "E4501", "E2013"},
     DeclaredCheck{"certificate.mllp", "E4502", "E2014"},
     DeclaredCheck{"certificate.device", "E4503"},
