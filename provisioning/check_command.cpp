@@ -11,6 +11,7 @@
 #include "provisioning/containment_look.h"
 
 namespace clinic::provisioning {
+namespace {
 
 // Ids and results alone: what was seen stays here. False: clinicd did not take them, which has been said.
 bool tell(const Client& client, std::span<const check::Line> lines) {
