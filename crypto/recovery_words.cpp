@@ -51,11 +51,10 @@ void tidy(std::span<std::byte> text) {
 }
 
 Error wrong_count(std::size_t words) {
-    return Error{Errc::malformed,
-                 words < recovery_words ? Literal{"these are fewer than 24 words"}
-                                        : Literal{"these are more than 24 words"},
-                 "type all 24 from the paper, in their order",
-                 {.field = static_cast<int>(std::min(words, recovery_words + 1))}};
+    constexpr Literal remedy = "type all 24 from the paper, in their order";
+    const Place at{.field = static_cast<int>(std::min(words, recovery_words + 1))};
+    if (words < recovery_words) return Error{Errc::malformed, "these are fewer than 24 words", remedy, at};
+    return Error{Errc::malformed, "these are more than 24 words", remedy, at};
 }
 
 } // namespace

@@ -1,5 +1,7 @@
 #include "provisioning/machine_key.h"
 
+#include <string>
+
 #include "crypto/seal.h"
 #include "provisioning/page_trust/sealed_keys.h"
 
@@ -7,7 +9,15 @@ namespace clinic::provisioning {
 namespace {
 
 constexpr const char* name = "clinic-edge.store";
-constexpr const char* before = "before.clinic-edge.store"; // not offered to a unit
+
+// "before.1.clinic-edge.store", which is offered to no unit: the first such name that is free.
+std::string name_for_the_old(const std::filesystem::path& folder) {
+    for (int i = 1;; ++i) {
+        std::string made = "before." + std::to_string(i) + "." + name;
+        std::error_code none;
+        if (!std::filesystem::exists(folder / made, none)) return made;
+    }
+}
 
 } // namespace
 
@@ -18,7 +28,7 @@ Result<void> make_machine_key(const std::filesystem::path& etc) {
     if (there && *there)
         return Error{Errc::refused, "this machine has its key, and it opens",
                      "leave --new-key away: the slot is made for the key that is there"};
-    if (!there) CLINIC_TRY(keys.rename(name, before));
+    if (!there) CLINIC_TRY(keys.rename(name, name_for_the_old(etc / "keys")));
     const auto key = crypto::SecureBytes::random(crypto::key_bytes);
     return keys.put(name, name, key.bytes());
 }

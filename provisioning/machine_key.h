@@ -9,7 +9,7 @@
 namespace clinic::provisioning {
 
 // Seals it as keys/clinic-edge.store below `etc`. A sealed key that does not open on this machine is kept as
-// before.clinic-edge.store. As root.
+// before.1.clinic-edge.store, or by the next number. As root.
 // Errors: refused (there is one, and it opens here), system.
 Result<void> make_machine_key(const std::filesystem::path& etc);
 

@@ -146,5 +146,55 @@ TEST_P(Format, IsWhatItsPageSays) {
     EXPECT_GT(frame, 2U);
 }
 
+class FormatOfSlots : public StoreTest {};
+
+// Words and a passphrase open the store by what the page says of them, with libsodium alone.
+TEST_F(FormatOfSlots, AreWhatTheirPageSays) {
+    make_store();
+    const std::string words = "void come effort suffer camp survey warrior heavy shoot primary clutch crush open "
+                              "amazing screen patrol group space point ten exist slush involve unfold";
+    const std::string passphrase = "correct horse battery";
+    {
+        const auto vfs = open();
+        auto& keys = (*vfs)->keys();
+        const auto typed = KeySlot::from_words(SecureBytes::copy_of(base::as_bytes(words)));
+        ASSERT_TRUE(typed && keys.add(*typed, "safe", 1'795'000'000'000'000));
+        const auto spoken = KeySlot::from_passphrase(SecureBytes::copy_of(base::as_bytes(passphrase)));
+        ASSERT_TRUE(spoken && keys.add(*spoken, "", 0));
+    }
+    const Octets database = file(database_);
+    const Octets uuid = slice(database, 32, 16);
+    ASSERT_EQ(number(database, 16, 4), 2U);
+    ASSERT_EQ(number(database, 60, 4), 3U);
+    EXPECT_NE(number(database, 48, 8), number(database, 4'096 + 48, 8));
+    for (const std::size_t from : {56UL, 64UL, 500UL})
+        EXPECT_EQ(slice(database, from, 40), slice(database, 4'096 + from, 40)) << "both have the same slots";
+    const auto unwrapped = [&](std::size_t slot, const Octets& key) {
+        const Octets wrapped = slice(database, 64 + 160 * slot + 8, 72);
+        return opened(key, slice(wrapped, 0, 24), slice(wrapped, 24, 48), associated(uuid, 15, 1, 0));
+    };
+    const Octets store_key = unwrapped(0, Octets(32, 0x5A));
+    ASSERT_EQ(store_key.size(), 32U);
+
+    EXPECT_EQ(number(database, 64 + 160, 4), 2U);
+    EXPECT_EQ(number(database, 64 + 160 + 80, 4), 2U);
+    EXPECT_EQ(number(database, 64 + 160 + 84, 8), 1'795'000'000'000'000U);
+    EXPECT_EQ(number(database, 64 + 160 + 116, 4), 4U);
+    EXPECT_EQ(slice(database, 64 + 160 + 120, 5), (Octets{'s', 'a', 'f', 'e', 0}));
+    Octets secret(32), key(32); // of these words: a published vector
+    sodium_hex2bin(secret.data(), secret.size(), "f585c11aec520db57dd353c69554b21a89b20fb0650966fa0a9d6f74fd989d8f", 64,
+                   nullptr, nullptr, nullptr);
+    crypto_kdf_derive_from_key(key.data(), key.size(), 1, "clinicrw", secret.data());
+    EXPECT_EQ(unwrapped(1, key), store_key);
+
+    EXPECT_EQ(number(database, 64 + 320, 4), 3U);
+    const Octets salt = slice(database, 64 + 320 + 100, 16);
+    ASSERT_EQ(crypto_pwhash(key.data(), key.size(), passphrase.data(), passphrase.size(), salt.data(),
+                            number(database, 64 + 320 + 92, 4), number(database, 64 + 320 + 96, 4) * 1'024,
+                            crypto_pwhash_ALG_ARGON2ID13),
+              0);
+    EXPECT_EQ(unwrapped(2, key), store_key);
+}
+
 } // namespace
 } // namespace clinic::crypto::tests

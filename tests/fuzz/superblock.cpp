@@ -16,7 +16,7 @@ extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, st
 
 namespace {
 
-constexpr std::size_t fields_bytes = 64 + 2 * 80; // up to the second wrapped key
+constexpr std::size_t fields_bytes = 64 + 3 * 160; // up to the third key slot, of either version
 
 Superblock fields_of(std::span<const std::byte> image) {
     Superblock fields;
@@ -29,8 +29,15 @@ Superblock fields_of(std::span<const std::byte> image) {
 
 void forge(std::span<std::byte> image, unsigned how) {
     if (how == 0) return;
-    if (how == 1)
-        std::ranges::copy(make_superblock(fields_of(image), fuzz::store_key(), fuzz::slot().key()), image.begin());
+    if (how == 1) {
+        Superblock fields = fields_of(image);
+        const auto made = wrap_anew(fields, fuzz::store_key(), fuzz::slot(), 1);
+        assert(made);
+        const bool more = get_number<std::uint32_t>(image.subspan(16)) % 2 == 0; // a paper beside it
+        if (more && wrap_anew(fields, fuzz::store_key(), KeySlot::from_recovery_secret(fuzz::store_key()), 2))
+            fields.version = superblock_version_slots;
+        std::ranges::copy(make_superblock(fields, fuzz::store_key()), image.begin());
+    }
     std::ranges::copy(digest(image.first(superblock_bytes - 64)), image.subspan(superblock_bytes - 64).begin());
     if (how == 2) return;
     const SecureBytes key = piece_key(fuzz::store_key(), Piece::superblock_mac);
@@ -68,13 +75,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     assert(is_known(fields.cipher) && std::ranges::equal(used.subspan(32, 16), fields.store));
     assert(get_number<std::uint64_t>(used.subspan(48)) == fields.sequence);
 
-    const auto image = make_superblock(fields, opened->store_key, fuzz::slot().key());
-    Bytes twice(main_head_bytes);
-    for (std::size_t i = 0; i < superblocks; ++i)
-        std::ranges::copy(image, twice.begin() + static_cast<std::ptrdiff_t>(i * superblock_bytes));
-    const auto again = open_superblocks(twice, fuzz::slot());
-    assert(again && !again->other_damaged && again->superblock.sequence == fields.sequence &&
-           again->superblock.epoch == fields.epoch && again->superblock.store == fields.store &&
-           again->superblock.cipher == fields.cipher);
+    // With all its slots as they are, and with the one machine slot.
+    for (const auto& image :
+         {make_superblock(fields, opened->store_key), make_superblock(fields, opened->store_key, fuzz::slot().key())}) {
+        Bytes twice(main_head_bytes);
+        for (std::size_t i = 0; i < superblocks; ++i)
+            std::ranges::copy(image, twice.begin() + static_cast<std::ptrdiff_t>(i * superblock_bytes));
+        const auto again = open_superblocks(twice, fuzz::slot());
+        assert(again && !again->other_damaged && !again->other_behind &&
+               again->superblock.sequence == fields.sequence && again->superblock.epoch == fields.epoch &&
+               again->superblock.store == fields.store && again->superblock.cipher == fields.cipher);
+        assert(again->superblock.version == superblock_version_plain ||
+               again->superblock.slots.size() == fields.slots.size());
+    }
     return 0;
 }

@@ -27,14 +27,21 @@ TEST(MachineKey, IsMadeWhereNoneOpensAndTheOtherIsKept) {
     ASSERT_TRUE(first && *first);
     EXPECT_EQ((*first)->size(), 32U);
     EXPECT_EQ(make_machine_key(etc.path()).error().code, Errc::refused) << "it opens here";
-    EXPECT_FALSE(std::filesystem::exists(folder / "before.clinic-edge.store"));
+    EXPECT_FALSE(std::filesystem::exists(folder / "before.1.clinic-edge.store"));
 
     std::ofstream{folder / "clinic-edge.store"} << "another machine's";
     ASSERT_TRUE(make_machine_key(etc.path()));
     const auto second = keys.get("clinic-edge.store", "clinic-edge.store");
     ASSERT_TRUE(second && *second);
     EXPECT_FALSE((*second)->same_as((*first)->bytes()));
-    EXPECT_TRUE(std::filesystem::exists(folder / "before.clinic-edge.store"));
+    std::ofstream{folder / "clinic-edge.store"} << "a third machine's";
+    ASSERT_TRUE(make_machine_key(etc.path()));
+    for (const auto& [kept, words] : {std::pair{"before.1.clinic-edge.store", "another machine's"},
+                                      {"before.2.clinic-edge.store", "a third machine's"}}) {
+        std::string text;
+        std::getline(std::ifstream{folder / kept}, text);
+        EXPECT_EQ(text, words);
+    }
 }
 
 } // namespace
