@@ -15,10 +15,10 @@ using records::Snapshot;
 class StatementCommands : public records::Records {
 protected:
     control::Answer ask(bool all) {
-        const auto answer =
+        auto answer =
             statement_commands(*store_).at("store-advise").run({.args = {{"all", all}}, .body = {}, .asker = 1'000});
         EXPECT_TRUE(answer);
-        return answer ? *answer : control::Answer{};
+        return answer ? std::move(*answer) : control::Answer{};
     }
     static json row(const json& rows, const char* statement) {
         const auto found =
