@@ -84,6 +84,10 @@ std::string view_feeds(const json& feeds) {
     if (out.empty()) out = "No sender has a name yet: clinicctl feed add NAME --address A\n";
     for (const auto& [kind, count] : feeds.at("unsupported").items())
         out += format("not taken since start: %s, %lld times\n", kind.c_str(), count.get<long long>());
+    for (const auto& one : feeds.value("turned_away", json::array()))
+        out += format("turned away: %s, %lld times, last %s; if it is a sender: clinicctl feed set NAME --address %s\n",
+                      word(one, "address").c_str(), number(one, "times"), word(one, "last_at").c_str(),
+                      word(one, "address").c_str());
     return out;
 }
 

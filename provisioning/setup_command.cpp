@@ -58,7 +58,7 @@ std::string view_progress(const json& said) {
     int number = 0;
     for (const json& one : said.at("steps")) {
         const auto step = *setup::step_of(one.at("step").get<std::string>());
-        const auto at = one.at("done_at");
+        const auto& at = one.at("done_at");
         text += "  " + std::to_string(++number) + "  " + (at.is_null() ? "to do  " : "done   ") + setup::title(step) +
                 (at.is_null() ? "" : "  " + at.get<std::string>()) + "\n";
     }

@@ -44,7 +44,7 @@ Finding setup_clinicd(const Scene& scene) {
                     "add it: man clinicd.json");
     if (text_at(settings, {"box"}) == "new-box")
         return warn("the box is still called new-box", "the box has not been set up",
-                    "docs/package.md, After the installation");
+                    "set it up: clinicctl setup (docs/setup.md)");
     return ok("box " + text_at(settings, {"box"}));
 }
 

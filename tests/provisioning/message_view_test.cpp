@@ -41,6 +41,10 @@ TEST(MessageView, ListsSendersAndWhatWasNotTaken) {
     EXPECT_NE(text.find("5 received, last never"), std::string::npos) << text;
     EXPECT_NE(text.find("roomed = arrived"), std::string::npos) << text;
     EXPECT_NE(text.find("not taken since start: ORU^R01, 9 times"), std::string::npos) << text;
+    const auto strangers = view_feeds(json::parse(
+        R"({"feeds":[],"unsupported":{},"turned_away":[{"address":"10.0.0.9","times":3,"last_at":"2026-11-21T10:00:00Z"}]})"));
+    EXPECT_NE(strangers.find("turned away: 10.0.0.9, 3 times, last 2026-11-21T10:00:00Z"), std::string::npos)
+        << strangers;
     EXPECT_NE(view_feeds({{"feeds", json::array()}, {"unsupported", json::object()}}).find("feed add"),
               std::string::npos);
 }
