@@ -3,6 +3,7 @@
 
 #include "crypto/base/files.h"
 #include "provisioning/setup_steps.h"
+#include "sync/envelope/names.h"
 
 namespace clinic::provisioning {
 namespace {
@@ -21,7 +22,8 @@ void show_template(const Talk& talk, const setup::Template& chosen) {
                           std::to_string(setup::dead_letter_days) + " days, what left " +
                           std::to_string(setup::ledger_years) + " years; records until they are erased");
     talk.say("In GHL the field ce_stage says how far somebody is. Have a workflow there move the opportunity:");
-    for (const auto& [stage, name] : chosen.pipeline) talk.fact("  " + stage, name);
+    for (const std::string stage : envelope::Names<envelope::Stage>::table) // as people go through them
+        talk.fact("  " + stage, chosen.pipeline.at(stage));
     talk.say("What the tags mean:");
     for (const auto& [word, meaning] : chosen.vocabulary) talk.fact("  " + word, meaning);
     talk.say("What the practice system's words for an appointment mean:");

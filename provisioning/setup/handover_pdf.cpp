@@ -6,6 +6,7 @@
 
 #include "crypto/base/owned.h"
 #include "provisioning/setup/handover.h"
+#include "sync/envelope/names.h"
 
 namespace clinic::setup {
 namespace {
@@ -56,10 +57,10 @@ void add_terms(std::vector<Paragraph>& all, const json& terms) {
                                                       : "a patient waits for one"});
     const json pipeline = chosen.value("pipeline", json::object()),
                vocabulary = chosen.value("vocabulary", json::object());
-    for (const auto& [stage, name] : pipeline.items())
-        all.push_back({false, "Stage " + stage, name.get<std::string>()});
-    for (const auto& [tag, meaning] : vocabulary.items())
-        all.push_back({false, "Word " + tag, meaning.get<std::string>()});
+    for (const std::string stage : envelope::Names<envelope::Stage>::table)
+        all.push_back({false, "Stage " + stage, word(pipeline, stage.c_str())});
+    for (const std::string tag : envelope::vocabulary)
+        all.push_back({false, "Word " + tag, word(vocabulary, tag.c_str())});
     const json kept = chosen.value("retention", json::object());
     all.push_back({false, "Kept",
                    "quarantine " + word(kept, "quarantine_days") + " days, dead letters " +

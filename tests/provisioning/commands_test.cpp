@@ -52,6 +52,22 @@ TEST(Commands, AnOptionOfAnotherCommandIsRefusedBeforeAnythingIsAsked) {
     }
 }
 
+TEST(Commands, ASetupThatIsNotUnderstoodBeginsNothing) {
+    const std::string folder = "/nonexistent/setup";
+    for (const auto& [words, said] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+             {{"setup", "--again", "lunch", "--state", folder}, "--again takes preflight, claim, terms"},
+             {{"setup", "--answers", "/nonexistent/answers", "--state", folder}, "nothing was changed"},
+             {{"setup", "verify", "/nonexistent/handover.json"}, "a file cannot be opened"}}) {
+        const auto answer = clinicctl(words);
+        EXPECT_EQ(answer.exit, 2);
+        EXPECT_NE(answer.err.find(said), std::string::npos) << answer.err;
+        EXPECT_FALSE(asked(answer)) << answer.err;
+    }
+    const auto status = clinicctl({"setup", "--status", "--state", folder});
+    EXPECT_EQ(status.exit, 1);
+    EXPECT_NE(status.out.find("1  to do  Is this machine fit?"), std::string::npos) << status.out;
+}
+
 TEST(Commands, AsksWhenTheWordsAreRight) {
     for (const auto& words : std::vector<std::vector<std::string>>{{"dead", "discard"},
                                                                    {"quarantine", "replay", "7", "--json"},
