@@ -103,8 +103,7 @@ Result<std::vector<PatientId>> people(Statement& find) {
     auto found = ids(find);
     if (!found || found->size() < 2) return found;
     std::ranges::sort(*found);
-    const auto twice = std::ranges::unique(*found);
-    found->erase(twice.begin(), twice.end());
+    found->erase(std::unique(found->begin(), found->end()), found->end());
     return found;
 }
 

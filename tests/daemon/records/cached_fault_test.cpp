@@ -112,7 +112,7 @@ TEST_P(CachedRowsFaults, ServeNothingThatWasNotCommitted) {
         if (!committed) ++failed;
         EXPECT_TRUE(change_all(nth));
     }
-    EXPECT_GE(failed, 8);
+    EXPECT_GE(failed, 2); // of a full disk: its write and its sync
     EXPECT_GT(store_->numbers().cache_hits, 1'000U);
     store_.reset();
 }
