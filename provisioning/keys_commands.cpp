@@ -14,7 +14,7 @@
 #include "crypto/word_list.h"
 #include "provisioning/answers.h"
 #include "provisioning/machine_key.h"
-#include "provisioning/page_trust/program.h"
+#include "provisioning/programs/program.h"
 #include "provisioning/typed_secret.h"
 
 namespace clinic::provisioning {
@@ -290,7 +290,9 @@ int recover_store(const Call& call, const Client& client) {
         if (const auto made = make_machine_key(elsewhere ? call.value("--etc") : "/etc/clinic-edge"); !made)
             return say_error(made.error());
         // Keys are given to a unit at its start, and this waits until clinicd answers again.
-        if (!elsewhere) static_cast<void>(run_program({"systemctl", "restart", "clinicd.service"}));
+        if (!elsewhere)
+            static_cast<void>(
+                run_program({"systemctl", "restart", "clinicd.service"}, {}, {.patience = unit_start_max}));
     }
     json args{{"kind", kind_of(call)}, {"reason", call.value("--reason")}, {"look", true}};
     if (!client.ask_secretly("keys-recover", args, {})) return failed;

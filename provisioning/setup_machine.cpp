@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "crypto/base/clock.h"
-#include "provisioning/page_trust/program.h"
+#include "provisioning/programs/program.h"
 #include "provisioning/setup/sides.h"
 #include "provisioning/setup_steps.h"
 
@@ -18,7 +18,8 @@ constexpr int open_seconds_max = 60; // a new store is made within a second or t
 
 // Both programs read their settings and keys at their start.
 bool restart_programs(const Talk& talk) {
-    const auto done = run_program({"systemctl", "restart", "clinicd.service", "clinic-syncd.service"});
+    const auto done = run_program({"systemctl", "restart", "clinicd.service", "clinic-syncd.service"}, {},
+                                  {.patience = unit_start_max});
     if (done && done->exit == 0) return true;
     talk.stop("clinicd and clinic-syncd could not be started with the new settings",
               "journalctl -u clinicd -u clinic-syncd -n 50 says what they do not like");
