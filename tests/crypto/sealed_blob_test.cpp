@@ -80,7 +80,8 @@ TEST_F(SealedBlob, WhatIsNoneOfOursIsSaidToBeNone) {
 TEST_F(SealedBlob, KeysAreWrittenAsDigitsAndComparedByPeople) {
     EXPECT_EQ(*read_blob_key(hex(keys.to) + "\n"), keys.to);
     EXPECT_EQ(*blob_key_of(*read_blob_secret(hex(keys.secret.bytes()))), keys.to);
-    for (const std::string wrong : {"", "ab", "zz", (hex(keys.to) + "00").c_str(), hex(keys.to).substr(1).c_str()})
+    for (const std::string& wrong :
+         {std::string{}, std::string{"ab"}, std::string{"zz"}, hex(keys.to) + "00", hex(keys.to).substr(1)})
         EXPECT_EQ(read_blob_key(wrong).error().code, Errc::malformed) << wrong;
     EXPECT_EQ(fingerprint(keys.to).size(), 19U);
     EXPECT_EQ(seal_blob({}, BlobKey{}).error().code, Errc::malformed) << "a key that hides nothing";
