@@ -74,8 +74,7 @@ TEST_P(DamagedFile, IsSaidAndTheBackupMendsIt) {
         std::fstream{file, std::ios::in | std::ios::out | std::ios::binary} << bytes;
         fs::resize_file(file, bytes.size());
     };
-    // A page that has a newer version in the WAL is written over, whatever became of it.
-    ASSERT_TRUE(eventually([] { return box().status()["store"]["wal_bytes"] == 0; })) << box().status()["store"].dump();
+    ASSERT_TRUE(nothing_is_in_the_wal()) << box().status()["store"].dump();
     while_closed([&] {
         std::ifstream in{file, std::ios::binary};
         sound.assign(std::istreambuf_iterator<char>{in}, {});
@@ -137,7 +136,7 @@ protected:
 
     // A page of that tree, flipped in the closed store. Answers its number.
     static std::uint64_t damage(const std::string& tree) {
-        EXPECT_TRUE(eventually([] { return box().status()["store"]["wal_bytes"] == 0; }));
+        EXPECT_TRUE(nothing_is_in_the_wal());
         std::uint64_t lost = 0;
         while_closed([&] {
             const auto image = crypto::StoreImage::open(records() / "records.db", slot());

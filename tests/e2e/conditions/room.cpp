@@ -60,6 +60,12 @@ std::string Conditions::send() {
     return code;
 }
 
+bool Conditions::nothing_is_in_the_wal() {
+    for (int i = 0; i < 8; ++i)
+        if (send() != "AA") return false;
+    return eventually([] { return box().status()["store"]["wal_bytes"] == 0; });
+}
+
 bool Conditions::stored_is_acknowledged() {
     const auto feed = box().status()["intake"]["mllp"];
     return feed.value("stored", std::int64_t{-1}) == acknowledged_ &&

@@ -30,6 +30,8 @@ protected:
     // Sends one new patient; counts what was acknowledged.
     static std::string send();
     static bool stored_is_acknowledged();
+    // A page that has a newer version in the WAL is written over, whatever became of it in the file. A few would stay.
+    static bool nothing_is_in_the_wal();
 
     // From the next start on the program runs after these words of the shell; empty: as it was.
     static void wrap(const std::string& program, const std::string& words);
