@@ -1,5 +1,6 @@
 #include "provisioning/keys_commands.h"
 
+#include <array>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,8 +15,8 @@
 #include "crypto/word_list.h"
 #include "provisioning/answers.h"
 #include "provisioning/machine_key.h"
-#include "provisioning/programs/program.h"
 #include "provisioning/typed_secret.h"
+#include "systemd/manager.h"
 
 namespace clinic::provisioning {
 namespace {
@@ -292,7 +293,7 @@ int recover_store(const Call& call, const Client& client) {
         // Keys are given to a unit at its start, and this waits until clinicd answers again.
         if (!elsewhere)
             static_cast<void>(
-                run_program({"systemctl", "restart", "clinicd.service"}, {}, {.patience = unit_start_max}));
+                systemd::restart_units({}, std::array{"clinicd.service"}, {.wait = systemd::unit_start_max}));
     }
     json args{{"kind", kind_of(call)}, {"reason", call.value("--reason")}, {"look", true}};
     if (!client.ask_secretly("keys-recover", args, {})) return failed;

@@ -1,5 +1,6 @@
 #include "provisioning/tls_commands.h"
 
+#include <array>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -8,7 +9,7 @@
 #include "provisioning/page_trust/addresses.h"
 #include "provisioning/page_trust/card.h"
 #include "provisioning/page_trust/page_certificate.h"
-#include "provisioning/programs/program.h"
+#include "systemd/manager.h"
 
 namespace clinic::provisioning {
 namespace {
@@ -40,8 +41,8 @@ int refuse(const Error& why) {
 // Keys and certificates are read at its start, and an address that has changed is announced anew. Where no systemd is
 // at work there is nothing to start.
 void restart_page() {
-    static_cast<void>(run_program({"systemctl", "try-restart", "--no-block", "clinicd.service",
-                                   "clinic-edge-observer.service", "clinic-edge-mdns.service"}));
+    constexpr std::array units{"clinicd.service", "clinic-edge-observer.service", "clinic-edge-mdns.service"};
+    static_cast<void>(systemd::restart_units({}, units, {.only_running = true}));
 }
 
 json to_json(const Names& names, const Standing& standing) {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <memory>
+#include <set>
 
 #include "crypto/base/owned.h"
 
@@ -16,6 +17,8 @@ using Connection = std::unique_ptr<sd_bus, base::FreedBy<sd_bus_flush_close_unre
 using Text = std::unique_ptr<char, base::FreedBy<std::free>>;
 
 constexpr const char* manager = "org.freedesktop.systemd1";
+constexpr const char* manager_path = "/org/freedesktop/systemd1";
+constexpr const char* manager_interface = "org.freedesktop.systemd1.Manager";
 constexpr const char* unit_interface = "org.freedesktop.systemd1.Unit";
 constexpr const char* service_interface = "org.freedesktop.systemd1.Service";
 constexpr std::uint64_t patience_us = 2'000'000;
@@ -46,7 +49,7 @@ Error away(int failed) {
     return {Errc::offline, "the service manager does not answer on the bus", "", {}, -failed};
 }
 
-Result<Connection> connect(const Bus& where) {
+Result<Connection> connect(const BusAddress& where) {
     sd_bus* raw = nullptr;
     int done = 0;
     if (where.address.empty()) {
@@ -102,15 +105,116 @@ Result<Unit> ask_unit(sd_bus* bus, const char* name) {
     return unit;
 }
 
+struct BusError : sd_bus_error {
+    BusError() : sd_bus_error{nullptr, nullptr, 0} {}
+    ~BusError() { sd_bus_error_free(this); }
+    BusError(const BusError&) = delete;
+    BusError& operator=(const BusError&) = delete;
+};
+using Message = std::unique_ptr<sd_bus_message, base::FreedBy<sd_bus_message_unref>>;
+
+// Jobs that were begun and have not ended; what became of one that has.
+struct Jobs {
+    std::set<std::string> pending;
+    std::map<std::string, std::string> ended; // by path: "done", "failed", …
+    bool all_done = true;
+
+    void settle() {
+        for (auto job = pending.begin(); job != pending.end();) {
+            const auto found = ended.find(*job);
+            if (found == ended.end()) {
+                ++job;
+                continue;
+            }
+            all_done = all_done && found->second == "done";
+            job = pending.erase(job);
+        }
+    }
+};
+
+int job_removed(sd_bus_message* message, void* about, sd_bus_error*) {
+    std::uint32_t id = 0;
+    const char *job = nullptr, *unit = nullptr, *result = nullptr;
+    if (sd_bus_message_read(message, "uoss", &id, &job, &unit, &result) >= 0)
+        static_cast<Jobs*>(about)->ended.emplace(job, result);
+    return 0;
+}
+
+Error not_begun(const BusError& said, int failed) {
+    if (sd_bus_error_has_name(&said, SD_BUS_ERROR_ACCESS_DENIED) != 0 ||
+        sd_bus_error_has_name(&said, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED) != 0)
+        return {Errc::unauthorized, "only root may start units anew", "run it as root", {}, -failed};
+    if (sd_bus_error_is_set(&said) != 0)
+        return {
+            Errc::refused, "the service manager does not start that unit", "systemctl status says why", {}, -failed};
+    return away(failed);
+}
+
+Result<std::string> begin_restart(sd_bus* bus, const char* unit, bool only_running) {
+    BusError error;
+    sd_bus_message* raw = nullptr;
+    const int done =
+        sd_bus_call_method(bus, manager, manager_path, manager_interface,
+                           only_running ? "TryRestartUnit" : "RestartUnit", &error, &raw, "ss", unit, "replace");
+    const Message reply{raw};
+    const char* job = nullptr;
+    if (done < 0) return not_begun(error, done);
+    if (const int read = sd_bus_message_read(reply.get(), "o", &job); read < 0) return away(read);
+    return std::string{job};
+}
+
+Result<void> wait_for(sd_bus* bus, Jobs& jobs, std::chrono::seconds span) {
+    const auto until = std::chrono::steady_clock::now() + span;
+    for (jobs.settle(); !jobs.pending.empty(); jobs.settle()) {
+        const int done = sd_bus_process(bus, nullptr);
+        if (done < 0) return away(done);
+        if (done > 0) continue;
+        const auto left =
+            std::chrono::ceil<std::chrono::microseconds>(until - std::chrono::steady_clock::now()).count();
+        if (left <= 0)
+            return Error{Errc::timeout, "a unit takes too long to start", "systemctl status says how far it is"};
+        if (const int waited = sd_bus_wait(bus, static_cast<std::uint64_t>(left)); waited < 0) return away(waited);
+    }
+    if (jobs.all_done) return {};
+    return Error{Errc::refused, "a unit did not start", "systemctl status says why"};
+}
+
 } // namespace
 
-Result<Services> ask_manager(const Bus& where, std::span<const char* const> units) {
+Result<void> restart_units(const BusAddress& where, std::span<const char* const> units, const Restart& how) {
+    const auto bus = connect(where);
+    CLINIC_TRY(bus);
+    Jobs jobs;
+    if (how.wait.count() > 0) {
+        if (const int done = sd_bus_match_signal(bus->get(), nullptr, nullptr, manager_path, manager_interface,
+                                                 "JobRemoved", job_removed, &jobs);
+            done < 0)
+            return away(done);
+        const int done =
+            sd_bus_call_method(bus->get(), manager, manager_path, manager_interface, "Subscribe", nullptr, nullptr, "");
+        if (done < 0) return away(done);
+    }
+    Result<void> begun;
+    for (const char* unit : units) {
+        auto job = begin_restart(bus->get(), unit, how.only_running);
+        if (job)
+            jobs.pending.insert(std::move(job).value());
+        else if (begun)
+            begun = job.error(); // the others all the same
+    }
+    if (how.wait.count() > 0) {
+        const auto ended = wait_for(bus->get(), jobs, how.wait);
+        if (begun) begun = ended;
+    }
+    return begun;
+}
+
+Result<Services> ask_manager(const BusAddress& where, std::span<const char* const> units) {
     const auto bus = connect(where);
     CLINIC_TRY(bus);
     Services out;
-    const int done =
-        sd_bus_get_property_trivial(bus->get(), manager, "/org/freedesktop/systemd1",
-                                    "org.freedesktop.systemd1.Manager", "NFailedUnits", nullptr, 'u', &out.failed);
+    const int done = sd_bus_get_property_trivial(bus->get(), manager, manager_path, manager_interface, "NFailedUnits",
+                                                 nullptr, 'u', &out.failed);
     if (done < 0) return away(done);
     for (const char* name : units) {
         auto unit = ask_unit(bus->get(), name);

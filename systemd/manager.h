@@ -1,10 +1,12 @@
-// What the service manager says of units, asked over D-Bus: properties by their documented names, as text.
+// What the service manager says of units, and what it does with them, over D-Bus: properties by their documented names,
+// as text.
 //   Bounds:  2 s a question.
 //   Errors:  offline (no bus, or nobody answers there).
 //   Threads: one; the connection lives as long as the call.
 //   Source:  org.freedesktop.systemd1(5).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <span>
@@ -15,7 +17,7 @@
 namespace clinic::systemd {
 
 // Where the manager is: empty stands for the system's bus; else the address of a manager that answers without one.
-struct Bus {
+struct BusAddress {
     std::string address;
 };
 
@@ -28,6 +30,16 @@ struct Services {
     std::uint32_t failed = 0; // units of the whole machine
 };
 
-Result<Services> ask_manager(const Bus& where, std::span<const char* const> units);
+Result<Services> ask_manager(const BusAddress& where, std::span<const char* const> units);
+
+inline constexpr std::chrono::minutes unit_start_max{11}; // clinicd has ten (TimeoutStartSec=)
+
+struct Restart {
+    bool only_running = false;    // one that does not run stays so
+    std::chrono::seconds wait{0}; // until all of them have started; zero: it is begun, and no more
+};
+// Has units start anew, as systemctl(1) does: all at once, in their own order. Errors: offline, timeout, refused (a
+// unit did not start, or there is none of that name), unauthorized (who asks is not root).
+Result<void> restart_units(const BusAddress& where, std::span<const char* const> units, const Restart& how);
 
 } // namespace clinic::systemd

@@ -28,11 +28,11 @@ Seen judge(const systemd::Unit* unit);
 
 class Watch {
 public:
-    Watch(systemd::Bus where, const base::Clock& clock) : where_{std::move(where)}, clock_{clock} {}
+    Watch(systemd::BusAddress where, const base::Clock& clock) : where_{std::move(where)}, clock_{clock} {}
     Seen look();
 
 private:
-    const systemd::Bus where_;
+    const systemd::BusAddress where_;
     const base::Clock& clock_;
     std::mutex mutex_;
     std::optional<base::Micros> asked_at_;

@@ -17,7 +17,7 @@ struct Site {
     std::filesystem::path sync = "/run/clinic-edge/sync/ask.sock"; // where clinic-syncd's settings do not say
     std::filesystem::path clinicd_settings = "/etc/clinic-edge/clinicd.json";
     std::filesystem::path syncd_settings = "/etc/clinic-edge/clinic-syncd.json";
-    std::string bus;     // of the service manager: systemd::Bus
+    std::string bus;     // of the service manager: systemd::BusAddress
     std::string version; // of this program
     Timestamp now;
     std::optional<bool> clock_kept; // by a time server, as the kernel says; absent: it does not say

@@ -22,8 +22,6 @@ struct ProgramBounds {
     std::chrono::milliseconds patience{30'000}; // then it is killed
 };
 
-inline constexpr std::chrono::minutes unit_start_max{11}; // of `systemctl restart`: clinicd has ten (TimeoutStartSec=)
-
 // `words`: the program, found in PATH, and its arguments. `in`: at most 32 KiB. Its standard error is dropped.
 // Errors: not_found (no such program), full (it says more than fits), timeout, system.
 Result<Ended> run_program(const std::vector<std::string>& words, std::span<const std::byte> in = {},

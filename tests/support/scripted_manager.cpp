@@ -65,8 +65,37 @@ void ScriptedManager::serve(int connection, const std::stop_token& stop) {
 }
 
 int ScriptedManager::answer(sd_bus_message* message, void* self, sd_bus_error*) {
-    if (sd_bus_message_is_method_call(message, "org.freedesktop.DBus.Properties", "Get") <= 0) return 0;
-    return static_cast<ScriptedManager*>(self)->get(message);
+    constexpr const char* manager = "org.freedesktop.systemd1.Manager";
+    auto& mine = *static_cast<ScriptedManager*>(self);
+    if (sd_bus_message_is_method_call(message, manager, "Subscribe") > 0)
+        return sd_bus_reply_method_return(message, "");
+    for (const char* restart : {"RestartUnit", "TryRestartUnit"})
+        if (sd_bus_message_is_method_call(message, manager, restart) > 0) return mine.restart(message);
+    return sd_bus_message_is_method_call(message, "org.freedesktop.DBus.Properties", "Get") > 0 ? mine.get(message) : 0;
+}
+
+int ScriptedManager::restart(sd_bus_message* message) {
+    const char *unit = nullptr, *mode = nullptr;
+    if (sd_bus_message_read(message, "ss", &unit, &mode) < 0) return 0;
+    const auto found = services_.units.find(unit);
+    if (found == services_.units.end())
+        return sd_bus_reply_method_errorf(message, "org.freedesktop.systemd1.NoSuchUnit", "there is none");
+    std::string job;
+    {
+        const std::scoped_lock lock{mutex_};
+        restarted_.push_back(std::string{sd_bus_message_get_member(message)} + " " + unit);
+        job = "/org/freedesktop/systemd1/job/" + std::to_string(restarted_.size());
+    }
+    const int done = sd_bus_reply_method_return(message, "o", job.c_str());
+    if (done < 0 || !found->second.contains("JobResult")) return done;
+    return sd_bus_emit_signal(sd_bus_message_get_bus(message), "/org/freedesktop/systemd1",
+                              "org.freedesktop.systemd1.Manager", "JobRemoved", "uoss", std::uint32_t{1}, job.c_str(),
+                              unit, found->second.at("JobResult").c_str());
+}
+
+std::vector<std::string> ScriptedManager::restarted() const {
+    const std::scoped_lock lock{mutex_};
+    return restarted_;
 }
 
 int ScriptedManager::get(sd_bus_message* message) {

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "crypto/base/owned.h"
 #include "systemd/manager.h"
@@ -16,9 +17,12 @@ namespace clinic::test_support {
 
 class ScriptedManager {
 public:
-    // What a unit lacks the manager has no property for.
+    // What a unit lacks the manager has no property for. A unit that is restarted ends its job with its "JobResult";
+    // one that has none ends it never.
     ScriptedManager(const std::filesystem::path& socket, systemd::Services& services);
     ~ScriptedManager();
+
+    std::vector<std::string> restarted() const; // "RestartUnit clinicd.service", in order
 
     std::string address() const { return "unix:path=" + socket_.string(); }
 
@@ -27,9 +31,12 @@ private:
     void serve(int connection, const std::stop_token& stop);
     static int answer(sd_bus_message* message, void* self, sd_bus_error* error);
     int get(sd_bus_message* message);
+    int restart(sd_bus_message* message);
 
     std::filesystem::path socket_;
     systemd::Services& services_;
+    mutable std::mutex mutex_;
+    std::vector<std::string> restarted_;
     base::UniqueFd listener_;
     std::jthread thread_;
 };
