@@ -101,7 +101,17 @@ bool adds_up(const json& status) {
     return all;
 }
 
+// While the records are closed nobody knows what is in them, and zeros would look like a loss.
+bool are_closed(const json& status) {
+    return !status.at("store").value("open", true);
+}
+
+std::string closed() {
+    return words::text("page.closed").c_str();
+}
+
 std::string books(const json& status) {
+    if (are_closed(status)) return "\nBooks         " + closed() + "\n";
     std::string out = "\nMessages   received    stored quarantined refused duplicate last\n";
     for (const auto& [name, feed] : status.at("intake").items())
         out += counts(name, feed, age(status, status.at("feeds").at(name), "last_message_s"));
@@ -129,23 +139,29 @@ std::string facts(const json& status) {
     std::string out =
         format("\nLinks         GHL %s, central ops %s, delivery program %s\n", word(lanes.at("crm"), "state").c_str(),
                word(lanes.at("mqtt"), "state").c_str(), word(lanes.at("program"), "state").c_str());
-    out += format("Basis         %s%s\n", word(status.at("basis"), "name").c_str(),
-                  status.at("basis").value("expired", false) ? " (expired)" : "");
+    const bool is_known = !are_closed(status);
+    if (is_known)
+        out += format("Basis         %s%s\n", word(status.at("basis"), "name").c_str(),
+                      status.at("basis").value("expired", false) ? " (expired)" : "");
     out += format("Clock         %s\n", status.at("clock").value("trusted", false) ? "trusted" : "not trusted yet");
     out += format("No way out    %lld of %lld parts hold\n", number(held, "held"), number(held, "all"));
     for (const auto& part : held.at("parts"))
         if (!part.value("holds", false))
             out += "              " + wrapped("does not hold: " + word(part, "part") + ", " + word(part, "detail"), 14);
     const json& store = status.at("store");
-    out += "Store         " + wrapped(grouped(number(store, "patients")) + " patients, mode " + word(status, "mode") +
-                                          ", " + grouped(number(store, "quarantine_items")) + " in quarantine, " +
-                                          grouped(number(store, "disk_free_percent")) + "% of the disk free",
-                                      14);
-    out += "Keys          " + grouped(number(store, "free_key_slots")) + " in reserve, " +
-           grouped(number(store, "authentication_failures")) + " pages failed their seal\n";
-    const json check = store.value("check", json::object());
-    out += "Checked       " + age(status, check, "last_s") +
-           (check.value("sound", json{}) == json(false) ? ": DAMAGED\n" : "\n");
+    const std::string free = grouped(number(store, "disk_free_percent")) + "% of the disk free";
+    if (!is_known) out += "Store         " + wrapped("mode " + word(status, "mode") + ", " + free, 14);
+    if (is_known) {
+        out += "Store         " +
+               wrapped(grouped(number(store, "patients")) + " patients, mode " + word(status, "mode") + ", " +
+                           grouped(number(store, "quarantine_items")) + " in quarantine, " + free,
+                       14);
+        out += "Keys          " + grouped(number(store, "free_key_slots")) + " in reserve, " +
+               grouped(number(store, "authentication_failures")) + " pages failed their seal\n";
+        const json check = store.value("check", json::object());
+        out += "Checked       " + age(status, check, "last_s") +
+               (check.value("sound", json{}) == json(false) ? ": DAMAGED\n" : "\n");
+    }
     out += format("Box           %s, version %s\n", word(status, "box").c_str(), word(status, "version").c_str());
     return out;
 }

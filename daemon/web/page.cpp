@@ -206,7 +206,7 @@ std::string down_page(std::string_view cause) {
     for (const char* part : {"meaning", "by_itself", "action"})
         body +=
             element("h2", "", word(std::string{"help."} + part)) + element("p", "", word(std::string{"E2020."} + part));
-    body += element("p", "class=\"quiet\"", for_technician(word(key), word(key + ".remedy")) + " " + code);
+    body += element("p", "class=\"quiet\"", for_technician(word(key), word(key + ".remedy")) + ". " + code);
     return plain_page(words::text("E2020.what").c_str(), body, comes_back);
 }
 

@@ -103,7 +103,7 @@ constexpr std::array checks{
     Check{"containment.inside", "No way out, as clinicd asks the kernel", Group::box, clinicd, containment_inside,
           asked},
     Check{"containment.outside", "No way out, as seen from outside", Group::box, clinicd, containment_outside, asked},
-    Check{"feeds.named", "Senders", Group::box, clinicd, feeds_named},
+    Check{"feeds.named", "Senders", Group::box, open_store, feeds_named},
     Check{"feeds.silent",
           "Silent senders",
           Group::box,

@@ -101,5 +101,17 @@ TEST(BasisView, SaysWhenItHasExpired) {
     EXPECT_NE(text.find("In effect off"), std::string::npos);
 }
 
+// Zeros would look like a loss.
+TEST(StatusView, SaysOfClosedRecordsThatNobodyKnowsWhatIsInThem) {
+    auto closed = status();
+    closed["mode"] = "locked";
+    closed["store"] = {{"open", false}, {"patients", 0}, {"disk_free_percent", 85}};
+    const std::string text = view(closed, false);
+    EXPECT_NE(text.find("Books         Not known while the records are closed."), std::string::npos) << text;
+    EXPECT_NE(text.find("Store         mode locked, 85% of the disk free"), std::string::npos) << text;
+    for (const char* guess : {"patients", "add up", "Basis", "Checked"})
+        EXPECT_EQ(text.find(guess), std::string::npos) << guess << "\n" << text;
+}
+
 } // namespace
 } // namespace clinic::provisioning
