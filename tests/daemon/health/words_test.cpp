@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <set>
 
 namespace clinic::words {
@@ -69,6 +70,24 @@ TEST(Words, EveryCodeSaysAllFourThings) {
         EXPECT_TRUE(has(name + ".what") || has(name + ".what.one")) << name;
         for (const char* part : {".meaning", ".by_itself", ".action"}) EXPECT_TRUE(has(name + part)) << name << part;
     }
+}
+
+// Each code has its line among the codes, and one with its cause and what to do, in the words of its help page.
+TEST(Words, EveryCodeIsOnItsPageWithCauseAndAction) {
+    std::ifstream in{CLINIC_SOURCE_DIR "/docs/events.md"};
+    const std::string page{std::istreambuf_iterator<char>{in}, {}};
+    std::size_t codes = 0;
+    for (const auto key : keys()) {
+        if (key.size() != 13 || key.front() != 'E' || !key.ends_with(".meaning")) continue;
+        const std::string code{key.substr(0, 5)};
+        std::string row = "\n| `" + code + "` |";
+        for (const char* part : {".meaning", ".by_itself", ".action"})
+            row += " " + std::string{text(code + part).c_str()} + " |";
+        EXPECT_NE(page.find("\n| " + code + " | "), std::string::npos) << code;
+        EXPECT_NE(page.find(row + "\n"), std::string::npos) << row;
+        ++codes;
+    }
+    EXPECT_GT(codes, 90U);
 }
 
 } // namespace
