@@ -263,7 +263,10 @@ Result<void> Events::start() {
 
 void Events::stop() {
     if (!state_->thread.joinable()) return;
-    state_->stopping = true;
+    {
+        const std::lock_guard lock{state_->arrivals_mutex};
+        state_->stopping = true;
+    }
     state_->ring();
     state_->thread.join();
     const std::lock_guard lock{state_->arrivals_mutex};
@@ -285,6 +288,7 @@ bool Events::add(const StreamSocket& socket, std::string head) {
     https::stream_of(socket).ticket()->becomes_viewer();
     {
         const std::lock_guard lock{state_->arrivals_mutex};
+        if (state_->stopping) return --state_->count, false; // nobody would take it, or free it in time
         state_->arrivals.push_back(std::move(viewer));
     }
     state_->ring();

@@ -9,7 +9,7 @@
 namespace clinic::lane {
 namespace {
 
-constexpr std::size_t bytes_max = 16'384;
+constexpr std::size_t bytes_max = 65'536;
 constexpr int depth_max = 3;
 constexpr Literal remedy = "make room in the folder of `state`, and let this program's user write there";
 
@@ -28,6 +28,7 @@ Result<nlohmann::json> SealedFile::read() const {
 Result<void> SealedFile::write(const nlohmann::json& object) const {
     const auto plain = base::dump_json(object);
     const auto sealed = crypto::seal(credential_.key(), base::as_bytes(plain), base::as_bytes(purpose_));
+    if (sealed.size() > bytes_max) return Error{Errc::full, "what is to be kept is longer than the state file may be"};
     const auto written = base::write_durable(path_, sealed, 0600);
     if (written) return {};
     const Error& failed = written.error();

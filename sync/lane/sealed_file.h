@@ -1,6 +1,6 @@
 // One small JSON object of clinic-syncd's own on disk, sealed with its credential and written durably, whole or not at
 // all. The purpose is bound to it: no file of ours opens as another one.
-//   Bounds:  16 KiB, depth 3.
+//   Bounds:  64 KiB, depth 3.
 //   Errors:  not_found (there is none), locked or corrupt (it does not open: another credential, a changed byte),
 //            malformed (no JSON), system, full (a folder that may not be written, or has no room).
 //   Threads: one at a time.

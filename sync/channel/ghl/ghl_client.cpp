@@ -18,6 +18,7 @@ namespace clinic::ghl {
 namespace {
 
 constexpr std::size_t idle_connections_max = 16;
+constexpr std::chrono::milliseconds token_call_max{6'000}; // of three at the most, while somebody waits for the token
 
 std::optional<Timestamp> date_of(const std::string& text) {
     Poco::DateTime at;
@@ -107,7 +108,8 @@ Result<std::unique_ptr<GhlClient>> GhlClient::make(ClientOptions options, const 
         state->grant = made.get();
         state->credentials = std::move(made);
     } else {
-        state->credentials = std::make_unique<TokenSlots>(state->options.token_file, state->options.next_token_file);
+        state->credentials =
+            std::make_unique<TokenSlots>(state->options.token_file, state->options.next_token_file, clock);
     }
     return std::unique_ptr<GhlClient>{new GhlClient{std::move(state)}};
 }
@@ -181,7 +183,7 @@ Exchange GhlClient::State::exchange(Connection& connection, const Call& call, co
 // Asked for a token: with no bearer, and nothing is kept but what came back.
 Posted GhlClient::State::post(const std::string& path, const char* type, const std::string& body,
                               const std::stop_token& stop) {
-    const auto deadline = std::chrono::steady_clock::now() + options.call_max;
+    const auto deadline = std::chrono::steady_clock::now() + std::min(options.call_max, token_call_max);
     Connection::Failure why;
     const auto connection = Connection::open({options, *tls, resolver, watchdog}, deadline, stop, why);
     if (!connection) return {};
@@ -198,7 +200,8 @@ Exchange GhlClient::State::shown(const Call& call, const Marker& marker, For use
     if (!bearer && bearer.error().code == Errc::offline) return failed(Exchange::Result::not_sent, "offline");
     if (!bearer && bearer.error().code == Errc::timeout) return failed(Exchange::Result::not_sent, "timeout");
     if (!bearer) return failed(Exchange::Result::not_sent, "no_token", true);
-    auto out = once(call, marker, *bearer, limit);
+    auto out =
+        once(call, marker, *bearer, {std::chrono::steady_clock::now() + options.call_max, limit.begun_by, limit.stop});
     if (out.status / 100 == 2) credentials->accepted(*bearer);
     if (out.answer.scope_fault) {
         const auto [scope, feature] = needed_for(call.route);

@@ -15,6 +15,7 @@ using std::chrono::seconds;
 
 constexpr std::size_t secret_bytes_max = 512, answer_bytes_max = 64 * 1024, token_bytes_max = 4'096;
 constexpr int answer_depth_max = 8, due_percent = 85;
+constexpr std::chrono::hours dead_rests{1}; // between two tries of what GHL has refused
 constexpr std::int64_t life_s_max = 31 * 86'400;
 constexpr const char *form_type = "application/x-www-form-urlencoded", *json_type = "application/json";
 constexpr Error not_authorized{Errc::locked, "GHL has not been authorized on this box", "run: clinicctl ghl authorize"};
@@ -50,12 +51,21 @@ std::optional<std::string> text_of(const json& object, const char* key) {
     return plain && text.size() <= token_bytes_max ? std::optional{text} : std::nullopt;
 }
 
-// What a call that brought no pair means: the far side's word, or nothing.
+// What a call that brought no pair means: the far side's word, or nothing. A proxy's or a portal's page says nothing of
+// our grant, whatever its number.
 Error judged(const Posted& posted) {
     if (posted.result == Posted::Result::not_sent) return {Errc::offline, "GHL cannot be reached for a token"};
     if (posted.result == Posted::Result::unknown) return {Errc::timeout, "GHL's answer with a token got lost"};
-    if (posted.status == 400 || posted.status == 401 || posted.status == 403 || posted.status == 422)
+    const auto said = base::parse_json(posted.body, answer_bytes_max, answer_depth_max);
+    const bool is_ghls = said && said->is_object();
+    if (is_ghls && (posted.status == 400 || posted.status == 422))
         return {Errc::refused, "GHL does not give a token for this", "", {}, posted.status};
+    if (is_ghls && posted.status == 401)
+        return {Errc::locked,
+                "GHL does not know the app's id or secret",
+                "see ghl.oauth: client_id and client_secret_file, as GHL's marketplace has them",
+                {},
+                posted.status};
     return {Errc::offline, "GHL cannot give a token now", "", {}, posted.status};
 }
 
@@ -176,23 +186,29 @@ void Grant::load() {
     dead_ = stored->value("dead", json{}) == true;
 }
 
-// Durable before its first use. What cannot be stored is not used: after a power cut its refresh token would be lost.
+// Durable before its first use. What cannot be stored waits, and is not used: after a power cut it would be lost.
 Result<void> Grant::take(Pair pair) {
     const auto kept = std::make_tuple(pair_, before_, proven_, dead_);
     if (proven_ || !before_) before_ = pair_;
-    pair_ = std::move(pair);
+    pair_ = pair;
     proven_ = dead_ = false;
     if (auto stored = keep(); !stored) {
         std::tie(pair_, before_, proven_, dead_) = kept;
+        unsaved_ = std::move(pair);
+        not_before_ = clock_.monotonic() + backoff_.next();
         return stored;
     }
+    unsaved_.reset();
     wanted_ = false;
-    backoff_.reset();
-    not_before_ = {};
     return {};
 }
 
 Result<void> Grant::refresh(Lock& lock, const std::stop_token& stop) {
+    // A refresh token is for one use: where its successor could not be kept it is not spent.
+    if (auto writable = keep(); !writable) {
+        not_before_ = clock_.monotonic() + backoff_.next();
+        return writable;
+    }
     const Pair old = *pair_;
     refreshing_ = true;
     lock.unlock();
@@ -202,10 +218,12 @@ Result<void> Grant::refresh(Lock& lock, const std::stop_token& stop) {
     lock.lock();
     refreshing_ = false;
     refreshed_.notify_all();
+    if (!pair_ || pair_->refresh != old.refresh) return {}; // somebody has authorized anew meanwhile
     if (pair) return take(std::move(*pair));
     base::log(base::Level::warning, "ghl", pair.error());
     if (is_refused && pair.error().code == Errc::refused) {
         dead_ = true;
+        not_before_ = clock_.monotonic() + dead_rests;
         if (const auto stored = keep(); !stored) base::log(base::Level::warning, "ghl", stored.error());
         return dead_grant;
     }
@@ -219,11 +237,13 @@ Result<std::string> Grant::bearer(For, const std::stop_token& stop) {
     // Who has nothing to show waits for the one who asks; the others go on.
     while (refreshing_ && !has_life())
         if (!refreshed_.wait(lock, stop, [this] { return !refreshing_; })) return Error{Errc::timeout, "stopped"};
-    const bool may_ask = is_due() && !dead_ && !refreshing_ && clock_.monotonic() >= not_before_;
+    if (unsaved_ && clock_.monotonic() >= not_before_) static_cast<void>(take(Pair{*unsaved_}));
+    const bool may_ask = (is_due() || dead_) && !unsaved_ && !refreshing_ && clock_.monotonic() >= not_before_;
     const auto asked = may_ask ? refresh(lock, stop) : Result<void>{};
     if (has_life()) return pair_->access;
     if (before_ && clock_.now() < before_->expires) return before_->access; // the new one never worked
     if (!asked) return asked.error();
+    if (unsaved_) return Error{Errc::offline, "a token that GHL has given cannot be kept yet"};
     if (dead_) return dead_grant;
     return is_due() ? Error{Errc::offline, "GHL gives no token yet"} : Result<std::string>{pair_->access};
 }
@@ -233,6 +253,8 @@ void Grant::accepted(const std::string& bearer) {
     if (!pair_ || proven_ || pair_->access != bearer) return;
     proven_ = true;
     before_.reset();
+    backoff_.reset();
+    not_before_ = {};
     if (const auto stored = keep(); !stored) base::log(base::Level::warning, "ghl", stored.error());
 }
 
@@ -242,7 +264,10 @@ bool Grant::refused(const std::string& bearer) {
     if (before_ && before_->access == bearer) return before_.reset(), !dead_;
     if (pair_->access != bearer) return true; // somebody has fetched another one meanwhile
     wanted_ = true;
-    return !dead_;
+    if (proven_) return !dead_;
+    // GHL gives tokens and takes none of them: not again at once, and somebody has to look.
+    not_before_ = clock_.monotonic() + backoff_.next();
+    return false;
 }
 
 Result<void> Grant::authorize(const std::string& code, const std::stop_token& stop) {

@@ -1,10 +1,13 @@
 // An OAuth 2.0 grant for one location: a pair of an access and a refresh token, of which the second is for one use.
-//   A pair is durable before its first use, and the one before it is kept until GHL has answered to the new one. One
-//   caller refreshes, at 85 % of a token's life or when GHL refuses it; the others go on with what there is. Where the
-//   refresh token is refused (used already: an answer got lost), `reconnect` is tried once; where that is refused too
-//   the grant is dead until somebody authorizes anew, and nothing is asked any more. Bounds:  20 s a call; between two
-//   tries that failed in passing, 1 s to 5 min. Errors:  locked (no grant, or a dead one: authorize), offline or
-//   timeout (in passing). Threads: any. Source:  facts/ghl-api §1.2; RFC 6749 §4.1, §6.
+//   Rules:   a pair is durable before its first use, and the one before it is kept until GHL has answered to the new
+//            one. One caller refreshes, at 85 % of a token's life or when GHL refuses it; the others go on with what
+//            there is. Where the refresh token is refused (used already: an answer got lost), `reconnect` is tried
+//            once; where that is refused too the grant is dead until somebody authorizes anew, and is tried once an
+//            hour.
+//   Bounds:  three calls a refresh; between two tries that failed in passing, up to 5 min.
+//   Errors:  locked (no grant, or a dead one: authorize), offline or timeout (in passing).
+//   Threads: any.
+//   Source:  facts/ghl-api §1.2; RFC 6749 §4.1, §6.
 #pragma once
 
 #include <condition_variable>
@@ -86,6 +89,7 @@ private:
     std::condition_variable_any refreshed_;
     bool refreshing_ = false;
     std::optional<Pair> pair_, before_;                   // before_: until the new one has worked
+    std::optional<Pair> unsaved_;                         // given by GHL, and not durable yet
     bool proven_ = false, dead_ = false, wanted_ = false; // wanted_: the access token was refused
     lane::Backoff backoff_;
     base::Micros not_before_{}; // by the boot clock: the next try

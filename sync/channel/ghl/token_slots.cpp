@@ -1,6 +1,7 @@
 #include "sync/channel/ghl/token_slots.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "crypto/base/files.h"
 #include "crypto/base/log.h"
@@ -9,6 +10,7 @@ namespace clinic::ghl {
 namespace {
 
 constexpr std::size_t token_bytes_max = 4'096;
+constexpr std::chrono::minutes refusal_lasts{10}; // a new token may not be known everywhere at once
 
 bool plain(char c) {
     return c > ' ' && c < 0x7f;
@@ -38,10 +40,15 @@ Result<void> TokenSlots::look(Slot& slot, bool whatever_its_time) {
     if (!slot.token.empty() && !whatever_its_time && (failed || written == slot.written)) return {};
     auto text = read_token(slot.path);
     if (!text) return slot.token.empty() ? Result<void>{text.error()} : Result<void>{};
+    if (!whatever_its_time && written != slot.written) slot.refused_at.reset(); // somebody has put it there again
     slot.written = written;
     if (*text == slot.token) return {};
     slot = {.path = std::move(slot.path), .token = std::move(*text), .written = written};
     return {};
+}
+
+bool TokenSlots::is_refused(const Slot& slot) const {
+    return slot.refused_at && clock_.monotonic() - *slot.refused_at < refusal_lasts;
 }
 
 Result<std::string> TokenSlots::bearer(For use, const std::stop_token&) {
@@ -52,7 +59,7 @@ Result<std::string> TokenSlots::bearer(For use, const std::stop_token&) {
     auto& active = slots_.at(active_);
     if (active.token.empty()) return slots_[1].path.empty() ? first.error() : (first ? second : first).error();
     // The other one is news: a probe finds out whether GHL knows it.
-    const bool untried = differs(other(), active) && !other().works && !other().refused;
+    const bool untried = differs(other(), active) && !other().works && !is_refused(other());
     return use == For::probe && untried ? other().token : active.token;
 }
 
@@ -61,7 +68,7 @@ void TokenSlots::accepted(const std::string& bearer) {
     const bool is_active = slots_.at(active_).token == bearer;
     if (!is_active && other().token != bearer) return; // of a file that has changed meanwhile
     auto& slot = is_active ? slots_.at(active_) : other();
-    slot.works = true, slot.refused = false;
+    slot.works = true, slot.refused_at.reset();
     if (is_active) return;
     active_ = 1 - active_;
     base::log(base::Level::notice, "ghl", "the token of the other slot works and is used from now on",
@@ -72,15 +79,17 @@ bool TokenSlots::refused(const std::string& bearer) {
     const std::lock_guard lock{mutex_};
     for (auto& slot : slots_) {
         static_cast<void>(look(slot, true)); // it may have been replaced within the second that its time tells
-        if (slot.token == bearer) slot.refused = true, slot.works = false;
+        if (slot.token == bearer) slot.refused_at = clock_.monotonic(), slot.works = false;
     }
-    auto& active = slots_.at(active_);
-    if (!active.token.empty() && !active.refused) return true;
-    if (!differs(other(), active) || other().refused) return false;
-    active_ = 1 - active_;
+    const auto& active = slots_.at(active_);
+    if (!active.token.empty() && !is_refused(active)) return true;
+    if (!differs(other(), active)) return false;
+    const bool is_hope = !is_refused(other());
+    active_ = 1 - active_; // also where GHL has refused that one before: one refusal may have been a hiccup
+    slots_.at(active_).refused_at.reset();
     base::log(base::Level::notice, "ghl", "GHL refuses the token in use: the other slot's is used from now on",
               {{"slot", static_cast<std::int64_t>(active_)}});
-    return true;
+    return is_hope;
 }
 
 } // namespace clinic::ghl

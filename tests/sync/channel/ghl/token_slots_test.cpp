@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "tests/fakes/manual_clock.h"
 #include "tests/fakes/temp_folder.h"
 
 namespace clinic::ghl {
@@ -24,7 +25,8 @@ protected:
 
     fakes::TempFolder folder_;
     std::int64_t second_ = 0;
-    TokenSlots slots_{folder_ / "current", folder_ / "next"};
+    fakes::ManualClock clock_;
+    TokenSlots slots_{folder_ / "current", folder_ / "next", clock_};
 };
 
 TEST_F(Slots, WithoutAFileThereIsNothingToShow) {
@@ -66,7 +68,34 @@ TEST_F(Slots, ACurrentThatIsRefusedGivesWayAtOnce) {
     EXPECT_TRUE(slots_.refused("pit-1"));
     EXPECT_EQ(shown(For::work), "pit-2");
     EXPECT_FALSE(slots_.refused("pit-2")) << "nothing is left";
-    EXPECT_EQ(shown(For::work), "pit-2") << "what is there is shown on, it may have been a hiccup";
+    EXPECT_EQ(shown(For::work), "pit-1") << "they take turns: a refusal may have been a hiccup";
+    EXPECT_FALSE(slots_.refused("pit-1"));
+    EXPECT_EQ(shown(For::work), "pit-2");
+    slots_.accepted("pit-2");
+    EXPECT_EQ(shown(For::work), "pit-2");
+}
+
+// After a change GHL answers one 401 to the good one; the old one has expired.
+TEST_F(Slots, AHiccupAfterAChangeDoesNotLeaveTheOldOneInUse) {
+    put("current", "pit-old");
+    slots_.accepted(shown());
+    put("next", "pit-new");
+    slots_.accepted(shown(For::probe));
+    clock_.advance(std::chrono::hours{200});
+    slots_.refused("pit-new");
+    ASSERT_EQ(shown(For::probe), "pit-old");
+    slots_.refused("pit-old");
+    EXPECT_EQ(shown(For::probe), "pit-new");
+}
+
+TEST_F(Slots, ANextThatIsNotKnownEverywhereYetIsTriedAgain) {
+    put("current", "pit-1");
+    slots_.accepted(shown());
+    put("next", "pit-2");
+    slots_.refused(shown(For::probe));
+    EXPECT_EQ(shown(For::probe), "pit-1");
+    clock_.advance(std::chrono::minutes{11});
+    EXPECT_EQ(shown(For::probe), "pit-2");
 }
 
 TEST_F(Slots, AReplacedFileIsReadWhenGhlRefusesWhateverItsTimeSays) {
