@@ -74,13 +74,25 @@ Result<void> KeyTable::look_at_removal(std::uint32_t number, Unattended unattend
     const auto found = std::ranges::find(slots, number, &SlotEntry::number);
     if (found == slots.end())
         return Error{Errc::not_found, "there is no key slot of that number", "see them: clinicctl keys list"};
-    if (slots.size() == 1)
-        return Error{Errc::refused, "this is the last key slot: without it nothing opens the records, ever",
+    const auto left = [&](auto counts) {
+        return std::ranges::any_of(slots, [&](const SlotEntry& slot) { return slot.number != number && counts(slot); });
+    };
+    const auto is_this_machine = [&](const SlotEntry& slot) { return slot.number == state_->opened.slot; };
+    const bool people_left = left([](const SlotEntry& slot) { return slot.kind != SlotKind::machine; });
+    // Another machine's slot counts for nothing: that machine may be gone.
+    if (!people_left && !left(is_this_machine))
+        return Error{Errc::refused,
+                     "without this key slot nothing opens the records, ever: other machines' do not count",
                      "make another first: clinicctl keys recovery begin"};
     if (found->kind == SlotKind::machine && number == state_->opened.slot && unattended == Unattended::stays)
         return Error{Errc::refused, "this is the slot that this box starts with by itself",
                      "leave it; or add --word stays-locked: after its next start the box waits for a person with the "
                      "words"};
+    if (found->kind != SlotKind::machine && !people_left && unattended == Unattended::stays)
+        return Error{Errc::refused,
+                     "this is the last slot of a person: without it this machine alone opens the records",
+                     "make another first: clinicctl keys recovery begin; or add --word stays-locked: whoever loses "
+                     "this machine then loses the records"};
     return {};
 }
 

@@ -41,7 +41,7 @@ public:
     // place is left, a machine's takes that of the oldest other machine's. Errors: malformed (the label: at most 32
     // bytes, no control characters).
     Result<std::uint32_t> add(const KeySlot& slot, std::string_view label, std::int64_t made_us);
-    // Errors: not_found; refused: it is the last one, or the one that this box opens the store with by itself.
+    // Errors: not_found; refused: only other machines' would be left; where it `stays`: this one's, people's last.
     Result<void> may_remove(std::uint32_t number, Unattended unattended) const;
     Result<void> remove(std::uint32_t number, Unattended unattended);
     // The one that this opens; nullopt: none.

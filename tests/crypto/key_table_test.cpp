@@ -101,6 +101,23 @@ TEST_F(KeyTableTest, TheLastOneAndTheOneInUseStay) {
     expect_opens(words_slot(0x11));
 }
 
+// Of a machine that is gone, as after a new mainboard.
+TEST_F(KeyTableTest, AnotherMachinesSlotDoesNotCountAsOneThatOpens) {
+    auto vfs = open(key_slot(), IfAbsent::fail);
+    auto& keys = (*vfs)->keys();
+    const auto gone = keys.add(key_slot(0x77), "", some_time).value();
+    const auto paper = keys.add(words_slot(0x11), "paper", some_time).value();
+    EXPECT_EQ(keys.remove(paper, Unattended::stays).error().code, Errc::refused) << "the last one of a person";
+    ASSERT_TRUE(keys.remove(paper, Unattended::may_end));
+    EXPECT_EQ(keys.remove(1, Unattended::may_end).error().code, Errc::refused) << "nothing would open it";
+    const auto newer = keys.add(passphrase_slot("correct horse battery"), "", some_time).value();
+    ASSERT_TRUE(keys.remove(1, Unattended::may_end));
+    EXPECT_EQ(keys.remove(newer, Unattended::may_end).error().code, Errc::refused) << "nor here";
+    EXPECT_TRUE(keys.remove(gone, Unattended::stays));
+    vfs = Error{Errc::refused, "closed"};
+    expect_opens(passphrase_slot("correct horse battery"));
+}
+
 TEST_F(KeyTableTest, OnePassphraseTakesThePlaceOfTheOther) {
     add(passphrase_slot("the first passphrase"));
     add(passphrase_slot("the second passphrase"));
@@ -141,7 +158,7 @@ TEST_F(KeyTableTest, ARemovedOneIsRefusedWhileOneSuperblockStillHasIt) {
     const auto number = add(words_slot(0x11));
     const Bytes with = superblock(0);
     auto vfs = open(key_slot(), IfAbsent::fail);
-    ASSERT_TRUE((*vfs)->keys().remove(number, Unattended::stays));
+    ASSERT_TRUE((*vfs)->keys().remove(number, Unattended::may_end));
     vfs = Error{Errc::refused, "closed"};
     EXPECT_EQ(open_error(words_slot(0x11), IfAbsent::fail), Errc::locked);
     put_piece(database_, 0, with);

@@ -185,6 +185,7 @@ TEST_F(KeyDeskTest, TheMachinesSlotGoesOnlyWithTheWordAndTheLastOneNever) {
     EXPECT_EQ(code("keys-remove", {{"number", 1}, {"reason", why}, {"word", "yes"}}), Errc::malformed);
     EXPECT_EQ(code("keys-remove", {{"number", 9}, {"reason", why}}), Errc::not_found);
     EXPECT_THAT(chain(1), ElementsAre("keys_recovery_add the first hour")) << "what is refused is no change";
+    EXPECT_EQ(code("keys-remove", {{"number", 2}, {"reason", why}}), Errc::refused) << "nor the last of a person";
     data("keys-remove", {{"number", 1}, {"reason", why}, {"word", "stays-locked"}});
     EXPECT_THAT(chain(1), ElementsAre("keys_remove 1: the first hour"));
     close();
