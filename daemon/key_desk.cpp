@@ -226,8 +226,8 @@ KeyDesk::Outcome KeyDesk::recover(const Question& question) {
     const auto machine = crypto::KeySlot::from_credential_file(ways_.credential);
     if (!machine)
         return Error{Errc::not_found,
-                     "this machine has no key yet that a slot could be made for",
-                     "make one first: clinicctl keys recover --new-key",
+                     "clinicd has no key of this machine yet that a slot could be made for",
+                     "make one, or give it the one that is there: clinicctl keys recover --new-key",
                      {},
                      machine.error().native};
     if (question.args.value("look", false)) return say(json::object()); // it can be done: now type the words

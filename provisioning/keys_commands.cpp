@@ -1,9 +1,9 @@
 #include "provisioning/keys_commands.h"
 
-#include <array>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
@@ -129,13 +129,50 @@ int confirm_typed(const Client& client) {
     return failed;
 }
 
+// nullopt: clinicd does not answer, which is said.
+std::optional<bool> are_open(const Client& client) {
+    const auto status = client.ask("status", json::object());
+    if (!status) return std::nullopt;
+    const std::string mode = (*status)["data"].value("mode", std::string{});
+    return mode != "locked" && mode != "damaged" && mode != "restoring";
+}
+
+// Keys are given to a unit at its start, and this waits until clinicd answers again.
+bool restart_clinicd() {
+    constexpr std::array unit{"clinicd.service"};
+    if (systemd::restart_units({}, unit, {.wait = systemd::unit_start_max})) return true;
+    std::fputs("clinicctl: keys: clinicd was not restarted, and has no key of this machine before it is; see: "
+               "systemctl status clinicd; then the same command again\n",
+               stderr);
+    return false;
+}
+
+// This machine has a key, and clinicd has it: a new one, or the one that is there where it opens, which clinicd was
+// not given (a TPM that was slow at the start; a restart that did not come). Never while the records are open: the
+// key that no longer opens is the one of their slot.
+bool give_machine_key(const Call& call, const Client& client) {
+    const auto open = are_open(client);
+    if (!open) return false;
+    if (*open) {
+        std::fputs("clinicctl: keys: the records are open: there is nothing to recover, and no key was made; see: "
+                   "clinicctl status\n",
+                   stderr);
+        return false;
+    }
+    const bool elsewhere = call.has("--etc");
+    const auto made = make_machine_key(elsewhere ? call.value("--etc") : "/etc/clinic-edge");
+    if (!made && made.error().code != Errc::refused) {
+        say_error(made.error());
+        return false;
+    }
+    return elsewhere || restart_clinicd();
+}
+
 // Until the records are open; clinicd tries at once.
 int wait_until_open(const Client& client) {
     const auto until = std::chrono::steady_clock::now() + open_wait_max;
     for (;;) {
-        const auto status = client.ask("status", json::object());
-        const std::string mode = status ? (*status)["data"].value("mode", std::string{}) : "locked";
-        if (mode != "locked" && mode != "damaged" && mode != "restoring") {
+        if (are_open(client).value_or(false)) {
             std::puts("The records are open.");
             return 0;
         }
@@ -286,15 +323,7 @@ int verify_key(const Call& call, const Client& client) {
 
 int recover_store(const Call& call, const Client& client) {
     if (!has_reason(call)) return failed;
-    if (call.has("--new-key")) {
-        const bool elsewhere = call.has("--etc");
-        if (const auto made = make_machine_key(elsewhere ? call.value("--etc") : "/etc/clinic-edge"); !made)
-            return say_error(made.error());
-        // Keys are given to a unit at its start, and this waits until clinicd answers again.
-        if (!elsewhere)
-            static_cast<void>(
-                systemd::restart_units({}, std::array{"clinicd.service"}, {.wait = systemd::unit_start_max}));
-    }
+    if (call.has("--new-key") && !give_machine_key(call, client)) return failed;
     json args{{"kind", kind_of(call)}, {"reason", call.value("--reason")}, {"look", true}};
     if (!client.ask_secretly("keys-recover", args, {})) return failed;
     args.erase("look");

@@ -27,7 +27,7 @@ Result<void> make_machine_key(const std::filesystem::path& etc) {
     if (!there && there.error().code != Errc::locked) return there.error();
     if (there && *there)
         return Error{Errc::refused, "this machine has its key, and it opens",
-                     "leave --new-key away: the slot is made for the key that is there"};
+                     "restart clinicd: it is given the key that is there at its start"};
     if (!there) CLINIC_TRY(keys.rename(name, name_for_the_old(etc / "keys")));
     const auto key = crypto::SecureBytes::random(crypto::key_bytes);
     return keys.put(name, name, key.bytes());

@@ -167,6 +167,42 @@ TEST_F(Keys, WordsLeaveNothingInMemoryWhileTheyAreMadeTypedAndTried) {
     expect_not_in_memory(words, key);
 }
 
+TEST_F(Keys, NoNewKeyIsMadeWhileTheRecordsAreOpen) {
+    const auto etc = paper() / "etc";
+    const auto key = etc / "keys" / "clinic-edge.store";
+    fs::create_directories(key.parent_path());
+    std::ofstream{key} << "sealed to a TPM that was cleared\n";
+    const auto refused =
+        ctl_typing("keys recover --new-key --etc '" + etc.string() + "' --reason 'a mistake'", "abandon");
+    EXPECT_EQ(refused.exit, 2);
+    EXPECT_NE(refused.out.find("nothing to recover"), std::string::npos) << refused.out;
+    std::string text;
+    std::getline(std::ifstream{key}, text);
+    EXPECT_EQ(text, "sealed to a TPM that was cleared");
+    EXPECT_FALSE(fs::exists(key.parent_path() / "before.1.clinic-edge.store"));
+    fs::remove_all(etc);
+}
+
+// The key was made, and clinicd was not given it yet: the same command goes on from there.
+TEST_F(Keys, ANewKeyThatIsThereAlreadyIsTakenAndTheRecoveryGoesOn) {
+    if (!as_root()) GTEST_SKIP() << "keys are sealed by root: run as root";
+    const std::string words = new_words();
+    const auto etc = paper() / "etc";
+    fs::create_directories(etc / "keys");
+    const std::string command = "keys recover --new-key --etc '" + etc.string() + "' --reason 'lost'";
+    while_closed([&] {
+        const auto cut = ctl_typing(command, words);
+        EXPECT_EQ(cut.exit, 2) << cut.out;
+        EXPECT_TRUE(fs::exists(etc / "keys" / "clinic-edge.store")) << cut.out;
+        put_new_key();
+        const auto recovered = ctl_typing(command, words);
+        EXPECT_EQ(recovered.exit, 0) << recovered.out;
+        EXPECT_FALSE(fs::exists(etc / "keys" / "before.1.clinic-edge.store"));
+        expect_it_starts_by_itself();
+    });
+    fs::remove_all(etc);
+}
+
 TEST_F(Keys, ThePassphraseOpensThemToo) {
     EXPECT_EQ(ctl_typing("keys passphrase --reason 'a test'", passphrase).exit, 0);
     while_closed([&] {
