@@ -164,7 +164,10 @@ TEST_F(Package, RemovedItLeavesSettingsAndRecords) {
 
 TEST_F(Package, PurgedItKeepsTheRecordsAndTheirKeyWithoutTheWord) {
     const auto before = box().stored();
-    const auto purged = box().in("cp -a /etc/clinic-edge /root/settings; apt-get -y -q purge clinic-edge");
+    const auto purged =
+        box().in("cp -a /etc/clinic-edge /root/settings; "
+                 "touch /etc/clinic-edge/keys/clinic-edge.ghl-next /etc/clinic-edge/keys/clinic-edge.ghl-app; "
+                 "apt-get -y -q purge clinic-edge");
     ASSERT_EQ(purged.exit, 0) << purged.out;
     EXPECT_EQ(box()
                   .ask("find /etc/clinic-edge /var/lib/clinic-edge -type f | sort | tr '\\n' ' '")
@@ -181,7 +184,8 @@ TEST_F(Package, PurgedItKeepsTheRecordsAndTheirKeyWithoutTheWord) {
 TEST_F(Package, PurgedWithTheWordNothingIsLeft) {
     ASSERT_EQ(
         box()
-            .in("echo 'delete all patient records' >/etc/clinic-edge/purge-records; apt-get -y -q purge clinic-edge")
+            .in("touch /etc/clinic-edge/keys/before.1.clinic-edge.store /etc/clinic-edge/keys/plain.store; "
+                "echo 'delete all patient records' >/etc/clinic-edge/purge-records; apt-get -y -q purge clinic-edge")
             .exit,
         0);
     EXPECT_EQ(box().ask("find /etc/clinic-edge /var/lib/clinic-edge /run/clinic-edge /run/credstore.encrypted "
