@@ -223,6 +223,7 @@ void show_words(const SecureBytes& words) {
 std::optional<SecureBytes> type_words() {
     if (!keep_memory_private()) return std::nullopt;
     if (!is_typed()) return read_piped(crypto::typed_bytes_max);
+    const UnseenTerminal between; // what is typed ahead is not shown either
     SecureBytes all;
     for (std::size_t i = 1; i <= crypto::recovery_words;) {
         const auto word = type_unseen(("Word " + std::to_string(i) + " of 24, unseen: ").c_str());
@@ -240,6 +241,7 @@ std::optional<SecureBytes> type_words() {
 std::optional<SecureBytes> type_passphrase(bool is_new) {
     if (!keep_memory_private()) return std::nullopt;
     if (!is_typed()) return read_piped(crypto::passphrase_bytes_max);
+    const UnseenTerminal between;
     auto typed = type_unseen("Passphrase, unseen: ");
     if (!typed || !is_new) return typed;
     const auto again = type_unseen("The same once more: ");

@@ -1,6 +1,5 @@
 #include "provisioning/typed_secret.h"
 
-#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,29 +20,6 @@ using crypto::SecureBytes;
 constexpr std::size_t columns = 4, rows = crypto::recovery_words / columns;
 constexpr std::size_t cell_bytes = 2 + 2 + crypto::word_letters_max + 4; // "24. ", the word, and room
 constexpr unsigned char interrupt = 3, end_of_input = 4, backspace = 8, erase_line = 21, rubout = 127;
-
-// Letters come one by one, are not shown, and no key stops the program while it holds them.
-class UnseenTerminal {
-public:
-    UnseenTerminal() {
-        held_ = tcgetattr(STDIN_FILENO, &before_) == 0;
-        termios now = before_;
-        now.c_lflag &= ~static_cast<tcflag_t>(ECHO | ECHONL | ICANON | ISIG);
-        now.c_cc[VMIN] = 1;
-        now.c_cc[VTIME] = 0;
-        held_ = held_ && tcsetattr(STDIN_FILENO, TCSANOW, &now) == 0;
-    }
-    ~UnseenTerminal() {
-        if (held_) tcsetattr(STDIN_FILENO, TCSANOW, &before_);
-    }
-    UnseenTerminal(const UnseenTerminal&) = delete;
-    UnseenTerminal& operator=(const UnseenTerminal&) = delete;
-    bool is_unseen() const { return held_; }
-
-private:
-    termios before_{};
-    bool held_ = false;
-};
 
 ssize_t read_some(std::span<std::byte> into) {
     ssize_t got = -1;
@@ -73,6 +49,19 @@ std::optional<std::size_t> read_line(std::span<std::byte> line) {
 
 } // namespace
 
+UnseenTerminal::UnseenTerminal() {
+    held_ = tcgetattr(STDIN_FILENO, &before_) == 0;
+    termios now = before_;
+    now.c_lflag &= ~static_cast<tcflag_t>(ECHO | ECHONL | ICANON | ISIG);
+    now.c_cc[VMIN] = 1;
+    now.c_cc[VTIME] = 0;
+    held_ = held_ && tcsetattr(STDIN_FILENO, TCSANOW, &now) == 0;
+}
+
+UnseenTerminal::~UnseenTerminal() {
+    if (held_) tcsetattr(STDIN_FILENO, TCSANOW, &before_);
+}
+
 bool keep_memory_private() {
     if (base::close_dumps()) return true;
     std::fputs("clinicctl: this process could leave its memory on the disk, so no key is handled; run it as root\n",
@@ -85,12 +74,12 @@ bool is_typed() {
 }
 
 std::optional<SecureBytes> type_unseen(const char* what) {
-    std::fputs(what, stderr);
-    std::fflush(stderr);
     SecureBytes line = SecureBytes::zeroed(crypto::passphrase_bytes_max);
     std::optional<std::size_t> size;
     {
-        const UnseenTerminal terminal;
+        const UnseenTerminal terminal; // before anybody is asked: who types at once is not shown either
+        std::fputs(what, stderr);
+        std::fflush(stderr);
         if (terminal.is_unseen()) size = read_line(line.bytes());
     }
     std::fputc('\n', stderr);

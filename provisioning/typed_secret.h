@@ -3,6 +3,8 @@
 //   Threads: one; it reads standard input and, on a terminal, changes how that behaves until it returns.
 #pragma once
 
+#include <termios.h>
+
 #include <optional>
 
 #include "crypto/secure_bytes.h"
@@ -11,6 +13,20 @@ namespace clinic::provisioning {
 
 // False, and said on standard error: this process could leave its memory in a core dump.
 bool keep_memory_private();
+
+// While it lives, letters come one by one, are not shown, and no key stops the program. One within another is fine.
+class UnseenTerminal {
+public:
+    UnseenTerminal();
+    ~UnseenTerminal();
+    UnseenTerminal(const UnseenTerminal&) = delete;
+    UnseenTerminal& operator=(const UnseenTerminal&) = delete;
+    bool is_unseen() const { return held_; }
+
+private:
+    termios before_{};
+    bool held_ = false;
+};
 
 // `what` is said before it is typed. Nothing: the input ended, or was too long.
 std::optional<crypto::SecureBytes> type_unseen(const char* what);
