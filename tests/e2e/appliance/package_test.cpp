@@ -171,7 +171,8 @@ TEST_F(Package, PurgedItKeepsTheRecordsAndTheirKeyWithoutTheWord) {
     ASSERT_EQ(purged.exit, 0) << purged.out;
     EXPECT_EQ(box()
                   .ask("find /etc/clinic-edge /var/lib/clinic-edge -type f | sort | tr '\\n' ' '")
-                  .find("/etc/clinic-edge/keys/clinic-edge.store /var/lib/clinic-edge/records/keys.db"),
+                  .find("/etc/clinic-edge/keys/clinic-edge.store /var/lib/clinic-edge/records/closed-in-order "
+                        "/var/lib/clinic-edge/records/keys.db"),
               0U);
     EXPECT_EQ(box().in("[ -e /var/lib/clinic-edge/sync ]").exit, 1);
     // Installed again, with the settings, it goes on with the same records.
