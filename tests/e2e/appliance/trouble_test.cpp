@@ -233,9 +233,11 @@ TEST_F(Trouble, ADiskThatIsReadOnlyIsAMode) {
 // Who opens the page when clinicd cannot start is told so, by another program that has no record and no key of one.
 TEST_F(Trouble, APageWithoutClinicdSaysWhyAndGoesByItself) {
     const std::string settings = "/etc/clinic-edge/clinicd.json";
-    ASSERT_EQ(
-        box().in("cp -a " + settings + " /root/kept; sed -i 1d " + settings + "; systemctl kill -s KILL clinicd").exit,
-        0);
+    ASSERT_EQ(box()
+                  .in("cp -a " + settings + " /root/settings.kept; sed -i 1d " + settings +
+                      "; systemctl kill -s KILL clinicd")
+                  .exit,
+              0);
     EXPECT_TRUE(eventually(
         [] {
             const auto page = box().page("/");
@@ -247,7 +249,7 @@ TEST_F(Trouble, APageWithoutClinicdSaysWhyAndGoesByItself) {
     const auto refused =
         box().in("runuser -u clinic-observe -- cat " + settings + " /var/lib/clinic-edge/records/records.db");
     EXPECT_NE(refused.out.find("records.db: Permission denied"), std::string::npos) << refused.out;
-    ASSERT_EQ(box().in("mv /root/kept " + settings).exit, 0);
+    ASSERT_EQ(box().in("mv /root/settings.kept " + settings).exit, 0);
     EXPECT_TRUE(eventually([] { return page_is_served(); }, patience_s));
     EXPECT_TRUE(acknowledges());
 
