@@ -9,6 +9,7 @@
 
 #include "crypto/base/files.h"
 #include "crypto/base/json.h"
+#include "provisioning/setup/public_pem.h"
 #include "sync/envelope/frame.h"
 
 namespace clinic::setup {
@@ -37,14 +38,12 @@ bool is_date(const std::string& text) {
            std::count_if(text.begin(), text.end(), [](char letter) { return letter >= '0' && letter <= '9'; }) == 8;
 }
 
-// A file that is no secret, and that a program reads as PEM.
+// A file of certificates, which is no secret.
 void check_pem(Fields& fields, const char* key, const std::filesystem::path& file) {
     if (file.empty()) return;
     const auto text = base::read_text(file, pem_bytes_max);
-    if (!text)
-        fields.fault(key, "cannot be read");
-    else if (text->find("-----BEGIN CERTIFICATE-----") == std::string::npos)
-        fields.fault(key, "is no certificate in PEM");
+    if (!text) return fields.fault(key, "cannot be read");
+    if (const auto found = certificates_in(*text); !found) fields.fault(key, found.error().what.c_str());
 }
 
 void check_secret(Fields& fields, const char* key, const std::filesystem::path& file) {

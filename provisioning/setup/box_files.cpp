@@ -11,6 +11,7 @@
 
 #include "crypto/base/files.h"
 #include "crypto/base/json.h"
+#include "provisioning/setup/public_pem.h"
 
 namespace clinic::setup {
 namespace {
@@ -144,10 +145,15 @@ Result<void> BoxFiles::make_keys(Progress& progress) const {
     return {};
 }
 
+// Of what was read here, whatever the path led to when the answers were looked at.
 Result<void> BoxFiles::copy(const std::filesystem::path& from, const char* to) const {
     const auto text = base::read_text(from, file_bytes_max);
     CLINIC_TRY(text);
-    return base::write_durable(etc_ / "tls" / to, base::as_bytes(*text), for_everybody);
+    const auto blocks = certificates_in(*text);
+    if (!blocks)
+        return Error{blocks.error().code, "a file of certificates is not what the answers had",
+                     "name it once more: clinicctl setup"};
+    return base::write_durable(etc_ / "tls" / to, base::as_bytes(*blocks), for_everybody);
 }
 
 Result<void> BoxFiles::seal_secrets(const Claim& claim) const {

@@ -14,13 +14,15 @@ namespace {
 using nlohmann::json;
 using testing::HasSubstr;
 
+const std::string certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+
 class AnswersFile : public testing::Test {
 protected:
     AnswersFile() {
         secret("token");
         secret("key");
         secret("phrase");
-        std::ofstream{folder / "ca.pem"} << "-----BEGIN CERTIFICATE-----\n";
+        std::ofstream{folder / "ca.pem"} << certificate;
         std::ofstream{folder / "paper"} << "signed\n";
     }
     void secret(const char* name) {
@@ -151,6 +153,20 @@ TEST_F(AnswersFile, SecretsAreTheirOwnersAlone) {
     json wrong = right();
     wrong["keys"]["passphrase_file"] = "phrase";
     EXPECT_THAT(faults_of(wrong), HasSubstr("keys.passphrase_file is not a path from / on"));
+}
+
+// Certificates are open to everybody: a file with the key beside them is none of them.
+TEST_F(AnswersFile, NoFileOfCertificatesHasAKeyInIt) {
+    for (const char* kind : {"PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY"}) {
+        const std::string mark = kind;
+        std::ofstream{folder / "ca.pem"} << certificate
+                                         << "-----BEGIN " + mark + "-----\nMIIE\n-----END " + mark + "-----\n";
+        const auto faults = faults_of(right());
+        EXPECT_THAT(faults, HasSubstr("ops.certificate_file has a private key in it")) << kind;
+        EXPECT_THAT(faults, HasSubstr("ops.ca_file has a private key in it")) << kind;
+    }
+    std::ofstream{folder / "ca.pem"} << "-----BEGIN CERTIFICATE-----\nMIIB\n";
+    EXPECT_THAT(faults_of(right()), HasSubstr("ops.ca_file is no certificate in PEM")) << "half of one";
 }
 
 TEST_F(AnswersFile, WhatIsNoJsonIsRefused) {

@@ -31,8 +31,11 @@ protected:
         keep("clinic-syncd.json", {{"box", "new-box"},
                                    {"credential", "/run/credentials/clinic-syncd.service/clinic-edge.sync-state"},
                                    {"workers", 7}});
-        for (const char* name : {"token", "device.key", "ca.pem", "device.pem"})
-            std::ofstream{folder / name} << name << "\n";
+        for (const char* name : {"token", "device.key"}) std::ofstream{folder / name} << name << "\n";
+        for (const char* name : {"ca.pem", "device.pem"}) std::ofstream{folder / name} << certificate(name);
+    }
+    static std::string certificate(const std::string& text) {
+        return "-----BEGIN CERTIFICATE-----\n" + text + "\n-----END CERTIFICATE-----\n";
     }
     void keep(const char* name, const json& value) const { std::ofstream{folder / "etc" / name} << value.dump(); }
     json settings(const char* name) const { return json::parse(std::ifstream{folder / "etc" / name}); }
@@ -118,8 +121,26 @@ TEST_F(OfTheBox, SecretsLieSealedAndCertificatesOpen) {
     ASSERT_TRUE(opened);
     EXPECT_TRUE((*opened)->same_as(base::as_bytes("token\n")));
     EXPECT_EQ(base::read_text(in("etc/keys/clinic-edge.ghl-token"), 65'536)->find("token\n"), std::string::npos);
-    EXPECT_EQ(*base::read_text(in("etc/tls/device.pem"), 65'536), "device.pem\n");
+    EXPECT_EQ(*base::read_text(in("etc/tls/device.pem"), 65'536), certificate("device.pem"));
     EXPECT_EQ(std::filesystem::status(in("etc/keys/clinic-edge.device")).permissions(), std::filesystem::perms{0600});
+}
+
+// What is copied is open to everybody: certificates alone, whatever became of the file since the answers were read.
+TEST_F(OfTheBox, NothingButCertificatesLiesOpen) {
+    std::ofstream{in("device.pem")} << "Subject: clinic-7\n"
+                                    << certificate("one") << "root:$y$j9T\n"
+                                    << certificate("two");
+    ASSERT_TRUE(files.seal_secrets(claim()));
+    EXPECT_EQ(*base::read_text(in("etc/tls/device.pem"), 65'536), certificate("one") + certificate("two"));
+    for (const std::string& other :
+         {certificate("one") + "-----BEGIN PRIVATE KEY-----\nMIIE\n", std::string{"root:$y$j9T\n"}}) {
+        std::filesystem::remove(in("device.pem"));
+        std::ofstream{in("another")} << other;
+        std::filesystem::create_symlink(in("another"), in("device.pem"));
+        EXPECT_FALSE(files.seal_secrets(claim())) << other;
+        EXPECT_EQ(*base::read_text(in("etc/tls/device.pem"), 65'536), certificate("one") + certificate("two"));
+        std::filesystem::remove(in("another"));
+    }
 }
 
 } // namespace
