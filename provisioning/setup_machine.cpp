@@ -148,6 +148,14 @@ std::optional<setup::Claim> agree_claim(const SetupDesk& desk) {
     }
 }
 
+// Each only where the one before it is done.
+Result<void> write_down(const SetupDesk& desk, const setup::Claim& claim) {
+    CLINIC_TRY(desk.files.make_keys(desk.progress));
+    CLINIC_TRY(desk.files.seal_secrets(claim));
+    CLINIC_TRY(desk.files.write_settings(claim));
+    return desk.files.allow_first_store(desk.progress);
+}
+
 } // namespace
 
 StepFacts check_machine(const SetupDesk& desk) {
@@ -174,11 +182,13 @@ StepFacts claim_box(const SetupDesk& desk) {
     const auto claim = desk.answers != nullptr ? std::optional{desk.answers->claim} : agree_claim(desk);
     if (!claim) return desk.talk.stop("the input ended before the box was named", ""), std::nullopt;
     if (desk.answers != nullptr) show_back(desk.talk, *claim);
-    for (const auto& step :
-         {desk.files.make_keys(desk.progress), desk.files.seal_secrets(*claim), desk.files.write_settings(*claim)})
-        if (!step) return desk.talk.stop(step.error()), std::nullopt;
+    if (const auto written = write_down(desk, *claim); !written) return desk.talk.stop(written.error()), std::nullopt;
     desk.talk.say("The keys are made, and the settings are written. The programs start with them.");
-    if (!restart_programs(desk.talk) || !records_are_open(desk)) return std::nullopt;
+    if (!restart_programs(desk.talk) || !records_are_open(desk)) {
+        if (!desk.files.take_permission_back())
+            desk.talk.say("The file make-store in the records' folder cannot be taken away: remove it by hand.");
+        return std::nullopt;
+    }
     if (const auto known = desk.progress.note("first_store", "made"); !known)
         return desk.talk.stop(known.error()), std::nullopt;
     desk.talk.say("The records are open.");

@@ -25,7 +25,8 @@ constexpr std::size_t key_bytes = 32;            // written in hexadecimal, as `
 constexpr unsigned for_everybody = 0644, owner_alone = 0600;
 constexpr const char *store_key = "clinic-edge.store", *state_key = "clinic-edge.sync-state",
                      *token = "clinic-edge.ghl-token", *device_key = "clinic-edge.device";
-constexpr const char* first_store = "first_store"; // noted as "making" until its key and its permission are there
+constexpr const char* first_store = "first_store"; // noted as "making" until it is open, then as "made"
+constexpr const char* permission = "make-store";   // in the records' folder
 
 Result<json> read_settings(const std::filesystem::path& file) {
     const auto text = base::read_text(file, file_bytes_max);
@@ -106,8 +107,55 @@ Result<bool> BoxFiles::store_is_there() const {
     return false;
 }
 
-// An empty folder without this file is one whose disk is not mounted.
-Result<void> BoxFiles::allow_first_store() const {
+// Also one that a machine before this one had sealed, and one that is not sealed at all: docs/package.md, "Keys".
+Result<bool> BoxFiles::had_a_key() const {
+    std::error_code why;
+    for (std::filesystem::directory_iterator one{etc_ / "keys", why}, end; !why && one != end; one.increment(why)) {
+        const auto name = one->path().filename().string();
+        if (name == "plain.store" || (name.starts_with("before.") && name.ends_with(store_key))) return true;
+    }
+    if (why) return Error{Errc::system, "the keys' folder cannot be read", "run it as root", {}, why.value()};
+    return false;
+}
+
+// That the store is the first is written down before its key is made.
+Result<void> BoxFiles::make_store_key(Progress& progress) const {
+    const auto there = store_is_there();
+    CLINIC_TRY(there);
+    if (!*there && progress.noted(first_store) == "made")
+        return Error{Errc::not_found, "the records of this box are not in their folder",
+                     "mount their disk; then: clinicctl setup --again claim"};
+    const auto known = keys_.get(store_key, store_key);
+    if (!known && known.error().code == Errc::locked)
+        return Error{Errc::locked, "the key of the records does not open on this machine",
+                     "leave it where it is, and have the recovery words: clinicctl keys recover --new-key"};
+    CLINIC_TRY(known);
+    if (*known) return {};
+    if (*there)
+        return Error{Errc::refused, "there are records, and the key that opens them is not on this machine",
+                     "put its copy back, or use the recovery words: clinicctl keys recover --new-key"};
+    const auto had = had_a_key();
+    CLINIC_TRY(had);
+    if (*had)
+        return Error{Errc::refused, "this box had a key of its records before, and there are no records",
+                     "mount their disk; then, with the recovery words: clinicctl keys recover --new-key"};
+    CLINIC_TRY(progress.note(first_store, "making"));
+    return keys_.put(store_key, store_key, new_key().bytes());
+}
+
+Result<void> BoxFiles::make_keys(Progress& progress) const {
+    CLINIC_TRY(make_store_key(progress));
+    const auto state = keys_.get(state_key, state_key);
+    CLINIC_TRY(state);
+    return *state ? Result<void>{} : keys_.put(state_key, state_key, new_key().bytes());
+}
+
+// An empty folder without this file is one whose disk is not mounted. It stays root's: the folder is clinicd's, which
+// takes it away, and might put a link in its place before root gave it to anybody.
+Result<void> BoxFiles::allow_first_store(const Progress& progress) const {
+    const auto there = store_is_there();
+    CLINIC_TRY(there);
+    if (*there || progress.noted(first_store) != "making") return {};
     const auto folder = records();
     CLINIC_TRY(folder);
     struct stat about {};
@@ -117,31 +165,13 @@ Result<void> BoxFiles::allow_first_store() const {
                      "mount its disk; in a new installation: systemd-tmpfiles --create",
                      {},
                      errno};
-    const auto file = *folder / "make-store";
-    CLINIC_TRY(base::write_durable(file, {}, owner_alone));
-    if (chown(file.c_str(), about.st_uid, about.st_gid) != 0)
-        return Error{Errc::system, "a file cannot be given to clinicd", "run it as root", {}, errno};
-    return {};
+    return base::write_durable(*folder / permission, {}, owner_alone);
 }
 
-// In this order, whatever cuts it: that the store is the first is known before its key is; a store is allowed only
-// while that is known, and while there is none.
-Result<void> BoxFiles::make_keys(Progress& progress) const {
-    const auto there = store_is_there();
-    CLINIC_TRY(there);
-    const auto known = keys_.get(store_key, store_key);
-    CLINIC_TRY(known);
-    if (!*known && *there)
-        return Error{Errc::refused, "there are records, and the key that opens them is not on this machine",
-                     "put its copy back, or use the recovery words: clinicctl keys recover"};
-    if (!*known) {
-        CLINIC_TRY(progress.note(first_store, "making"));
-        CLINIC_TRY(keys_.put(store_key, store_key, new_key().bytes()));
-    }
-    const auto state = keys_.get(state_key, state_key);
-    CLINIC_TRY(state);
-    if (!*state) CLINIC_TRY(keys_.put(state_key, state_key, new_key().bytes()));
-    if (!*there && progress.noted(first_store) == "making") CLINIC_TRY(allow_first_store());
+Result<void> BoxFiles::take_permission_back() const {
+    const auto folder = records();
+    CLINIC_TRY(folder);
+    CLINIC_TRY(base::remove_durable(*folder / permission));
     return {};
 }
 

@@ -23,11 +23,16 @@ class BoxFiles {
 public:
     explicit BoxFiles(std::filesystem::path etc) : etc_{std::move(etc)}, keys_{etc_ / "keys"} {}
 
-    // The box's own keys, and the first store's where it has none; what is there stays.
+    // The box's own keys, and the first store's where it never had one; what is there stays. Errors: locked (the
+    // records' key is another machine's); refused, not_found: the records, or what opens them, are somewhere else.
     Result<void> make_keys(Progress& progress) const;
     // Sealed: the token of GHL, and the key of the box's certificate for central operations.
     Result<void> seal_secrets(const Claim& claim) const;
     Result<void> write_settings(const Claim& claim) const;
+    // The last before the programs start, and taken back where they do not: clinicd may make its first store, where
+    // make_keys has written down that it is the first.
+    Result<void> allow_first_store(const Progress& progress) const;
+    Result<void> take_permission_back() const;
     Result<bool> store_is_there() const; // its files, whatever their state
 
     std::filesystem::path clinicd_settings() const { return etc_ / "clinicd.json"; }
@@ -36,7 +41,8 @@ public:
 
 private:
     Result<std::filesystem::path> records() const;
-    Result<void> allow_first_store() const;
+    Result<bool> had_a_key() const;
+    Result<void> make_store_key(Progress& progress) const;
     Result<void> copy(const std::filesystem::path& from, const char* to) const;
 
     const std::filesystem::path etc_;

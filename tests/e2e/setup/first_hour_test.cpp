@@ -85,6 +85,28 @@ TEST_F(Setup, AFileOfAnswersSetsUpAWholeBox) {
     EXPECT_NE(feeds.out.find("Step 6 of 6: Does it arrive?"), std::string::npos) << feeds.out;
 }
 
+// A step that stops has changed nothing behind where it stopped, and leaves no word that lets a store be made later.
+TEST_F(Setup, NoFirstStoreIsAllowedBehindAStepThatStopped) {
+    unset().keep_answers(unset().answers());
+    const auto before = text(unset().in("unset/clinicd.json"));
+    std::ofstream{unset().in("unset/keys/before.1.clinic-edge.store")} << "another machine's";
+    const auto refused = unset().set_up();
+    EXPECT_TRUE(says(refused, "this box had a key of its records before", "mount their disk")) << refused.out;
+    EXPECT_EQ(text(unset().in("unset/clinicd.json")), before);
+    std::filesystem::remove(unset().in("unset/keys/before.1.clinic-edge.store"));
+
+    std::filesystem::create_directory(unset().in("broken"));
+    std::ofstream{unset().in("broken/systemctl")} << "#!/bin/sh\nexit 1\n";
+    std::filesystem::permissions(unset().in("broken/systemctl"), std::filesystem::perms{0755});
+    const auto stopped = unset().setup("--answers " + unset().in("answers.json").string(), "",
+                                       "PATH=" + unset().in("broken").string() + ":$PATH");
+    EXPECT_TRUE(says(stopped, "could not be started with the new settings", "journalctl")) << stopped.out;
+    EXPECT_FALSE(std::filesystem::exists(unset().in("records/make-store")));
+    const auto ran = unset().set_up();
+    EXPECT_EQ(ran.exit, 0) << ran.out;
+    EXPECT_FALSE(std::filesystem::exists(unset().in("records/make-store"))) << "clinicd takes it away";
+}
+
 TEST_F(Setup, SaysEveryFaultOfTheAnswersBeforeAnythingIsChanged) {
     json wrong = unset().answers();
     wrong["ghl"].erase("location");

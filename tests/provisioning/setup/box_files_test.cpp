@@ -81,21 +81,24 @@ TEST_F(OfTheBox, SettingsKeepWhatTheSetupDidNotAsk) {
 }
 
 TEST_F(OfTheBox, KeysAreMadeOnceAndTheFirstStoreIsAllowedOnce) {
+    ASSERT_EQ(chown(in("records").c_str(), 4'711, 4'711), 0);
     auto first = progress();
     ASSERT_TRUE(files.make_keys(first));
     EXPECT_EQ(first.noted("first_store"), "making");
-    EXPECT_TRUE(std::filesystem::exists(in("records/make-store")));
+    EXPECT_FALSE(std::filesystem::exists(in("records/make-store"))) << "nothing is allowed before all else is done";
+    ASSERT_TRUE(files.allow_first_store(first));
+    struct stat about {};
+    ASSERT_EQ(lstat(in("records/make-store").c_str(), &about), 0);
+    EXPECT_EQ(about.st_uid, 0U) << "nothing in clinicd's folder is given away by its name";
+    ASSERT_TRUE(files.take_permission_back());
+    EXPECT_FALSE(std::filesystem::exists(in("records/make-store")));
+    ASSERT_TRUE(files.take_permission_back()) << "also where clinicd was quicker";
+
     const auto key = *base::read_text(in("etc/keys/clinic-edge.store"), 65'536);
-    std::filesystem::remove(in("records/make-store"));
     ASSERT_TRUE(files.make_keys(first)) << "again, after a cut before the store was there";
     EXPECT_EQ(*base::read_text(in("etc/keys/clinic-edge.store"), 65'536), key);
+    ASSERT_TRUE(files.allow_first_store(first));
     EXPECT_TRUE(std::filesystem::exists(in("records/make-store")));
-
-    std::filesystem::remove(in("records/make-store"));
-    ASSERT_TRUE(first.note("first_store", "made"));
-    ASSERT_TRUE(files.make_keys(first));
-    EXPECT_FALSE(std::filesystem::exists(in("records/make-store")))
-        << "an empty folder now is a disk that is not mounted";
 }
 
 // A box that was set up by hand, or whose disk is missing, gets no new store for the asking.
@@ -103,6 +106,7 @@ TEST_F(OfTheBox, NeverMakesASecondStore) {
     auto now = progress();
     ASSERT_TRUE(files.keys().put("clinic-edge.store", "clinic-edge.store", base::as_bytes("a key of before")));
     ASSERT_TRUE(files.make_keys(now));
+    ASSERT_TRUE(files.allow_first_store(now));
     EXPECT_FALSE(std::filesystem::exists(in("records/make-store")));
 
     std::filesystem::remove(in("etc/keys/clinic-edge.store"));
@@ -111,8 +115,45 @@ TEST_F(OfTheBox, NeverMakesASecondStore) {
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Errc::refused);
     EXPECT_STREQ(refused.error().remedy.c_str(),
-                 "put its copy back, or use the recovery words: clinicctl keys recover");
+                 "put its copy back, or use the recovery words: clinicctl keys recover --new-key");
     EXPECT_FALSE(std::filesystem::exists(in("etc/keys/clinic-edge.store")));
+}
+
+// Once it was made, an empty folder is a disk that is not mounted, with whatever became of the key.
+TEST_F(OfTheBox, AStoreThatWasMadeAndIsNotThereIsNotMadeAnew) {
+    auto now = progress();
+    ASSERT_TRUE(files.make_keys(now));
+    ASSERT_TRUE(now.note("first_store", "made"));
+    for (int taken_away = 0; taken_away < 2; ++taken_away) {
+        const auto refused = files.make_keys(now);
+        ASSERT_FALSE(refused) << taken_away;
+        EXPECT_EQ(refused.error().code, Errc::not_found);
+        EXPECT_STREQ(refused.error().remedy.c_str(), "mount their disk; then: clinicctl setup --again claim");
+        std::filesystem::remove(in("etc/keys/clinic-edge.store"));
+    }
+    EXPECT_EQ(now.noted("first_store"), "made");
+    ASSERT_TRUE(files.allow_first_store(now));
+    EXPECT_FALSE(std::filesystem::exists(in("records/make-store")));
+}
+
+// The note may be gone with the disk that it was on; a key of before says the same.
+TEST_F(OfTheBox, ABoxThatHadAKeyHadAStore) {
+    for (const char* kept : {"before.2.clinic-edge.store", "plain.store"}) {
+        auto now = progress();
+        std::ofstream{in("etc/keys") / kept} << "a key";
+        const auto refused = files.make_keys(now);
+        ASSERT_FALSE(refused) << kept;
+        EXPECT_EQ(refused.error().code, Errc::refused);
+        EXPECT_EQ(now.noted("first_store"), "");
+        std::filesystem::remove(in("etc/keys") / kept);
+    }
+    auto now = progress();
+    std::ofstream{in("etc/keys/clinic-edge.store")} << "another machine's";
+    const auto locked = files.make_keys(now);
+    ASSERT_FALSE(locked);
+    EXPECT_EQ(locked.error().code, Errc::locked);
+    EXPECT_STREQ(locked.error().remedy.c_str(),
+                 "leave it where it is, and have the recovery words: clinicctl keys recover --new-key");
 }
 
 TEST_F(OfTheBox, SecretsLieSealedAndCertificatesOpen) {
