@@ -64,7 +64,7 @@ bool ask_all(const Talk& talk, const json& known, json& into, std::initializer_l
 }
 
 // In the form of the file, so that both are read by the same rules. nullopt: the input ended.
-std::optional<json> ask_claim(const Talk& talk, const json& known) {
+std::optional<json> ask_claim(const Talk& talk, const json& known, bool by_grant) {
     json typed = json::object(), ghl = json::object(), ids = json::object();
     const json known_ghl = known.value("ghl", json::object()), known_ops = known.value("ops", json{});
     if (!ask_all(talk, known, typed,
@@ -74,9 +74,9 @@ std::optional<json> ask_claim(const Talk& talk, const json& known) {
                   {"zone", "Time zone (as America/Denver)"}}))
         return std::nullopt;
     talk.say("GHL: the sub-account of this clinic.");
-    if (!ask_all(
-            talk, known_ghl, ghl,
-            {{"base", "Address of GHL's API"}, {"location", "Location id"}, {"token_file", "File with the token"}}))
+    ghl["token_file"] = nullptr;
+    if (!ask_all(talk, known_ghl, ghl, {{"base", "Address of GHL's API"}, {"location", "Location id"}}) ||
+        (!by_grant && !ask_all(talk, known_ghl, ghl, {{"token_file", "File with the token"}})))
         return std::nullopt;
     talk.say("The ids of the six custom fields of that location.");
     if (!ask_all(talk, known_ghl.value("fields", json::object()), ids,
@@ -100,11 +100,13 @@ std::optional<json> ask_claim(const Talk& talk, const json& known) {
                   {"certificate_file", "File with the box's certificate (PEM)"},
                   {"key_file", "File with the certificate's key"}}))
         return std::nullopt;
+    if (known_ops.is_object() && known_ops.contains("port")) ops["port"] = known_ops["port"];
     typed["ops"] = std::move(ops);
     return typed;
 }
 
-json facts_of(const setup::Claim& claim) {
+// `prefix`: what is written at last, whoever said it.
+json facts_of(const setup::Claim& claim, const std::string& prefix) {
     json facts{{"organization", claim.organization},
                {"clinic", claim.clinic},
                {"box", claim.box},
@@ -112,36 +114,37 @@ json facts_of(const setup::Claim& claim) {
                {"ghl",
                 {{"base", claim.ghl.base},
                  {"location", claim.ghl.location},
-                 {"tag_prefix", claim.ghl.tag_prefix},
+                 {"tag_prefix", prefix},
                  {"fields", claim.ghl.fields}}},
                {"ops", nullptr}};
     if (claim.ops) facts["ops"] = {{"host", claim.ops->host}, {"port", claim.ops->port}};
     return facts;
 }
 
-void show_back(const Talk& talk, const setup::Claim& claim) {
+void show_back(const Talk& talk, const setup::Claim& claim, bool by_grant) {
     talk.fact("Organization", claim.organization);
     talk.fact("Clinic", claim.clinic);
     talk.fact("Box", claim.box);
     talk.fact("Time zone", claim.zone);
     talk.fact("GHL", claim.ghl.base + ", location " + claim.ghl.location);
+    if (by_grant) talk.fact("Let in by GHL", "by the grant that is there (ghl.oauth); a token is not used");
     talk.fact("Central operations", claim.ops ? claim.ops->host + ":" + std::to_string(claim.ops->port)
                                               : "none: nobody outside sees how the box is");
 }
 
 // Until it is understood, and the person says that it is right. nullopt: the input ended.
-std::optional<setup::Claim> agree_claim(const SetupDesk& desk) {
+std::optional<setup::Claim> agree_claim(const SetupDesk& desk, bool by_grant) {
     json known = desk.progress.facts(Step::claim);
     if (!known.contains("ghl")) known["ghl"] = {{"base", "https://services.leadconnectorhq.com"}};
     for (;;) {
-        const auto typed = ask_claim(desk.talk, known);
+        const auto typed = ask_claim(desk.talk, known, by_grant);
         if (!typed) return std::nullopt;
         known = *typed;
         setup::Faults faults;
         auto claim = setup::read_claim(*typed, faults);
         for (const auto& fault : faults) desk.talk.say("Not understood: " + fault);
         if (!faults.empty()) continue;
-        show_back(desk.talk, claim);
+        show_back(desk.talk, claim, by_grant);
         const auto right = desk.talk.agrees("Is this right?");
         if (!right) return std::nullopt;
         if (*right) return claim;
@@ -179,9 +182,12 @@ StepFacts check_machine(const SetupDesk& desk) {
 }
 
 StepFacts claim_box(const SetupDesk& desk) {
-    const auto claim = desk.answers != nullptr ? std::optional{desk.answers->claim} : agree_claim(desk);
+    const auto before = desk.files.ghl();
+    if (!before) return desk.talk.stop(before.error()), std::nullopt;
+    const bool by_grant = before->contains("oauth");
+    const auto claim = desk.answers != nullptr ? std::optional{desk.answers->claim} : agree_claim(desk, by_grant);
     if (!claim) return desk.talk.stop("the input ended before the box was named", ""), std::nullopt;
-    if (desk.answers != nullptr) show_back(desk.talk, *claim);
+    if (desk.answers != nullptr) show_back(desk.talk, *claim, by_grant);
     if (const auto written = write_down(desk, *claim); !written) return desk.talk.stop(written.error()), std::nullopt;
     desk.talk.say("The keys are made, and the settings are written. The programs start with them.");
     if (!restart_programs(desk.talk) || !records_are_open(desk)) {
@@ -192,7 +198,9 @@ StepFacts claim_box(const SetupDesk& desk) {
     if (const auto known = desk.progress.note("first_store", "made"); !known)
         return desk.talk.stop(known.error()), std::nullopt;
     desk.talk.say("The records are open.");
-    return facts_of(*claim);
+    const auto written = desk.files.ghl();
+    if (!written) return desk.talk.stop(written.error()), std::nullopt;
+    return facts_of(*claim, written->value("tag_prefix", std::string{}));
 }
 
 } // namespace clinic::provisioning

@@ -74,9 +74,9 @@ Ghl read_ghl(const json& object, Faults& faults) {
     ghl.location = fields.text("location");
     if (!ghl.location.empty() && !envelope::is_contact_id(ghl.location))
         fields.fault("location", "is not the id of a GHL location");
-    ghl.tag_prefix = fields.text_or("tag_prefix", "ce-");
-    ghl.token_file = fields.path("token_file");
-    check_secret(fields, "token_file", ghl.token_file);
+    if (fields.has("tag_prefix")) ghl.tag_prefix = fields.text("tag_prefix");
+    ghl.token_file = fields.path_or_null("token_file");
+    if (ghl.token_file) check_secret(fields, "token_file", *ghl.token_file);
     if (fields.has("ca_file")) {
         ghl.ca_file = fields.path("ca_file");
         check_pem(fields, "ca_file", *ghl.ca_file);

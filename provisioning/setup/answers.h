@@ -14,11 +14,12 @@
 namespace clinic::setup {
 
 struct Ghl {
-    std::string base, location, tag_prefix = "ce-";
-    std::filesystem::path token_file;
-    std::optional<std::filesystem::path> ca_file;             // none: the system's authorities
-    nlohmann::json fields = nlohmann::json::object();         // six ids, by our names
-    std::optional<int> index_lag_ms, late_ms, call_timeout_s; // else the programs' own
+    std::string base, location;
+    std::optional<std::string> tag_prefix;           // this and all that is optional: else what the box has
+    std::optional<std::filesystem::path> token_file; // none: the box is let in by a grant (ghl.oauth)
+    std::optional<std::filesystem::path> ca_file;
+    nlohmann::json fields = nlohmann::json::object(); // six ids, by our names
+    std::optional<int> index_lag_ms, late_ms, call_timeout_s;
 };
 
 struct Ops { // central operations' broker

@@ -27,6 +27,7 @@ constexpr const char *store_key = "clinic-edge.store", *state_key = "clinic-edge
                      *token = "clinic-edge.ghl-token", *device_key = "clinic-edge.device";
 constexpr const char* first_store = "first_store"; // noted as "making" until it is open, then as "made"
 constexpr const char* permission = "make-store";   // in the records' folder
+constexpr const char* usual_tag_prefix = "ce-";
 
 Result<json> read_settings(const std::filesystem::path& file) {
     const auto text = base::read_text(file, file_bytes_max);
@@ -72,8 +73,25 @@ Result<crypto::SecureBytes> read_secret(const std::filesystem::path& file) {
     return secret;
 }
 
-json rules_of(const Ghl& ghl) {
-    return {{"location", ghl.location}, {"tag_prefix", ghl.tag_prefix}, {"fields", ghl.fields}};
+// A part of the settings, made where it is not there.
+json& part_of(json& settings, const char* key) {
+    json& part = settings[key];
+    if (!part.is_object()) part = json::object();
+    return part;
+}
+
+void put_rules(json& part, const Ghl& ghl, const std::string& tag_prefix) {
+    part["location"] = ghl.location;
+    part["tag_prefix"] = tag_prefix;
+    part["fields"] = ghl.fields;
+}
+
+void put_ops(json& part, const Ops& ops, const std::string& tls, const std::string& key) {
+    part["host"] = ops.host;
+    part["port"] = ops.port;
+    part["ca"] = tls + "ops-ca.pem";
+    part["cert"] = tls + "device.pem";
+    part["key"] = key;
 }
 
 void name_the_page(json& settings, const std::string& box) {
@@ -186,13 +204,26 @@ Result<void> BoxFiles::copy(const std::filesystem::path& from, const char* to) c
     return base::write_durable(etc_ / "tls" / to, base::as_bytes(*blocks), for_everybody);
 }
 
+Result<json> BoxFiles::ghl() const {
+    const auto settings = read_settings(syncd_settings());
+    CLINIC_TRY(settings);
+    const auto found = settings->find("ghl");
+    return found != settings->end() && found->is_object() ? *found : json::object();
+}
+
 Result<void> BoxFiles::seal_secrets(const Claim& claim) const {
     const auto seal = [this](const std::filesystem::path& from, const char* name) -> Result<void> {
         const auto secret = read_secret(from);
         CLINIC_TRY(secret);
         return keys_.put(name, name, secret->bytes());
     };
-    CLINIC_TRY(seal(claim.ghl.token_file, token));
+    const auto now = ghl();
+    CLINIC_TRY(now);
+    const bool by_grant = now->contains("oauth");
+    if (!by_grant && !claim.ghl.token_file)
+        return Error{Errc::refused, "there is no token for GHL, and no ghl.oauth in clinic-syncd.json",
+                     "name a file with the token (ghl.token_file), or set ghl.oauth there"};
+    if (!by_grant) CLINIC_TRY(seal(*claim.ghl.token_file, token));
     if (claim.ghl.ca_file) CLINIC_TRY(copy(*claim.ghl.ca_file, "ghl-ca.pem"));
     if (!claim.ops) return {};
     CLINIC_TRY(seal(claim.ops->key_file, device_key));
@@ -210,24 +241,22 @@ Result<void> BoxFiles::write_settings(const Claim& claim) const {
     name_the_page(*ours, claim.box);
     (*ours)["box"] = claim.box;
     (*ours)["zone"] = claim.zone;
-    (*ours)["ghl"] = rules_of(claim.ghl);
-    if (claim.ghl.index_lag_ms) (*ours)["ghl"]["index_lag_ms"] = *claim.ghl.index_lag_ms;
-    if (claim.ghl.late_ms) (*ours)["ghl"]["late_ms"] = *claim.ghl.late_ms;
-
     (*theirs)["box"] = claim.box;
-    json ghl = rules_of(claim.ghl);
+    json &our_ghl = part_of(*ours, "ghl"), &ghl = part_of(*theirs, "ghl");
+    const std::string tag_prefix = claim.ghl.tag_prefix.value_or(ghl.value("tag_prefix", usual_tag_prefix));
+    put_rules(our_ghl, claim.ghl, tag_prefix);
+    if (claim.ghl.index_lag_ms) our_ghl["index_lag_ms"] = *claim.ghl.index_lag_ms;
+    if (claim.ghl.late_ms) our_ghl["late_ms"] = *claim.ghl.late_ms;
+
+    put_rules(ghl, claim.ghl, tag_prefix);
     ghl["base"] = claim.ghl.base;
-    ghl["token_file"] = beside(*theirs, token);
+    if (!ghl.contains("oauth")) ghl["token_file"] = beside(*theirs, token);
     if (claim.ghl.ca_file) ghl["ca"] = tls + "ghl-ca.pem";
     if (claim.ghl.call_timeout_s) ghl["call_timeout_s"] = *claim.ghl.call_timeout_s;
-    (*theirs)["ghl"] = std::move(ghl);
-    theirs->erase("mqtt");
     if (claim.ops)
-        (*theirs)["mqtt"] = {{"host", claim.ops->host},
-                             {"port", claim.ops->port},
-                             {"ca", tls + "ops-ca.pem"},
-                             {"cert", tls + "device.pem"},
-                             {"key", beside(*theirs, device_key)}};
+        put_ops(part_of(*theirs, "mqtt"), *claim.ops, tls, beside(*theirs, device_key));
+    else
+        theirs->erase("mqtt");
     CLINIC_TRY(write_settings_file(syncd_settings(), *theirs));
     return write_settings_file(clinicd_settings(), *ours);
 }

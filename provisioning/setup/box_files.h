@@ -26,8 +26,12 @@ public:
     // The box's own keys, and the first store's where it never had one; what is there stays. Errors: locked (the
     // records' key is another machine's); refused, not_found: the records, or what opens them, are somewhere else.
     Result<void> make_keys(Progress& progress) const;
-    // Sealed: the token of GHL, and the key of the box's certificate for central operations.
+    // How the box speaks with GHL now, as clinic-syncd.json has it; an empty object: not at all.
+    Result<nlohmann::json> ghl() const;
+    // Sealed: the token of GHL, and the key of the box's certificate for central operations. Where GHL lets the box in
+    // by a grant, no token is: refused where there is neither.
     Result<void> seal_secrets(const Claim& claim) const;
+    // What the claim says takes the place of what is there; all else stays, in `ghl` and `mqtt` too.
     Result<void> write_settings(const Claim& claim) const;
     // The last before the programs start, and taken back where they do not: clinicd may make its first store, where
     // make_keys has written down that it is the first.

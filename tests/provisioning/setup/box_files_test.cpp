@@ -166,6 +166,57 @@ TEST_F(OfTheBox, SecretsLieSealedAndCertificatesOpen) {
     EXPECT_EQ(std::filesystem::status(in("etc/keys/clinic-edge.device")).permissions(), std::filesystem::perms{0600});
 }
 
+// What the setup never asks for was set by somebody who wanted it: a claim that is made again leaves it.
+TEST_F(OfTheBox, AClaimMadeAgainKeepsWhatItDoesNotSay) {
+    auto one = claim();
+    one.ghl.ca_file = in("ca.pem");
+    one.ghl.tag_prefix = "vet-";
+    one.ghl.late_ms = 90'000;
+    one.ghl.call_timeout_s = 9;
+    ASSERT_TRUE(files.write_settings(one));
+    json theirs = settings("clinic-syncd.json");
+    theirs["ghl"]["next_token_file"] = "/run/next";
+    theirs["ghl"]["version"] = "2021-07-28";
+    theirs["ghl"]["requests_per_second_max"] = 5;
+    theirs["mqtt"]["keep_alive_s"] = 60;
+    keep("clinic-syncd.json", theirs);
+    const json ours = settings("clinicd.json");
+
+    auto again = claim();
+    again.ghl.location = "Location2";
+    again.ops->host = "other.example";
+    ASSERT_TRUE(files.write_settings(again));
+    theirs["ghl"]["location"] = "Location2";
+    theirs["mqtt"]["host"] = "other.example";
+    EXPECT_EQ(settings("clinic-syncd.json"), theirs);
+    EXPECT_EQ(settings("clinicd.json").at("ghl").at("late_ms"), ours.at("ghl").at("late_ms"));
+    EXPECT_EQ(settings("clinicd.json").at("ghl").at("tag_prefix"), "vet-");
+    again.ghl.tag_prefix = "ce-";
+    ASSERT_TRUE(files.write_settings(again));
+    EXPECT_EQ(settings("clinic-syncd.json").at("ghl").at("tag_prefix"), "ce-") << "and takes what it says";
+}
+
+TEST_F(OfTheBox, AGrantOfGhlStaysAndNeedsNoToken) {
+    auto one = claim();
+    one.ghl.token_file.reset();
+    const auto neither = files.seal_secrets(one);
+    ASSERT_FALSE(neither);
+    EXPECT_EQ(neither.error().code, Errc::refused);
+    json theirs = settings("clinic-syncd.json");
+    const json oauth{{"client_id", "app"}, {"client_secret_file", "/run/app"}, {"redirect_uri", "https://a.example"}};
+    theirs["ghl"] = {{"oauth", oauth}};
+    keep("clinic-syncd.json", theirs);
+    for (const bool has_token : {false, true}) {
+        if (has_token) one.ghl.token_file = in("token");
+        ASSERT_TRUE(files.seal_secrets(one));
+        ASSERT_TRUE(files.write_settings(one));
+        EXPECT_EQ(settings("clinic-syncd.json").at("ghl").at("oauth"), oauth);
+        EXPECT_FALSE(settings("clinic-syncd.json").at("ghl").contains("token_file"))
+            << "clinic-syncd takes one of both";
+        EXPECT_FALSE(std::filesystem::exists(in("etc/keys/clinic-edge.ghl-token")));
+    }
+}
+
 // What is copied is open to everybody: certificates alone, whatever became of the file since the answers were read.
 TEST_F(OfTheBox, NothingButCertificatesLiesOpen) {
     std::ofstream{in("device.pem")} << "Subject: clinic-7\n"
