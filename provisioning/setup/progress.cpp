@@ -111,6 +111,7 @@ Result<void> Progress::finish(Step step, json facts, Timestamp now) {
     json next = state_;
     next["steps"][name(step)] = {{"at", base::rfc3339(now)}, {"facts", std::move(facts)}};
     if (step != Step::proof) next["steps"].erase(name(Step::proof));
+    next["notes"].erase(test_person);
     return write(std::move(next));
 }
 

@@ -21,8 +21,9 @@ namespace clinic::setup {
 
 enum class Step : std::uint8_t { preflight, claim, terms, keys, feeds, proof };
 inline constexpr std::array steps{Step::preflight, Step::claim, Step::terms, Step::keys, Step::feeds, Step::proof};
-const char* name(Step step);  // "preflight"
-const char* title(Step step); // "Is this machine fit?"
+inline constexpr const char* test_person = "test_person"; // noted: whom a proof sends that is not finished
+const char* name(Step step);                              // "preflight"
+const char* title(Step step);                             // "Is this machine fit?"
 std::optional<Step> step_of(std::string_view name);
 
 class Progress {
@@ -34,7 +35,8 @@ public:
     bool is_complete() const;
     nlohmann::json facts(Step step) const; // what it found and did; an empty object where it is not done
     std::string done_at(Step step) const;  // RFC 3339; empty: it is not done
-    // Durable. A step that is done again takes back the proof, which was of what was there before.
+    // Durable. A step that is done again takes back the proof, which was of what was there before; each proof has its
+    // own test person, and so the note of one goes with whatever was finished.
     Result<void> finish(Step step, nlohmann::json facts, Timestamp now);
     // Before the first byte of what must be known after a cut in the middle of a step.
     Result<void> note(const std::string& key, std::string value);

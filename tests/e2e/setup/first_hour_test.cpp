@@ -83,6 +83,7 @@ TEST_F(Setup, AFileOfAnswersSetsUpAWholeBox) {
     EXPECT_NE(feeds.out.find("Step 5 of 6: Who sends"), std::string::npos) << feeds.out;
     EXPECT_EQ(feeds.out.find("Step 2 of 6: Whose"), std::string::npos) << feeds.out;
     EXPECT_NE(feeds.out.find("Step 6 of 6: Does it arrive?"), std::string::npos) << feeds.out;
+    EXPECT_EQ(unset().box().contacts().size(), 3U) << "a test person of this proof's own";
 }
 
 // A step that stops has changed nothing behind where it stopped, and leaves no word that lets a store be made later.

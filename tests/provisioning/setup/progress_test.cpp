@@ -53,6 +53,18 @@ TEST_F(Stands, WhatIsDoneAgainTakesTheProofBack) {
     EXPECT_TRUE(progress.is_done(Step::keys));
 }
 
+// GHL's answer of an earlier proof is none in the next.
+TEST_F(Stands, EachProofHasATestPersonOfItsOwn) {
+    auto progress = open();
+    for (const Step step : {Step::proof, Step::claim}) {
+        ASSERT_TRUE(progress.note(test_person, "CE-TEST-1"));
+        ASSERT_TRUE(progress.note("first_store", "made"));
+        ASSERT_TRUE(progress.finish(step, json::object(), now));
+        EXPECT_EQ(progress.noted(test_person), "") << name(step);
+        EXPECT_EQ(progress.noted("first_store"), "made");
+    }
+}
+
 TEST_F(Stands, OnlyOneSetupRunsAtATime) {
     const auto first = open();
     const auto second = Progress::open(state, true);
