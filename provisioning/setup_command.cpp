@@ -11,6 +11,7 @@
 #include "provisioning/answers.h"
 #include "provisioning/check_command.h"
 #include "provisioning/setup/handover.h"
+#include "provisioning/setup/words_file.h"
 #include "provisioning/setup_steps.h"
 
 namespace clinic::provisioning {
@@ -117,9 +118,15 @@ int run_steps(SetupDesk& desk, std::optional<Step> again, const std::filesystem:
 }
 
 // nullopt: it was said what is wrong with them.
-std::optional<setup::Answers> answers_of(const Call& call, const std::filesystem::path& templates) {
+std::optional<setup::Answers> answers_of(const Call& call, std::optional<Step> again,
+                                         const std::filesystem::path& templates) {
+    const auto stands = Progress::open(state_folder(call), false);
+    if (!stands) return static_cast<void>(refuse(stands.error())), std::nullopt;
+    const bool makes_words = again == Step::keys || !stands->is_done(Step::keys);
     setup::Faults faults;
-    auto answers = setup::read_answers(call.value("--answers"), templates, faults);
+    auto answers =
+        setup::read_answers(call.value("--answers"), templates,
+                            makes_words ? std::optional{stands->noted(setup::words_mark)} : std::nullopt, faults);
     for (const auto& fault : faults) std::fprintf(stderr, "clinicctl: setup: answers: %s\n", fault.c_str());
     if (!answers) std::fputs("clinicctl: setup: mend the file of answers; nothing was changed\n", stderr);
     return answers;
@@ -136,7 +143,7 @@ int set_up(const Call& call, const Client& client) {
     }
     const auto templates = place(call, "--templates", "/usr/share/clinic-edge/templates");
     std::optional<setup::Answers> answers;
-    if (call.has("--answers") && !(answers = answers_of(call, templates))) return failed;
+    if (call.has("--answers") && !(answers = answers_of(call, again, templates))) return failed;
     auto progress = Progress::open(state_folder(call), true);
     if (!progress) return refuse(progress.error());
     const Talk talk{!answers};

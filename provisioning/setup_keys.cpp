@@ -6,6 +6,7 @@
 
 #include "crypto/base/files.h"
 #include "provisioning/keys_commands.h"
+#include "provisioning/setup/words_file.h"
 #include "provisioning/setup_steps.h"
 
 namespace clinic::provisioning {
@@ -32,10 +33,23 @@ std::optional<crypto::SecureBytes> read_secret(const std::filesystem::path& file
     return secret;
 }
 
+// Nothing lies there, or words of this setup's own that a cut left without a slot, and that are taken away before the
+// mark is of others.
+bool make_room(const SetupDesk& desk, const std::filesystem::path& file) {
+    const auto wrong = setup::wrong_with_words_file(file, desk.progress.noted(setup::words_mark));
+    if (!wrong.empty())
+        return desk.talk.stop("the file for the recovery words " + wrong, "then go on with: clinicctl setup"), false;
+    if (base::remove_durable(file)) return true;
+    return desk.talk.stop("the recovery words of before cannot be taken out of their file", "see its folder"), false;
+}
+
 // Written before the slot is: a cut leaves words without a slot, and never a slot without its words.
 bool write_words(const SetupDesk& desk, const std::filesystem::path& file) {
+    if (!make_room(desk, file)) return false;
     const auto words = begin_recovery(desk.client, label, reason);
     if (!words) return desk.talk.stop("no recovery words were made", "see above"), false;
+    const auto noted = desk.progress.note(setup::words_mark, setup::mark_of(words->bytes()));
+    if (!noted) return desk.talk.stop(noted.error()), false;
     const auto written = base::write_durable(file, words->bytes(), owner_alone);
     if (!written)
         return desk.talk.stop("the recovery words could not be written to their file", "see its folder"), false;

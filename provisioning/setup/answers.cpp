@@ -10,6 +10,7 @@
 #include "crypto/base/files.h"
 #include "crypto/base/json.h"
 #include "provisioning/setup/public_pem.h"
+#include "provisioning/setup/words_file.h"
 #include "sync/envelope/frame.h"
 
 namespace clinic::setup {
@@ -184,13 +185,12 @@ Terms read_terms(const json& object, const std::filesystem::path& templates, Fau
     return terms;
 }
 
-Keys read_keys(const json& object, Faults& faults) {
+Keys read_keys(const json& object, const std::optional<std::string>& mark, Faults& faults) {
     Keys keys;
     Fields fields{object, "keys.", faults};
     keys.words_file = fields.path_or_null("recovery_words_file");
-    std::error_code none;
-    if (keys.words_file && !std::filesystem::is_directory(keys.words_file->parent_path(), none))
-        fields.fault("recovery_words_file", "is in a folder that is not there");
+    const auto wrong = keys.words_file && mark ? wrong_with_words_file(*keys.words_file, *mark) : std::string{};
+    if (!wrong.empty()) fields.fault("recovery_words_file", wrong);
     keys.passphrase_file = fields.path_or_null("passphrase_file");
     if (keys.passphrase_file) check_secret(fields, "passphrase_file", *keys.passphrase_file);
     return keys;
@@ -205,7 +205,7 @@ Feeds read_feeds(const json& list, Faults& faults) {
 }
 
 std::optional<Answers> read_answers(const std::filesystem::path& file, const std::filesystem::path& templates,
-                                    Faults& faults) {
+                                    const std::optional<std::string>& mark, Faults& faults) {
     const auto text = base::read_text(file, file_bytes_max);
     const auto parsed = text ? base::parse_json(*text, file_bytes_max, 6) : Result<json>{text.error()};
     if (!parsed) {
@@ -218,7 +218,7 @@ std::optional<Answers> read_answers(const std::filesystem::path& file, const std
         fields.number("v", 1, 1);
         read_into(fields, answers.claim, faults);
         read_into(fields, answers.terms, templates, faults);
-        answers.keys = read_keys(fields.object("keys"), faults);
+        answers.keys = read_keys(fields.object("keys"), mark, faults);
         answers.feeds = read_feeds(fields.list("feeds"), faults);
         answers.feeds.wait_s = static_cast<int>(fields.number_or("feeds_wait_s", 0, 0, 86'400));
     }

@@ -59,12 +59,14 @@ struct Answers {
 // Where faults of the parts are named by their paths in the file.
 Claim read_claim(const nlohmann::json& object, Faults& faults);
 Terms read_terms(const nlohmann::json& object, const std::filesystem::path& templates, Faults& faults);
-Keys read_keys(const nlohmann::json& object, Faults& faults);
+// `mark`: of words that this setup wrote before a cut, which may be written over (words_file.h); empty: none may.
+// nullopt: no words are going to be written, and their file is not looked at.
+Keys read_keys(const nlohmann::json& object, const std::optional<std::string>& mark, Faults& faults);
 Feeds read_feeds(const nlohmann::json& object, Faults& faults);
 
 // nullopt: `faults` says why.
 std::optional<Answers> read_answers(const std::filesystem::path& file, const std::filesystem::path& templates,
-                                    Faults& faults);
+                                    const std::optional<std::string>& mark, Faults& faults);
 
 // What is wrong with a file that holds a secret; empty: nothing. It must be a file of its owner's alone.
 std::string wrong_with_secret(const std::filesystem::path& file);

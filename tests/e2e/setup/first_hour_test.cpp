@@ -116,15 +116,18 @@ TEST_F(Setup, SaysEveryFaultOfTheAnswersBeforeAnythingIsChanged) {
     wrong["keys"]["passphrase"] = "in the clear";
     wrong.erase("zone");
     std::filesystem::permissions(unset().in("ghl.token"), std::filesystem::perms{0644});
+    std::ofstream{unset().in("words.txt")} << "another clinic's";
     unset().keep_answers(wrong);
     const auto before = text(unset().in("unset") / "clinicd.json");
     const auto ran = unset().set_up();
     EXPECT_EQ(ran.exit, 2);
     for (const char* fault : {"ghl.location is missing", "ghl.fields.colour is unknown", "basis.mode does not fit",
-                              "keys.passphrase is unknown", "zone is missing", "ghl.token_file may be read by others"})
+                              "keys.passphrase is unknown", "zone is missing", "ghl.token_file may be read by others",
+                              "keys.recovery_words_file is there already"})
         EXPECT_NE(ran.out.find(fault), std::string::npos) << fault << "\n" << ran.out;
     EXPECT_EQ(ran.out.find("in the clear"), std::string::npos);
     EXPECT_EQ(text(unset().in("unset") / "clinicd.json"), before);
+    EXPECT_EQ(text(unset().in("words.txt")), "another clinic's");
     EXPECT_FALSE(std::filesystem::exists(unset().in("setup")));
 }
 

@@ -6,6 +6,8 @@
 
 #include <fstream>
 
+#include "crypto/base/files.h"
+#include "provisioning/setup/words_file.h"
 #include "tests/fakes/temp_folder.h"
 
 namespace clinic::setup {
@@ -59,7 +61,7 @@ protected:
     }
     std::optional<Answers> read(const json& answers, Faults& faults) {
         std::ofstream{folder / "answers.json"} << answers.dump();
-        return read_answers(folder / "answers.json", CLINIC_SOURCE_DIR "/packaging/templates", faults);
+        return read_answers(folder / "answers.json", CLINIC_SOURCE_DIR "/packaging/templates", mark, faults);
     }
     std::string faults_of(const json& answers) {
         Faults faults;
@@ -70,6 +72,7 @@ protected:
     }
 
     fakes::TempFolder folder;
+    std::optional<std::string> mark = ""; // of words that the setup wrote; nullopt: it writes none
 };
 
 TEST_F(AnswersFile, IsTakenWhole) {
@@ -169,11 +172,37 @@ TEST_F(AnswersFile, NoFileOfCertificatesHasAKeyInIt) {
     EXPECT_THAT(faults_of(right()), HasSubstr("ops.ca_file is no certificate in PEM")) << "half of one";
 }
 
+// A fleet's answers name the same file for each clinic: the words of the one before are not written over.
+TEST_F(AnswersFile, WordsThatAreThereAreNotWrittenOver) {
+    const std::string there = "keys.recovery_words_file is there already";
+    std::ofstream{folder / "words"} << "another clinic's";
+    EXPECT_THAT(faults_of(right()), HasSubstr(there));
+    mark = mark_of(base::as_bytes("words of this box"));
+    EXPECT_THAT(faults_of(right()), HasSubstr(there)) << "a cut before they were written";
+    std::filesystem::remove(folder / "words");
+    std::filesystem::create_symlink(folder / "nowhere", folder / "words");
+    EXPECT_THAT(faults_of(right()), HasSubstr(there));
+    std::filesystem::remove(folder / "words");
+
+    Faults faults;
+    EXPECT_TRUE(read(right(), faults)) << "nothing lies there";
+    std::ofstream{folder / "words"} << "words of this box";
+    EXPECT_TRUE(read(right(), faults)) << "its own, after a cut behind them";
+    std::ofstream{folder / "words"} << "another clinic's";
+    mark.reset();
+    EXPECT_TRUE(read(right(), faults)) << "they were made before, and none are written now";
+    json elsewhere = right();
+    elsewhere["keys"]["recovery_words_file"] = at("no/words");
+    mark = "";
+    EXPECT_THAT(faults_of(elsewhere), HasSubstr("keys.recovery_words_file is in a folder that is not there"));
+}
+
 TEST_F(AnswersFile, WhatIsNoJsonIsRefused) {
     for (const char* text : {"", "[]", "{", "{\"v\":1,\"v\":1}", "{\"v\":1} x"}) {
         std::ofstream{folder / "answers.json"} << text;
         Faults faults;
-        EXPECT_FALSE(read_answers(folder / "answers.json", CLINIC_SOURCE_DIR "/packaging/templates", faults)) << text;
+        EXPECT_FALSE(read_answers(folder / "answers.json", CLINIC_SOURCE_DIR "/packaging/templates", "", faults))
+            << text;
         EXPECT_FALSE(faults.empty());
     }
 }
