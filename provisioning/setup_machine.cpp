@@ -1,9 +1,9 @@
 // Steps 1 and 2: is the machine fit, and whose box it is.
-#include <array>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "crypto/base/clock.h"
+#include "provisioning/programs/program.h"
 #include "provisioning/setup/sides.h"
 #include "provisioning/setup_steps.h"
 #include "systemd/manager.h"
@@ -19,8 +19,9 @@ constexpr int open_seconds_max = 60; // a new store is made within a second or t
 
 // Both programs read their settings and keys at their start.
 bool restart_programs(const Talk& talk) {
-    constexpr std::array programs{"clinicd.service", "clinic-syncd.service"};
-    if (systemd::restart_units({}, programs, {.wait = systemd::unit_start_max})) return true;
+    const auto done = run_program({"systemctl", "restart", "clinicd.service", "clinic-syncd.service"}, {},
+                                  {.patience = systemd::unit_start_max});
+    if (done && done->exit == 0) return true;
     talk.stop("clinicd and clinic-syncd could not be started with the new settings",
               "journalctl -u clinicd -u clinic-syncd -n 50 says what they do not like");
     return false;
