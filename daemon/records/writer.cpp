@@ -112,10 +112,11 @@ void Writer::in_wal(int pages) {
     written_at_ = Steady::now();
     if (wal_pages_ == 0) wal_since_ = written_at_;
     wal_pages_ = pages;
+    wal_peak_ = std::max(wal_peak_, pages);
 }
 
 bool Writer::has_to_tidy() const {
-    return !keys_to_erase_.empty() || wal_pages_ > few_pages ||
+    return !keys_to_erase_.empty() || wal_peak_ > few_pages ||
            (wal_pages_ > 0 && Steady::now() - wal_since_ >= few_pages_stay);
 }
 
@@ -288,8 +289,10 @@ bool Writer::checkpoint(int mode) {
     const auto left = connection_.checkpoint(mode);
     options_.pulse.beat();
     if (!left) base::log(base::Level::error, "records: checkpoint", left.error());
-    if (mode == SQLITE_CHECKPOINT_TRUNCATE)
+    if (mode == SQLITE_CHECKPOINT_TRUNCATE) {
         wal_pages_ = left ? static_cast<int>(*left) : 0; // failed: after the next commit
+        if (wal_pages_ == 0) wal_peak_ = 0;              // a reader in the way: its file is as long as before
+    }
     return left && *left == 0;
 }
 

@@ -73,6 +73,7 @@ private:
     const StoreOptions& options_;
     const Clock& clock_;
     int wal_pages_ = 0;                       // in the WAL after the last commit
+    int wal_peak_ = 0;                        // the most since it was emptied: its file is as long
     Steady::time_point written_at_{};         // that commit, or the last tidying
     Steady::time_point wal_since_{};          // the first of them
     std::vector<std::int64_t> keys_to_erase_; // of committed erasures; kept until the keystore has done it
