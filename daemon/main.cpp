@@ -13,6 +13,7 @@
 
 #include "crypto/base/log.h"
 #include "crypto/base/no_memory.h"
+#include "crypto/base/process.h"
 #include "crypto/base/vitals.h"
 #include "daemon/api/api_server.h"
 #include "daemon/containment/containment.h"
@@ -88,14 +89,6 @@ void not_served(health::Health& health, Literal code, const Error& why) {
     health.not_served(code, why);
 }
 
-void block_signals() {
-    sigset_t signals;
-    sigemptyset(&signals);
-    for (const int one : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, one);
-    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-    signal(SIGPIPE, SIG_IGN);
-}
-
 // Answered for as long as the loop turns and every worker that the box cannot do without checks in.
 struct Watchdog {
     systemd::Heartbeat heart;
@@ -140,7 +133,7 @@ Result<void> run(const Options& options, const std::filesystem::path& settings) 
     auto how = containment_options(options, *sockets);
     auto contained = contain(how);
     CLINIC_TRY(contained);
-    block_signals();
+    base::block_signals({SIGTERM, SIGINT, SIGHUP});
 
     const base::SystemClock clock;
     base::Vitals vitals{clock};

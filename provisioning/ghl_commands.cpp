@@ -1,6 +1,5 @@
 #include "provisioning/ghl_commands.h"
 
-#include <cctype>
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -16,9 +15,6 @@ using diagnose::GrantSaid;
 using nlohmann::json;
 
 constexpr const char* usual_socket = "/run/clinic-edge/sync/ask.sock";
-// What docs/ghl.md names as needed; GHL shows them to who allows the app.
-constexpr const char* scopes = "locations.readonly%20contacts.readonly%20contacts.write";
-constexpr const char* choose = "https://marketplace.gohighlevel.com/v2/oauth/chooselocation?response_type=code";
 constexpr int patience_s = 30; // GHL is asked within
 
 Result<GrantSaid> asked(const Call& call, const GrantQuestion& question) {
@@ -31,22 +27,6 @@ int refuse(const Error& why) {
     return failed;
 }
 
-std::string encoded(const std::string& text) {
-    constexpr std::string_view plain = "-._~", digits = "0123456789ABCDEF";
-    std::string out;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        const bool stays = std::isalnum(byte) != 0 || plain.find(c) != std::string_view::npos;
-        out += stays ? std::string{c} : std::string{'%'} + digits[byte >> 4U] + digits[byte & 15U];
-    }
-    return out;
-}
-
-std::string address(const GrantSaid& said) {
-    return std::string{choose} + "&redirect_uri=" + encoded(said.redirect_uri) +
-           "&client_id=" + encoded(said.client_id) + "&scope=" + scopes;
-}
-
 json to_json(const GrantSaid& said) {
     json missing = json::array();
     for (const auto& [scope, feature] : said.missing) missing.push_back({{"scope", scope}, {"feature", feature}});
@@ -55,7 +35,7 @@ json to_json(const GrantSaid& said) {
     all["state"] = said.state;
     all["minutes_left"] = said.minutes_left;
     all["missing"] = missing;
-    all["address"] = address(said);
+    all["address"] = said.address;
     return all;
 }
 

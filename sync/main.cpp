@@ -38,17 +38,6 @@ constexpr rlim_t descriptors_a_worker = 3; // to clinicd, to GHL, and what wakes
 constexpr std::chrono::seconds beat_max{60}, link_beat_max{180};
 constexpr std::chrono::seconds authorized_probe_max{7};
 
-// Blocked before the first thread, so that only the wait below sees them.
-sigset_t block_signals() {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-    signal(SIGPIPE, SIG_IGN);
-    return signals;
-}
-
 // The records must be closed to us: asked of the kernel, and said either way.
 void look_at_records(const std::filesystem::path& records) {
     if (records.empty()) return;
@@ -138,8 +127,7 @@ diagnose::GrantSaid grant_said(const sync::Options& options, ghl::GhlClient* cli
     if (!now) return said;
     said.state = word(now->state);
     said.minutes_left = std::max<std::int64_t>(0, (now->expires - clock.now()).count() / 60'000'000);
-    said.client_id = options.ghl->client.oauth->client_id;
-    said.redirect_uri = options.ghl->client.oauth->redirect_uri;
+    said.address = ghl::authorize_address(*options.ghl->client.oauth);
     for (const auto& one : now->missing) said.missing.emplace_back(one.scope.c_str(), one.feature.c_str());
     return said;
 }
@@ -258,7 +246,7 @@ int run(const sync::Options& options, const sigset_t& signals) {
 } // namespace
 
 int main(int count, char** arguments) {
-    const auto signals = block_signals();
+    const auto signals = base::block_signals({SIGTERM, SIGINT});
     base::say_when_memory_ends("syncd");
     if (count != 3 || std::strcmp(arguments[1], "--config") != 0) {
         base::log(Level::error, "syncd", "usage: clinic-syncd --config FILE");

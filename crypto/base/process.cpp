@@ -26,6 +26,15 @@ void close_inherited(unsigned first) {
     if (const UniqueFd nothing{open("/dev/null", O_RDONLY | O_CLOEXEC)}) dup2(nothing.get(), STDIN_FILENO);
 }
 
+sigset_t block_signals(std::initializer_list<int> signals) {
+    sigset_t all;
+    sigemptyset(&all);
+    for (const int one : signals) sigaddset(&all, one);
+    pthread_sigmask(SIG_BLOCK, &all, nullptr);
+    signal(SIGPIPE, SIG_IGN);
+    return all;
+}
+
 Result<void> close_dumps() {
     const rlimit none{0, 0};
     if (setrlimit(RLIMIT_CORE, &none) != 0) return failed("core dumps cannot be switched off");

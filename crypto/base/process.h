@@ -2,6 +2,9 @@
 //   Threads: before the first one.
 #pragma once
 
+#include <signal.h>
+
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -12,6 +15,10 @@ namespace clinic::base {
 // Descriptors from `first` on that a starter left open: closed, so that only declared ones are there. Standard input is
 // /dev/null from then on.
 void close_inherited(unsigned first);
+
+// Blocked in this thread and in all that it starts, so that only who waits for them sees them; what they are is the
+// answer. A broken pipe is an error of the write, and no signal. Before the first thread.
+sigset_t block_signals(std::initializer_list<int> signals);
 
 // No core file, no pipe to a core handler, and no other process of this user that may look into our memory.
 Result<void> close_dumps();

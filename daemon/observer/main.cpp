@@ -9,6 +9,7 @@
 #include "crypto/base/files.h"
 #include "crypto/base/log.h"
 #include "crypto/base/no_memory.h"
+#include "crypto/base/process.h"
 #include "crypto/base/vitals.h"
 #include "crypto/certificates/certificates.h"
 #include "daemon/https/https_server.h"
@@ -29,16 +30,6 @@ constexpr std::size_t certificate_bytes_max = 65'536;
 constexpr std::chrono::seconds accept_beat_max{30};
 constexpr timespec turn{1, 0}; // how often overdue guests are looked for
 constexpr int workers = 32;
-
-sigset_t block_signals() {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-    signal(SIGPIPE, SIG_IGN);
-    return signals;
-}
 
 // clinicd's settings may be what ails it, so the names are the certificate's.
 std::vector<std::string> names_in(const std::filesystem::path& certificate) {
@@ -91,7 +82,7 @@ Result<void> run(const char* certificate, const char* key, const sigset_t& signa
 } // namespace
 
 int main(int count, char** arguments) {
-    const auto signals = block_signals();
+    const auto signals = base::block_signals({SIGTERM, SIGINT});
     base::say_when_memory_ends("observer");
     if (count != 5 || std::strcmp(arguments[1], "--certificate") != 0 || std::strcmp(arguments[3], "--key") != 0) {
         base::log(Level::error, "observer", "usage: clinic-observer --certificate FILE --key FILE");

@@ -71,6 +71,14 @@ Error judged(const Posted& posted) {
 
 } // namespace
 
+std::string authorize_address(const GrantOptions& options) {
+    return "https://marketplace.gohighlevel.com/v2/oauth/chooselocation?" +
+           form({{"response_type", "code"},
+                 {"redirect_uri", options.redirect_uri},
+                 {"client_id", options.client_id},
+                 {"scope", needed_scopes()}});
+}
+
 Grant::Grant(GrantOptions options, lane::SealedFile file, Post post, const Clock& clock)
     : options_{std::move(options)}, file_{std::move(file)}, post_{std::move(post)}, clock_{clock}, backoff_{
                                                                                                        {.base = seconds{
@@ -105,19 +113,18 @@ Result<Grant::Pair> Grant::fetch(const std::string& body, const std::stop_token&
                 text_of(*parsed, "scope").value_or("")};
 }
 
-// `is_refused`: GHL said no to the refresh token, so it is used up or withdrawn.
-Result<Grant::Pair> Grant::renewed(const Pair& old, bool& is_refused, const std::stop_token& stop) const {
+// What a person, a reconnection or the last answer has given, for a pair.
+Result<Grant::Pair> Grant::exchange(const char* grant_type, const char* name, const std::string& value,
+                                    const std::stop_token& stop) const {
     const auto key = secret();
     if (!key) return key.error();
-    auto pair = fetch(form({{"client_id", options_.client_id},
-                            {"client_secret", *key},
-                            {"grant_type", "refresh_token"},
-                            {"refresh_token", old.refresh},
-                            {"user_type", "Location"},
-                            {"redirect_uri", options_.redirect_uri}}),
-                      stop);
-    is_refused = !pair && pair.error().code == Errc::refused;
-    return pair;
+    return fetch(form({{"client_id", options_.client_id},
+                       {"client_secret", *key},
+                       {"grant_type", grant_type},
+                       {name, value},
+                       {"user_type", "Location"},
+                       {"redirect_uri", options_.redirect_uri}}),
+                 stop);
 }
 
 // A code without a person, for an app that is still installed.
@@ -132,13 +139,7 @@ Result<Grant::Pair> Grant::reconnected(const std::stop_token& stop) const {
     const auto parsed = base::parse_json(posted.body, answer_bytes_max, answer_depth_max);
     const auto code = parsed && parsed->is_object() ? text_of(*parsed, "authorizationCode") : std::nullopt;
     if (!code) return Error{Errc::refused, "GHL reconnects this app without a code"};
-    return fetch(form({{"client_id", options_.client_id},
-                       {"client_secret", *key},
-                       {"grant_type", "authorization_code"},
-                       {"code", *code},
-                       {"user_type", "Location"},
-                       {"redirect_uri", options_.redirect_uri}}),
-                 stop);
+    return exchange("authorization_code", "code", *code, stop);
 }
 
 bool Grant::has_life() const {
@@ -212,8 +213,8 @@ Result<void> Grant::refresh(Lock& lock, const std::stop_token& stop) {
     const Pair old = *pair_;
     refreshing_ = true;
     lock.unlock();
-    bool is_refused = false;
-    auto pair = renewed(old, is_refused, stop);
+    auto pair = exchange("refresh_token", "refresh_token", old.refresh, stop);
+    const bool is_refused = !pair && pair.error().code == Errc::refused; // it is used up, or withdrawn
     if (is_refused) pair = reconnected(stop);
     lock.lock();
     refreshing_ = false;
@@ -271,15 +272,7 @@ bool Grant::refused(const std::string& bearer) {
 }
 
 Result<void> Grant::authorize(const std::string& code, const std::stop_token& stop) {
-    const auto key = secret();
-    if (!key) return key.error();
-    auto pair = fetch(form({{"client_id", options_.client_id},
-                            {"client_secret", *key},
-                            {"grant_type", "authorization_code"},
-                            {"code", code},
-                            {"user_type", "Location"},
-                            {"redirect_uri", options_.redirect_uri}}),
-                      stop);
+    auto pair = exchange("authorization_code", "code", code, stop);
     if (!pair) return pair.error();
     for (const auto& one : missing_scopes(pair->scope))
         base::log(

@@ -33,6 +33,9 @@ struct GrantOptions {
     std::string location; // a grant for another one is refused
 };
 
+// Where a person lets the app in, in a browser, with the scopes that this box needs.
+std::string authorize_address(const GrantOptions& options);
+
 // One POST to GHL without a token; what came back.
 struct Posted {
     enum class Result : std::uint8_t { not_sent, answered, unknown } result = Result::not_sent;
@@ -71,7 +74,8 @@ private:
     using Lock = std::unique_lock<std::mutex>;
     Result<std::string> secret() const;
     Result<Pair> fetch(const std::string& form, const std::stop_token& stop) const;
-    Result<Pair> renewed(const Pair& old, bool& is_refused, const std::stop_token& stop) const;
+    Result<Pair> exchange(const char* grant_type, const char* name, const std::string& value,
+                          const std::stop_token& stop) const;
     Result<Pair> reconnected(const std::stop_token& stop) const;
     // Under the mutex. `refresh` lets go of it while GHL is asked.
     Result<void> refresh(Lock& lock, const std::stop_token& stop);

@@ -24,6 +24,12 @@ bool holds(std::string_view granted, std::string_view scope) {
 
 } // namespace
 
+std::string needed_scopes() {
+    std::string all;
+    for (const auto& one : needed) (all += all.empty() ? "" : " ") += one.scope.c_str();
+    return all;
+}
+
 std::vector<MissingScope> missing_scopes(std::string_view granted) {
     std::vector<MissingScope> missing;
     for (const auto& one : needed)

@@ -3,6 +3,7 @@
 //   Source:  facts/ghl-api §1.3.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,6 +16,7 @@ struct MissingScope {
     Literal scope, feature;
 };
 
+std::string needed_scopes(); // all of the table, between spaces
 // Of what is needed, in the order of the table; `granted`: as GHL writes it, between spaces.
 std::vector<MissingScope> missing_scopes(std::string_view granted);
 MissingScope needed_for(envelope::Route route);

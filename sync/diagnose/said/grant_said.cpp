@@ -40,8 +40,7 @@ std::string write_grant(const GrantSaid& said) {
                             {"way", said.way},
                             {"state", said.state},
                             {"minutes_left", said.minutes_left},
-                            {"client_id", said.client_id},
-                            {"redirect_uri", said.redirect_uri},
+                            {"address", said.address},
                             {"missing", missing},
                             {"why", said.why},
                             {"remedy", said.remedy}});
@@ -51,7 +50,7 @@ Result<GrantSaid> read_grant(std::string_view text) {
     constexpr Error other{Errc::malformed, "clinic-syncd's answer is not understood",
                           "use the clinicctl of the same package"};
     const auto parsed = base::parse_json(text, answer_bytes_max, 3);
-    if (!parsed || !parsed->is_object() || parsed->size() != 9 || parsed->value("v", json{}) != 1) return other;
+    if (!parsed || !parsed->is_object() || parsed->size() != 8 || parsed->value("v", json{}) != 1) return other;
     GrantSaid said;
     const auto take = [&](const char* key, std::string& into, const json& object) {
         const auto found = object.find(key);
@@ -62,9 +61,8 @@ Result<GrantSaid> read_grant(std::string_view text) {
     };
     const auto minutes = parsed->value("minutes_left", json{}), missing = parsed->value("missing", json{});
     if (!take("way", said.way, *parsed) || !take("state", said.state, *parsed) ||
-        !take("client_id", said.client_id, *parsed) || !take("redirect_uri", said.redirect_uri, *parsed) ||
-        !take("why", said.why, *parsed) || !take("remedy", said.remedy, *parsed) || !minutes.is_number_integer() ||
-        !missing.is_array())
+        !take("address", said.address, *parsed) || !take("why", said.why, *parsed) ||
+        !take("remedy", said.remedy, *parsed) || !minutes.is_number_integer() || !missing.is_array())
         return other;
     said.minutes_left = minutes.get<std::int64_t>();
     for (const auto& one : missing) {

@@ -22,7 +22,7 @@ struct GrantSaid {
     std::string way = "none";                                 // "token", "grant"; "none": GHL is not configured
     std::string state;                                        // of a grant: "none", "works", "untried", "dead"
     std::int64_t minutes_left = 0;                            // of its access token
-    std::string client_id, redirect_uri;                      // of a grant's app, as the settings have them
+    std::string address;                                      // where a person lets the app in
     std::vector<std::pair<std::string, std::string>> missing; // scopes, and what does not work without each
     std::string why, remedy;                                  // of an authorization that was not taken; else empty
 };

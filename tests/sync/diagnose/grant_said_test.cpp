@@ -6,8 +6,7 @@ namespace clinic::diagnose {
 namespace {
 
 TEST(GrantSaid, IsReadAsItWasWritten) {
-    GrantSaid said{
-        .way = "grant", .state = "works", .minutes_left = 7, .client_id = "app", .redirect_uri = "https://x/"};
+    GrantSaid said{.way = "grant", .state = "works", .minutes_left = 7, .address = "https://x/?client_id=app"};
     said.missing = {{"contacts.write", "all that is delivered"}};
     said.why = "why";
     const auto read = read_grant(write_grant(said));
@@ -15,6 +14,7 @@ TEST(GrantSaid, IsReadAsItWasWritten) {
     EXPECT_EQ(read->way, "grant");
     EXPECT_EQ(read->state, "works");
     EXPECT_EQ(read->minutes_left, 7);
+    EXPECT_EQ(read->address, "https://x/?client_id=app");
     EXPECT_EQ(read->missing, said.missing);
     EXPECT_EQ(read->why, "why");
     EXPECT_EQ(read->remedy, "");

@@ -91,6 +91,13 @@ protected:
     std::optional<Grant> grant_;
 };
 
+TEST_F(TheGrant, IsAskedForWhereAPersonChoosesTheLocation) {
+    EXPECT_EQ(authorize_address(options_),
+              "https://marketplace.gohighlevel.com/v2/oauth/chooselocation?response_type=code&"
+              "redirect_uri=https%3A%2F%2Fclinic-edge.local%2Fghl&client_id=app-1&"
+              "scope=locations.readonly%20contacts.readonly%20contacts.write");
+}
+
 TEST_F(TheGrant, IsMadeOfACodeAndStaysOverARestart) {
     start();
     EXPECT_EQ(grant_->bearer(For::work, {}).error().code, Errc::locked);
