@@ -123,18 +123,25 @@ Result<std::optional<std::uint32_t>> KeyTable::opened_by(const KeySlot& slot) co
     return std::optional<std::uint32_t>{};
 }
 
-// Into the older one first: until that is synced the newer one holds the slots as they were.
-Result<void> KeyTable::write(std::vector<SlotEntry> slots) {
+// Into the superblock that is not in use; the one in use from then on. Durable when it returns, else nothing has
+// changed.
+Result<void> KeyTable::put(Superblock next) {
     OpenedSuperblock& opened = state_->opened;
-    Superblock next = opened.superblock;
-    next.version = superblock_version_slots;
-    next.slots = std::move(slots);
     ++next.sequence;
     const std::size_t older = 1 - opened.used;
     CLINIC_TRY(state_->file.write(older * superblock_bytes, make_superblock(next, opened.store_key)));
     CLINIC_TRY(state_->file.sync());
     opened.superblock = std::move(next);
     opened.used = older;
+    return {};
+}
+
+// Into the older one first: until that is synced the newer one holds the slots as they were.
+Result<void> KeyTable::write(std::vector<SlotEntry> slots) {
+    Superblock next = state_->opened.superblock;
+    next.version = superblock_version_slots;
+    next.slots = std::move(slots);
+    CLINIC_TRY(put(std::move(next)));
     state_->other_missing = true;
     // From here on the change holds. A slot that was removed is gone when the other one is written too: the next open
     // does that, and the next change.
@@ -144,14 +151,7 @@ Result<void> KeyTable::write(std::vector<SlotEntry> slots) {
 
 Result<void> KeyTable::write_other() {
     if (!state_->other_missing) return {};
-    OpenedSuperblock& opened = state_->opened;
-    Superblock next = opened.superblock;
-    ++next.sequence;
-    const std::size_t other = 1 - opened.used;
-    CLINIC_TRY(state_->file.write(other * superblock_bytes, make_superblock(next, opened.store_key)));
-    CLINIC_TRY(state_->file.sync());
-    opened.superblock = std::move(next);
-    opened.used = other;
+    CLINIC_TRY(put(state_->opened.superblock));
     state_->other_missing = false;
     return {};
 }

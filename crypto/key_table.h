@@ -59,6 +59,7 @@ private:
     };
     Result<void> look_at_removal(std::uint32_t number, Unattended unattended) const; // under `changing`
     Result<void> write(std::vector<SlotEntry> slots);
+    Result<void> put(Superblock next);
     Result<void> write_other();
 
     std::unique_ptr<State> state_;
