@@ -1,15 +1,13 @@
 #include "crypto/key_slot.h"
 
-#include <fcntl.h>
 #include <sodium.h>
 
 #include <cassert>
-#include <cerrno>
 
-#include "crypto/base/owned.h"
 #include "crypto/octets.h"
 #include "crypto/recovery_words.h"
 #include "crypto/seal.h"
+#include "crypto/secret_file.h"
 
 namespace clinic::crypto {
 namespace {
@@ -17,21 +15,6 @@ namespace {
 constexpr std::size_t file_bytes_max = 2 * key_bytes + 2; // hexadecimal with a line end
 constexpr Literal remedy =
     "put back the key file that the setting credential names: 32 bytes, or 64 hexadecimal digits";
-
-// Straight into guarded memory, so that no copy of the key stays in the heap. At most one byte past the bound.
-Result<std::size_t> read_key_file(const std::filesystem::path& path, std::span<std::byte> out) {
-    const base::UniqueFd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY)};
-    if (!file) return Error{Errc::locked, "the key file cannot be opened", remedy, {}, errno};
-    std::size_t size = 0;
-    while (size < out.size()) {
-        const ssize_t got = ::read(file.get(), out.data() + size, out.size() - size);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return Error{Errc::locked, "the key file cannot be read", remedy, {}, errno};
-        if (got == 0) break;
-        size += static_cast<std::size_t>(got);
-    }
-    return size;
-}
 
 std::span<const std::byte> without_line_end(std::span<const std::byte> text) {
     if (!text.empty() && text.back() == std::byte{'\n'}) text = text.first(text.size() - 1);
@@ -59,18 +42,20 @@ const char* name(SlotKind kind) {
 }
 
 Result<KeySlot> KeySlot::from_credential_file(const std::filesystem::path& path) {
-    SecureBytes file = SecureBytes::zeroed(file_bytes_max + 1);
-    const auto size = read_key_file(path, file.bytes());
-    if (!size) return size.error();
-    const std::span<const std::byte> content = std::as_const(file).bytes().first(*size);
+    constexpr Error no_key{Errc::locked, "the key file does not hold a key", remedy};
+    const auto file = read_secret_file(path, file_bytes_max);
+    if (!file && file.error().code == Errc::full) return no_key;
+    if (!file && file.error().code == Errc::not_found)
+        return Error{Errc::locked, "the key file cannot be opened", remedy, {}, file.error().native};
+    if (!file) return Error{Errc::locked, "the key file cannot be read", remedy, {}, file.error().native};
+    const std::span<const std::byte> content = file->bytes();
 
     SecureBytes key;
     if (content.size() == key_bytes) {
         key = SecureBytes::copy_of(content);
     } else {
         key = SecureBytes::zeroed(key_bytes);
-        if (!from_hex(without_line_end(content), key.bytes()))
-            return Error{Errc::locked, "the key file does not hold a key", remedy};
+        if (!from_hex(without_line_end(content), key.bytes())) return no_key;
     }
     if (sodium_is_zero(octets(key.bytes()), key.size()) == 1)
         return Error{Errc::locked, "the key file holds zeros", remedy};

@@ -1,10 +1,9 @@
 // Step 4: what opens the records when this machine is gone: words on paper, typed back, and a passphrase if wanted.
-#include <sodium.h>
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "crypto/base/files.h"
+#include "crypto/secret_file.h"
 #include "provisioning/keys_commands.h"
 #include "provisioning/setup/words_file.h"
 #include "provisioning/setup_steps.h"
@@ -22,15 +21,14 @@ bool has(const std::vector<StoreKey>& slots, std::string_view kind) {
     return std::any_of(slots.begin(), slots.end(), [&](const StoreKey& one) { return one.kind == kind; });
 }
 
-// Without the line end that an editor puts there.
-std::optional<crypto::SecureBytes> read_secret(const std::filesystem::path& file) {
-    auto bytes = base::read_bytes(file, file_bytes_max);
-    if (!bytes) return std::nullopt;
-    std::size_t size = bytes->size();
-    while (size > 0 && ((*bytes)[size - 1] == std::byte{'\n'} || (*bytes)[size - 1] == std::byte{'\r'})) --size;
-    auto secret = crypto::SecureBytes::copy_of(std::span{*bytes}.first(size));
-    sodium_memzero(bytes->data(), bytes->size());
-    return secret;
+// Words, or a passphrase.
+std::optional<crypto::SecureBytes> read_typed(const std::filesystem::path& file) {
+    const auto typed = crypto::read_secret_file(file, file_bytes_max);
+    if (!typed) return std::nullopt;
+    std::span<const std::byte> text = typed->bytes();
+    while (!text.empty() && (text.back() == std::byte{'\n'} || text.back() == std::byte{'\r'}))
+        text = text.first(text.size() - 1); // as an editor leaves it
+    return crypto::SecureBytes::copy_of(text);
 }
 
 // Nothing lies there, or words of this setup's own that a cut left without a slot, and that are taken away before the
@@ -53,7 +51,7 @@ bool write_words(const SetupDesk& desk, const std::filesystem::path& file) {
     const auto written = base::write_durable(file, words->bytes(), owner_alone);
     if (!written)
         return desk.talk.stop("the recovery words could not be written to their file", "see its folder"), false;
-    const auto back = read_secret(file);
+    const auto back = read_typed(file);
     if (!back || !confirm_recovery(desk.client, *back))
         return desk.talk.stop("the recovery words in their file are not what was made", "see its folder"), false;
     desk.talk.say("The recovery words are in " + file.string() + ". Take that file off this machine.");
@@ -94,7 +92,7 @@ bool keep_phrase(const SetupDesk& desk) {
     std::optional<crypto::SecureBytes> phrase;
     if (desk.answers != nullptr) {
         if (!desk.answers->keys.passphrase_file) return true;
-        phrase = read_secret(*desk.answers->keys.passphrase_file);
+        phrase = read_typed(*desk.answers->keys.passphrase_file);
     } else {
         const auto wanted = desk.talk.agrees("A passphrase besides?");
         if (!wanted) return desk.talk.stop("the input ended", ""), false;

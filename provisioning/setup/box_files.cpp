@@ -11,6 +11,7 @@
 
 #include "crypto/base/files.h"
 #include "crypto/base/json.h"
+#include "crypto/secret_file.h"
 #include "provisioning/setup/public_pem.h"
 
 namespace clinic::setup {
@@ -63,14 +64,6 @@ crypto::SecureBytes new_key() {
     sodium_bin2hex(reinterpret_cast<char*>(hex.bytes().data()), 2 * key_bytes + 1,
                    reinterpret_cast<const unsigned char*>(raw.bytes().data()), key_bytes);
     return crypto::SecureBytes::copy_of(hex.bytes().first(2 * key_bytes));
-}
-
-Result<crypto::SecureBytes> read_secret(const std::filesystem::path& file) {
-    auto bytes = base::read_bytes(file, secret_bytes_max);
-    CLINIC_TRY(bytes);
-    auto secret = crypto::SecureBytes::copy_of(*bytes);
-    sodium_memzero(bytes->data(), bytes->size());
-    return secret;
 }
 
 // A part of the settings, made where it is not there.
@@ -213,7 +206,7 @@ Result<json> BoxFiles::ghl() const {
 
 Result<void> BoxFiles::seal_secrets(const Claim& claim) const {
     const auto seal = [this](const std::filesystem::path& from, const char* name) -> Result<void> {
-        const auto secret = read_secret(from);
+        const auto secret = crypto::read_secret_file(from, secret_bytes_max);
         CLINIC_TRY(secret);
         return keys_.put(name, name, secret->bytes());
     };

@@ -6,7 +6,7 @@
 #include <array>
 #include <cerrno>
 
-#include "crypto/base/files.h"
+#include "crypto/secret_file.h"
 
 namespace clinic::setup {
 namespace {
@@ -14,11 +14,8 @@ namespace {
 constexpr std::size_t file_bytes_max = 4'096;
 
 bool is_of(const std::filesystem::path& file, const std::string& mark) {
-    auto bytes = base::read_bytes(file, file_bytes_max);
-    if (!bytes) return false;
-    const bool same = mark_of(*bytes) == mark;
-    sodium_memzero(bytes->data(), bytes->size());
-    return same;
+    const auto words = crypto::read_secret_file(file, file_bytes_max);
+    return words && mark_of(words->bytes()) == mark;
 }
 
 } // namespace
