@@ -101,17 +101,7 @@ ApiServer::~ApiServer() {
 }
 
 Numbers ApiServer::numbers() const {
-    const auto numbers = clinic_->server->numbers();
-    return {.connections = numbers.connections,
-            .viewers = clinic_->events->viewers(),
-            .threads = numbers.threads,
-            .requests = numbers.requests,
-            .refused_requests = numbers.refused_requests,
-            .refused_connections = numbers.refused_connections,
-            .overdue_connections = numbers.overdue_connections,
-            .displaced_connections = numbers.displaced_connections,
-            .unfinished_requests = numbers.unfinished_requests,
-            .dropped_viewers = clinic_->events->dropped()};
+    return {clinic_->server->numbers(), clinic_->events->viewers(), clinic_->events->dropped()};
 }
 
 } // namespace clinic::api

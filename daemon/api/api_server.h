@@ -18,6 +18,7 @@
 #include "crypto/base/result.h"
 #include "crypto/base/vitals.h"
 #include "daemon/health/health.h"
+#include "daemon/https/https_server.h"
 
 namespace clinic::api {
 
@@ -34,10 +35,8 @@ struct Options {
     base::Pulse accepting = {}, telling = {};  // the accept thread's, and that of live events and time-outs
 };
 
-struct Numbers {
-    std::int64_t connections = 0, viewers = 0, threads = 0;
-    std::int64_t requests = 0, refused_requests = 0, refused_connections = 0, overdue_connections = 0,
-                 displaced_connections = 0, unfinished_requests = 0, dropped_viewers = 0;
+struct Numbers : https::Numbers {
+    std::int64_t viewers = 0, dropped_viewers = 0;
 };
 
 class ApiServer {
