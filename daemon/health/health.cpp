@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <ctime>
 #include <deque>
 #include <mutex>
 
 #include "crypto/base/log.h"
+#include "daemon/health/clock_trust.h"
 #include "daemon/health/findings.h"
 #include "daemon/health/store_view.h"
 #include "daemon/records/patients.h"
@@ -23,13 +23,8 @@ constexpr base::Micros status_life = 200ms;
 constexpr base::Micros status_gap = 20ms;
 constexpr base::Micros patients_life = 2s;
 constexpr base::Micros trusted_time_kept_each = 15min; // each is a commit, and a disk is worn by them
-constexpr base::Micros lanes_life = 10min;             // what clinic-syncd said of the clock counts this long
 constexpr base::Micros read_failure_logged_each = 60s;
-constexpr base::Micros watched_life = 45s;           // the page without JavaScript comes again after 30 s
-constexpr base::Micros clock_step_back_max = 60s;    // a time server's small correction is no broken clock
-constexpr base::Micros clock_step_forward_max = 24h; // a longer one wants both sources, or a person
-constexpr base::Micros word_drift_max = 120s;        // what was said of the clock counts while it goes on as it went
-constexpr std::int64_t https_offset_s_max = 120;
+constexpr base::Micros watched_life = 45s; // the page without JavaScript comes again after 30 s
 constexpr base::Micros never{-1};
 constexpr Literal checks_setting = "checks";
 
@@ -98,7 +93,7 @@ Status::Data data_of(Errc code) {
 // writer thread that raises an event never waits for a reader.
 struct Health::State {
     State(Settings how, const Clock& ticking)
-        : settings{std::move(how)}, clock{ticking}, started{ticking.monotonic()} {}
+        : settings{std::move(how)}, clock{ticking}, started{ticking.monotonic()}, time{settings.clock_floor, ticking} {}
 
     const Settings settings;
     const Clock& clock;
@@ -116,13 +111,7 @@ struct Health::State {
     std::vector<ContainmentPart> containment;
     std::map<std::string, Error> not_served;
     Literal dbus = "none";
-    envelope::TimeState said;
-    base::Micros said_at = never;
-    Timestamp said_of{}; // the time that our clock showed then
-    Timestamp last_trusted{};
-    base::Micros last_trusted_at = never; // monotonic; never: before this start
-    std::optional<Timestamp> confirmed;   // by a person
-    base::Micros confirmed_at = never;
+    ClockTrust time;
     std::deque<envelope::Device::Event> events; // while there is no store, or it cannot be written
     std::int64_t newest_event = 0, acknowledged = 0;
     // Jobs of the store count here too, which may outlive us.
@@ -144,19 +133,13 @@ struct Health::State {
     base::Micros round_at = never; // monotonic; never: told before this start, or not at all
     CheckNews check_news;
 
-    bool floor_holds(Timestamp now) const;
-    base::Micros step_forward(Timestamp now) const;
-    bool went_on(Timestamp then, base::Micros then_monotonic, Timestamp now) const;
-    bool person_said_so(Timestamp now) const;
-    bool trusted() const;
-    Result<void> may_be_confirmed() const;
     void post(records::Store::Job job, std::int64_t telemetry = 0);
     void keep(std::string_view code, std::string_view severity);
     void hold(envelope::Device::Event event);
     void store_event(const envelope::Device::Event& event);
     void store_held_events();
     void read_store(base::Micros now);
-    void copy_facts(Status& status, base::Micros now) const;
+    void copy_facts(Status& status) const;
     void copy_view(Status& status) const;
     void copy_checks(Status& status, base::Micros now) const;
     void keep_checks();
@@ -168,37 +151,6 @@ struct Health::State {
     std::vector<envelope::Device::Event> open_events() const;
     std::int64_t acknowledged_now() const;
 };
-
-bool Health::State::floor_holds(Timestamp now) const {
-    return now >= settings.clock_floor && now >= last_trusted - clock_step_back_max;
-}
-
-// How far the clock is ahead of the newest trusted time and of what has passed since; 0: not so far that it is news. A
-// box that was off for days looks the same, and its time server and GHL will say that it is right.
-base::Micros Health::State::step_forward(Timestamp now) const {
-    if (last_trusted.micros == 0) return base::Micros{0};
-    const base::Micros passed = last_trusted_at == never ? base::Micros{0} : clock.monotonic() - last_trusted_at;
-    const base::Micros ahead = now - (last_trusted + passed);
-    return ahead > clock_step_forward_max ? ahead : base::Micros{0};
-}
-
-bool Health::State::went_on(Timestamp then, base::Micros then_monotonic, Timestamp now) const {
-    const base::Micros drift = now - (then + (clock.monotonic() - then_monotonic));
-    return drift <= word_drift_max && drift >= -word_drift_max;
-}
-
-bool Health::State::person_said_so(Timestamp now) const {
-    return confirmed && went_on(*confirmed, confirmed_at, now);
-}
-
-bool Health::State::trusted() const {
-    const Timestamp now = clock.now();
-    if (person_said_so(now)) return true;
-    if (said_at == never || clock.monotonic() - said_at > lanes_life || !went_on(said_of, said_at, now)) return false;
-    const bool https = said.https_offset_s && std::llabs(*said.https_offset_s) <= https_offset_s_max;
-    const bool stepped = step_forward(now).count() != 0;
-    return floor_holds(now) && (stepped ? said.kernel_synchronised && https : said.kernel_synchronised || https);
-}
 
 // Under facts_mutex. A full queue costs an event or a time stamp, never a caller's wait. `telemetry`: so many are
 // dropped when it cannot be written.
@@ -278,15 +230,16 @@ void Health::State::read_store(base::Micros now) {
     base::log(base::Level::error, "health", done.error());
 }
 
-void Health::State::copy_facts(Status& status, base::Micros now) const {
+void Health::State::copy_facts(Status& status) const {
     const std::lock_guard lock{facts_mutex};
     status.mode = mode;
     status.containment = containment;
     status.not_served = not_served;
     status.dbus = dbus.c_str();
-    status.lanes = said;
-    status.lanes_age_s = said_at == never ? -1 : seconds_of(now - said_at);
-    status.clock_trusted = trusted();
+    status.lanes = time.said();
+    const auto said_ago = time.said_ago();
+    status.lanes_age_s = said_ago ? seconds_of(*said_ago) : -1;
+    status.clock_trusted = time.trusted();
     const auto& trouble = store != nullptr ? numbers.write_failure : cause;
     if (store != nullptr && trouble) status.mode = mode_of(*trouble);
     if (trouble) status.data = data_of(trouble->code);
@@ -294,8 +247,8 @@ void Health::State::copy_facts(Status& status, base::Micros now) const {
         status.mode = Mode::draining;
     else if (status.mode == Mode::running && !status.clock_trusted)
         status.mode = Mode::clock_untrusted;
-    status.clock_floor_holds = floor_holds(status.at);
-    if (!status.clock_trusted) status.clock_step_s = seconds_of(step_forward(status.at));
+    status.clock_floor_holds = time.floor_holds(status.at);
+    if (!status.clock_trusted) status.clock_step_s = seconds_of(time.step_forward(status.at));
     status.store_open = store != nullptr;
     status.telemetry_dropped = *telemetry_dropped;
 }
@@ -384,17 +337,15 @@ void Health::State::judge(Status& status, base::Micros now) {
 // The newest time that was right: no clock is trusted before it, after a restart either.
 void Health::State::remember_time(base::Micros now) {
     const std::lock_guard lock{facts_mutex};
-    if (!trusted()) return;
-    const Timestamp at = clock.now();
-    last_trusted = person_said_so(at) ? at : std::max(last_trusted, at); // a person's word may take it back
-    last_trusted_at = clock.monotonic();
+    const auto at = time.remember();
+    if (!at) return;
     if (store == nullptr || (trusted_time_at != never && now - trusted_time_at < trusted_time_kept_each)) return;
     trusted_time_at = now;
     if (!store->takes_records()) { // the next one does as well
         ++*telemetry_dropped;
         return;
     }
-    post([at](records::Transaction& txn) { return keep_trusted_time(txn, at); }, 1);
+    post([at = *at](records::Transaction& txn) { return keep_trusted_time(txn, at); }, 1);
 }
 
 void Health::State::compute(base::Micros now) {
@@ -407,7 +358,7 @@ void Health::State::compute(base::Micros now) {
     status.uptime_s = seconds_of(now - started);
     status.disk_free_percent = free_percent(settings.records);
     read_store(now);
-    copy_facts(status, now);
+    copy_facts(status);
     copy_view(status);
     copy_checks(status, now);
     judge(status, now);
@@ -466,7 +417,7 @@ void Health::attach(records::Store& store) {
         state_->store = &store;
         state_->mode = Mode::running;
         state_->newest_event = std::max(state_->newest_event, newest);
-        state_->last_trusted = std::max(state_->last_trusted, trusted);
+        state_->time.restore(trusted);
         for (const auto& event : std::exchange(state_->events, {})) state_->store_event(event);
         if (state_->round_at == never) decode(checks, state_->round, state_->check_news);
         state_->cause.reset();
@@ -540,16 +491,11 @@ void Health::measure(std::function<std::vector<Measure>()> source) {
     state_->measure = std::move(source);
 }
 
-// Said each second: the same words again are no change.
 void Health::lanes(const envelope::TimeState& said) {
     bool news = false;
     {
         const std::lock_guard lock{state_->facts_mutex};
-        const base::Micros now = state_->clock.monotonic();
-        news = said != state_->said || state_->said_at == never || now - state_->said_at > silence_max;
-        state_->said = said;
-        state_->said_at = now;
-        state_->said_of = state_->clock.now();
+        news = state_->time.hear(said);
     }
     if (news) changed();
 }
@@ -565,26 +511,19 @@ bool Health::watched() const {
 
 bool Health::clock_trusted() const {
     const std::lock_guard lock{state_->facts_mutex};
-    return state_->trusted();
-}
-
-Result<void> Health::State::may_be_confirmed() const {
-    if (clock.now() >= settings.clock_floor) return {};
-    return Error{Errc::refused, "the clock shows a time before this release",
-                 "set the clock first: timedatectl set-time"};
+    return state_->time.trusted();
 }
 
 Result<void> Health::keep_confirmed_clock(records::Transaction& txn) const {
-    CLINIC_TRY(state_->may_be_confirmed());
+    CLINIC_TRY(state_->time.may_be_confirmed());
     return keep_trusted_time(txn, txn.now());
 }
 
 Result<void> Health::confirm_clock() {
-    CLINIC_TRY(state_->may_be_confirmed());
+    CLINIC_TRY(state_->time.may_be_confirmed());
     {
         const std::lock_guard lock{state_->facts_mutex};
-        state_->confirmed = state_->clock.now();
-        state_->confirmed_at = state_->clock.monotonic();
+        state_->time.confirm();
     }
     base::log(base::Level::notice, "health", "a person confirmed the clock");
     changed();
