@@ -177,7 +177,7 @@ int wait_until_open(const Client& client) {
             return 0;
         }
         if (std::chrono::steady_clock::now() > until) break;
-        std::this_thread::sleep_for(open_look);
+        std::this_thread::sleep_for(open_look); // clinicd is asked over its socket, which tells nobody of a change
     }
     std::fputs("clinicctl: keys: the slot is made and the records are not open yet; see: clinicctl status\n", stderr);
     return 1;
