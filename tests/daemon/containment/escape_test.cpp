@@ -29,11 +29,13 @@
 
 #include "crypto/base/owned.h"
 #include "tests/daemon/containment/child.h"
+#include "tests/support/core_pattern.h"
 
 namespace clinic::containment::tests {
 namespace {
 
 using base::UniqueFd;
+using support::core_pattern_file;
 
 constexpr std::array<char, 29> dns_question{"\0\1\1\0\0\1\0\0\0\0\0\0\7example\3org\0\0\1\0"};
 
@@ -456,15 +458,16 @@ protected:
     void SetUp() override {
         // Only root chooses where dumps go; root on a machine where it cannot has not seen this hold.
         if (geteuid() != 0) GTEST_SKIP() << "where dumps go is root's to choose";
-        ASSERT_EQ(access(pattern_file, W_OK), 0);
-        std::getline(std::ifstream{pattern_file}, kept_);
+        ASSERT_EQ(access(core_pattern_file, W_OK), 0);
+        turn_ = support::core_pattern_turn();
+        std::getline(std::ifstream{core_pattern_file}, kept_);
         chmod(folder_.path().c_str(), 0777);
     }
     void TearDown() override {
-        if (!kept_.empty()) std::ofstream{pattern_file} << kept_ << std::flush;
+        if (!kept_.empty()) std::ofstream{core_pattern_file} << kept_ << std::flush;
     }
     // Other processes' dumps go there as well meanwhile: each is known by its number.
-    void choose(const std::string& pattern) { std::ofstream{pattern_file} << pattern << std::flush; }
+    void choose(const std::string& pattern) { std::ofstream{core_pattern_file} << pattern << std::flush; }
     // Its process number.
     std::string crash(bool contained, int signal) const {
         const pid_t child = fork();
@@ -482,8 +485,8 @@ protected:
     }
     bool dumped(const std::string& process) const { return std::filesystem::exists(folder_ / process.c_str()); }
 
-    static constexpr const char* pattern_file = "/proc/sys/kernel/core_pattern";
     fakes::TempFolder folder_;
+    UniqueFd turn_;
     std::string kept_;
 };
 

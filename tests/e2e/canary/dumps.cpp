@@ -16,11 +16,12 @@
 #include <stdexcept>
 
 #include "tests/e2e/box.h"
+#include "tests/support/core_pattern.h"
 
 namespace clinic::e2e {
 namespace {
 
-constexpr const char* pattern_file = "/proc/sys/kernel/core_pattern";
+using support::core_pattern_file;
 constexpr rlimit any_size{RLIM_INFINITY, RLIM_INFINITY};
 
 std::string quoted(const std::string& text) {
@@ -29,18 +30,18 @@ std::string quoted(const std::string& text) {
 
 std::string pattern() {
     std::string text;
-    std::ifstream in{pattern_file};
+    std::ifstream in{core_pattern_file};
     std::getline(in, text);
     return text;
 }
 
 void set_pattern(const std::string& text) {
-    std::ofstream{pattern_file} << text << std::flush;
+    std::ofstream{core_pattern_file} << text << std::flush;
 }
 
 } // namespace
 
-Dumps::Dumps(std::filesystem::path folder) : folder_{std::move(folder)} {
+Dumps::Dumps(std::filesystem::path folder) : folder_{std::move(folder)}, turn_{support::core_pattern_turn()} {
     std::filesystem::create_directory(folder_);
     chmod(folder_.c_str(), 0777); // any user's dump may be put there
     const std::string before = pattern();
@@ -51,7 +52,8 @@ Dumps::Dumps(std::filesystem::path folder) : folder_{std::move(folder)} {
     if (keeper_ == 0) {
         setsid(); // what ends the test's group does not end it
         dup2(ends[0], STDIN_FILENO);
-        close_range(STDOUT_FILENO, ~0U, 0);
+        dup2(turn_.get(), STDOUT_FILENO); // nobody else's turn before it is put back
+        close_range(STDERR_FILENO, ~0U, 0);
         char nothing = 0;
         while (read(STDIN_FILENO, &nothing, 1) > 0) {
         }

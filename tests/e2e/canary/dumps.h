@@ -1,5 +1,5 @@
-// Core dumps into a folder of the test's own, from when it is made until its end; then the machine's pattern is back,
-// also when the test is killed.
+// Core dumps into a folder of the test's own, from when it is made (another test's turn is waited for) until its end;
+// then the machine's pattern is back, also when the test is killed.
 //   Threads: one.
 #pragma once
 
@@ -38,6 +38,7 @@ private:
     void set(const std::string& pattern);
 
     std::filesystem::path folder_;
+    base::UniqueFd turn_;
     std::string pattern_;
     base::UniqueFd life_; // its other end is held by a process that puts the pattern back when we are gone
     pid_t keeper_ = 0;
