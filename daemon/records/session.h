@@ -1,6 +1,7 @@
 // What stands behind a Session. Private to this folder.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct Shared {
     std::unique_ptr<IdentifierIndex> identifiers;
     const std::unique_ptr<RowCache> rows = std::make_unique<RowCache>();
     std::function<void(const Error&)> found_damage = [](const Error&) {}; // any thread
+    std::atomic<bool> damage_found{false}; // since it was opened: it is not closed in order
 };
 
 struct SessionCore {

@@ -1,6 +1,5 @@
 #include "daemon/records/store.h"
 
-#include <atomic>
 #include <cassert>
 #include <future>
 #include <limits>
@@ -74,7 +73,7 @@ struct Store::State {
     void found_damage(const Error& why);
     Result<std::optional<std::int64_t>> load_slice(std::int64_t after, std::int64_t rows_max);
 
-    std::filesystem::path database() const { return options.folder / "records.db"; }
+    std::filesystem::path database() const { return options.database(); }
     std::filesystem::path keys_file() const { return options.folder / "keys.db"; }
     // Put there once, by who set the box up.
     std::filesystem::path wish() const { return options.folder / "make-store"; }
@@ -84,7 +83,6 @@ struct Store::State {
     int schema = 0;
     bool doubted = false;    // damage was found before: all of it is looked at before anybody is let in
     bool was_closed = false; // in order, by the last who had it open
-    std::atomic<bool> damage_told{false};
     SlowStatements slow;
     std::unique_ptr<crypto::SealedVfs> vfs;
     Shared shared;
@@ -133,7 +131,7 @@ Result<void> Store::State::open(const crypto::KeySlot& slot) {
 
 // Written down before it is told, so that the next open looks at everything.
 void Store::State::found_damage(const Error& why) {
-    if (damage_told.exchange(true)) return;
+    if (shared.damage_found.exchange(true)) return;
     base::log(base::Level::error, "records", why);
     const auto tell = [this, why](const Result<void>& kept) {
         if (!kept) base::log(base::Level::error, "records: the damage is not written down", kept.error());
@@ -157,7 +155,7 @@ Result<void> Store::State::open_database(const crypto::KeySlot& slot) {
                      "mount the records' disk; on a new box, put an empty file make-store into the folder"};
     if (!opened) return opened.error();
     vfs = std::move(*opened);
-    const auto marked = take_closed_mark(options.folder); // with the right key, and before a page is written
+    const auto marked = take_closed_mark(database()); // with the right key, and before a page is written
     CLINIC_TRY(marked);
     was_closed = *marked && wal_is_empty;
     const auto& uuid = vfs->store();

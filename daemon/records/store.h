@@ -196,6 +196,8 @@ struct StoreOptions {
     // Damage that shows while the store is open and that it cannot be gone on with. Called once, from a thread of the
     // store's, when the next open is known to check the whole; must not wait for the store to go.
     std::function<void(const Error&)> on_damage = {};
+
+    std::filesystem::path database() const { return folder / "records.db"; }
 };
 
 struct StoreNumbers {

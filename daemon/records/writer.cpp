@@ -75,8 +75,8 @@ Writer::~Writer() {
     }
     thread_.request_stop();
     thread_.join();
-    if (checkpoint(SQLITE_CHECKPOINT_TRUNCATE))
-        if (const auto marked = put_closed_mark(options_.folder); !marked)
+    if (checkpoint(SQLITE_CHECKPOINT_TRUNCATE) && !shared_.damage_found)
+        if (const auto marked = put_closed_mark(options_.database()); !marked)
             base::log(base::Level::warning, "records: the next start checks longer", marked.error());
     sqlite3_wal_hook(connection_.handle(), nullptr, nullptr);
 }

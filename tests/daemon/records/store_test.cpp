@@ -67,6 +67,33 @@ TEST_F(StoreTest, SaysWhetherItWasClosedInOrder) {
     EXPECT_FALSE(store_->numbers().was_closed);
 }
 
+// A database that somebody put back, or wrote into, is not the one that was closed.
+TEST_F(StoreTest, AMarkOfAnotherDatabaseSaysNothingOfThisOne) {
+    const auto database = options_.database(), aside = options_.folder / "aside";
+    store_.reset();
+    std::filesystem::copy_file(database, aside);
+    std::filesystem::rename(aside, database); // the same bytes, as from a backup
+    reopen();
+    EXPECT_FALSE(store_->numbers().was_closed);
+    store_.reset();
+    const auto then = std::filesystem::last_write_time(database);
+    std::filesystem::last_write_time(database, then + std::chrono::nanoseconds{1});
+    reopen();
+    EXPECT_FALSE(store_->numbers().was_closed);
+    reopen();
+    EXPECT_TRUE(store_->numbers().was_closed);
+}
+
+// Whether or not it could be written down: there is no room, or the stop came first.
+TEST_F(StoreTest, IsNotClosedInOrderOnceItFoundDamage) {
+    ASSERT_FALSE(store_->write([](Transaction& txn) -> Result<void> {
+        txn.found_damage({Errc::tampered, "a row that does not open"});
+        return Error{Errc::tampered, "a row that does not open"};
+    }));
+    store_.reset();
+    EXPECT_FALSE(std::filesystem::exists(options_.folder / "closed-in-order"));
+}
+
 TEST_F(StoreTest, AKeyThatIsNotItsOwnTakesNoMarkAway) {
     store_.reset();
     EXPECT_FALSE(Store::open(options_, slot_of('x'), clock_));
