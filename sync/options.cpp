@@ -180,7 +180,7 @@ Result<Options> from_json(const json& object) {
     out.credential = in.text("credential", true);
     out.records = in.text("records", false);
     out.diagnose = in.text("diagnose", false);
-    out.workers = static_cast<int>(in.number("workers", out.workers, 1, 16));
+    out.workers = static_cast<int>(in.number("workers", out.workers, 1, 64));
     CLINIC_TRY(in.outcome());
     if (const auto* ghl = in.section("ghl")) {
         auto read = read_ghl(*ghl);

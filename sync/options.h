@@ -28,7 +28,7 @@ struct Options {
     std::filesystem::path credential; // key of the state file
     std::filesystem::path records;    // empty, or the folder that must be closed to us
     std::filesystem::path diagnose;   // empty, or where clinicctl asks how the ways out are
-    int workers = 4;                  // 1..16
+    int workers = 4;                  // 1..64
     std::optional<GhlOptions> ghl;
     std::optional<mqtt::BrokerOptions> mqtt;
 };

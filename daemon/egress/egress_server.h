@@ -22,7 +22,7 @@ namespace clinic::egress {
 
 struct ServerOptions {
     std::optional<uid_t> peer; // the only user that may ask; nullopt: ours (a machine without a second user)
-    std::size_t connections_max = 24;
+    std::size_t connections_max = 72; // one a worker of clinic-syncd, and its others
     base::Pulse pulse = {}; // each turn of the loop
 };
 

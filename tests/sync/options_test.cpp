@@ -64,7 +64,7 @@ TEST(Options, EveryBrokenRuleIsAnError) {
         [](json& c) { c["state"] = 7; },
         [](json& c) { c.erase("credential"); },
         [](json& c) { c["workers"] = 0; },
-        [](json& c) { c["workers"] = 17; },
+        [](json& c) { c["workers"] = 65; },
         [](json& c) { c["workers"] = 2.5; },
         [](json& c) { c["ghl"] = "https://x"; },
         [](json& c) { c["ghl"]["base"] = "http://ghl.example"; },
