@@ -35,8 +35,10 @@ const char* table_0357(Hl7Code code) {
     return "";
 }
 
+// Without M and R no id ends as a segment of an answer begins: there are senders who look for "MSA|" anywhere.
 std::string control_id() {
-    static constexpr char letters[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    static constexpr char letters[] = "0123456789ABCDEFGHJKLNPQSTUVWXYZ";
+    static_assert(sizeof letters == 32 + 1);
     std::array<std::byte, 16> random{};
     base::random_bytes(random);
     std::string id = "CE";

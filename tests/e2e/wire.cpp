@@ -95,8 +95,9 @@ std::string mllp_frame(std::string_view message) {
 }
 
 std::string acknowledgement(const std::string& answer) {
-    const auto at = answer.find("MSA|");
-    return at == std::string::npos ? std::string{} : answer.substr(at + 4, 2);
+    constexpr std::string_view begins = "\rMSA|";
+    const auto at = answer.find(begins);
+    return at == std::string::npos ? std::string{} : answer.substr(at + begins.size(), 2);
 }
 
 } // namespace clinic::e2e
