@@ -427,6 +427,34 @@ TEST(MllpServer, StoresTheMessagesOfManySenders) {
     EXPECT_TRUE(books.balanced());
 }
 
+// Senders go on while it stops: what was stored was answered, and what was answered is stored.
+TEST(MllpServer, AnswersAllThatIsStoredWhenItStopsUnderLoad) {
+    constexpr int senders = 4, rounds = 30;
+    Desk desk;
+    std::atomic<int> positive{0}, ids{0};
+    for (int round = 0; round < rounds; ++round) {
+        Port port;
+        const auto server = serve(port, desk.clock, [&desk](Frame frame, MllpServer::Answer answer) {
+            desk.ingest->message(std::move(frame), std::move(answer));
+        });
+        const int enough = positive + 20 + round;
+        std::vector<std::jthread> threads;
+        for (int number = 0; number < senders; ++number)
+            threads.emplace_back([&] {
+                Sender sender{port.number};
+                for (std::string answer = "MSA|AA"; field_of(answer, "MSA", 1) == "AA"; answer = sender.answer()) {
+                    positive += answer == "MSA|AA" ? 0 : 1;
+                    const std::string id = std::to_string(++ids);
+                    sender.send(framed(joined({msh("ADT^A04", id), "PID|1||" + id + "^^^HOSP^MR||Doe^Jane"})));
+                }
+            });
+        ASSERT_TRUE(eventually([&] { return positive > enough; }));
+        server->stop();
+        threads.clear();
+        ASSERT_EQ(desk.books().stored, positive) << "round " << round;
+    }
+}
+
 TEST(MllpServer, ServesFiveHundredConnectionsAtOnce) {
     constexpr std::size_t connections = 500;
     Port port;
