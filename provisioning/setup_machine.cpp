@@ -1,11 +1,12 @@
 // Steps 1 and 2: is the machine fit, and whose box it is.
+#include <array>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "crypto/base/clock.h"
-#include "provisioning/programs/program.h"
 #include "provisioning/setup/sides.h"
 #include "provisioning/setup_steps.h"
+#include "provisioning/tls_commands.h"
 #include "systemd/manager.h"
 
 namespace clinic::provisioning {
@@ -17,14 +18,32 @@ using setup::Step;
 
 constexpr int open_seconds_max = 60; // a new store is made within a second or two
 
-// Both programs read their settings and keys at their start.
+// Both programs read their settings and keys at their start, and the others the page's name.
 bool restart_programs(const Talk& talk) {
-    const auto done = run_program({"systemctl", "restart", "clinicd.service", "clinic-syncd.service"}, {},
-                                  {.patience = systemd::unit_start_max});
-    if (done && done->exit == 0) return true;
-    talk.stop("clinicd and clinic-syncd could not be started with the new settings",
-              "journalctl -u clinicd -u clinic-syncd -n 50 says what they do not like");
+    constexpr std::array both{"clinicd.service", "clinic-syncd.service"};
+    constexpr std::array others{"clinic-edge-observer.service", "clinic-edge-mdns.service"};
+    const auto done = systemd::restart_units({}, both, {.wait = systemd::unit_start_max});
+    static_cast<void>(systemd::restart_units({}, others, {.only_running = true}));
+    if (done) return true;
+    if (done.error().code == Errc::offline || done.error().code == Errc::unauthorized)
+        talk.stop(std::string{"clinicd and clinic-syncd were not started anew: "} + done.error().what.c_str(),
+                  "as root: systemctl restart clinicd clinic-syncd; then go on with: clinicctl setup");
+    else
+        talk.stop("clinicd and clinic-syncd could not be started with the new settings",
+                  "journalctl -u clinicd -u clinic-syncd -n 50 says what they do not like");
     return false;
+}
+
+// The box has its name, which its page's authority must be for: made now, before anybody trusts the one without it.
+void name_the_page(const SetupDesk& desk) {
+    const auto page = keep_page(desk.files.etc());
+    if (!page)
+        desk.talk.say(std::string{"The page has no certificate for this name yet: "} + page.error().what.c_str() +
+                      ". It is tried again each quarter of an hour.");
+    else if (page->kept == Kept::trusted)
+        desk.talk.say(
+            "The page's authority is made anew, for this name: whoever trusted the one before trusts this one "
+            "once more (clinicctl tls show).");
 }
 
 bool records_are_open(const SetupDesk& desk) {
@@ -190,6 +209,7 @@ StepFacts claim_box(const SetupDesk& desk) {
     if (!claim) return desk.talk.stop("the input ended before the box was named", ""), std::nullopt;
     if (desk.answers != nullptr) show_back(desk.talk, *claim, by_grant);
     if (const auto written = write_down(desk, *claim); !written) return desk.talk.stop(written.error()), std::nullopt;
+    name_the_page(desk);
     desk.talk.say("The keys are made, and the settings are written. The programs start with them.");
     if (!restart_programs(desk.talk) || !records_are_open(desk)) {
         if (!desk.files.take_permission_back())

@@ -22,8 +22,12 @@ constexpr std::size_t chain_bytes_max = 65'536;
 constexpr unsigned for_everybody = 0644;
 constexpr int days_soon = 30;
 
+std::filesystem::path etc_of(const Call& call) {
+    return call.has("--etc") ? call.value("--etc") : usual_etc;
+}
+
 PageCertificate certificate_of(const Call& call) {
-    return PageCertificate{call.has("--etc") ? call.value("--etc") : usual_etc};
+    return PageCertificate{etc_of(call)};
 }
 
 Seconds now() {
@@ -38,11 +42,13 @@ int refuse(const Error& why) {
     return failed;
 }
 
-// Keys and certificates are read at its start, and an address that has changed is announced anew. Where no systemd is
-// at work there is nothing to start.
-void restart_page() {
-    constexpr std::array units{"clinicd.service", "clinic-edge-observer.service", "clinic-edge-mdns.service"};
-    static_cast<void>(systemd::restart_units({}, units, {.only_running = true}));
+// Who stands at the machine's own screen reads there how the page is trusted.
+Result<void> show_on_console(const KeptPage& page) {
+    const auto card = trust_card(page.names.dns, page.names.addresses,
+                                 page.standing.is_own ? std::string{} : page.standing.authority_fingerprint);
+    std::error_code none;
+    std::filesystem::create_directory(std::filesystem::path{console_issue}.parent_path(), none);
+    return base::write_durable(console_issue, base::as_bytes(card + "\n"), for_everybody);
 }
 
 json to_json(const Names& names, const Standing& standing) {
@@ -89,6 +95,26 @@ std::string view_tls(const json& said) {
 
 } // namespace
 
+Result<KeptPage> keep_page(const std::filesystem::path& etc) {
+    const PageCertificate certificate{etc};
+    const auto names = certificate.names(private_addresses());
+    CLINIC_TRY(names);
+    const auto kept = certificate.keep(*names, now());
+    CLINIC_TRY(kept);
+    const auto standing = certificate.look();
+    CLINIC_TRY(standing);
+    KeptPage page{*kept, *names, *standing};
+    if (etc == usual_etc) CLINIC_TRY(show_on_console(page));
+    return page;
+}
+
+// Keys and certificates are read at its start, and an address that has changed is announced anew. Where no systemd is
+// at work there is nothing to start.
+void tell_of_new_page() {
+    constexpr std::array units{"clinicd.service", "clinic-edge-observer.service", "clinic-edge-mdns.service"};
+    static_cast<void>(systemd::restart_units({}, units, {.only_running = true}));
+}
+
 int show_tls(const Call& call, const Client&) {
     const auto certificate = certificate_of(call);
     const auto names = certificate.names(private_addresses());
@@ -122,32 +148,19 @@ int install_certificate(const Call& call, const Client&) {
     if (!names) return refuse(names.error());
     const auto installed = certificate.install(*chain, *names, now());
     if (!installed) return refuse(installed.error());
-    restart_page();
+    tell_of_new_page();
     std::puts("The page has its new certificate.");
     return 0;
 }
 
 int keep_certificate(const Call& call, const Client&) {
-    const auto certificate = certificate_of(call);
-    const auto names = certificate.names(private_addresses());
-    if (!names) return refuse(names.error());
-    const auto kept = certificate.keep(*names, now());
-    if (!kept) return refuse(kept.error());
-    const auto standing = certificate.look();
-    if (!standing) return refuse(standing.error());
-    if (*kept != Kept::stays && *kept != Kept::own) restart_page();
-    if (*kept == Kept::trusted)
+    const auto page = keep_page(etc_of(call));
+    if (!page) return refuse(page.error());
+    if (page->kept != Kept::stays && page->kept != Kept::own) tell_of_new_page();
+    if (page->kept == Kept::trusted)
         std::fputs("<5>page: a new authority of this box signs for the page: browsers ask once whether to trust it\n",
                    stderr);
-    if (!call.has("--etc")) {
-        const auto card = trust_card(names->dns, names->addresses,
-                                     standing->is_own ? std::string{} : standing->authority_fingerprint);
-        std::error_code none;
-        std::filesystem::create_directory(std::filesystem::path{console_issue}.parent_path(), none);
-        const auto shown = base::write_durable(console_issue, base::as_bytes(card + "\n"), for_everybody);
-        if (!shown) return refuse(shown.error());
-    }
-    const char* wrong = trouble(to_json(*names, *standing));
+    const char* wrong = trouble(to_json(page->names, page->standing));
     if (*wrong == '\0') return 0;
     std::fprintf(stderr, "<4>page: %s\n", wrong);
     return 1;

@@ -3,6 +3,7 @@
 #include <systemd/sd-bus.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <memory>
@@ -21,6 +22,7 @@ constexpr const char* manager_path = "/org/freedesktop/systemd1";
 constexpr const char* manager_interface = "org.freedesktop.systemd1.Manager";
 constexpr const char* unit_interface = "org.freedesktop.systemd1.Unit";
 constexpr const char* service_interface = "org.freedesktop.systemd1.Service";
+constexpr const char* managers_own = "unix:path=/run/systemd/private"; // for root alone, with no bus between
 constexpr std::uint64_t patience_us = 2'000'000;
 
 struct Property {
@@ -49,16 +51,23 @@ Error away(int failed) {
     return {Errc::offline, "the service manager does not answer on the bus", "", {}, -failed};
 }
 
-Result<Connection> connect(const BusAddress& where) {
+int speak_with(const char* address, Connection& into) {
     sd_bus* raw = nullptr;
-    int done = 0;
+    int done = sd_bus_new(&raw);
+    into.reset(raw);
+    if (done >= 0) done = sd_bus_set_address(raw, address);
+    return done >= 0 ? sd_bus_start(raw) : done;
+}
+
+Result<Connection> connect(const BusAddress& where) {
+    Connection bus;
+    int done = -ENOENT;
     if (where.address.empty()) {
+        sd_bus* raw = nullptr;
         done = sd_bus_open_system(&raw);
-    } else if ((done = sd_bus_new(&raw)) >= 0) {
-        done = sd_bus_set_address(raw, where.address.c_str());
-        if (done >= 0) done = sd_bus_start(raw);
+        bus.reset(raw);
     }
-    Connection bus{raw};
+    if (done < 0) done = speak_with(where.address.empty() ? managers_own : where.address.c_str(), bus);
     if (done >= 0) done = sd_bus_set_method_call_timeout(bus.get(), patience_us);
     if (done < 0) return away(done);
     return bus;

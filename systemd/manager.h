@@ -16,7 +16,8 @@
 
 namespace clinic::systemd {
 
-// Where the manager is: empty stands for the system's bus; else the address of a manager that answers without one.
+// Where the manager is: empty stands for the system's bus, and where there is none for the manager's own socket, which
+// answers root; else the address of a manager that answers without a bus.
 struct BusAddress {
     std::string address;
 };

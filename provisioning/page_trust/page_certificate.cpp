@@ -1,5 +1,6 @@
 #include "provisioning/page_trust/page_certificate.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "crypto/base/files.h"
@@ -15,11 +16,22 @@ using nlohmann::json;
 constexpr std::size_t file_bytes_max = 65'536;
 constexpr int settings_depth_max = 16;
 constexpr unsigned for_everybody = 0644;
+constexpr std::size_t addresses_max = 16; // in one certificate, of now and of before
 constexpr std::string_view usual_folder = "/etc/clinic-edge/";
 constexpr const char* always = "clinic-edge.local"; // by mDNS
 
 // Names under which systemd-creds seals; the first is what the unit of clinicd takes.
 constexpr const char *page_key = "clinic-edge.console", *next_key = "next.console", *authority_key = "local-ca";
+
+// An address that goes and comes back is named already, so that no certificate is made and nothing starts anew for it.
+Names with_those_before(Names names, const Names& before) {
+    for (const auto& address : before.addresses) {
+        if (names.addresses.size() >= addresses_max) break;
+        if (std::find(names.addresses.begin(), names.addresses.end(), address) == names.addresses.end())
+            names.addresses.push_back(address);
+    }
+    return names;
+}
 
 } // namespace
 
@@ -110,7 +122,8 @@ Result<Kept> PageCertificate::keep(const Names& names, Seconds now) const {
     if (known && *known && certificates::is_for(*page, **known) &&
         certificates::is_trusted_by(*page, *authority, now)) {
         const auto about = certificates::look(*page);
-        if (about && about->names.holds(names) && about->until - now > certificates::page_lasts / 3) return Kept::stays;
+        if (about && about->until - now > certificates::page_lasts / 3)
+            return about->names.holds(names) ? Kept::stays : issue(with_those_before(names, about->names), now);
     }
     return issue(names, now);
 }
@@ -121,8 +134,9 @@ Result<std::optional<std::string>> PageCertificate::issue_by_known(const Names& 
     const auto authority = text(authority_file());
     CLINIC_TRY(authority);
     const auto known = key(authority_key, authority_key);
-    if (authority->empty() || !known || !*known)
-        return std::optional<std::string>{}; // a key that does not open is none
+    const bool is_anothers = !known && known.error().code == Errc::locked;
+    if (!known && !is_anothers) return known.error(); // what passes by itself makes nobody trust another authority
+    if (authority->empty() || is_anothers || !*known) return std::optional<std::string>{};
     auto page = certificates::issue(*authority, **known, page_key_now, names, now);
     if (!page || !certificates::is_trusted_by(*page, *authority, now)) return std::optional<std::string>{};
     return std::optional{std::move(*page)};

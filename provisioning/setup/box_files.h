@@ -39,6 +39,7 @@ public:
     Result<void> take_permission_back() const;
     Result<bool> store_is_there() const; // its files, whatever their state
 
+    const std::filesystem::path& etc() const { return etc_; }
     std::filesystem::path clinicd_settings() const { return etc_ / "clinicd.json"; }
     std::filesystem::path syncd_settings() const { return etc_ / "clinic-syncd.json"; }
     const provisioning::SealedKeys& keys() const { return keys_; }

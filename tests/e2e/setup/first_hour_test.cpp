@@ -96,13 +96,11 @@ TEST_F(Setup, NoFirstStoreIsAllowedBehindAStepThatStopped) {
     EXPECT_EQ(text(unset().in("unset/clinicd.json")), before);
     std::filesystem::remove(unset().in("unset/keys/before.1.clinic-edge.store"));
 
-    std::filesystem::create_directory(unset().in("broken"));
-    std::ofstream{unset().in("broken/systemctl")} << "#!/bin/sh\nexit 1\n";
-    std::filesystem::permissions(unset().in("broken/systemctl"), std::filesystem::perms{0755});
-    const auto stopped = unset().setup("--answers " + unset().in("answers.json").string(), "",
-                                       "PATH=" + unset().in("broken").string() + ":$PATH");
+    unset().systemd().fail(true);
+    const auto stopped = unset().set_up();
     EXPECT_TRUE(says(stopped, "could not be started with the new settings", "journalctl")) << stopped.out;
     EXPECT_FALSE(std::filesystem::exists(unset().in("records/make-store")));
+    unset().systemd().fail(false);
     const auto ran = unset().set_up();
     EXPECT_EQ(ran.exit, 0) << ran.out;
     EXPECT_FALSE(std::filesystem::exists(unset().in("records/make-store"))) << "clinicd takes it away";
@@ -137,14 +135,14 @@ TEST_F(Setup, ATechnicianAnswersAtATerminal) {
     const json known = unset().answers();
     const auto text_of = [&](const char* part, const char* key) { return known.at(part).at(key).get<std::string>(); };
     {
-        Terminal terminal{unset().setup_command(""), unset().box().folder()};
+        Terminal terminal{unset().setup_command("")};
         ASSERT_TRUE(terminal.answer("Organization", "Hill & Dale")) << terminal.seen();
         ASSERT_TRUE(terminal.answer("Clinic (this", "Mill Street")) << terminal.seen();
         terminal.interrupt();
         EXPECT_TRUE(terminal.ends());
     }
     EXPECT_FALSE(unset().progress().at("finished").get<bool>());
-    Terminal terminal{unset().setup_command(""), unset().box().folder()};
+    Terminal terminal{unset().setup_command("")};
     const auto claim = [&](const std::string& zone) {
         for (const auto& [question, typed] :
              std::vector<std::pair<std::string, std::string>>{{"Organization", "Hill & Dale"},

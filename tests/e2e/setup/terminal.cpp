@@ -18,14 +18,12 @@ constexpr std::chrono::seconds patience{90};
 
 } // namespace
 
-Terminal::Terminal(const std::string& command, const std::filesystem::path& box) {
+Terminal::Terminal(const std::string& command) {
     const winsize size{24, 80, 0, 0};
     child_ = forkpty(&master_, nullptr, nullptr, &size);
     if (child_ < 0) throw std::runtime_error{"there is no terminal"};
     if (child_ != 0) return;
     signal(SIGINT, SIG_DFL); // whoever started the tests in the background had it ignored
-    setenv("CLINIC_BOX", box.c_str(), 1);
-    setenv("PATH", (std::string{CLINIC_SOURCE_DIR "/tests/e2e/setup/hands:"} + getenv("PATH")).c_str(), 1);
     execl("/bin/sh", "sh", "-c", ("exec " + command).c_str(), nullptr);
     _exit(127);
 }

@@ -12,7 +12,7 @@ namespace clinic::e2e {
 
 class Terminal {
 public:
-    Terminal(const std::string& command, const std::filesystem::path& box);
+    explicit Terminal(const std::string& command);
     ~Terminal();
     Terminal(const Terminal&) = delete;
     Terminal& operator=(const Terminal&) = delete;

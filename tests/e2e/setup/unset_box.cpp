@@ -14,6 +14,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr uid_t clinicd_user = 61'701; // of packaging/try
+
 const fakes::TempFolder& network_folder() {
     static const fakes::TempFolder folder;
     return folder;
@@ -52,7 +54,7 @@ void set_resolver(const std::string& lines) {
     std::ofstream{network_folder() / "resolv.conf"} << lines;
 }
 
-UnsetBox::UnsetBox() {
+UnsetBox::UnsetBox() : bus_{clinicd_user}, hands_{bus_, box_.folder()} {
     box_.stop();
     const std::string here = box_.folder().string();
     done(run("cd " + here +
@@ -123,14 +125,14 @@ void UnsetBox::keep_answers(const json& answers) const {
 
 std::string UnsetBox::setup_command(const std::string& words) const {
     const std::string here = box_.folder().string();
-    return here + "/bin/clinicctl --control " + here + "/run/control.sock setup --etc " + here + "/unset --state " +
-           here + "/setup --templates " CLINIC_SOURCE_DIR "/packaging/templates " + words;
+    return "env DBUS_SYSTEM_BUS_ADDRESS=" + bus_.address() + " " + here + "/bin/clinicctl --control " + here +
+           "/run/control.sock setup --etc " + here + "/unset --state " + here +
+           "/setup --templates " CLINIC_SOURCE_DIR "/packaging/templates " + words;
 }
 
 Ran UnsetBox::setup(const std::string& words, const std::string& typed, const std::string& before) const {
     std::ofstream{in("typed")} << typed;
-    return run("env CLINIC_BOX=" + box_.folder().string() + " PATH=" CLINIC_SOURCE_DIR "/tests/e2e/setup/hands:$PATH " +
-               before + " " + setup_command(words) + " <" + in("typed").string());
+    return run("env " + before + " " + setup_command(words) + " <" + in("typed").string());
 }
 
 json UnsetBox::progress() const {

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "tests/e2e/box.h"
+#include "tests/e2e/setup/hands.h"
 
 namespace clinic::e2e {
 
@@ -20,12 +21,13 @@ public:
     UnsetBox();
 
     Box& box() { return box_; }
+    Hands& systemd() { return hands_; }
     std::filesystem::path in(const char* name) const { return box_.folder() / name; }
     nlohmann::json answers() const;                         // that set it up wholly
     void keep_answers(const nlohmann::json& answers) const; // as the file of `setup`
     // clinicctl setup with these words besides; `before`: what a shell puts before it. Standard input is `typed`.
     Ran setup(const std::string& words, const std::string& typed = "", const std::string& before = "") const;
-    std::string setup_command(const std::string& words) const; // for a shell
+    std::string setup_command(const std::string& words) const; // for a shell, with the bus that it has
     Ran set_up() const { return setup("--answers " + in("answers.json").string()); }
     nlohmann::json progress() const;                                     // of --status --json
     nlohmann::json state() const;                                        // as it lies on the disk
@@ -33,6 +35,8 @@ public:
 
 private:
     Box box_;
+    test_support::PrivateBus bus_;
+    Hands hands_;
 };
 
 } // namespace clinic::e2e

@@ -109,6 +109,18 @@ TEST_F(OfThePage, AnotherAddressOrTheEndOfItsTimeRenewsItUnderTheSameAuthority) 
     EXPECT_EQ(keep(names({"192.168.7.21"}), 24h * 3'650), Kept::trusted) << "the authority's own time is over";
 }
 
+// A cable that is plugged to and fro, or a lease that changes each night: what was named once needs nothing anew.
+TEST_F(OfThePage, AnAddressThatComesBackChangesNothing) {
+    keep(names({"192.168.7.20"}));
+    EXPECT_EQ(keep(names({"192.168.7.21"})), Kept::issued);
+    for (int i = 0; i < 3; ++i)
+        for (const char* address : {"192.168.7.20", "192.168.7.21"}) EXPECT_EQ(keep(names({address})), Kept::stays);
+    for (int host = 30; host < 60; ++host) keep(names({"192.168.7." + std::to_string(host)}));
+    EXPECT_LE(look().page->names.addresses.size(), 16U);
+    keep(names({"192.168.7.59"}), 24h * 300);
+    EXPECT_THAT(look().page->names.addresses, ::testing::ElementsAre("192.168.7.59")) << "a renewal forgets the others";
+}
+
 // A dead battery of the hardware clock must not cost the trust that people gave.
 TEST_F(OfThePage, AClockThatIsBehindChangesNothing) {
     keep(names());
@@ -202,6 +214,24 @@ TEST_F(OfThePage, APowerCutWithinTheMakingIsMended) {
         EXPECT_TRUE(look().fits_key) << lost;
         EXPECT_EQ(keep(names()), Kept::stays) << lost;
     }
+}
+
+// A TPM that is busy, a program that does not end: tried again, and nobody trusts another authority for it.
+TEST_F(OfThePage, AnAuthoritysKeyThatCannotBeReadNowIsNotMadeAnew) {
+    keep(names());
+    const auto page = read("tls/console.pem"), authority = read("tls/local-ca.pem");
+    put("systemd-creds", "#!/bin/sh\ncase \"$*\" in *name=local-ca*) exec yes ;; esac\nexec /usr/bin/systemd-creds "
+                         "\"$@\"\n");
+    fs::permissions(etc_.path() / "systemd-creds", fs::perms::owner_all);
+    const std::string usual = std::getenv("PATH");
+    setenv("PATH", (etc_.path().string() + ":" + usual).c_str(), 1);
+    const auto kept = certificate_.keep(names({"192.168.7.21"}), now_);
+    setenv("PATH", usual.c_str(), 1);
+    EXPECT_FALSE(kept);
+    EXPECT_EQ(read("tls/console.pem"), page);
+    EXPECT_EQ(read("tls/local-ca.pem"), authority);
+    EXPECT_EQ(keep(names({"192.168.7.21"})), Kept::issued);
+    EXPECT_EQ(read("tls/local-ca.pem"), authority);
 }
 
 // Its board was changed, or its TPM was cleared: the page comes back by itself.

@@ -1,0 +1,28 @@
+// In the place of systemd, for a box of packaging/try: on a bus of its own, under the service manager's name, it starts
+// clinicd and clinic-syncd anew when it is asked to, and says when it has.
+//   Needs:   root.
+//   Threads: its own; one on the calling side.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+
+#include "tests/support/private_bus.h"
+
+namespace clinic::e2e {
+
+class Hands : public test_support::OnTheBus {
+public:
+    Hands(const test_support::PrivateBus& bus, std::filesystem::path box);
+    ~Hands() override { stop(); }
+    void fail(bool each) { fails_ = each; } // no unit starts
+
+private:
+    static int restart(sd_bus_message* call, void* hands, void* error);
+
+    const std::filesystem::path box_;
+    std::atomic<bool> fails_{false};
+    int jobs_ = 0;
+};
+
+} // namespace clinic::e2e
