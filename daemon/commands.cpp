@@ -16,10 +16,12 @@
 #include "daemon/control/wire/wire.h"
 #include "daemon/feed_commands.h"
 #include "daemon/intake/csv_import.h"
+#include "daemon/ledger_commands.h"
 #include "daemon/message_commands.h"
 #include "daemon/outbox/outbox.h"
 #include "daemon/setup_commands.h"
 #include "daemon/statement_commands.h"
+#include "daemon/sync_commands.h"
 
 namespace clinic::daemon {
 namespace {
@@ -30,8 +32,6 @@ using control::Commands;
 using control::Question;
 using nlohmann::json;
 
-constexpr int rows_shown_max = 500;
-constexpr std::size_t dead_a_transaction = 500;
 constexpr Literal agreement_setting = "agreement";
 
 // The first moment after that local day: what expires on a day is good until its end.
@@ -154,27 +154,6 @@ public:
         return say({{"transactions", *transactions}});
     }
 
-    Result<Answer> ledger(const Question& question) const {
-        const auto given = question.args.find("after");
-        const bool numbered = given != question.args.end() && given->is_number_integer();
-        const auto after = numbered ? given->get<std::int64_t>() : std::int64_t{0};
-        json lines = json::array();
-        CLINIC_TRY(store_.read([&](records::Snapshot& session) -> Result<void> {
-            const auto found = outbox::Ledger::lines(session, after, rows_shown_max);
-            CLINIC_TRY(found);
-            for (const auto& line : *found)
-                lines.push_back({{"attempt", line.attempt},
-                                 {"lease", line.lease},
-                                 {"at", base::rfc3339(line.at)},
-                                 {"route", envelope::name(line.route)},
-                                 {"digest", line.digest},
-                                 {"result", line.result},
-                                 {"status", line.status}});
-            return {};
-        }));
-        return say(std::move(lines));
-    }
-
     // The word is in the audit chain, and known to the next start, before it counts.
     Result<Answer> clock_confirm(const Question& question) const {
         Timestamp at{};
@@ -186,62 +165,6 @@ public:
         CLINIC_TRY(health_.confirm_clock());
         housekeeping_.request_walk();
         return say({{"confirmed", base::rfc3339(at)}});
-    }
-
-    Result<Answer> dead_retry(const Question& question) const {
-        CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
-            CLINIC_TRY(configured(txn, question.asker, "dead_retry"));
-            return outbox::Outbox::retry_dead(txn, std::nullopt);
-        }));
-        return say(json::object());
-    }
-
-    Result<Answer> dead_list(const Question&) const {
-        json letters = json::array();
-        CLINIC_TRY(store_.read([&](records::Snapshot& session) -> Result<void> {
-            const auto found = outbox::Outbox::dead_letters(session, rows_shown_max);
-            CLINIC_TRY(found);
-            for (const auto& letter : *found)
-                letters.push_back({{"number", letter.row},
-                                   {"kind", envelope::name(letter.kind)},
-                                   {"code", letter.code},
-                                   {"queued_at", base::rfc3339(letter.queued_at)},
-                                   {"died_at", base::rfc3339(letter.died_at)}});
-            return {};
-        }));
-        return say(std::move(letters));
-    }
-
-    // One by its number, or all; whose they were stands in the audit chain.
-    Result<Answer> dead_discard(const Question& question) const {
-        const auto given = question.args.find("number");
-        const bool one = given != question.args.end();
-        if (one && !given->is_number_integer()) return Error{Errc::malformed, "the dead letter's number is not one"};
-        std::size_t discarded = 0;
-        for (std::size_t part = dead_a_transaction; part == dead_a_transaction; discarded += part) {
-            CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
-                std::vector<records::PatientId> patients;
-                if (one) {
-                    const auto patient = outbox::Outbox::discard_dead(txn, given->get<std::int64_t>());
-                    CLINIC_TRY(patient);
-                    patients.push_back(*patient);
-                } else {
-                    auto all = outbox::Outbox::discard_dead_before(txn, Timestamp{INT64_MAX}, dead_a_transaction);
-                    CLINIC_TRY(all);
-                    patients = std::move(*all);
-                }
-                part = patients.size();
-                if (part == 0) return {};
-                const auto entry = audit::Trail::append(txn, {.actor = audit::Actor::operator_,
-                                                              .actor_id = question.asker,
-                                                              .action = audit::Action::release,
-                                                              .purpose = audit::Purpose::operations,
-                                                              .detail = "dead_discarded",
-                                                              .subjects = std::move(patients)});
-                return entry ? Result<void>{} : entry.error();
-            }));
-        }
-        return say({{"discarded", discarded}});
     }
 
 private:
@@ -317,9 +240,7 @@ Commands commands(const Room& room) {
         {"checks-tell", checks_command(room.health)},     {"metrics", metrics_command(room.health)},
         {"basis-set", ask(&Desk::basis_set, true)},       {"basis-show", ask(&Desk::basis_show)},
         {"policy-unlinked", ask(&Desk::policy_unlinked)}, {"import", ask(&Desk::import, true)},
-        {"release-daily", ask(&Desk::release_daily)},     {"ledger", ask(&Desk::ledger)},
-        {"clock-confirm", ask(&Desk::clock_confirm)},     {"dead-list", ask(&Desk::dead_list)},
-        {"dead-retry", ask(&Desk::dead_retry)},           {"dead-discard", ask(&Desk::dead_discard)},
+        {"release-daily", ask(&Desk::release_daily)},     {"clock-confirm", ask(&Desk::clock_confirm)},
     };
     all.merge(audit_commands(room.store));
     all.merge(statement_commands(room.store));
@@ -327,6 +248,8 @@ Commands commands(const Room& room) {
     all.merge(message_commands(room.store, room.ingest, room.feeds));
     all.merge(feed_commands(room.store, room.feeds, room.ingest));
     all.merge(setup_commands(room.store, room.health));
+    all.merge(sync_commands(room.store, room.health));
+    all.merge(ledger_commands(room.store, room.releaser));
     return all;
 }
 

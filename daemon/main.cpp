@@ -141,6 +141,7 @@ Result<void> run(const Options& options, const std::filesystem::path& settings) 
         {.box = options.box,
          .version = version,
          .records = options.records,
+         .dry_run = options.dry_run,
          .checked_hourly = notifier.watchdog_patience().count() > 0}, // its unit has a timer beside it
         clock};
     ContainmentReport containment{how, std::move(contained->tried), health};

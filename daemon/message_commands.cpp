@@ -13,6 +13,7 @@
 #include "daemon/reason.h"
 #include "daemon/records/messages.h"
 #include "daemon/records/quarantine.h"
+#include "daemon/web/words/words.h"
 
 namespace clinic::daemon {
 namespace {
@@ -88,6 +89,13 @@ json message_row(const records::KeptMessage& message, const std::string& raw) {
             {"of_a_patient", message.patient.has_value()}};
 }
 
+// What a person does about it; null: it is settled.
+json next_step(const records::QuarantineItem& item) {
+    if (item.is_settled()) return json{};
+    const bool is_line = item.feed == intake::feed_csv.c_str();
+    return words::text(is_line ? "quarantine.line.next" : "quarantine.message.next").c_str();
+}
+
 json item_row(const records::QuarantineItem& item) {
     return {{"id", item.id},
             {"feed", item.feed},
@@ -97,6 +105,8 @@ json item_row(const records::QuarantineItem& item) {
             {"field", item.at.field},
             {"bytes", item.bytes},
             {"received_at", base::rfc3339(item.received_at)},
+            {"attempts", 1 + item.replays},
+            {"next", next_step(item)},
             {"replayed_at", item.replayed_at ? json(base::rfc3339(*item.replayed_at)) : json{}},
             {"replayed_as", item.replayed_at ? json(item.replayed_as) : json{}}};
 }

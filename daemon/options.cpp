@@ -102,6 +102,11 @@ public:
         return nothing;
     }
 
+    void fault(const char* key, const char* what) const {
+        std::fprintf(stderr, "<3>options: %s%s %s\n", path_.c_str(), key, what);
+        ++faults_;
+    }
+
 private:
     void convert(const char* key, const json& value, std::string& into) {
         if (value.is_string() && !value.get_ref<const std::string&>().empty())
@@ -133,11 +138,6 @@ private:
         else
             fault(key, "is not an absolute path");
     }
-    void fault(const char* key, const char* what) const {
-        std::fprintf(stderr, "<3>options: %s%s %s\n", path_.c_str(), key, what);
-        ++faults_;
-    }
-
     const json& object_;
     std::string path_;
     std::set<std::string> known_;
@@ -158,6 +158,13 @@ void read_ghl(const json& from, Options& options, int& faults) {
     fields.read("next", ids.next);
     fields.read("appt_status", ids.appt_status);
     fields.read("appt_when", ids.appt_when);
+}
+
+void read_delivery(Section& top, Options& options) {
+    std::string delivery = "live";
+    top.read_optional("delivery", delivery);
+    options.dry_run = delivery == "dry-run";
+    if (delivery != "live" && !options.dry_run) top.fault("delivery", "is neither live nor dry-run");
 }
 
 void read_all(const json& file, Options& options, int& faults) {
@@ -187,6 +194,7 @@ void read_all(const json& file, Options& options, int& faults) {
         Section support{*from, "support.", faults};
         support.read("key", options.support_key);
     }
+    read_delivery(top, options);
     if (const json* from = top.section_if_any("ghl")) read_ghl(*from, options, faults);
 }
 
@@ -224,6 +232,7 @@ std::vector<std::string> wait_for_restart(const Options& running, const Options&
          &Options::console_names);
     look("mllp.message_bytes_max", &Options::mllp_message_bytes_max);
     look("mllp.tls", &Options::mllp_certificate, &Options::mllp_key, &Options::mllp_client_ca);
+    look("delivery", &Options::dry_run);
     look("ghl", &Options::ghl, &Options::index_lag_ms, &Options::late_ms);
     return names;
 }

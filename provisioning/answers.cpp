@@ -1,5 +1,6 @@
 #include "provisioning/answers.h"
 
+#include <charconv>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -22,6 +23,24 @@ void show(const Call& call, const json& data, std::string (*view)(const json&)) 
         print_json(data);
     else
         std::fputs(view(data).c_str(), stdout);
+}
+
+std::optional<std::int64_t> positive_number(const std::string& text) {
+    std::int64_t value = 0;
+    const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error == std::errc{} && at == text.data() + text.size() && value > 0) return value;
+    std::fprintf(stderr, "clinicctl: a number is wanted in place of one of the words\n");
+    return std::nullopt;
+}
+
+bool page(const Call& call, json& args) {
+    for (const auto& [option, key] : {std::pair{"--limit", "limit"}, std::pair{"--before", "before"}}) {
+        if (!call.has(option)) continue;
+        const auto said = positive_number(call.value(option));
+        if (!said) return false;
+        args[key] = *said;
+    }
+    return true;
 }
 
 int plain(const Client& client, const char* command, const json& args) {

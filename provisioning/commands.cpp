@@ -19,10 +19,12 @@
 #include "provisioning/containment_view.h"
 #include "provisioning/ghl_commands.h"
 #include "provisioning/keys_commands.h"
+#include "provisioning/ledger_commands.h"
 #include "provisioning/message_commands.h"
 #include "provisioning/setup_command.h"
 #include "provisioning/status_view.h"
 #include "provisioning/store_commands.h"
+#include "provisioning/sync_commands.h"
 #include "provisioning/time_service.h"
 #include "provisioning/tls_commands.h"
 
@@ -100,13 +102,6 @@ std::optional<std::int64_t> number(const std::string& word) {
     return value;
 }
 
-int ledger(const Call& call, const Client& client) {
-    const auto after = number(call.has("--after") ? call.value("--after") : "0");
-    if (after) return plain(client, "ledger", {{"after", *after}});
-    std::fputs("clinicctl: ledger: --after takes the number of an attempt\n", stderr);
-    return failed;
-}
-
 // Turn by turn to the link that was the newest when it began.
 int export_audit(const Call& call, const Client& client) {
     const auto after = number(call.has("--after") ? call.value("--after") : "0");
@@ -128,11 +123,12 @@ int export_audit(const Call& call, const Client& client) {
 
 int list_commands(const Call& call, const Client& client);
 
-int dead_discard_one(const Call& call, const Client& client) {
-    const auto letter = number(call.words[2]);
-    if (letter) return plain(client, "dead-discard", {{"number", *letter}});
-    std::fputs("clinicctl: dead discard: the number is one of `clinicctl dead list`\n", stderr);
-    return failed;
+int retry_dead(const Call& call, const Client& client) {
+    return settle_dead(call, client, "sync-dead-retry");
+}
+
+int discard_dead(const Call& call, const Client& client) {
+    return settle_dead(call, client, "sync-dead-discard");
 }
 
 int store_advise(const Call& call, const Client& client) {
@@ -172,7 +168,7 @@ int clock_show(const Call& call, const Client& client) {
 struct Row {
     std::vector<std::string> words;        // "" stands for any word
     std::vector<std::string_view> options; // as `Options` has them
-    const char* usage;                     // null: said by the row before
+    const char* usage;
     int (*run)(const Call&, const Client&);
 };
 
@@ -246,9 +242,15 @@ const std::array rows{
         "audit export [--after NUMBER]         the chain, a line of JSON per link, for somebody else to verify",
         export_audit},
     Row{{"ledger"},
-        {"--after="},
-        "ledger [--after ATTEMPT]              what left the building, oldest first, 500 lines at a time",
-        ledger},
+        {"--day=", "--kind=", "--destination=", "--pid=", "--patient", "--after=", "--limit=", "--json"},
+        "ledger [--day YYYY-MM-DD] [--kind KIND] [--destination crm] [--pid PSEUDONYM | --patient]\n"
+        "      [--after ATTEMPT] [--limit N] [--json]   what left the building, field by field; oldest first",
+        show_ledger},
+    Row{{"policy", "preview"},
+        {"--days=", "--basis=", "--unlinked=", "--json"},
+        "policy preview [--days N] [--basis MODE] [--unlinked park|shell] [--json]   what would leave then; changes "
+        "nothing",
+        preview_policy},
     Row{{"quarantine", "list"},
         {"--before=", "--limit=", "--json"},
         "quarantine list [--before ID] [--limit N] [--json]   what could not be accepted, and why; newest first",
@@ -314,23 +316,33 @@ const std::array rows{
         {},
         "clock confirm                         the box's date and time are right: I have looked",
         [](const Call&, const Client& client) { return plain(client, "clock-confirm", json::object()); }},
-    Row{{"dead", "list"},
-        {},
-        "dead list                             what GHL refused twice, and why",
-        [](const Call&, const Client& client) { return plain(client, "dead-list", json::object()); }},
-    Row{{"dead", "discard"},
-        {},
-        "dead discard [NUMBER]                 give up all dead letters, or the one of that number",
-        [](const Call&, const Client& client) { return plain(client, "dead-discard", json::object()); }},
-    Row{{"dead", "discard", ""}, {}, nullptr, dead_discard_one},
+    Row{{"sync", "status"},
+        {"--json"},
+        "sync status [--json]                  what waits to leave, by age and kind; what GHL does; the next try",
+        sync_status},
+    Row{{"sync", "dead", "list"},
+        {"--class=", "--before=", "--limit=", "--json"},
+        "sync dead list [--class NAME] [--before NUMBER] [--limit N] [--json]   what was set aside, why, and what to "
+        "do",
+        list_dead},
+    Row{{"sync", "dead", "show", ""}, {"--json"}, "sync dead show NUMBER [--json]", show_dead},
+    Row{{"sync", "dead", "retry", ""}, {"--json"}, "sync dead retry NUMBER [--json]       send it again", retry_dead},
+    Row{{"sync", "dead", "retry"},
+        {"--all", "--class=", "--json"},
+        "sync dead retry --all|--class NAME [--json]",
+        retry_dead},
+    Row{{"sync", "dead", "discard", ""},
+        {"--reason=", "--json"},
+        "sync dead discard NUMBER --reason TEXT [--json]   give it up",
+        discard_dead},
+    Row{{"sync", "dead", "discard"},
+        {"--all", "--class=", "--reason=", "--json"},
+        "sync dead discard --all|--class NAME --reason TEXT [--json]",
+        discard_dead},
     Row{{"commands"},
         {},
         "commands                              every command with its options, a line each: for scripts",
         list_commands},
-    Row{{"dead", "retry"},
-        {},
-        "dead retry                            send all dead letters again",
-        [](const Call&, const Client& client) { return plain(client, "dead-retry", json::object()); }},
     Row{{"store", "inspect"},
         {"--records=", "--json"},
         "store inspect --records FOLDER [--json]   what a store's files say without a key; clinicd is down",
@@ -407,10 +419,10 @@ bool fits(const Row& row, const Call& call) {
 
 // The word that the usage has in that place, which names what may stand there: "park|shell", "NAME".
 std::string word_in_usage(const char* usage, std::size_t place) {
-    std::istringstream words{usage == nullptr ? "" : usage};
+    std::istringstream words{usage};
     std::string word;
     for (std::size_t i = 0; i <= place && words >> word; ++i) continue;
-    return words ? word : "NUMBER";
+    return word;
 }
 
 // "basis set off|deid|... --evidence= --expires=": what the completion of shells reads.
@@ -437,7 +449,7 @@ void print_usage(std::FILE* out, const std::vector<std::string>& words) {
     const bool some = std::any_of(rows.begin(), rows.end(), begins);
     std::fputs("usage: clinicctl [--control PATH] COMMAND\n", out);
     for (const auto& row : rows)
-        if (row.usage != nullptr && (!some || begins(row))) std::fprintf(out, "  clinicctl %s\n", row.usage);
+        if (!some || begins(row)) std::fprintf(out, "  clinicctl %s\n", row.usage);
 }
 
 std::vector<std::string_view> all_options() {

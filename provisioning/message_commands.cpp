@@ -1,7 +1,6 @@
 #include "provisioning/message_commands.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -14,14 +13,6 @@ namespace clinic::provisioning {
 namespace {
 
 using nlohmann::json;
-
-std::optional<std::int64_t> number(const std::string& text) {
-    std::int64_t value = 0;
-    const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error == std::errc{} && at == text.data() + text.size() && value > 0) return value;
-    std::fprintf(stderr, "clinicctl: a number is wanted in place of one of the words\n");
-    return std::nullopt;
-}
 
 // The options of a feed as clinicd takes them; nullopt: a status word has no "=", and it was said.
 std::optional<json> feed_of(const Call& call) {
@@ -51,17 +42,6 @@ std::optional<json> feed_of(const Call& call) {
     return feed;
 }
 
-// False: one of the numbers is none, and it was said.
-bool page(const Call& call, json& args) {
-    for (const auto& [option, key] : {std::pair{"--limit", "limit"}, std::pair{"--before", "before"}}) {
-        if (!call.has(option)) continue;
-        const auto said = number(call.value(option));
-        if (!said) return false;
-        args[key] = *said;
-    }
-    return true;
-}
-
 int show_list(const Call& call, const Client& client, const char* command, const json& args,
               std::string (*view)(const json&)) {
     const auto answer = client.ask(command, args);
@@ -74,7 +54,7 @@ int show_list(const Call& call, const Client& client, const char* command, const
 int settle(const Call& call, const Client& client, const char* command) {
     json args{{"all", true}, {"after", 0}, {"feed", call.value("--feed")}};
     if (call.words.size() == 3) {
-        const auto id = number(call.words[2]);
+        const auto id = positive_number(call.words[2]);
         if (!id) return failed;
         args = {{"id", *id}};
     } else if (!call.has("--all")) {
@@ -121,7 +101,7 @@ int list_quarantine(const Call& call, const Client& client) {
 }
 
 int show_message(const Call& call, const Client& client, const char* command) {
-    const auto id = number(call.words[2]);
+    const auto id = positive_number(call.words[2]);
     if (!id) return failed;
     const auto answer =
         client.ask(command, {{"id", *id}, {"reveal", call.has("--reveal")}, {"reason", call.value("--reason")}});

@@ -111,6 +111,7 @@ std::string view_message(const json& message) {
     }
     if (!word(message, "replayed_as").empty())
         out += "replayed " + word(message, "replayed_at") + ": " + word(message, "replayed_as") + "\n";
+    if (!word(message, "next").empty()) out += word(message, "next") + "\n";
     return out + "\n" + word(message, "text") + "\n";
 }
 
@@ -140,6 +141,7 @@ std::string view_quarantine(const json& items) {
         if (number(one, "line") > 0) out += format(", line %lld", number(one, "line"));
         if (number(one, "segment") > 0) out += format(", segment %lld", number(one, "segment"));
         if (number(one, "field") > 0) out += format(", field %lld", number(one, "field"));
+        if (number(one, "attempts") > 1) out += format(", %lld times", number(one, "attempts"));
         if (!word(one, "replayed_as").empty()) out += " (now: " + word(one, "replayed_as") + ")";
         out += '\n';
     }

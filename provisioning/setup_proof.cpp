@@ -101,7 +101,7 @@ StepFacts send_person(const SetupDesk& desk, const setup::Ways& ways) {
     });
     if (!taken) {
         desk.talk.stop("the test person was not taken by GHL within a minute",
-                       "clinicctl check names what stands in the way; clinicctl dead list what GHL refused");
+                       "clinicctl check names what stands in the way; clinicctl sync dead list what GHL refused");
         return std::nullopt;
     }
     facts["sent"] = true;

@@ -308,10 +308,11 @@ void EgressServer::State::handle(std::uint64_t id, const envelope::Attempt& requ
     const auto judge = [this, id, request](records::Transaction& txn) -> Result<Answer> {
         const auto judged = behind->gate.judge(txn, request);
         CLINIC_TRY(judged);
+        const auto answer = judged->verdict.answer;
         const std::int64_t read = request.lease == 0 ? judged->verdict.attempt : 0;
         return Answer{.connection = id,
                       .reply = judged->verdict,
-                      .over = judged->verdict.answer != envelope::Answer::go,
+                      .over = answer == envelope::Answer::hold || answer == envelope::Answer::no,
                       .blocked = judged->blocked,
                       .read = read};
     };
@@ -471,8 +472,10 @@ EgressServer::~EgressServer() {
 
 Result<void> EgressServer::start() {
     if (state_->behind)
-        CLINIC_TRY(state_->behind->store.write(
-            [](records::Transaction& txn) { return outbox::Outbox::release_leases(txn, std::nullopt); }));
+        CLINIC_TRY(state_->behind->store.write([this](records::Transaction& txn) -> Result<void> {
+            CLINIC_TRY(outbox::Outbox::release_leases(txn, std::nullopt));
+            return state_->behind->gate.begin(txn);
+        }));
     state_->poll.reset(epoll_create1(EPOLL_CLOEXEC));
     state_->event.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!state_->poll || !state_->event) return Error{Errc::system, "egress.sock cannot be watched", "", {}, errno};

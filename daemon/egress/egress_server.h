@@ -35,7 +35,7 @@ public:
     ~EgressServer();                  // stops; what was leased and not settled is due again
 
     Result<void> start();
-    void wake(); // something may be due; any thread
+    void wake();                                  // something may be due; any thread
 
 private:
     struct State;

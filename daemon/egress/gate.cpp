@@ -1,8 +1,9 @@
 #include "daemon/egress/gate.h"
 
 #include "daemon/audit/trail.h"
+#include "daemon/egress/said.h"
+#include "daemon/outbox/dead_letters.h"
 #include "daemon/records/patients.h"
-#include "daemon/release/last_check.h"
 
 namespace clinic::egress {
 namespace {
@@ -15,6 +16,8 @@ using outbox::Links;
 using outbox::Outbox;
 
 constexpr std::chrono::milliseconds ready_after{5'000}; // until an attempt that was held for it is tried again
+constexpr const char* dry_code = "dry_run";
+constexpr int dead_a_lease = 100; // given up before the next lease, where there are too many
 
 Judged say(std::int64_t line, Answer answer, const char* code, bool blocked = false) {
     return {.verdict = {.attempt = line, .answer = answer, .code = code}, .blocked = blocked};
@@ -41,12 +44,26 @@ Gate::Gate(GateOptions options, const records::IdentifierIndex& identifiers, rel
 
 Result<envelope::Lease> Gate::lease(records::Transaction& txn, envelope::Destination destination) {
     if (options_.rules.location.empty()) return envelope::Lease{}; // no request could pass: it waits for the settings
+    CLINIC_TRY(keep_dead_within_bound(txn));
     const auto policy = releaser_.policy(txn);
     CLINIC_TRY(policy);
     auto lease = Outbox::lease(txn, destination, policy->unlinked == release::Unlinked::shell,
                                options_.index_lag + options_.late);
     CLINIC_TRY(lease);
     return lease->has_value() ? std::move(**lease) : envelope::Lease{};
+}
+
+// Policy oldest_discarded: what is given up here is told again by the daily job, where it still holds.
+Result<void> Gate::keep_dead_within_bound(records::Transaction& txn) {
+    auto patients = outbox::DeadLetters::keep_bound(txn, dead_a_lease);
+    CLINIC_TRY(patients);
+    if (patients->empty()) return {};
+    const auto entry = audit::Trail::append(txn, {.actor = audit::Actor::job,
+                                                  .action = audit::Action::release,
+                                                  .purpose = audit::Purpose::operations,
+                                                  .detail = "dead_over_bound",
+                                                  .subjects = std::move(*patients)});
+    return entry ? Result<void>{} : entry.error();
 }
 
 Result<Judged> Gate::judge(records::Transaction& txn, const Attempt& attempt) {
@@ -68,12 +85,23 @@ Result<Judged> Gate::judge(records::Transaction& txn, const Attempt& attempt) {
     if (const auto clean = release::last_check(identifiers_, options_.rules, attempt, *allowed); !clean)
         return clean.error().code == Errc::timeout ? not_ready(txn, attempt, subject)
                                                    : caught(txn, attempt, subject, clean.error());
+    return allow(txn, attempt, *lease, *allowed);
+}
+
+Result<Judged> Gate::allow(records::Transaction& txn, const Attempt& attempt, const outbox::Leased& lease,
+                           const release::Allowed& allowed) const {
+    const std::string said = said_by(options_.rules, attempt, lease.envelope, allowed.ids);
+    if (options_.dry_run) {
+        const auto line = Ledger::open_line(txn, lease.patient, attempt, "dry_run", said);
+        CLINIC_TRY(line);
+        return say(*line, Answer::dry, dry_code);
+    }
     CLINIC_TRY(audit::Trail::append(txn, {.actor = audit::Actor::egress,
                                           .action = audit::Action::disclose,
                                           .purpose = audit::Purpose::release,
                                           .detail = "ghl_request",
-                                          .subjects = {subject}}));
-    const auto line = Ledger::open_line(txn, subject, attempt, "open");
+                                          .subjects = {lease.patient}}));
+    const auto line = Ledger::open_line(txn, lease.patient, attempt, "open", said);
     CLINIC_TRY(line);
     return say(*line, Answer::go, "");
 }
@@ -83,9 +111,9 @@ Result<Judged> Gate::judge_read(records::Transaction& txn, const Attempt& attemp
     if (attempt.route != envelope::Route::location_read) return say(0, Answer::no, "no_lease");
     if (!envelope::check_request(options_.rules, attempt.route, attempt.path, attempt.body))
         return say(0, Answer::no, "write_set");
-    const auto line = Ledger::open_line(txn, std::nullopt, attempt, "open");
+    const auto line = Ledger::open_line(txn, std::nullopt, attempt, options_.dry_run ? Literal{"dry_run"} : "open");
     CLINIC_TRY(line);
-    return say(*line, Answer::go, "");
+    return options_.dry_run ? say(*line, Answer::dry, dry_code) : say(*line, Answer::go, "");
 }
 
 // A merge has brought a contact since the lease was handed out: the same envelope goes there, by another lease.
@@ -130,7 +158,22 @@ Result<Judged> Gate::caught(records::Transaction& txn, const Attempt& attempt, r
     return say(*line, Answer::no, identifier ? "blocked" : "write_set", true);
 }
 
+// Nothing was sent, so nothing is delivered: it waits for the day that the dry run ends.
+Result<envelope::Settled> Gate::settle_dry(records::Transaction& txn, const envelope::Settle& outcome) {
+    const auto open = Outbox::patient_of(txn, outcome.lease);
+    const auto settled = Outbox::settle_steps(txn, outcome);
+    if (!settled || (!open && open.error().code == Errc::not_found)) return settled;
+    CLINIC_TRY(open);
+    CLINIC_TRY(Outbox::park(txn, outcome.lease, dry_code));
+    return envelope::Settled{};
+}
+
+Result<void> Gate::begin(records::Transaction& txn) const {
+    return options_.dry_run ? Result<void>{} : Outbox::unpark(txn, dry_code);
+}
+
 Result<envelope::Settled> Gate::settle(records::Transaction& txn, const envelope::Settle& outcome) {
+    if (options_.dry_run && outcome.outcome == envelope::Outcome::delivered) return settle_dry(txn, outcome);
     if (outcome.contact.empty()) return Outbox::settle(txn, outcome);
     const auto subject = Outbox::patient_of(txn, outcome.lease);
     if (!subject && subject.error().code != Errc::not_found) return subject.error();

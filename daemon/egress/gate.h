@@ -8,6 +8,7 @@
 #include "daemon/outbox/outbox.h"
 #include "daemon/records/identifier_index.h"
 #include "daemon/records/store.h"
+#include "daemon/release/last_check.h"
 #include "daemon/release/releaser.h"
 #include "sync/envelope/frame.h"
 
@@ -19,6 +20,7 @@ struct GateOptions {
     // A request whose answer we did not wait for may take effect this much later: what is left of a call that outlives
     // a restart of ours, and the far side's own time. docs/ghl.md, "A create of unknown outcome".
     std::chrono::milliseconds late{120'000};
+    bool dry_run = false; // the ledger is written as ever, and nothing is sent
 };
 
 // A verdict, and whether a person must hear of it.
@@ -31,11 +33,17 @@ class Gate {
 public:
     Gate(GateOptions options, const records::IdentifierIndex& identifiers, release::Releaser& releaser);
 
+    // Before the first lease: what a dry run had put aside goes out, unless there is still one.
+    Result<void> begin(records::Transaction& txn) const;
     Result<envelope::Lease> lease(records::Transaction& txn, envelope::Destination destination);
     Result<Judged> judge(records::Transaction& txn, const envelope::Attempt& attempt);
     Result<envelope::Settled> settle(records::Transaction& txn, const envelope::Settle& outcome);
 
 private:
+    static Result<envelope::Settled> settle_dry(records::Transaction& txn, const envelope::Settle& outcome);
+    static Result<void> keep_dead_within_bound(records::Transaction& txn);
+    Result<Judged> allow(records::Transaction& txn, const envelope::Attempt& attempt, const outbox::Leased& lease,
+                         const release::Allowed& allowed) const;
     Result<Judged> judge_read(records::Transaction& txn, const envelope::Attempt& attempt);
     static Result<Judged> linked_meanwhile(records::Transaction& txn, const envelope::Attempt& attempt,
                                            records::PatientId subject);

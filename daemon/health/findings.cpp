@@ -95,7 +95,7 @@ void find_basis(const Status& status, std::vector<Finding>& found) {
 void find_queue(const Status& status, bool link_trouble, std::vector<Finding>& found) {
     if (status.crm.dead > 0) found.push_back({"E2301", Tone::look, status.crm.dead});
     const bool released = status.basis != "off" && !status.basis_expired;
-    if (status.crm.parked > 0 && released && status.clock_trusted)
+    if (status.crm.parked > 0 && !status.dry_run && released && status.clock_trusted)
         found.push_back({"E2302", Tone::information, status.crm.parked});
     if (!link_trouble && released && status.crm.oldest_pending_s > waiting_s_max)
         found.push_back({"E2303", Tone::look, status.crm.pending});
@@ -200,6 +200,7 @@ std::optional<Sentence> gate_closed(const Status& status) {
     if (visible(status, "E2108") || visible(status, "E2109"))
         return Sentence{.tone = Tone::look, .key = "ghl.not_set_up"};
     if (visible(status, "E2104")) return Sentence{.tone = Tone::look, .key = "ghl.key_refused"};
+    if (status.dry_run) return Sentence{.tone = Tone::information, .key = "ghl.dry_run", .n = status.crm.parked};
     return std::nullopt;
 }
 

@@ -255,6 +255,8 @@ void Health::State::copy_facts(Status& status) const {
 
 void Health::State::copy_view(Status& status) const {
     status.crm = view.crm;
+    status.dry_run = settings.dry_run;
+    status.dead = view.dead;
     status.feeds = view.feeds.empty() ? no_messages_yet() : view.feeds;
     status.senders = view.senders;
     for (Feed& sender : status.senders) {

@@ -16,6 +16,7 @@
 #include "crypto/base/clock.h"
 #include "daemon/health/checks.h"
 #include "daemon/health/modes.h"
+#include "daemon/outbox/dead_letters.h"
 #include "daemon/outbox/outbox.h"
 #include "daemon/records/store.h"
 #include "daemon/records/store_check.h"
@@ -82,6 +83,8 @@ struct Status {
     std::int64_t basis_expires_s = -1; // from now; -1: none
     std::int64_t uptime_s = 0;
     outbox::Books crm;
+    std::vector<outbox::DeadCount> dead; // by class, those there are any of
+    bool dry_run = false;                // of the settings: nothing is sent
     std::vector<Feed> feeds;
     std::vector<Feed> senders; // those of "mllp" that have a name; their messages are in its books too
     std::vector<Measure> measures;
@@ -115,6 +118,7 @@ struct Settings {
     std::string box, version;
     std::filesystem::path records; // for the free space of its file system
     Timestamp clock_floor = base::this_release;
+    bool dry_run = false;        // nothing is sent, the ledger says what would be
     bool checked_hourly = false; // something of this machine has the box looked over, and tells us
 };
 

@@ -73,6 +73,16 @@ json needs(const Status& status) {
     return lines;
 }
 
+json dead(const std::vector<outbox::DeadCount>& counts) {
+    json classes = json::array();
+    for (const auto& one : counts)
+        classes.push_back({{"class", outbox::name(one.of)},
+                           {"letters", one.letters},
+                           {"first_at", base::rfc3339(one.first)},
+                           {"last_at", base::rfc3339(one.last)}});
+    return classes;
+}
+
 json intake(const std::vector<Feed>& feeds) {
     json all = json::object();
     for (const Feed& feed : feeds) all[feed.feed] = numbers(feed);
@@ -189,13 +199,15 @@ std::string to_json(const Status& status) {
         {"since", base::rfc3339(status.since)},
         {"answers", answers(status)},
         {"needs", needs(status)},
+        {"delivery", status.dry_run ? "dry_run" : "live"},
         {"egress", {{"crm", numbers(status.crm)}}},
         {"queue",
          {{"crm",
            {{"oldest_s", status.crm.oldest_pending_s},
             {"last_delivered_s", age_or_null(status.crm.last_delivered_s)},
             {"last_code", status.crm.last_code},
-            {"balanced", status.crm.balanced()}}}}},
+            {"balanced", status.crm.balanced()},
+            {"dead", dead(status.dead)}}}}},
         {"intake", intake(status.feeds)},
         {"feeds", feeds(status)},
         {"lanes", lanes(status)},

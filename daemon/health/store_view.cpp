@@ -83,6 +83,11 @@ Result<StoreView> read_view(records::Session& session) {
     auto books = outbox::Outbox::books(session, envelope::Destination::crm);
     if (!books) return books.error();
     view.crm = *books;
+    if (books->dead > 0) {
+        auto dead = outbox::DeadLetters::counts(session);
+        CLINIC_TRY(dead);
+        view.dead = std::move(*dead);
+    }
     CLINIC_TRY(read_feeds(session, view));
     CLINIC_TRY(read_policy(session, view));
     const auto waiting = waiting_in_quarantine(session);

@@ -10,6 +10,7 @@ namespace clinic::health {
 
 struct StoreView {
     outbox::Books crm;
+    std::vector<outbox::DeadCount> dead;
     std::vector<Feed> feeds, senders;
     std::string basis = "off";
     bool basis_expired = false;

@@ -29,6 +29,19 @@ int left_of(std::chrono::milliseconds span, base::Micros since, base::Micros now
     return static_cast<int>(std::clamp(span - age, std::chrono::milliseconds{0}, span).count());
 }
 
+Result<void> add_trace(records::Session& session, const Row& row, envelope::Lease& lease) {
+    const auto found = first_row(
+        session, "SELECT trace, queued_at FROM outbox WHERE id = ?",
+        [&](const records::Statement& one) {
+            lease.trace = one.text(0);
+            const auto waited =
+                std::chrono::floor<std::chrono::milliseconds>(session.now() - Timestamp{one.integer(1)});
+            if (!lease.trace.empty()) lease.queued_ms = std::max<std::int64_t>(0, waited.count());
+        },
+        row.id);
+    return found ? Result<void>{} : found.error();
+}
+
 // Empty: this row cannot go, and has been put where it belongs.
 Result<MaybeLease> offer(records::Transaction& txn, const Row& row, envelope::MetadataEnvelope envelope,
                          bool may_create, std::chrono::milliseconds unsure_for) {
@@ -58,6 +71,7 @@ Result<MaybeLease> offer(records::Transaction& txn, const Row& row, envelope::Me
     if (create_unknown) lease.unsure_ms = left_of(unsure_for, **unsettled, txn.monotonic());
     lease.prior_tags = std::move(*tags);
     lease.tries = row.tries;
+    CLINIC_TRY(add_trace(txn, row, lease));
     return MaybeLease{std::move(lease)};
 }
 

@@ -11,6 +11,7 @@ using envelope::StepOutcome;
 
 constexpr base::Micros late_write = std::chrono::hours{1}; // beyond it nothing answers a request any more
 constexpr int late_lines_max = 64;
+constexpr std::int64_t kind_none = -1;
 
 // Findable for who holds the patient's key, and for nobody once that is erased.
 Result<crypto::Token> subject_token(records::Session& session, records::PatientId patient) {
@@ -45,32 +46,77 @@ const char* written(StepOutcome::Result result) {
 }
 
 LedgerLine read_line(const records::Statement& row) {
-    return {.attempt = row.integer(0),
-            .lease = row.integer(1),
-            .at = {row.integer(2)},
-            .route = static_cast<Route>(row.integer(3)),
-            .digest = crypto::hex(row.blob(4)),
-            .result = std::string{row.text(5)},
-            .status = static_cast<int>(row.integer(6))};
+    LedgerLine line{.attempt = row.integer(0),
+                    .lease = row.integer(1),
+                    .at = {row.integer(2)},
+                    .route = static_cast<Route>(row.integer(3)),
+                    .digest = crypto::hex(row.blob(4)),
+                    .result = std::string{row.text(5)},
+                    .status = static_cast<int>(row.integer(6)),
+                    .destination = static_cast<envelope::Destination>(row.integer(7)),
+                    .kind = {},
+                    .said = std::string{row.text(9)}};
+    if (row.integer(8) >= 0) line.kind = static_cast<envelope::Kind>(row.integer(8));
+    return line;
+}
+
+bool fits(const LedgerSearch& search, const LedgerLine& line) {
+    return (!search.from || line.at >= *search.from) && (!search.until || line.at < *search.until) &&
+           (!search.kind || line.kind == search.kind) &&
+           (!search.destination || line.destination == *search.destination);
+}
+
+struct Span {
+    std::int64_t after = 0, last = INT64_MAX;
+};
+
+// Where the lines of a time lie. A step of the clock may have put others between them.
+Result<Span> span_of(records::Session& session, const LedgerSearch& search) {
+    Span span{.after = search.after};
+    if (!search.from && !search.until) return span;
+    CLINIC_TRY(first_row(
+        session, "SELECT min(attempt), max(attempt) FROM ledger WHERE at >= ? AND at < ?",
+        [&](const records::Statement& row) {
+            span.after = std::max(span.after, row.is_null(0) ? 0 : row.integer(0) - 1);
+            span.last = row.is_null(1) ? 0 : row.integer(1);
+        },
+        search.from.value_or(Timestamp{INT64_MIN}), search.until.value_or(Timestamp{INT64_MAX})));
+    return span;
+}
+
+// Until the page is full, or as many were looked at as one page may.
+Result<LedgerPage> fill(records::Statement& rows, const LedgerSearch& search, int lines_max) {
+    LedgerPage page;
+    for (int looked_at = 0;; ++looked_at) {
+        const auto found = rows.step();
+        CLINIC_TRY(found);
+        if (!*found) return page;
+        if (static_cast<int>(page.lines.size()) == lines_max || looked_at == ledger_looked_at_max) {
+            page.next = rows.integer(0) - 1;
+            return page;
+        }
+        auto line = read_line(rows);
+        if (fits(search, line)) page.lines.push_back(std::move(line));
+    }
 }
 
 } // namespace
 
 Result<std::int64_t> Ledger::open_line(records::Transaction& txn, std::optional<records::PatientId> subject,
-                                       const envelope::Attempt& attempt, Literal result) {
+                                       const envelope::Attempt& attempt, Literal result, std::string_view said) {
     const bool may_create = attempt.route == Route::contact_create && std::string_view{result.c_str()} == "open";
-    CLINIC_TRY(execute(
-        txn,
-        "INSERT INTO ledger (lease, at, route, digest, result, unsettled, unsure_since) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        attempt.lease, txn.now(), number(attempt.route), digest_of(attempt), result.c_str(), may_create,
-        txn.monotonic().count()));
+    const auto row = find_row(txn, attempt.lease); // none: a read that serves no envelope
+    CLINIC_TRY(row);
+    CLINIC_TRY(execute(txn,
+                       "INSERT INTO ledger (lease, at, route, digest, result, unsettled, unsure_since, destination, "
+                       "kind, said) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                       attempt.lease, txn.now(), number(attempt.route), digest_of(attempt), result.c_str(), may_create,
+                       txn.monotonic().count(), *row ? number((*row)->destination) : number(envelope::Destination::crm),
+                       *row ? number((*row)->kind) : kind_none, said));
     const std::int64_t line = txn.last_row();
     if (!subject) return line;
-    if (std::string_view{result.c_str()} == "open" && writes(attempt.route)) {
-        const auto row = find_row(txn, attempt.lease);
-        CLINIC_TRY(row);
-        if (*row) CLINIC_TRY(said_unsure(txn, **row));
-    }
+    if (*row && std::string_view{result.c_str()} == "open" && writes(attempt.route))
+        CLINIC_TRY(said_unsure(txn, **row));
     const auto sealed = txn.seal_for(*subject, "ledger.subject", line, subject->uuid.text());
     CLINIC_TRY(sealed);
     const auto token = subject_token(txn, *subject);
@@ -93,8 +139,8 @@ Result<std::vector<LedgerLine>> Ledger::lines(records::Session& session, std::in
     std::vector<LedgerLine> lines;
     CLINIC_TRY(each_row(
         session,
-        "SELECT attempt, lease, at, route, digest, result, status FROM ledger WHERE attempt > ? ORDER BY attempt LIMIT "
-        "?",
+        "SELECT attempt, lease, at, route, digest, result, status, destination, kind, said FROM ledger "
+        "WHERE attempt > ? ORDER BY attempt LIMIT ?",
         [&](const records::Statement& row) { lines.push_back(read_line(row)); }, after, lines_max));
     return lines;
 }
@@ -106,10 +152,40 @@ Result<std::vector<LedgerLine>> Ledger::lines_about(records::Session& session, r
     std::vector<LedgerLine> lines;
     CLINIC_TRY(each_row(
         session,
-        "SELECT attempt, lease, at, route, digest, result, status FROM ledger "
+        "SELECT attempt, lease, at, route, digest, result, status, destination, kind, said FROM ledger "
         "WHERE subject_token = ? AND attempt > ? ORDER BY attempt LIMIT ?",
         [&](const records::Statement& row) { lines.push_back(read_line(row)); }, *token, after, lines_max));
     return lines;
+}
+
+Result<std::vector<LedgerLine>> Ledger::lines_of(records::Session& session, std::int64_t lease, int lines_max) {
+    std::vector<LedgerLine> lines;
+    CLINIC_TRY(each_row(
+        session,
+        "SELECT attempt, lease, at, route, digest, result, status, destination, kind, said FROM ledger "
+        "WHERE lease = ? ORDER BY attempt LIMIT ?",
+        [&](const records::Statement& row) { lines.push_back(read_line(row)); }, lease, lines_max));
+    return lines;
+}
+
+Result<LedgerPage> Ledger::page(records::Session& session, const LedgerSearch& search, int lines_max) {
+    const auto span = span_of(session, search);
+    CLINIC_TRY(span);
+    if (!search.subject) {
+        auto rows = session.prepare("SELECT attempt, lease, at, route, digest, result, status, destination, kind, said "
+                                    "FROM ledger WHERE attempt > ? AND attempt <= ? ORDER BY attempt");
+        if (!rows) return rows.error();
+        rows->bind(span->after, span->last);
+        return fill(*rows, search, lines_max);
+    }
+    const auto token = subject_token(session, *search.subject);
+    CLINIC_TRY(token);
+    auto rows = session.prepare("SELECT attempt, lease, at, route, digest, result, status, destination, kind, said "
+                                "FROM ledger WHERE subject_token = ? AND attempt > ? AND attempt <= ? "
+                                "ORDER BY attempt");
+    if (!rows) return rows.error();
+    rows->bind(*token, span->after, span->last);
+    return fill(*rows, search, lines_max);
 }
 
 Result<void> close_lease(records::Transaction& txn, std::int64_t lease) {

@@ -120,10 +120,10 @@ Result<std::int64_t> Outbox::push(records::Transaction& txn, Destination destina
     const State state = parked_code ? State::parked : State::pending;
     CLINIC_TRY(
         execute(txn,
-                "INSERT INTO outbox (destination, patient, kind, scope, state, queued_at, due_at, envelope, code) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, x'', ?)",
+                "INSERT INTO outbox (destination, patient, kind, scope, state, queued_at, due_at, envelope, code, "
+                "trace) VALUES (?, ?, ?, ?, ?, ?, ?, x'', ?, ?)",
                 number(destination), patient, number(envelope.kind()), scope, number(state), txn.now(), *due,
-                parked_code.value_or("")));
+                parked_code.value_or(""), txn.trace()));
     const std::int64_t id = txn.last_row();
     const auto sealed = txn.seal_for(patient, "outbox.envelope", id, written);
     CLINIC_TRY(sealed);
@@ -149,21 +149,12 @@ Result<void> Outbox::unpark(records::Transaction& txn, std::string_view code) {
     return {};
 }
 
-Result<void> Outbox::retry_dead(records::Transaction& txn, std::optional<std::int64_t> row) {
-    std::vector<std::int64_t> ids;
-    if (row)
-        ids.push_back(*row);
-    else
-        CLINIC_TRY(each_row(
-            txn, "SELECT id FROM outbox WHERE destination IN (0, 1) AND state = 4 ORDER BY destination, due_at, id",
-            [&](const records::Statement& one) { ids.push_back(one.integer(0)); }));
-    for (const std::int64_t id : ids) {
-        const auto found = find_row(txn, id);
-        CLINIC_TRY(found);
-        if (!*found || (*found)->state != State::dead) return Error{Errc::not_found, "no such dead letter"};
-        CLINIC_TRY(revive(txn, **found));
-    }
-    return {};
+Result<void> Outbox::retry_dead(records::Transaction& txn, std::int64_t row) {
+    const auto found = find_row(txn, row);
+    CLINIC_TRY(found);
+    if (!*found || (*found)->state != State::dead)
+        return Error{Errc::not_found, "no such dead letter", "look at: clinicctl sync dead list"};
+    return revive(txn, **found);
 }
 
 } // namespace clinic::outbox

@@ -46,13 +46,6 @@ struct LastSaid {        // what the destination holds from us about this subjec
     bool unsure = false;        // something has been begun since that may have changed it
 };
 
-struct DeadLetter {
-    std::int64_t row = 0;
-    envelope::Kind kind{};
-    std::string code;
-    Timestamp queued_at{}, died_at{};
-};
-
 struct Leased {
     records::PatientId patient;
     envelope::MetadataEnvelope envelope;
@@ -99,8 +92,8 @@ public:
     static Result<void> unpark(records::Transaction& txn, std::string_view code); // all parked with it become pending
     // What is due later than any retry may be was written by a clock that was ahead: it is due now.
     static Result<void> mend_due_times(records::Transaction& txn);
-    static Result<void> retry_dead(records::Transaction& txn, std::optional<std::int64_t> row);
-    static Result<std::vector<DeadLetter>> dead_letters(records::Session& session, int letters_max);
+    // A dead letter (dead_letters.h) is pending again, or superseded. Errors: not_found.
+    static Result<void> retry_dead(records::Transaction& txn, std::int64_t row);
     // Whose it was, for the audit chain. What it said is told again when the daily job looks, where it still holds.
     static Result<records::PatientId> discard_dead(records::Transaction& txn, std::int64_t row);
     static Result<std::vector<records::PatientId>> discard_dead_before(records::Transaction& txn, Timestamp died_before,
@@ -156,21 +149,41 @@ struct LedgerLine {
     Timestamp at{};
     envelope::Route route{};
     std::string digest; // hexadecimal BLAKE2b-256 of method ' ' path '\n' body
-    std::string result; // open, not_sent, answered, unknown, held, blocked
+    std::string result; // open, not_sent, answered, unknown, held, blocked, dry_run
     int status = 0;
+    envelope::Destination destination = envelope::Destination::crm;
+    std::optional<envelope::Kind> kind; // of the envelope it served
+    std::string said;                   // what it said, without ids: docs/ledger.md; empty: nothing was to leave
+};
+
+inline constexpr int ledger_looked_at_max = 20'000; // lines, by one page
+
+struct LedgerSearch {
+    std::int64_t after = 0; // attempts above this one
+    std::optional<records::PatientId> subject;
+    std::optional<Timestamp> from, until; // written then or later, and before
+    std::optional<envelope::Kind> kind;
+    std::optional<envelope::Destination> destination;
+};
+
+struct LedgerPage {
+    std::vector<LedgerLine> lines;    // oldest first
+    std::optional<std::int64_t> next; // where to go on; empty: that was all
 };
 
 class Ledger {
 public:
-    // `result`: open, held or blocked.
+    // `result`: open, held, blocked or dry_run. `said`: no id of anybody in it; empty with what was stopped.
     static Result<std::int64_t> open_line(records::Transaction& txn, std::optional<records::PatientId> subject,
-                                          const envelope::Attempt& attempt, Literal result);
+                                          const envelope::Attempt& attempt, Literal result, std::string_view said = {});
     static Result<void> close_line(records::Transaction& txn, const envelope::StepOutcome& outcome);
     static Result<std::int64_t> purge_before(records::Transaction& txn, Timestamp written_before,
                                              int lines_max); // how many
     static Result<std::vector<LedgerLine>> lines(records::Session& session, std::int64_t after, int lines_max);
     static Result<std::vector<LedgerLine>> lines_about(records::Session& session, records::PatientId subject,
                                                        std::int64_t after, int lines_max);
+    static Result<std::vector<LedgerLine>> lines_of(records::Session& session, std::int64_t lease, int lines_max);
+    static Result<LedgerPage> page(records::Session& session, const LedgerSearch& search, int lines_max);
 };
 
 } // namespace clinic::outbox

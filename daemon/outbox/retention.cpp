@@ -12,7 +12,8 @@ constexpr std::string_view erased = "erased";
 Result<PatientId> discard(records::Transaction& txn, std::int64_t id) {
     const auto row = find_row(txn, id);
     CLINIC_TRY(row);
-    if (!*row || (*row)->state != State::dead) return Error{Errc::not_found, "no such dead letter"};
+    if (!*row || (*row)->state != State::dead)
+        return Error{Errc::not_found, "no such dead letter", "look at: clinicctl sync dead list"};
     CLINIC_TRY(move(txn, **row, State::discarded, ""));
     return (*row)->patient;
 }
@@ -28,23 +29,6 @@ Result<std::vector<PatientId>> discard_all(records::Transaction& txn, const std:
 }
 
 } // namespace
-
-Result<std::vector<DeadLetter>> Outbox::dead_letters(records::Session& session, int letters_max) {
-    std::vector<DeadLetter> letters;
-    CLINIC_TRY(each_row(
-        session,
-        "SELECT id, kind, code, queued_at, due_at FROM outbox WHERE destination IN (0, 1) AND state = 4 "
-        "ORDER BY destination, due_at, id LIMIT ?",
-        [&](const records::Statement& row) {
-            letters.push_back({.row = row.integer(0),
-                               .kind = static_cast<envelope::Kind>(row.integer(1)),
-                               .code = std::string{row.text(2)},
-                               .queued_at = {row.integer(3)},
-                               .died_at = {row.integer(4)}});
-        },
-        letters_max));
-    return letters;
-}
 
 Result<PatientId> Outbox::discard_dead(records::Transaction& txn, std::int64_t row) {
     return discard(txn, row);

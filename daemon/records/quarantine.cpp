@@ -55,7 +55,8 @@ Result<std::int64_t> insert_item(Transaction& txn, std::string_view feed, const 
     return txn.last_row();
 }
 
-// id, feed, reason, line, segment, field, offset, received_at, length of the sealed bytes, replayed_at, replayed_as
+// id, feed, reason, line, segment, field, offset, received_at, length of the sealed bytes, replayed_at, replayed_as,
+// replays
 QuarantineItem read_item(const Statement& found) {
     const auto integer = [&found](int column) { return static_cast<int>(found.integer(column)); };
     QuarantineItem item{found.integer(0),
@@ -64,6 +65,7 @@ QuarantineItem read_item(const Statement& found) {
                         {integer(3), integer(4), integer(5), integer(6)},
                         Timestamp{found.integer(7)},
                         found.integer(8) - static_cast<std::int64_t>(crypto::seal_overhead_bytes)};
+    item.replays = found.integer(11);
     if (found.is_null(9)) return item;
     item.replayed_at = Timestamp{found.integer(9)};
     item.replayed_as = std::string{found.text(10)};
@@ -86,8 +88,9 @@ Result<std::int64_t> quarantine(Transaction& txn, std::string_view feed, const E
 }
 
 Result<std::vector<QuarantineItem>> quarantined(Session& session, std::int64_t before, int rows_max) {
-    auto find = session.prepare("SELECT id, feed, reason, line, segment, field, offset, received_at, length(sealed),"
-                                " replayed_at, replayed_as FROM quarantine WHERE id < ? ORDER BY id DESC LIMIT ?");
+    auto find =
+        session.prepare("SELECT id, feed, reason, line, segment, field, offset, received_at, length(sealed),"
+                        " replayed_at, replayed_as, replays FROM quarantine WHERE id < ? ORDER BY id DESC LIMIT ?");
     if (!find) return find.error();
     find->bind(before > 0 ? before : std::numeric_limits<std::int64_t>::max(), rows_max);
     std::vector<QuarantineItem> items;
@@ -101,7 +104,7 @@ Result<std::vector<QuarantineItem>> quarantined(Session& session, std::int64_t b
 
 Result<QuarantineItem> quarantine_item(Session& session, std::int64_t id) {
     auto find = session.prepare("SELECT id, feed, reason, line, segment, field, offset, received_at, length(sealed),"
-                                " replayed_at, replayed_as FROM quarantine WHERE id = ?");
+                                " replayed_at, replayed_as, replays FROM quarantine WHERE id = ?");
     if (!find) return find.error();
     const auto row = find->bind(id).step();
     if (!row) return row.error();
@@ -129,7 +132,8 @@ Result<std::vector<std::int64_t>> waiting_items(Session& session, std::string_vi
 }
 
 Result<void> mark_replayed(Transaction& txn, std::int64_t id, std::string_view as) {
-    auto mark = txn.prepare("UPDATE quarantine SET replayed_at = ?, replayed_as = ? WHERE id = ?");
+    auto mark =
+        txn.prepare("UPDATE quarantine SET replayed_at = ?, replayed_as = ?, replays = replays + 1 WHERE id = ?");
     if (!mark) return mark.error();
     return mark->bind(txn.now(), as, id).run();
 }
@@ -139,7 +143,9 @@ Result<void> discard(Transaction& txn, std::int64_t id) {
     if (!item) return item.error();
     if (item->is_settled())
         return Error{Errc::conflict, "the item is settled already", "see clinicctl quarantine list"};
-    return mark_replayed(txn, id, "discarded");
+    auto mark = txn.prepare("UPDATE quarantine SET replayed_at = ?, replayed_as = 'discarded' WHERE id = ?");
+    if (!mark) return mark.error();
+    return mark->bind(txn.now(), id).run();
 }
 
 Result<std::string> open_quarantined(Session& session, const Disclosure&, std::int64_t id) {

@@ -19,7 +19,8 @@ struct QuarantineItem {
     std::string feed, reason; // reason: the error's literal text
     Place at;
     Timestamp received_at{};
-    std::int64_t bytes = 0; // of the message
+    std::int64_t bytes = 0;   // of the message
+    std::int64_t replays = 0; // how often it was given to intake again
     std::optional<Timestamp> replayed_at;
     std::string replayed_as; // what became of it then: "stored", "duplicate", "quarantined", "refused"; "discarded"
     bool is_settled() const {

@@ -1,6 +1,7 @@
 #include "daemon/records/session.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "crypto/base/files.h"
@@ -144,6 +145,13 @@ Result<std::optional<Error>> Transaction::apart(const std::function<Result<void>
     }
     CLINIC_TRY(core_.connection.run("RELEASE part"));
     return done ? std::nullopt : std::optional{done.error()};
+}
+
+const std::string& Transaction::trace() {
+    if (!trace_.empty()) return trace_;
+    std::array<std::byte, 16> random{};
+    base::random_bytes(random);
+    return trace_ = crypto::hex(random);
 }
 
 void Transaction::erase_key_on_commit(std::int64_t slot) {

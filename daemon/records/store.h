@@ -167,10 +167,13 @@ public:
     // In a savepoint of its own: where `part` fails, what it wrote is undone and nothing else of the job. Answers what
     // it failed of. Errors: the savepoint's, and then the job must fail.
     Result<std::optional<Error>> apart(const std::function<Result<void>()>& part);
+    // What this job is called in traces, random: 32 hexadecimal digits.
+    const std::string& trace();
 
 private:
     friend class Writer;
     using Session::Session;
+    std::string trace_;
 };
 
 class Snapshot : public Session {

@@ -82,6 +82,22 @@ std::string containment(const json& status) {
     return lines.empty() ? element("li", "", word("containment.none")) : lines;
 }
 
+// What was set aside, by why; page/app.ts builds the same lines.
+std::string dead(const json& status) {
+    std::string lines;
+    for (const json& one : status.at("queue").at("crm").at("dead")) {
+        const json moment{{"at", status.at("at")}, {"clock", status.at("clock")}, {"t", one.at("first_at")}};
+        const std::string key = "dead." + one.at("class").get<std::string>();
+        lines += "<li data-state=\"look\">" + std::string{shape} +
+                 element("span", "",
+                         escaped(words::number(one.at("letters").get<std::int64_t>())) + " · " + word(key) + " · " +
+                             escaped(show(moment, "since", "t"))) +
+                 element("span", "class=\"detail\"", word(key + ".next")) + "</li>";
+    }
+    if (!lines.empty()) return lines;
+    return element("li", "", word(status.at("store").at("open").get<bool>() ? "dead.none" : "page.closed"));
+}
+
 std::string shown(const json& status, std::string_view text) {
     const auto colon = text.find(':');
     const auto kind = text.substr(0, colon);
@@ -115,6 +131,7 @@ std::string directive(const json& status, std::string_view text) {
     if (text == "shape") return shape;
     if (text == "needs") return needs(status);
     if (text == "containment") return containment(status);
+    if (text == "dead") return dead(status);
     if (text == "senders") return senders(status);
     const auto colon = text.find(':');
     const auto kind = text.substr(0, colon);

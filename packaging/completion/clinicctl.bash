@@ -6,7 +6,7 @@ _clinicctl() {
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         if [ $skip = yes ]; then skip=no; continue; fi
         case $word in
-            --json | --status | --watch | --all | --reveal | --preview | --tell | --words | --passphrase | --new-key | --help | --*=*) ;;
+            --json | --status | --watch | --all | --reveal | --patient | --preview | --tell | --words | --passphrase | --new-key | --help | --*=*) ;;
             --*) skip=yes ;;
             =) skip=yes ;; # readline splits at it
             *) typed+=("$word") ;;

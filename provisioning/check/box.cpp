@@ -272,7 +272,7 @@ Finding queue_dead(const Scene& scene) {
     const auto dead = number_at(scene.said(), {"egress", "crm", "dead"});
     if (dead == 0) return ok("none");
     return warn(count(dead, dead == 1 ? "change" : "changes"), "GHL refused changes twice, and they were set aside",
-                "clinicctl dead list says why; mend it, then: clinicctl dead retry, or dead discard");
+                "clinicctl sync dead list says why and what to do");
 }
 
 } // namespace clinic::check

@@ -86,9 +86,12 @@ struct Lease {
     int unsure_ms = 0;          // for so long still a look-up that finds nothing proves nothing
     std::optional<std::vector<Word>> prior_tags; // the tags that GHL holds from us, where that is known
     int tries = 0;                               // settled with retry so far
+    std::string trace;                           // of what it came from, 32 hexadecimal digits; empty: none
+    std::int64_t queued_ms = 0;                  // with a trace: so long ago it began to wait
 };
 
-enum class Answer : std::uint8_t { go, hold, no };
+// dry: it is in the ledger, and nothing is sent; go on as if it had been done.
+enum class Answer : std::uint8_t { go, hold, no, dry };
 struct Verdict {
     std::int64_t attempt = 0; // the ledger line; in every StepOutcome
     Answer answer = Answer::no;

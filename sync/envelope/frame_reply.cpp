@@ -62,6 +62,12 @@ bool is_contact_or_empty(std::string_view text) {
     return text.empty() || is_contact_id(text);
 }
 
+bool is_trace(std::string_view text) {
+    constexpr std::string_view hexadecimal = "0123456789abcdef";
+    return text.size() == 32 && text.find_first_not_of(hexadecimal) == std::string_view::npos &&
+           text.find_first_not_of('0') != std::string_view::npos;
+}
+
 ObjectWriter frame(const char* name) {
     ObjectWriter writer;
     writer.integer("v", 1).text("frame", name);
@@ -83,7 +89,9 @@ std::string write(const Lease& lease) {
         for (const Word word : *lease.prior_tags) words.push_back(quoted(word.text()));
         writer.list("prior_tags", words);
     }
-    return writer.integer("tries", lease.tries).str();
+    writer.integer("tries", lease.tries);
+    if (!lease.trace.empty()) writer.text("trace", lease.trace).integer("queued_ms", lease.queued_ms);
+    return writer.str();
 }
 
 std::vector<Word> read_words(ObjectReader& reader, const char* key) {
@@ -110,6 +118,10 @@ Lease read_lease(ObjectReader& reader) {
     lease.unsure_ms = reader.small("unsure_ms", 0, unsure_ms_max);
     if (reader.has("prior_tags")) lease.prior_tags = read_words(reader, "prior_tags");
     lease.tries = reader.small("tries", 0, tries_max);
+    if (reader.has("trace")) {
+        lease.trace = reader.text("trace", is_trace);
+        lease.queued_ms = reader.integer("queued_ms", 0, integer_max);
+    }
     const bool merge = lease.envelope && lease.envelope->kind() == Kind::contact_merge;
     reader.require(lease.contact.empty() || !lease.create, "a contact to create where there is one");
     reader.require(lease.old_contact.empty() || merge, "an old contact without a merge");
@@ -128,7 +140,8 @@ Verdict read_verdict(ObjectReader& reader) {
     Verdict verdict{.attempt = reader.integer("attempt", 0, integer_max),
                     .answer = reader.choice<Answer>("answer"),
                     .code = reader.text("code", is_code)};
-    reader.require(verdict.answer != Answer::go || verdict.attempt > 0, "a go without a line in the ledger");
+    const bool written = verdict.answer == Answer::go || verdict.answer == Answer::dry;
+    reader.require(!written || verdict.attempt > 0, "a go without a line in the ledger");
     return verdict;
 }
 

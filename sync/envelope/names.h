@@ -37,7 +37,7 @@ CLINIC_NAMES(Route, "location_read", "contact_create", "contact_search", "contac
 CLINIC_NAMES(StepOutcome::Result, "not_sent", "answered", "unknown");
 CLINIC_NAMES(Outcome, "delivered", "retry", "dead");
 CLINIC_NAMES(LaneState, "up", "paused", "down");
-CLINIC_NAMES(Answer, "go", "hold", "no");
+CLINIC_NAMES(Answer, "go", "hold", "no", "dry");
 
 #undef CLINIC_NAMES
 

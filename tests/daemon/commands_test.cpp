@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/outbox/outbox.h"
 #include "daemon/records/seen.h"
 #include "tests/daemon/intake/desk.h"
 
@@ -103,9 +104,122 @@ TEST_F(CommandsTest, WordsThatAreNoneAreRefused) {
     expect_refused("policy-unlinked", json::object(), "park or shell");
     expect_refused("import", {{"kind", "people"}}, "patients, appointments or consents", "record_number\n1\n");
     expect_refused("import", {{"kind", "patients"}}, "", "no such column\n1\n");
-    expect_refused("dead-discard", {{"number", "all"}}, "number is not one");
-    expect_refused("dead-discard", {{"number", 4'711}}, "");
-    EXPECT_EQ(data("dead-discard", json::object()).at("discarded"), 0);
+    const json reason{{"reason", "asked to"}};
+    for (const char* command : {"sync-dead-retry", "sync-dead-discard"}) {
+        auto args = reason;
+        expect_refused(command, args, "--class, or --all");
+        args["class"] = "http_422";
+        expect_refused(command, args, "refused, gone, duplicate");
+        args = reason;
+        args["number"] = 4'711;
+        expect_refused(command, args, "clinicctl sync dead list");
+    }
+    expect_refused("sync-dead-discard", {{"all", true}}, "--reason");
+    EXPECT_EQ(data("sync-dead-discard", {{"all", true}, {"reason", "asked to"}}).at("discarded"), 0);
+    expect_refused("ledger", {{"day", "yesterday"}}, "YYYY-MM-DD");
+    expect_refused("ledger", {{"kind", "patient"}}, "contact.state");
+    expect_refused("ledger", {{"number", "4711"}}, "no patient has this record number");
+    expect_refused("ledger", {{"pid", "p_00000000000000000000000000"}}, "ce_pid");
+    expect_refused("policy-preview", {{"after", "01900000-0000-7000-8000-000000000000"}, {"basis", "none"}}, "baa");
+}
+
+TEST_F(CommandsTest, WhatWasSetAsideIsShownWithWhatToDoAndSentAgainOrGivenUp) {
+    data("basis-set", {{"mode", "baa"}, {"expires", "2028-02-29"}}, "paper");
+    data("policy-unlinked", {{"mode", "shell"}});
+    data("import", {{"kind", "patients"}}, "record_number,family_name\n1,Waitwell\n2,Quillfeather\n");
+    const auto die = [&](const char* code) {
+        EXPECT_TRUE(desk.store->write([&](records::Transaction& txn) -> Result<void> {
+            const auto lease = outbox::Outbox::lease(txn, envelope::Destination::crm, true, {});
+            CLINIC_TRY(lease);
+            CLINIC_TRY(outbox::Ledger::open_line(
+                txn, std::nullopt, {(*lease)->lease, envelope::Route::contact_create, "/contacts/", "{}"}, "open"));
+            return outbox::Outbox::kill(txn, (*lease)->lease, code);
+        }));
+    };
+    die("http_422");
+    die("duplicate");
+    const auto all = data("sync-dead-list", json::object());
+    ASSERT_EQ(all.size(), 2U);
+    EXPECT_EQ(data("sync-dead-list", {{"class", "refused"}}).size(), 1U);
+    const auto number = data("sync-dead-list", {{"class", "refused"}}).at(0).at("number");
+    const auto links = desk.count("SELECT count(*) FROM audit_link");
+    const auto one = data("sync-dead-show", {{"number", number}});
+    EXPECT_EQ(desk.count("SELECT count(*) FROM audit_link"), links + 1) << "who looked";
+    EXPECT_EQ(one.at("class"), "refused");
+    EXPECT_EQ(one.at("kind"), "contact.state");
+    EXPECT_EQ(one.at("attempts"), 1);
+    EXPECT_EQ(one.at("requests").at(0).at("route"), "contact_create");
+    EXPECT_EQ(one.at("envelope").at("kind"), "contact.state");
+    EXPECT_THAT(one.at("next").get<std::string>(), HasSubstr("clinicctl sync dead retry --class refused"));
+
+    const auto status = data("sync-status", json::object());
+    EXPECT_EQ(status.at("dead").size(), 2U);
+    EXPECT_EQ(status.at("books").at("dead"), 2);
+    EXPECT_EQ(status.at("next_try_at"), json{});
+
+    EXPECT_EQ(data("sync-dead-retry", {{"class", "duplicate"}}).at("retried"), 1);
+    const auto waits = data("sync-status", json::object());
+    EXPECT_EQ(waits.at("waiting").at("kinds").at(0).at("kind"), "contact.state");
+    EXPECT_NE(waits.at("next_try_at"), json{});
+    EXPECT_EQ(data("sync-dead-discard", {{"number", number}, {"reason", "asked to"}}).at("discarded"), 1);
+    EXPECT_EQ(data("sync-dead-list", json::object()).size(), 0U);
+}
+
+TEST_F(CommandsTest, TheLedgerIsReadByPersonDayAndKindAndWhoReadItStandsInTheChain) {
+    data("basis-set", {{"mode", "baa"}, {"expires", "2028-02-29"}}, "paper");
+    data("policy-unlinked", {{"mode", "shell"}});
+    data("import", {{"kind", "patients"}}, "record_number,family_name\n1,Waitwell\n2,Quillfeather\n");
+    std::string pid;
+    EXPECT_TRUE(desk.store->write([&](records::Transaction& txn) -> Result<void> {
+        const auto lease = outbox::Outbox::lease(txn, envelope::Destination::crm, true, {});
+        CLINIC_TRY(lease);
+        const auto open = outbox::Outbox::leased(txn, (*lease)->lease);
+        CLINIC_TRY(open);
+        pid = open->envelope.text(envelope::Field::pid);
+        const auto line = outbox::Ledger::open_line(
+            txn, open->patient, {(*lease)->lease, envelope::Route::contact_create, "/contacts/", "{}"}, "open",
+            R"({"path":"/contacts/","fields":{"ce_stage":"new"}})");
+        return line ? Result<void>{} : line.error();
+    }));
+    const auto links = desk.count("SELECT count(*) FROM audit_link");
+    const auto subjects = desk.count("SELECT count(*) FROM audit_subject");
+    const auto of_one = data("ledger", {{"pid", pid}});
+    EXPECT_EQ(desk.count("SELECT count(*) FROM audit_link"), links + 1);
+    EXPECT_EQ(desk.count("SELECT count(*) FROM audit_subject"), subjects + 1) << "about whom";
+    ASSERT_EQ(of_one.at("lines").size(), 1U);
+    EXPECT_EQ(of_one.at("pid"), pid);
+    EXPECT_EQ(of_one.at("next"), json{});
+    const auto& line = of_one.at("lines").at(0);
+    EXPECT_EQ(line.at("kind"), "contact.state");
+    EXPECT_EQ(line.at("destination"), "crm");
+    EXPECT_EQ(line.at("fields"), (json{{"ce_stage", "new"}}));
+    const std::string today = line.at("at").get<std::string>().substr(0, 10);
+    EXPECT_EQ(data("ledger", {{"day", today}}).at("lines").size(), 1U);
+    EXPECT_EQ(data("ledger", {{"day", "2001-01-01"}}).at("lines").size(), 0U);
+    EXPECT_EQ(data("ledger", {{"kind", "appt.state"}}).at("lines").size(), 0U);
+    std::size_t found = 0;
+    for (const char* number : {"1", "2"}) found += data("ledger", {{"number", number}}).at("lines").size();
+    EXPECT_EQ(found, 1U) << "one of the two";
+}
+
+// What would leave and what not, by kind and reason; and the policy, the outbox and the books are as before.
+TEST_F(CommandsTest, APolicyIsPreviewedAndNothingIsChanged) {
+    data("import", {{"kind", "patients"}}, "record_number,family_name\n1,Waitwell\n2,Quillfeather\n");
+    const auto before = data("basis-show", json::object());
+    const auto seen = data("policy-preview", {{"basis", "baa"}, {"unlinked", "shell"}});
+    EXPECT_EQ(seen.at("patients"), 2);
+    EXPECT_EQ(seen.at("now").at("leaves"), json::object());
+    EXPECT_EQ(seen.at("now").at("stays"), (json{{"contact.state", {{"basis_off", 2}}}}));
+    EXPECT_EQ(seen.at("then").at("leaves"), (json{{"contact.state", 2}}));
+    EXPECT_EQ(seen.at("next"), json{});
+    const auto parked = data("policy-preview", {{"basis", "baa"}}).at("then").at("stays");
+    EXPECT_EQ(parked, (json{{"contact.state", {{"no_contact", 2}}}}));
+    EXPECT_EQ(data("policy-preview", {{"basis", "authorized"}}).at("then").at("stays"),
+              (json{{"contact.state", {{"no_consent", 2}}}}));
+    EXPECT_EQ(data("basis-show", json::object()), before);
+    EXPECT_EQ(desk.count("SELECT count(*) FROM outbox"), 0);
+    desk.clock.advance(std::chrono::hours{24 * 31});
+    EXPECT_EQ(data("policy-preview", {{"basis", "baa"}, {"days", 30}}).at("patients"), 0) << "nothing changed since";
 }
 
 TEST_F(CommandsTest, AFileWithFaultsNeedsALook) {

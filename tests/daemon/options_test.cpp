@@ -70,6 +70,19 @@ TEST_F(OptionsFile, IsTakenWithWhatMayBeLeftOut) {
     EXPECT_EQ(options->late_ms, 120'000);
 }
 
+TEST_F(OptionsFile, NothingIsSentOnlyWhereThatIsSaid) {
+    EXPECT_EQ(said_of(good()), "");
+    EXPECT_FALSE(options->dry_run);
+    EXPECT_EQ(said_of("/delivery", "live"), "");
+    EXPECT_FALSE(options->dry_run);
+    const auto live = *options;
+    EXPECT_EQ(said_of("/delivery", "dry-run"), "");
+    EXPECT_TRUE(options->dry_run);
+    EXPECT_EQ(wait_for_restart(live, *options), std::vector<std::string>{"delivery"});
+    for (const json& wrong : {json("dry_run"), json(""), json(true)})
+        EXPECT_THAT(said_of("/delivery", wrong), HasSubstr("delivery")) << wrong;
+}
+
 TEST_F(OptionsFile, IsTakenWithEverything) {
     json all = good();
     all.update({{"user", 61'701}, {"peer", 4'294'967'294U}, {"zone", "America/New_York"}});

@@ -313,7 +313,8 @@ TEST_F(EndToEnd, YAWrongKeyLocksTheBoxAndLosesNothing) {
     EXPECT_TRUE(eventually([] { return box().status().value("mode", "") == "locked"; }));
     EXPECT_NE(box().send(adt("A28", fresh("C"), fresh("N"), "Waitwell", "Una")).find("MSA|AE|"), std::string::npos);
     EXPECT_EQ(box().ctl("status").exit, 2);
-    for (const char* command : {"feed list", "messages list", "quarantine replay --all", "dead list", "audit verify"}) {
+    for (const char* command :
+         {"feed list", "messages list", "quarantine replay --all", "sync dead list", "audit verify"}) {
         const auto said = box().ctl(command);
         EXPECT_EQ(said.exit, 2) << command;
         EXPECT_NE(said.out.find("the records are closed"), std::string::npos) << command << ": " << said.out;

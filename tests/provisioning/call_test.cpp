@@ -38,7 +38,7 @@ TEST(CallOptions, AfterTwoDashesAllAreWords) {
 
 TEST(CallOptions, WhatNobodyKnowsIsRefusedAndNotPassedOver) {
     for (const auto& wrong : {"--frob"s, "-h"s, "--jsonx"s, "--frob=1"s}) {
-        const auto call = parsed({"dead", "discard", wrong});
+        const auto call = parsed({"sync", "dead", wrong});
         EXPECT_NE(call.wrong.find(wrong.substr(0, wrong.find('='))), std::string::npos);
     }
     const auto name = parsed({"--Anna Example 1980"});

@@ -28,7 +28,7 @@ bool asked(const Said& said) {
 
 TEST(Commands, HelpAsksAndDoesNothing) {
     for (const auto& words : std::vector<std::vector<std::string>>{
-             {"dead", "discard", "--help"}, {"feed", "remove", "pms", "--help"}, {"clock", "confirm", "--help"}}) {
+             {"sync", "status", "--help"}, {"feed", "remove", "pms", "--help"}, {"clock", "confirm", "--help"}}) {
         const auto said = clinicctl(words);
         EXPECT_EQ(said.exit, 0);
         EXPECT_FALSE(asked(said)) << said.err;
@@ -42,9 +42,9 @@ TEST(Commands, AnOptionOfAnotherCommandIsRefusedBeforeAnythingIsAsked) {
     for (const auto& words : std::vector<std::vector<std::string>>{{"quarantine", "replay", "7", "--feed", "pms"},
                                                                    {"quarantine", "replay", "7", "--all"},
                                                                    {"quarantine", "replay"},
-                                                                   {"dead", "discard", "--all"},
+                                                                   {"sync", "dead", "list", "--all"},
                                                                    {"feed", "remove", "pms", "--ack=silent"},
-                                                                   {"dead", "discard", "--dry-run"}}) {
+                                                                   {"sync", "dead", "discard", "7", "--dry-run"}}) {
         const auto said = clinicctl(words);
         EXPECT_EQ(said.exit, 2);
         EXPECT_FALSE(asked(said)) << said.err;
@@ -69,7 +69,7 @@ TEST(Commands, ASetupThatIsNotUnderstoodBeginsNothing) {
 }
 
 TEST(Commands, AsksWhenTheWordsAreRight) {
-    for (const auto& words : std::vector<std::vector<std::string>>{{"dead", "discard"},
+    for (const auto& words : std::vector<std::vector<std::string>>{{"sync", "dead", "discard", "--all"},
                                                                    {"quarantine", "replay", "7", "--json"},
                                                                    {"status", "--json"},
                                                                    {"feed", "set", "pms", "--ack=silent"}}) {

@@ -1,7 +1,7 @@
 // Keeps the page alive: each event carries the whole status, and the elements that show a part of it are set again.
 
-import { exactly, exactTime, mark, moment, needSince, say, show, word, type Moment } from "./say";
-import type { Need, Part, Status } from "./status";
+import { exactly, exactTime, mark, moment, needSince, number, say, show, word, type Moment } from "./say";
+import type { Dead, Need, Part, Status } from "./status";
 
 const lostVisibleAfter = 15_000;     // ms: a reconnect of five seconds is not news
 const silentAfter = 20_000;          // ms: the box sends an event each 15 seconds at least
@@ -13,6 +13,7 @@ let announced = "";
 let needsShown = "";
 let partsShown = "";
 let sendersShown = "";
+let deadShown = "";
 let lostTimer: number | undefined;
 
 function element(tag: string, className: string, text: string): HTMLElement {
@@ -88,6 +89,23 @@ function showParts(parts: Part[]): void {
   document.getElementById("parts")!.replaceChildren(...lines);
 }
 
+function deadLine(one: Dead, now: Moment): HTMLElement {
+  const line = document.createElement("li");
+  line.dataset.state = "look";
+  const said = `${number(one.letters)} · ${word(`dead.${one.class}`)} · ${needSince(one.first_at, now)}`;
+  line.append(shape(), element("span", "", said), element("span", "detail", word(`dead.${one.class}.next`)));
+  return line;
+}
+
+function showDead(dead: Dead[], open: boolean, now: Moment): void {
+  const wanted = JSON.stringify([open, dead.map((one) => [one, needSince(one.first_at, now)])]);
+  if (wanted === deadShown) return;
+  deadShown = wanted;
+  const lines = dead.map((one) => deadLine(one, now));
+  const none = element("li", "", word(open ? "dead.none" : "page.closed"));
+  document.getElementById("dead")!.replaceChildren(...(lines.length > 0 ? lines : [none]));
+}
+
 // The ages in it are set like all the others.
 function showSenders(feeds: Status["feeds"], open: boolean): void {
   const names = Object.keys(feeds).filter((name) => feeds[name]?.sender_of !== undefined).sort();
@@ -135,6 +153,7 @@ function render(): void {
   }
   showNeeds(status.needs, now);
   showParts(status.containment.parts);
+  showDead(status.queue.crm.dead, status.store.open, now);
   announce(now);
 }
 

@@ -74,7 +74,7 @@ export function say(key: string, values: Values, now: Moment): string {
   });
 }
 
-function number(value: number): string {
+export function number(value: number): string {
   return Math.trunc(value).toLocaleString("en-US");
 }
 

@@ -18,6 +18,12 @@ export interface Part {
   detail: string;
 }
 
+export interface Dead {
+  class: string;
+  letters: number;
+  first_at: string;
+}
+
 export interface Sentence {
   state: string;
   key: string;
@@ -31,6 +37,7 @@ export interface Status {
   answers: { box: Sentence; ghl: Sentence; needs: Sentence };
   needs: Need[];
   feeds: Record<string, { sender_of?: string; state?: string }>;
+  queue: { crm: { dead: Dead[] } };
   store: { open: boolean };
   clock: { zone_minutes: number };
   containment: { parts: Part[] };

@@ -33,6 +33,7 @@ struct Exchange {
     enum class Result : std::uint8_t { not_sent, answered, unknown } result = Result::not_sent;
     int status = 0;             // when answered
     const char* failure = "";   // our code, when not answered or the body was not readable: "offline", …
+    bool dry = false;           // clinicd wrote it down and let nothing be sent: as if it had been done
     bool needs_someone = false; // a certificate that does not verify, a token that cannot be read
     Answer answer;
     lane::RateHints rate;

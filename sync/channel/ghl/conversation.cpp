@@ -64,10 +64,11 @@ bool Conversation::budget() {
     }
 }
 
-// The ledger line to send under; nothing: over.
-std::optional<std::int64_t> Conversation::verdict(const Call& call) {
+// With the ledger line to send under; nothing: over.
+std::optional<envelope::Verdict> Conversation::verdict(const Call& call) {
     const auto said = means_.gate.ask({lease_.lease, call.route, call.path, call.body});
-    if (said && said->answer == envelope::Answer::go) return said->attempt;
+    dry_ = said && said->answer == envelope::Answer::dry;
+    if (said && (dry_ || said->answer == envelope::Answer::go)) return *said;
     if (said && said->answer == envelope::Answer::hold) {
         retry(said->code, means_.times.hold);
     } else if (said) {
@@ -112,10 +113,16 @@ bool Conversation::over(const Exchange& exchange) {
 std::optional<Exchange> Conversation::ask(const Call& call) {
     if (!budget()) return std::nullopt;
     const auto begun_by = std::chrono::steady_clock::now() + means_.times.go_life;
-    const auto attempt = verdict(call);
-    if (!attempt) return std::nullopt;
+    const auto said = verdict(call);
+    if (!said) return std::nullopt;
+    if (dry_) {
+        Exchange none;
+        none.dry = true;
+        note(said->attempt, none);
+        return none;
+    }
     auto exchange = means_.client.send(call, marker_, stop_, begun_by);
-    note(*attempt, exchange);
+    note(said->attempt, exchange);
     if (over(exchange)) return std::nullopt;
     return exchange;
 }

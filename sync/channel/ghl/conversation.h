@@ -29,10 +29,11 @@ public:
     lane::Delivery against(std::string code); // the request's own fault
     lane::Delivery delivery() { return delivery_; }
     base::Micros backoff() const;
+    bool dry() const { return dry_; } // nothing is sent: the newest verdict was a dry run's
 
 private:
     bool budget();
-    std::optional<std::int64_t> verdict(const Call& call);
+    std::optional<envelope::Verdict> verdict(const Call& call);
     void note(std::int64_t attempt, const Exchange& exchange);
     bool over(const Exchange& exchange);
 
@@ -42,6 +43,7 @@ private:
     GhlClient::Marker marker_;
     std::stop_token stop_;
     lane::Delivery delivery_;
+    bool dry_ = false;
 };
 
 } // namespace clinic::ghl

@@ -61,6 +61,7 @@ private:
     Delivery create() {
         const auto made = talk_.ask(shell(rules_, lease_));
         if (!made) return talk_.delivery();
+        if (made->dry) return talk_.delivered();
         if (!made->answer.contact.empty()) {
             talk_.contact(made->answer.contact);
             return talk_.delivered();
@@ -111,13 +112,16 @@ GhlChannel::GhlChannel(GhlClient& client, const WriteRules& rules, lane::RateBud
 Delivery GhlChannel::deliver(const Lease& lease, lane::Gate& gate, std::stop_token stop) {
     GhlClient::Marker marker{rules_.fields.pid, std::string{lease.envelope->text(envelope::Field::pid)}};
     Conversation talk{{client_, budget_, gate, times_}, lease, priority_of(lease), std::move(marker), stop};
-    return DeliveryRun{talk, rules_, lease}.run();
+    auto delivery = DeliveryRun{talk, rules_, lease}.run();
+    dry_ = talk.dry();
+    return delivery;
 }
 
 Delivery GhlChannel::probe(lane::Gate& gate, std::stop_token stop) {
     const Lease none;
     Conversation talk{{client_, budget_, gate, times_}, none, lane::Priority::urgent, {}, stop};
     const auto exchange = talk.ask(read_location(rules_));
+    dry_ = talk.dry();
     auto out = talk.delivery();
     if (exchange) {
         out.settle.outcome = envelope::Outcome::delivered;
@@ -137,6 +141,7 @@ base::Micros GhlChannel::unanswered() const {
 }
 
 std::optional<lane::Fault> GhlChannel::greet(std::stop_token stop) {
+    if (dry_) return std::nullopt; // not even a connection
     const auto met = client_.greet(std::move(stop));
     if (met.result == Exchange::Result::answered) return std::nullopt;
     return lane::Fault{met.needs_someone ? envelope::LaneState::down : envelope::LaneState::paused, met.failure, {}};

@@ -4,6 +4,8 @@
 //   Source:  design, "From envelope to request", "What kills an envelope"; docs/ghl.md.
 #pragma once
 
+#include <atomic>
+
 #include "sync/channel/ghl/ghl_client.h"
 #include "sync/lane/channel.h"
 #include "sync/lane/rate_budget.h"
@@ -32,6 +34,7 @@ private:
     const WriteRules& rules_;
     lane::RateBudget& budget_;
     const ChannelTimes times_;
+    std::atomic<bool> dry_{false}; // clinicd's newest word
 };
 
 } // namespace clinic::ghl

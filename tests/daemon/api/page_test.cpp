@@ -66,6 +66,24 @@ TEST_F(Page, TellsWhenEachNamedSenderWasLastHeard) {
     EXPECT_EQ(line("silent").find("silent"), std::string::npos) << "nobody knows while the records are closed";
 }
 
+TEST_F(Page, SaysOfWhatWasSetAsideHowManySinceWhenAndWhatToDo) {
+    auto status = nlohmann::json::parse(health::to_json(health_.status()));
+    const auto part = [&] {
+        const std::string html = status_page(status.dump());
+        const auto at = html.find("id=\"dead\">");
+        return html.substr(at, html.find("</ul>", at) - at);
+    };
+    EXPECT_NE(part().find("Not known while the records are closed"), std::string::npos);
+    status["store"]["open"] = true;
+    EXPECT_NE(part().find("Nothing was set aside"), std::string::npos);
+    status["queue"]["crm"]["dead"] = {
+        {{"class", "refused"}, {"letters", 1'200}, {"first_at", status.at("at")}, {"last_at", status.at("at")}}};
+    const std::string said = part();
+    for (const char* text : {"<svg class=\"shape\"", "1,200", "refused by GHL, twice", "since ",
+                             "clinicctl sync dead retry --class refused"})
+        EXPECT_NE(said.find(text), std::string::npos) << said;
+}
+
 TEST_F(Page, HasNothingInlineThatItsPolicyForbids) {
     const std::string html = page();
     for (const char* text :

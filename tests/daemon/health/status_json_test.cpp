@@ -44,9 +44,15 @@ TEST_F(StatusDocument, TheBooksHaveExactlyTheirKeys) {
 TEST_F(StatusDocument, HasTheDocumentedParts) {
     attach();
     EXPECT_EQ(keys(document()),
-              (Names{"format", "box",     "version",     "at",     "uptime_s", "mode",   "ready", "well",
-                     "since",  "answers", "needs",       "egress", "queue",    "intake", "feeds", "lanes",
-                     "basis",  "clock",   "containment", "store",  "dbus",     "checks"}));
+              (Names{"format", "box",     "version",     "at",     "uptime_s", "mode",   "ready",   "well",
+                     "since",  "answers", "needs",       "egress", "queue",    "intake", "feeds",   "lanes",
+                     "basis",  "clock",   "containment", "store",  "dbus",     "checks", "delivery"}));
+}
+
+TEST_F(StatusDocument, SaysOfWhatWasSetAsideHowManyAndSinceWhen) {
+    attach();
+    EXPECT_EQ(document().at("delivery"), "live");
+    EXPECT_EQ(document().at("queue").at("crm").at("dead"), nlohmann::json::array());
 }
 
 TEST_F(StatusDocument, HasASenderByItsNameAndKeepsTheFeedsAsTheyAre) {

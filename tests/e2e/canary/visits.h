@@ -32,7 +32,8 @@ public:
     void knock_on_egress(const std::filesystem::path& socket);
     void speak_nonsense();
     void read_quarantine(); // its newest items, masked
-    void read_clinicctl();  // every command that shows something; messages and quarantined items masked
+    void read_dead();
+    void read_clinicctl(); // every command that shows something; messages and quarantined items masked
     void read_pages(const std::string& console);
 
     // An answer without MSA-2, in which a sender gets its own MSH-10 back, byte for byte.

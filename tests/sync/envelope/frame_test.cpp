@@ -173,6 +173,7 @@ TEST(Frame, RefusesBadReplies) {
         {"an incomplete envelope",
          changed(lease, [](Lease& one) { one.envelope = MetadataEnvelope{Kind::contact_suppress}; })},
         {"a go without a line", Verdict{0, Answer::go, ""}},
+        {"a dry run without a line", Verdict{0, Answer::dry, ""}},
         {"a code in words", Verdict{1, Answer::no, "not allowed"}},
         {"a refusal in words", Refused{"PID-5: bad name"}},
         {"another mode", changed(device, [](Device& one) { one.mode = "sleeping"; })},

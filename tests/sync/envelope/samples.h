@@ -102,6 +102,13 @@ inline Lease lease() {
     return lease;
 }
 
+inline Lease traced() {
+    Lease traced = lease();
+    traced.trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    traced.queued_ms = 1'500;
+    return traced;
+}
+
 inline Device device() {
     Device device;
     device.mode = "clock-untrusted";
@@ -121,6 +128,8 @@ inline std::vector<Reply> replies() {
             Lease{},
             Verdict{4, Answer::go, ""},
             Verdict{0, Answer::no, "write_set"},
+            Verdict{5, Answer::dry, "dry_run"},
+            traced(),
             Settled{false},
             Settled{true, true},
             device(),

@@ -77,6 +77,25 @@ TEST_F(GhlChannels, WritesFieldsThenTagsAndSettlesDelivered) {
     EXPECT_EQ(out.settle.steps[2].status, 200);
 }
 
+// clinicd wrote it down and lets nothing be sent: each request is asked for in turn, and GHL hears of none.
+TEST_F(GhlChannels, ADryRunAsksForEachRequestAndSendsNone) {
+    script({});
+    gate.answer = envelope::Answer::dry;
+    GhlChannel channel{*ghl, rules(), budget};
+    const auto changed = channel.deliver(contact_state({"recall_due"}), gate, stop.get_token());
+    EXPECT_EQ(changed.settle.outcome, Outcome::delivered);
+    EXPECT_FALSE(changed.fault);
+    ASSERT_EQ(changed.settle.steps.size(), 3U);
+    for (const auto& step : changed.settle.steps) EXPECT_EQ(step.result, Step::not_sent);
+    const auto made = channel.deliver(to_create(contact_state({"new_patient"})), gate, stop.get_token());
+    EXPECT_EQ(made.settle.outcome, Outcome::delivered);
+    EXPECT_EQ(made.settle.contact, "");
+    EXPECT_FALSE(channel.probe(gate, stop.get_token()).fault) << "the lane is open";
+    EXPECT_FALSE(channel.greet(stop.get_token())) << "and no connection is made to see whether GHL is there";
+    EXPECT_EQ(gate.asked.size(), 5U);
+    EXPECT_EQ(paths(), Paths{});
+}
+
 TEST_F(GhlChannels, WhatIsSentIsWhatWasAskedFor) {
     script({});
     deliver(contact_state({"recall_due"}));

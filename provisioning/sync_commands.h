@@ -1,0 +1,14 @@
+// clinicctl's commands for what waits to leave and what will not leave by itself. docs/sync.md.
+#pragma once
+
+#include "provisioning/call.h"
+#include "provisioning/client.h"
+
+namespace clinic::provisioning {
+
+int sync_status(const Call& call, const Client& client);
+int list_dead(const Call& call, const Client& client);
+int show_dead(const Call& call, const Client& client);
+int settle_dead(const Call& call, const Client& client, const char* command); // sync-dead-retry, sync-dead-discard
+
+} // namespace clinic::provisioning
