@@ -141,7 +141,11 @@ struct Parts {
                                                 });
         CLINIC_TRY(server);
         mllp = std::move(server).value();
-        well.measure([this] { return measures(mllp->numbers(), ingest.numbers()); });
+        well.measure([this] {
+            auto all = measures(mllp->numbers(), ingest.numbers());
+            for (auto& one : egress.numbers()) all.push_back(std::move(one));
+            return all;
+        });
         well.expect([this](const health::Feed& sender, Timestamp now) { return expected_of(*feeds, sender, now); });
         return {};
     }

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "crypto/base/log.h"
+#include "daemon/egress/measures.h"
 
 namespace clinic::egress {
 namespace {
@@ -95,6 +96,7 @@ struct EgressServer::State {
     const std::unique_ptr<char[]> frame =
         std::make_unique_for_overwrite<char[]>(envelope::frame_bytes_max + 1); // the newest request
     bool clock_was_trusted = false;
+    Measures measures;
 
     std::mutex mutex; // guards `answers` and `to_release`
     std::vector<Answer> answers;
@@ -246,6 +248,7 @@ void EgressServer::State::close(std::uint64_t id) {
     if (found == connections.end()) return;
     for (const std::int64_t lease : found->second.leases)
         if (lease != found->second.asking) release(lease); // that one may be over: its answer tells
+    for (const std::int64_t lease : found->second.leases) measures.given_back(lease);
     for (const std::int64_t line : found->second.reads) end_read(line);
     connections.erase(found);
 }
@@ -325,6 +328,7 @@ void EgressServer::State::handle(std::uint64_t id, const envelope::Settle& reque
     // A lease that is not, or no longer, the asker's may be another's by now.
     const bool own = connections.at(id).leases.contains(request.lease);
     connections.at(id).settling = own;
+    if (own || request.lease == 0) measures.settled(request);
     const auto settle = [this, id, own, request](records::Transaction& txn) -> Result<Answer> {
         const auto settled = own ? behind->gate.settle(txn, request) : outbox::Outbox::settle_steps(txn, request);
         CLINIC_TRY(settled);
@@ -376,6 +380,7 @@ void EgressServer::State::handle(std::uint64_t id, const envelope::DeviceAck& re
 void EgressServer::State::take(Answer made) {
     const auto* lease = std::get_if<envelope::Lease>(&made.reply);
     if (made.blocked) health.raise("E1001", "critical");
+    if (const auto* verdict = std::get_if<envelope::Verdict>(&made.reply)) measures.judged(*verdict);
     if (made.unparked) clock_was_trusted = true;
     const auto found = connections.find(made.connection);
     if (found == connections.end()) {
@@ -394,7 +399,10 @@ void EgressServer::State::take(Answer made) {
     if (made.read != 0) found->second.reads.insert(made.read);
     if (std::exchange(found->second.settling_reads, false) && !std::holds_alternative<envelope::Refused>(made.reply))
         found->second.reads.clear();
-    if (lease != nullptr && lease->lease != 0) found->second.leases.insert(lease->lease);
+    if (lease != nullptr && lease->lease != 0) {
+        found->second.leases.insert(lease->lease);
+        measures.leased(*lease);
+    }
     if (made.wait_instead && steady_clock::now() < made.wait_instead->until) {
         found->second.waiting = made.wait_instead;
         return;
@@ -483,6 +491,10 @@ Result<void> EgressServer::start() {
     CLINIC_TRY(state_->watch(state_->event.get(), wake_mark));
     state_->thread = std::jthread{[this](const std::stop_token& stop) { state_->run(stop); }};
     return {};
+}
+
+std::vector<health::Measure> EgressServer::numbers() const {
+    return state_->measures.numbers();
 }
 
 void EgressServer::wake() {

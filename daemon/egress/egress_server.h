@@ -11,6 +11,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "crypto/base/owned.h"
 #include "crypto/base/result.h"
@@ -21,9 +22,9 @@
 namespace clinic::egress {
 
 struct ServerOptions {
-    std::optional<uid_t> peer; // the only user that may ask; nullopt: ours (a machine without a second user)
+    std::optional<uid_t> peer;        // the only user that may ask; nullopt: ours (a machine without a second user)
     std::size_t connections_max = 72; // one a worker of clinic-syncd, and its others
-    base::Pulse pulse = {}; // each turn of the loop
+    base::Pulse pulse = {};           // each turn of the loop
 };
 
 class EgressServer {
@@ -36,6 +37,7 @@ public:
 
     Result<void> start();
     void wake();                                  // something may be due; any thread
+    std::vector<health::Measure> numbers() const; // since the start; any thread
 
 private:
     struct State;

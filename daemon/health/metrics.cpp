@@ -15,8 +15,9 @@ public:
         ((text_ += "# HELP ").append(name) += ' ').append(help) += '\n';
         ((text_ += "# TYPE ").append(name) += ' ').append(type) += '\n';
     }
-    void sample(std::string_view labels, std::int64_t value) {
-        text_ += name_;
+    void sample(std::string_view labels, std::int64_t value) { part("", labels, value); }
+    void part(std::string_view suffix, std::string_view labels, std::int64_t value) {
+        (text_ += name_) += suffix;
         if (!labels.empty()) (text_ += '{').append(labels) += '}';
         (text_ += ' ') += std::to_string(value);
         text_ += '\n';
@@ -27,10 +28,13 @@ public:
     }
     // Prometheus' base unit, from microseconds.
     void seconds(std::string_view name, std::string_view help, std::int64_t micros) {
-        constexpr std::int64_t second = 1'000'000;
         family(name, "gauge", help);
+        part_in_seconds("", micros);
+    }
+    void part_in_seconds(std::string_view suffix, std::int64_t micros) {
+        constexpr std::int64_t second = 1'000'000;
         const std::string part = std::to_string(second + micros % second).substr(1); // six digits
-        ((text_ += name_) += ' ').append(std::to_string(micros / second)).append(".").append(part) += '\n';
+        (((text_ += name_) += suffix) += ' ').append(std::to_string(micros / second)).append(".").append(part) += '\n';
     }
     std::string take() { return std::move(text_); }
 
@@ -106,13 +110,33 @@ void put_senders(Writer& out, const std::vector<Feed>& senders) {
                    sender.expected_s == 0 ? -1 : static_cast<std::int64_t>(sender.silent));
 }
 
+// Of a histogram, "sum" (in microseconds) and "count" stand where the others have a bound.
+void put_histogram(Writer& out, const Measure& one) {
+    const std::string_view labels = one.labels.c_str();
+    if (labels == "sum")
+        out.part_in_seconds("_sum", one.value);
+    else
+        out.part(labels == "count" ? "_count" : "_bucket", labels == "count" ? "" : labels, one.value);
+}
+
 void put_measures(Writer& out, const std::vector<Measure>& measures) {
     std::string_view family;
     for (const Measure& one : measures) {
         if (family != one.name.c_str()) out.family(one.name.c_str(), one.type.c_str(), one.help.c_str());
         family = one.name.c_str();
-        out.sample(one.labels.c_str(), one.value);
+        if (std::string_view{one.type.c_str()} == "histogram")
+            put_histogram(out, one);
+        else
+            out.sample(one.labels.c_str(), one.value);
     }
+}
+
+void put_dead(Writer& out, const Status& status) {
+    out.single("clinic_dry_run", "gauge", "1 while nothing is sent to GHL and the ledger says what would be.",
+               status.dry_run);
+    if (status.dead.empty()) return;
+    out.family("clinic_dead_letters", "gauge", "What was set aside, by what there is to do about it.");
+    for (const auto& one : status.dead) out.sample(label("class", outbox::name(one.of)), one.letters);
 }
 
 void put_links(Writer& out, const Status& status) {
@@ -205,6 +229,7 @@ std::string to_metrics(const Status& status) {
     Writer out;
     put_state(out, status);
     put_books(out, status.crm);
+    put_dead(out, status);
     put_feeds(out, status.feeds);
     put_senders(out, status.senders);
     put_measures(out, status.measures);

@@ -1,5 +1,6 @@
 // A dry run writes the ledger as ever, sends nothing, and keeps what it did not send for the day that it ends. And what
 // a line of the ledger says of a request.
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "daemon/egress/said.h"
@@ -71,6 +72,30 @@ TEST_F(DryRun, WritesWhatWouldLeaveAndKeepsItForTheEnd) {
     EXPECT_TRUE(lease.create);
     EXPECT_FALSE(lease.look_up_first) << "no create has happened";
     EXPECT_EQ(caller.ask<envelope::Verdict>(create(lease)).answer, Answer::go);
+}
+
+TEST_F(DryRun, IsCountedApartAndADeliveryByHowLongItTook) {
+    make_with(gate); // live
+    clinic.add("N1", "Quillfeather");
+    const Caller caller{path};
+    const auto lease = caller.lease();
+    EXPECT_EQ(lease.trace.size(), 32U);
+    const auto verdict = caller.ask<envelope::Verdict>(create(lease));
+    caller.ask<envelope::Settled>(
+        envelope::Settle{.lease = lease.lease,
+                         .contact = "contact1",
+                         .steps = {{.attempt = verdict.attempt, .result = Result_::answered, .status = 201}}});
+    std::map<std::string, std::int64_t> counted;
+    for (const auto& one : server->numbers())
+        counted[std::string{one.name.c_str()} + "{" + one.labels.c_str() + "}"] = one.value;
+    EXPECT_EQ(counted.at(R"(clinic_egress_verdicts_total{answer="go"})"), 1);
+    EXPECT_EQ(counted.at(R"(clinic_egress_verdicts_total{answer="dry"})"), 0);
+    EXPECT_EQ(counted.at(R"(clinic_ghl_requests_total{result="answered"})"), 1);
+    EXPECT_EQ(counted.at(R"(clinic_ghl_answers_total{status="2xx"})"), 1);
+    EXPECT_EQ(counted.at(R"(clinic_egress_settled_total{outcome="delivered"})"), 1);
+    EXPECT_EQ(counted.at(R"(clinic_delivery_seconds{le="+Inf"})"), 1);
+    EXPECT_EQ(counted.at("clinic_delivery_seconds{count}"), 1);
+    EXPECT_EQ(counted.at("clinic_delivery_seconds{le=\"86400\"}"), 1);
 }
 
 TEST_F(DryRun, LetsNoLookPassEither) {

@@ -87,15 +87,22 @@ private:
             const bool same = at.name() == family_ && at.accept(" ");
             const std::string type = at.rest();
             const bool fits = type == (family_.ends_with("_total") ? "counter" : "gauge");
-            return same && fits && parsed_.types.emplace(family_, type).second;
+            is_histogram_ = type == "histogram" && family_.ends_with("_seconds");
+            return same && (fits || is_histogram_) && parsed_.types.emplace(family_, type).second;
         }
-        if (at.name() != family_ || !at.labels() || !at.accept(" ")) return false;
+        if (!is_of_family(at.name()) || !at.labels() || !at.accept(" ")) return false;
         const std::string value = at.rest();
         return is_number(value) && parsed_.types.count(family_) == 1 &&
                parsed_.samples.emplace(line.substr(0, line.size() - value.size() - 1), value).second;
     }
 
+    bool is_of_family(const std::string& name) const {
+        if (!is_histogram_) return name == family_;
+        return name == family_ + "_bucket" || name == family_ + "_sum" || name == family_ + "_count";
+    }
+
     Parsed parsed_;
+    bool is_histogram_ = false;
     std::set<std::string> helped_;
     std::string family_;
 };
@@ -115,7 +122,12 @@ Status example() {
                       {.feed = "scan", .expected_s = 600}};
     status.measures = {{"clinic_mllp_connections_refused_total", "counter", "Turned away.", 6, "reason=\"address\""},
                        {"clinic_mllp_connections_refused_total", "counter", "Turned away.", 1, "reason=\"full\""},
-                       {"clinic_mllp_connections", "gauge", "Open.", 9}};
+                       {"clinic_mllp_connections", "gauge", "Open.", 9},
+                       {"clinic_delivery_seconds", "histogram", "How long.", 1, "le=\"1\""},
+                       {"clinic_delivery_seconds", "histogram", "How long.", 2, "le=\"+Inf\""},
+                       {"clinic_delivery_seconds", "histogram", "How long.", 4'250'000, "sum"},
+                       {"clinic_delivery_seconds", "histogram", "How long.", 2, "count"}};
+    status.dead = {{.of = outbox::DeadClass::blocked, .letters = 3}};
     status.containment = {{"own user", true, ""}};
     status.needs = {{.code = "E2302", .what = "", .meaning = "", .by_itself = "", .action = ""}};
     return status;
@@ -139,6 +151,11 @@ TEST(Metrics, SayTheBooks) {
     EXPECT_EQ(samples.at(R"(clinic_sender_silent{sender="scan"})"), "0");
     EXPECT_EQ(samples.at(R"(clinic_mllp_connections_refused_total{reason="full"})"), "1");
     EXPECT_EQ(samples.at("clinic_mllp_connections"), "9");
+    EXPECT_EQ(samples.at(R"(clinic_delivery_seconds_bucket{le="+Inf"})"), "2");
+    EXPECT_EQ(samples.at("clinic_delivery_seconds_sum"), "4.250000");
+    EXPECT_EQ(samples.at("clinic_delivery_seconds_count"), "2");
+    EXPECT_EQ(samples.at(R"(clinic_dead_letters{class="blocked"})"), "3");
+    EXPECT_EQ(samples.at("clinic_dry_run"), "0");
     EXPECT_EQ(samples.at(R"(clinic_need{code="E2302"})"), "1");
     EXPECT_EQ(samples.at(R"(clinic_build_info{box="demo \"1\"\\\n",version="0.1.0"})"), "1");
 }
