@@ -18,6 +18,7 @@
 #include "crypto/key_slot.h"
 #include "sync/channel/ghl/ghl_channel.h"
 #include "sync/channel/mqtt/mqtt_link.h"
+#include "sync/channel/otlp/exporter.h"
 #include "sync/diagnose/desk.h"
 #include "sync/lane/keeper.h"
 #include "sync/lane/lookout.h"
@@ -62,7 +63,7 @@ Result<void> expect_descriptors(rlim_t wanted) {
 class Crm {
 public:
     Crm(const sync::Options& options, ghl::GhlClient& client, lane::Board& board, base::Vitals& vitals,
-        const Clock& clock)
+        const Clock& clock, trace::SpanQueue* spans)
         : options_{options}, rules_{options.ghl->rules}, budget_{clock, options.ghl->rate},
           channel_{client, rules_, budget_}, lane_{clock, board} {
         client.on_date([&board](Timestamp at) { board.https_date(at); });
@@ -73,10 +74,11 @@ public:
                          vitals.join("the lookout for GHL", call_beat_max));
         threads_.emplace_back([this](std::stop_token stop) { lookout_->run(std::move(stop)); });
         for (int i = 0; i < options_.workers; ++i)
-            threads_.emplace_back([this, pulse = vitals.join("a worker of GHL", call_beat_max)](std::stop_token stop) {
-                lane::WorkerOptions how{.egress = options_.egress, .pulse = pulse};
-                lane::Worker{std::move(how), rules_, lane_, channel_}.run(std::move(stop));
-            });
+            threads_.emplace_back(
+                [this, spans, pulse = vitals.join("a worker of GHL", call_beat_max)](std::stop_token stop) {
+                    lane::WorkerOptions how{.egress = options_.egress, .pulse = pulse, .spans = spans};
+                    lane::Worker{std::move(how), rules_, lane_, channel_}.run(std::move(stop));
+                });
     }
     lane::Lane& lane() { return lane_; }
     void request_stop() {
@@ -208,6 +210,20 @@ int run(const sync::Options& options, const sigset_t& signals) {
     look_at_records(options.records);
 
     lane::Board board{clock};
+    trace::SpanQueue spans{clock};
+    std::unique_ptr<otlp::Exporter> exporter;
+    std::jthread exporter_thread;
+    if (options.traces) {
+        auto made = otlp::Exporter::make({.host = options.traces->host,
+                                          .port = options.traces->port,
+                                          .ca = options.traces->ca,
+                                          .box = options.box,
+                                          .pulse = vitals.join("the exporter of traces", beat_max)},
+                                         spans);
+        if (!made) return base::log(Level::error, "syncd", made.error()), exit_configuration;
+        exporter = std::move(*made);
+        exporter_thread = std::jthread{[&exporter](std::stop_token stop) { exporter->run(std::move(stop)); }};
+    }
     std::unique_ptr<ghl::GhlClient> client;
     std::optional<Crm> crm;
     if (options.ghl) {
@@ -216,7 +232,7 @@ int run(const sync::Options& options, const sigset_t& signals) {
         auto made = ghl::GhlClient::make(options.ghl->client, clock, std::move(*grant));
         if (!made) return base::log(Level::error, "syncd", made.error()), exit_configuration;
         client = std::move(*made);
-        crm.emplace(options, *client, board, vitals, clock);
+        crm.emplace(options, *client, board, vitals, clock, options.traces ? &spans : nullptr);
     }
     std::optional<mqtt::MqttLink> link;
     std::jthread link_thread;

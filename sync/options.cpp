@@ -170,8 +170,18 @@ Result<mqtt::BrokerOptions> read_mqtt(const json& object, const std::string& box
     return out;
 }
 
+Result<TraceOptions> read_traces(const json& object) {
+    Section in{object, {"base", "ca"}};
+    ghl::ClientOptions far;
+    in.require(read_base(in.text("base", true), far), "traces.base: https://host[:port]");
+    TraceOptions out{far.host, far.port, in.text("ca", false)};
+    CLINIC_TRY(in.outcome());
+    return out;
+}
+
 Result<Options> from_json(const json& object) {
-    Section in{object, {"box", "egress", "state", "credential", "records", "diagnose", "workers", "ghl", "mqtt"}};
+    Section in{object,
+               {"box", "egress", "state", "credential", "records", "diagnose", "workers", "ghl", "mqtt", "traces"}};
     Options out;
     out.box = in.text("box", true);
     in.require(plain_name(out.box), "box: small letters, digits and '-', at most 32");
@@ -191,6 +201,11 @@ Result<Options> from_json(const json& object) {
         auto read = read_mqtt(*mqtt, out.box);
         CLINIC_TRY(read);
         out.mqtt = std::move(*read);
+    }
+    if (const auto* traces = in.section("traces")) {
+        auto read = read_traces(*traces);
+        CLINIC_TRY(read);
+        out.traces = std::move(*read);
     }
     return out;
 }

@@ -21,6 +21,12 @@ struct GhlOptions {
     lane::RateLimits rate;
 };
 
+struct TraceOptions { // where spans go: OTLP/HTTP in JSON
+    std::string host;
+    std::uint16_t port = 443;
+    std::filesystem::path ca;
+};
+
 struct Options {
     std::string box;                  // ^[a-z0-9][a-z0-9-]{0,31}$
     std::filesystem::path egress;     // clinicd's socket
@@ -31,6 +37,7 @@ struct Options {
     int workers = 4;                  // 1..64
     std::optional<GhlOptions> ghl;
     std::optional<mqtt::BrokerOptions> mqtt;
+    std::optional<TraceOptions> traces; // none: nobody traces
 };
 
 Result<Options> read_options(const std::filesystem::path& file);

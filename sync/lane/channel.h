@@ -3,9 +3,11 @@
 //   Source:  design, "From a message to GHL", steps 4 and 5; "What kills an envelope".
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "crypto/base/clock.h"
 #include "crypto/base/result.h"
@@ -28,8 +30,16 @@ public:
     virtual Result<envelope::Verdict> ask(const envelope::Attempt& attempt) = 0;
 };
 
+// When a request was sent and its end was known.
+struct CallTime {
+    std::int64_t attempt = 0;
+    envelope::Route route{};
+    std::chrono::steady_clock::time_point began, ended;
+};
+
 struct Delivery {
     envelope::Settle settle;
+    std::vector<CallTime> calls;
     std::optional<Fault> fault;
     bool abandoned = false; // clinicd went away: nothing to settle, it has the lease back
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "crypto/base/log.h"
+#include "sync/lane/traced.h"
 #include "sync/lane/wait.h"
 
 namespace clinic::lane {
@@ -11,6 +12,17 @@ namespace {
 constexpr std::chrono::milliseconds settle_wait{3'000}; // also while stopping
 constexpr std::chrono::milliseconds empty_pause{200};   // clinicd said "nothing" without waiting
 constexpr std::chrono::milliseconds refused_pause{1'000};
+
+// The lease's number leads on: to its ledger lines, to its dead letter, and to its trace.
+void log_failure(const envelope::Lease& lease, const Delivery& delivery) {
+    const int status = delivery.settle.steps.empty() ? 0 : delivery.settle.steps.back().status;
+    base::log(base::Level::info, "lane", "a delivery came to nothing for now",
+              {{"lease", lease.lease},
+               {"attempt", delivery.settle.steps.empty() ? 0 : delivery.settle.steps.back().attempt},
+               {"status", status},
+               {"tries", lease.tries},
+               {"retry_ms", delivery.settle.retry_after_ms}});
+}
 
 } // namespace
 
@@ -68,8 +80,11 @@ Result<void> Worker::turn(std::stop_token stop) {
 // Answers the lease that follows; an empty one where none is due, or none may be taken now.
 Result<envelope::Lease> Worker::deliver(const envelope::Lease& lease, std::stop_token stop) {
     EgressGate gate{client_, rules_, &lane_, options_.reply_wait, stop, options_.pulse};
+    const auto began = std::chrono::steady_clock::now();
     auto delivery = channel_.deliver(lease, gate, stop);
     options_.pulse.beat();
+    if (options_.spans != nullptr) note_delivery(*options_.spans, lease, delivery, began);
+    if (delivery.abandoned || delivery.settle.outcome != envelope::Outcome::delivered) log_failure(lease, delivery);
     if (delivery.fault) lane_.fault(*delivery.fault);
     if (delivery.abandoned) {
         client_.close();

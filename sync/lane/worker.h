@@ -13,6 +13,7 @@
 #include "sync/lane/channel.h"
 #include "sync/lane/egress_client.h"
 #include "sync/lane/lane.h"
+#include "sync/trace/span_queue.h"
 
 namespace clinic::lane {
 
@@ -22,6 +23,7 @@ struct WorkerOptions {
     std::chrono::milliseconds lease_wait{10'000}; // how long clinicd may hold the question
     std::chrono::milliseconds reply_wait{10'000}; // for any other reply
     base::Pulse pulse = {};                       // before each question and each request; rests while the lane is shut
+    trace::SpanQueue* spans = nullptr;            // null: nobody traces
 };
 
 // The write rules, whether the lane is open, then clinicd's last check.

@@ -52,6 +52,21 @@ TEST(Options, LanesAreOptional) {
     EXPECT_FALSE(options->mqtt);
 }
 
+TEST(Options, NobodyIsToldTracesUnlessThatIsSaid) {
+    EXPECT_FALSE(read(whole().dump())->traces);
+    auto some = whole();
+    some["traces"] = {{"base", "https://collector.example:4318"}, {"ca", "/ca"}};
+    const auto options = read(some.dump());
+    ASSERT_TRUE(options && options->traces);
+    EXPECT_EQ(options->traces->host, "collector.example");
+    EXPECT_EQ(options->traces->port, 4'318);
+    EXPECT_EQ(options->traces->ca, "/ca");
+    some["traces"]["base"] = "http://collector.example";
+    EXPECT_FALSE(read(some.dump())) << "in clear";
+    some["traces"] = {{"base", "https://collector.example"}, {"token", "x"}};
+    EXPECT_FALSE(read(some.dump()));
+}
+
 TEST(Options, EveryBrokenRuleIsAnError) {
     const std::function<void(json&)> breaks[] = {
         [](json& c) { c["unknown"] = 1; },

@@ -1,4 +1,4 @@
-// Private to clinic::ghl: one verified TLS connection that carries one HTTP exchange after another.
+// For the channels: one verified TLS connection that carries one HTTP exchange after another.
 #pragma once
 
 #include <memory>

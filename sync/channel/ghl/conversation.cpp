@@ -121,7 +121,9 @@ std::optional<Exchange> Conversation::ask(const Call& call) {
         note(said->attempt, none);
         return none;
     }
+    const auto began = std::chrono::steady_clock::now();
     auto exchange = means_.client.send(call, marker_, stop_, begun_by);
+    delivery_.calls.push_back({said->attempt, call.route, began, std::chrono::steady_clock::now()});
     note(said->attempt, exchange);
     if (over(exchange)) return std::nullopt;
     return exchange;

@@ -1,0 +1,71 @@
+#include "sync/lane/traced.h"
+
+#include <algorithm>
+
+namespace clinic::lane {
+namespace {
+
+using std::chrono::steady_clock;
+
+// Moments of the monotonic clock as the wall clock shows them now.
+class Wall {
+public:
+    explicit Wall(const Clock& clock) : now_{clock.now()}, steady_{steady_clock::now()} {}
+    Timestamp operator()(steady_clock::time_point at) const {
+        return now_ - std::chrono::duration_cast<base::Micros>(steady_ - at);
+    }
+    Timestamp now() const { return now_; }
+
+private:
+    Timestamp now_;
+    steady_clock::time_point steady_;
+};
+
+int status_of(const Delivery& delivery, std::int64_t attempt) {
+    const auto found = std::ranges::find(delivery.settle.steps, attempt, &envelope::StepOutcome::attempt);
+    return found == delivery.settle.steps.end() ? 0 : found->status;
+}
+
+} // namespace
+
+void note_delivery(trace::SpanQueue& spans, const envelope::Lease& lease, const Delivery& delivery,
+                   steady_clock::time_point began) {
+    if (lease.trace.empty() || !lease.envelope) return;
+    const Wall wall{spans.clock()};
+    const bool failed = delivery.abandoned || delivery.settle.outcome != envelope::Outcome::delivered;
+    const auto change = trace::random_span(), under_way = trace::random_span();
+    std::vector<trace::Span> all;
+    all.push_back({.trace = lease.trace,
+                   .span = change,
+                   .name = "change",
+                   .start = wall(began) - std::chrono::milliseconds{lease.queued_ms},
+                   .end = wall.now(),
+                   .failed = failed,
+                   .words = {{Literal{"clinic.kind"}, envelope::name(lease.envelope->kind())}}});
+    all.push_back({.trace = lease.trace,
+                   .span = under_way,
+                   .parent = change,
+                   .name = "delivery",
+                   .start = wall(began),
+                   .end = wall.now(),
+                   .failed = failed,
+                   .numbers = {{Literal{"clinic.lease"}, lease.lease}, {Literal{"clinic.tries"}, lease.tries}},
+                   .words = {{Literal{"clinic.code"}, delivery.settle.code}}});
+    for (const auto& call : delivery.calls) {
+        const int status = status_of(delivery, call.attempt);
+        all.push_back(
+            {.trace = lease.trace,
+             .span = trace::random_span(),
+             .parent = under_way,
+             .name = "ghl request",
+             .leaves_the_box = true,
+             .start = wall(call.began),
+             .end = wall(call.ended),
+             .failed = status / 100 != 2,
+             .numbers = {{Literal{"clinic.attempt"}, call.attempt}, {Literal{"http.response.status_code"}, status}},
+             .words = {{Literal{"clinic.route"}, envelope::name(call.route)}}});
+    }
+    spans.add(std::move(all));
+}
+
+} // namespace clinic::lane

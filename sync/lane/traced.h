@@ -1,0 +1,17 @@
+// One delivery as spans: since the change was released, while it was under way, and each request to GHL.
+//   Threads: any.
+//   Source:  docs/observability.md.
+#pragma once
+
+#include <chrono>
+
+#include "sync/lane/channel.h"
+#include "sync/trace/span_queue.h"
+
+namespace clinic::lane {
+
+// `began`: when the lease was taken. Nothing is noted of a lease without a trace.
+void note_delivery(trace::SpanQueue& spans, const envelope::Lease& lease, const Delivery& delivery,
+                   std::chrono::steady_clock::time_point began);
+
+} // namespace clinic::lane
