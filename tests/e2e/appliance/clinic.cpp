@@ -106,15 +106,51 @@ void ClinicMachine::plug_in() {
 
 void ClinicMachine::start_ghl() {
     plug_in();
+    start_outside("");
+}
+
+void ClinicMachine::stop_outside() const {
+    run("cd " + outside().string() +
+        " && for p in pid broker.pid; do [ ! -e $p ] || { kill $(cat $p); rm $p; }; done 2>/dev/null");
+}
+
+void ClinicMachine::pull_cable() {
+    stop_outside();
+    if (in("ip link set lan1 down").exit != 0) throw std::runtime_error{"the cable cannot be pulled"};
+}
+
+void ClinicMachine::plug_in_again(const std::string& ghls_clock) {
+    if (in("ip link set lan1 up; ip route replace default via 192.168.9.1").exit != 0)
+        throw std::runtime_error{"the cable cannot be plugged in"};
+    start_outside(ghls_clock);
+}
+
+void ClinicMachine::start_outside(const std::string& clock) const {
+    stop_outside();
     const std::string out = outside().string();
-    run("cd " + out + " && for p in pid broker.pid; do [ ! -e $p ] || kill $(cat $p); done 2>/dev/null; " + "setsid " +
-        emulator + " --bind 127.0.0.1 --port " + std::to_string(ghl_port) +
+    run("cd " + out + " && " + (clock.empty() ? "" : "export DONT_FAKE_MONOTONIC=1; ") + "setsid " +
+        (clock.empty() ? "" : "faketime -f '" + clock + "' ") + emulator + " --bind 127.0.0.1 --port " +
+        std::to_string(ghl_port) +
         " --cert ghl.pem --key ghl.key --token ghl.token --location ApplianceLocation001 --state state.json "
         "--requests requests.jsonl </dev/null >emulator.log 2>&1 & echo $! >" +
         out + "/pid; cd " + out +
         " && { setsid mosquitto -c broker.conf </dev/null >broker.log 2>&1 & echo $! >broker.pid; }");
     if (!eventually([] { return tcp(ghl_port) && tcp(mqtt_port); }, patience_s))
         throw std::runtime_error{"GHL or the broker is not there"};
+}
+
+std::size_t ClinicMachine::persons_at_ghl() const {
+    std::size_t found = 0;
+    for (const auto& contact : ghl().value("contacts", json::array()))
+        found += contact.value("firstName", std::string{}).starts_with("p_") ? 1U : 0U;
+    return found;
+}
+
+std::string ClinicMachine::heard_by_ops(const std::string& topic, int messages) const {
+    return run("cd " + outside().string() + " && mosquitto_sub -V 5 -h 127.0.0.1 -p " + std::to_string(mqtt_port) +
+               " --cafile ops.pem --cert ops.pem --key ops.key -W 90 -C " + std::to_string(messages) + " -t '" + topic +
+               "'")
+        .out;
 }
 
 json ClinicMachine::ghl() const {

@@ -23,8 +23,13 @@ public:
     void set_up(); // by clinicctl setup --answers; throws where it did not come up
     std::chrono::milliseconds setup_took() const { return setup_took_; }
 
-    void start_ghl(); // and the broker; again after each boot: they live in the machine's network
+    void start_ghl();  // and the broker; again after each boot: they live in the machine's network
+    void pull_cable(); // nothing outside is reached, GHL and the broker neither
+    void
+    plug_in_again(const std::string& ghls_clock); // the clock of what is outside, as faketime(1) has it; empty: ours
     nlohmann::json ghl() const;
+    std::size_t persons_at_ghl() const;                                     // contacts that the box made
+    std::string heard_by_ops(const std::string& topic, int messages) const; // the next ones; within a minute and a half
     void steer_ghl(const nlohmann::json& how) const;  // as docs/emulator.md says: a fault, or a knob
     long asked_ghl(std::string_view beginning) const; // requests so far whose "METHOD PATH " begins so
 
@@ -39,6 +44,8 @@ public:
 
 private:
     void plug_in();
+    void start_outside(const std::string& clock) const;
+    void stop_outside() const;
     nlohmann::json answers() const;
     std::filesystem::path outside() const { return path("/root/outside"); } // what the emulator and the broker have
     std::chrono::milliseconds setup_took_{};

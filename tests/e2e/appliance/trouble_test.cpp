@@ -11,8 +11,6 @@
 namespace clinic::e2e {
 namespace {
 
-using nlohmann::json;
-
 // So many bytes of memory for one process, as a control group gives them; beyond them the kernel ends it.
 class MemoryBound {
 public:
@@ -44,47 +42,7 @@ private:
     const std::filesystem::path group_ = "/sys/fs/cgroup/memory/clinic-test-" + std::to_string(getpid());
 };
 
-class Trouble : public OnMachine {
-protected:
-    static void SetUpTestSuite() {
-        if (geteuid() != 0) return;
-        boot();
-        const auto installed = box().install();
-        if (installed.exit != 0) throw std::runtime_error{installed.out};
-        box().set_up();
-    }
-    void TearDown() override {
-        if (HasFailure() && machine_)
-            std::fputs(box().in("journalctl -b --no-pager -o short-monotonic -u 'clinic*' | tail -n 40").out.c_str(),
-                       stderr);
-    }
-    static std::string mode() { return box().status().value("mode", ""); }
-    static bool becomes(const std::string& wanted) {
-        return eventually([&] { return mode() == wanted; }, patience_s);
-    }
-    static bool acknowledges() {
-        return eventually([] { return box().send(next_message()) == "AA"; }, patience_s);
-    }
-    static bool needs(const std::string& code) {
-        const auto said = box().status();
-        for (const auto& need : said.value("needs", json::array()))
-            if (need.value("code", "") == code) return true;
-        return false;
-    }
-    // Lines of a drop-in for clinicd, until the machine is told otherwise.
-    static void with(const std::string& lines) {
-        const std::string folder = "/run/systemd/system/clinicd.service.d";
-        ASSERT_EQ(
-            box()
-                .in("rm -rf " + folder +
-                    (lines.empty() ? ""
-                                   : "; mkdir -p " + folder + "; printf '" + lines + "' >" + folder + "/trouble.conf") +
-                    "; systemctl daemon-reload; systemctl restart clinicd")
-                .exit,
-            0);
-    }
-    static bool page_is_served() { return box().page("/").rfind("HTTP/1.1 200", 0) == 0; }
-};
+class Trouble : public OnSetUpMachine {};
 
 // It says how it is to the machine's own programs, may call nobody there, and goes on when the bus has died.
 TEST_F(Trouble, ADeadBusCostsTheBusAlone) {
@@ -288,19 +246,14 @@ TEST_F(Trouble, WithoutMemoryItIsStartedAnewAndNothingAcknowledgedIsLost) {
 // A machine whose battery is empty, and one whose clock was set by a fool. Without the watchdog: the library that fakes
 // the time takes a timer of the monotonic clock for one of the other.
 TEST_F(Trouble, AClockThatIsWrongIsAModeThatEndsWhenItIsRight) {
-    ASSERT_EQ(
-        run("cp /usr/lib/*/faketime/libfaketime.so.1 '" + box().path("/usr/lib/libfaketime.so.1").string() + "'").exit,
-        0);
     for (const std::string when : {"@1970-01-01 00:10:00", "@2099-06-01 12:00:00"}) {
-        with("[Service]\\nWatchdogSec=0\\nEnvironment=LD_PRELOAD=/usr/lib/libfaketime.so.1 "
-             "FAKETIME_DONT_FAKE_MONOTONIC=1 \"FAKETIME=" +
-             when + "\"\\n");
+        set_clock({"clinicd"}, when);
         EXPECT_TRUE(becomes("clock-untrusted")) << when;
         const auto told = box().asked_ghl("");
         EXPECT_TRUE(acknowledges()) << when;
         EXPECT_TRUE(page_is_served());
         EXPECT_EQ(box().asked_ghl(""), told) << "nothing leaves by a clock that is wrong";
-        with("");
+        set_clock({"clinicd"}, "");
         EXPECT_TRUE(becomes("running")) << when;
         EXPECT_TRUE(eventually([&] { return box().asked_ghl("") > told; }, patience_s)) << "what waited leaves";
     }
