@@ -1,5 +1,5 @@
 // The named modes, and what each of them serves: one table, by which the code decides, docs/status.md is checked, and
-// tests/e2e/modes walks a whole box.
+// tests/e2e/modes walks a whole box, and tests/e2e/appliance an installed one.
 //   Threads: constants.
 //   Source:  design, "The store" (named modes).
 #pragma once
