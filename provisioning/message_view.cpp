@@ -1,23 +1,13 @@
 #include "provisioning/message_view.h"
 
-#include <array>
-#include <cstdarg>
-#include <cstdio>
 #include <nlohmann/json.hpp>
+
+#include "provisioning/format.h"
 
 namespace clinic::provisioning {
 namespace {
 
 using nlohmann::json;
-
-[[gnu::format(printf, 1, 2)]] std::string format(const char* pattern, ...) {
-    std::array<char, 512> text{};
-    va_list values;
-    va_start(values, pattern);
-    std::vsnprintf(text.data(), text.size(), pattern, values);
-    va_end(values);
-    return text.data();
-}
 
 // HL7's line ends become ours; any other control character, C1 in UTF-8 too, becomes a point.
 std::string printable(const std::string& text) {

@@ -1,26 +1,15 @@
 #include "provisioning/sync_view.h"
 
-#include <array>
-#include <cstdarg>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "provisioning/answers.h"
+#include "provisioning/format.h"
 
 namespace clinic::provisioning {
 namespace {
 
 using nlohmann::json;
-
-[[gnu::format(printf, 1, 2)]] std::string format(const char* pattern, ...) {
-    std::array<char, 512> text{};
-    va_list values;
-    va_start(values, pattern);
-    std::vsnprintf(text.data(), text.size(), pattern, values);
-    va_end(values);
-    return text.data();
-}
 
 std::string word(const json& from, const char* key) {
     const json& value = from.at(key);
