@@ -97,9 +97,7 @@ Result<DeadLetter> DeadLetters::find(records::Session& session, std::int64_t row
 Result<Leased> DeadLetters::open(records::Session& session, std::int64_t row) {
     const auto letter = dead_row(session, row);
     CLINIC_TRY(letter);
-    auto envelope = envelope_in(session, *letter);
-    CLINIC_TRY(envelope);
-    return Leased{letter->patient, std::move(*envelope)};
+    return opened(session, *letter);
 }
 
 Result<std::vector<std::int64_t>> DeadLetters::numbers(records::Session& session, std::optional<DeadClass> only,

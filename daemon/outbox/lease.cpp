@@ -277,9 +277,7 @@ Result<PatientId> Outbox::patient_of(records::Session& session, std::int64_t lea
 Result<Leased> Outbox::leased(records::Session& session, std::int64_t lease) {
     const auto row = leased_row(session, lease);
     CLINIC_TRY(row);
-    auto envelope = envelope_in(session, *row);
-    CLINIC_TRY(envelope);
-    return Leased{row->patient, std::move(*envelope)};
+    return opened(session, *row);
 }
 
 } // namespace clinic::outbox

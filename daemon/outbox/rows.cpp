@@ -155,4 +155,10 @@ Result<envelope::MetadataEnvelope> envelope_in(records::Session& session, const 
     return envelope;
 }
 
+Result<Leased> opened(records::Session& session, const Row& row) {
+    auto envelope = envelope_in(session, row);
+    CLINIC_TRY(envelope);
+    return Leased{row.patient, std::move(*envelope)};
+}
+
 } // namespace clinic::outbox

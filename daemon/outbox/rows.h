@@ -44,6 +44,7 @@ Result<void> make_pending(records::Transaction& txn, const Row& row, Timestamp d
 Result<bool> is_replaced(records::Session& session, const Row& row);
 
 Result<envelope::MetadataEnvelope> envelope_in(records::Session& session, const Row& row);
+Result<Leased> opened(records::Session& session, const Row& row); // the same, and whose it is
 
 // ---- said -------------------------------------------------------------------------------------------------------
 Result<void> remember_said(records::Transaction& txn, const Row& row);
