@@ -74,7 +74,7 @@ TEST_P(DamagedFile, IsSaidAndTheBackupMendsIt) {
         std::fstream{file, std::ios::in | std::ios::out | std::ios::binary} << bytes;
         fs::resize_file(file, bytes.size());
     };
-    ASSERT_TRUE(nothing_is_in_the_wal()) << box().status()["store"].dump();
+    ASSERT_TRUE(nothing_is_in_the_wal()) << box().status().dump();
     while_closed([&] {
         std::ifstream in{file, std::ios::binary};
         sound.assign(std::istreambuf_iterator<char>{in}, {});
