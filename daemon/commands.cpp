@@ -16,6 +16,7 @@
 #include "daemon/control/wire/wire.h"
 #include "daemon/feed_commands.h"
 #include "daemon/intake/csv_import.h"
+#include "daemon/link_commands.h"
 #include "daemon/message_commands.h"
 #include "daemon/outbox/outbox.h"
 #include "daemon/setup_commands.h"
@@ -326,6 +327,7 @@ Commands commands(const Room& room) {
     all.merge(bundle_commands(room.store));
     all.merge(message_commands(room.store, room.ingest, room.feeds));
     all.merge(feed_commands(room.store, room.feeds, room.ingest));
+    all.merge(link_commands(room.store, room.releaser));
     all.merge(setup_commands(room.store, room.health));
     return all;
 }

@@ -17,6 +17,8 @@ namespace clinic::records {
 
 // From today's schema to that of the first version.
 inline constexpr const char* back_to_first_version =
+    "DROP TABLE crm_object; DROP TABLE crm_conflict; DROP TABLE crm_choice; DROP TABLE crm_never;"
+    "DROP INDEX appointment_open_start;"
     "DROP INDEX patient_aside; DROP INDEX consent_to_end; ALTER TABLE consent DROP COLUMN ended;"
     "CREATE INDEX consent_expiry ON consent (expires_at);"
     "DROP INDEX patient_erased; DROP INDEX outbox_parked; DROP VIEW quarantine_waits; DROP INDEX quarantine_waiting; "
