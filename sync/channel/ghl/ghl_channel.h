@@ -4,6 +4,9 @@
 //   Source:  design, "From envelope to request", "What kills an envelope"; docs/ghl.md.
 #pragma once
 
+#include <functional>
+#include <string_view>
+
 #include "sync/channel/ghl/ghl_client.h"
 #include "sync/lane/channel.h"
 #include "sync/lane/rate_budget.h"
@@ -24,6 +27,10 @@ public:
 
     lane::Delivery deliver(const envelope::Lease& lease, lane::Gate& gate, std::stop_token stop) override;
     lane::Delivery probe(lane::Gate& gate, std::stop_token stop) override;
+    // A read of the polling. `take` gets the body of a good answer, for a parser to the allow-list; not called: the
+    // delivery says why.
+    lane::Delivery read(const Call& call, std::function<void(std::string_view)> take, lane::Gate& gate,
+                        std::stop_token stop);
     base::Micros unanswered() const override;
     std::optional<lane::Fault> greet(std::stop_token stop) override;
 
