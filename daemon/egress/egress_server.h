@@ -21,9 +21,9 @@
 namespace clinic::egress {
 
 struct ServerOptions {
-    std::optional<uid_t> peer; // the only user that may ask; nullopt: ours (a machine without a second user)
+    std::optional<uid_t> peer;        // the only user that may ask; nullopt: ours (a machine without a second user)
     std::size_t connections_max = 72; // one a worker of clinic-syncd, and its others
-    base::Pulse pulse = {}; // each turn of the loop
+    base::Pulse pulse = {};           // each turn of the loop
 };
 
 class EgressServer {

@@ -54,6 +54,7 @@ ObjectWriter frame(const char* name) {
 
 std::vector<std::string> all_quoted(const std::vector<std::string>& texts) {
     std::vector<std::string> out;
+    out.reserve(texts.size());
     for (const auto& text : texts) out.push_back(envelope::quoted(text));
     return out;
 }
