@@ -118,8 +118,9 @@ void Room::seed_ghl(const nlohmann::json& contacts) const {
     address.replace(address.rfind("/_faults"), std::string::npos, "/_seed");
     const auto file = own / "seed.json"; // too long for a command
     std::ofstream{file} << nlohmann::json{{"contacts", contacts}}.dump();
-    const auto said = run("curl --silent --fail --max-time 10 --cacert " + quoted(box.endpoints().at("console_ca")) +
-                          " -X POST --data-binary @" + quoted(file.string()) + " " + quoted(address));
+    const auto said =
+        run("curl --silent --fail --max-time 10 --cacert " + e2e::quoted(box.endpoints().at("console_ca")) +
+            " -X POST --data-binary @" + e2e::quoted(file.string()) + " " + e2e::quoted(address));
     EXPECT_EQ(said.exit, 0) << said.out;
     std::filesystem::remove(file);
 }
