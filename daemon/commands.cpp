@@ -17,6 +17,7 @@
 #include "daemon/feed_commands.h"
 #include "daemon/intake/csv_import.h"
 #include "daemon/ledger_commands.h"
+#include "daemon/link_commands.h"
 #include "daemon/message_commands.h"
 #include "daemon/outbox/outbox.h"
 #include "daemon/setup_commands.h"
@@ -247,6 +248,7 @@ Commands commands(const Room& room) {
     all.merge(bundle_commands(room.store));
     all.merge(message_commands(room.store, room.ingest, room.feeds));
     all.merge(feed_commands(room.store, room.feeds, room.ingest));
+    all.merge(link_commands(room.store, room.releaser));
     all.merge(setup_commands(room.store, room.health));
     all.merge(sync_commands(room.store, room.health));
     all.merge(ledger_commands(room.store, room.releaser));

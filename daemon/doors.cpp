@@ -69,7 +69,7 @@ egress::ServerOptions egress_options(const Options& options, base::Vitals& vital
 
 egress::GateOptions gate_options(const Options& options) {
     return {options.ghl, std::chrono::milliseconds{options.index_lag_ms}, std::chrono::milliseconds{options.late_ms},
-            options.dry_run};
+            options.dry_run, options.slots_at_once};
 }
 
 intake::Complaint complaint_of(Errc why) {

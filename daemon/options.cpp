@@ -24,6 +24,7 @@ struct Range {
     std::uint64_t least, most;
     const char* refusal;
 };
+constexpr Range slots{1, 1'000, "is a number from 1 to 1,000"};
 constexpr Range half_a_day{0, 43'200'000, // two such spans are a lease frame's bound
                            "is not a whole number of milliseconds up to 43200000, half a day"};
 constexpr Range message_bytes{intake::frame_bytes_lowest, intake::frame_bytes_highest,
@@ -150,6 +151,13 @@ void read_ghl(const json& from, Options& options, int& faults) {
     ghl.read("tag_prefix", options.ghl.tag_prefix);
     ghl.read_optional("index_lag_ms", options.index_lag_ms, half_a_day);
     ghl.read_optional("late_ms", options.late_ms, half_a_day);
+    ghl.read_optional("slots_at_once", options.slots_at_once, slots);
+    if (const json* lists = ghl.section_if_any("reads")) {
+        Section reads{*lists, "ghl.reads.", faults};
+        reads.read_optional("calendars", options.ghl.reads.calendars);
+        reads.read_optional("campaigns", options.ghl.reads.campaigns);
+        reads.read_optional("sources", options.ghl.reads.sources);
+    }
     Section fields{ghl.section("fields"), "ghl.fields.", faults};
     auto& ids = options.ghl.fields;
     fields.read("pid", ids.pid);
@@ -233,7 +241,7 @@ std::vector<std::string> wait_for_restart(const Options& running, const Options&
     look("mllp.message_bytes_max", &Options::mllp_message_bytes_max);
     look("mllp.tls", &Options::mllp_certificate, &Options::mllp_key, &Options::mllp_client_ca);
     look("delivery", &Options::dry_run);
-    look("ghl", &Options::ghl, &Options::index_lag_ms, &Options::late_ms);
+    look("ghl", &Options::ghl, &Options::index_lag_ms, &Options::late_ms, &Options::slots_at_once);
     return names;
 }
 

@@ -20,6 +20,7 @@
 #include "provisioning/ghl_commands.h"
 #include "provisioning/keys_commands.h"
 #include "provisioning/ledger_commands.h"
+#include "provisioning/link_commands.h"
 #include "provisioning/message_commands.h"
 #include "provisioning/setup_command.h"
 #include "provisioning/status_view.h"
@@ -343,6 +344,25 @@ const std::array rows{
         {},
         "commands                              every command with its options, a line each: for scripts",
         list_commands},
+    Row{{"link", "list"},
+        {"--json"},
+        "link list [--json]                    GHL's contacts that may be several people's, and what differs",
+        list_links},
+    Row{{"link", "show", ""},
+        {"--reveal", "--reason=", "--json"},
+        "link show CONTACT [--reveal --reason TEXT] [--json]   whom a contact is linked to, or may be",
+        show_link},
+    Row{{"link", "set", "", ""}, {"--reason="}, "link set CONTACT PATIENT --reason TEXT", change_link},
+    Row{{"link", "unset", ""}, {"--reason="}, "link unset PATIENT --reason TEXT", change_link},
+    Row{{"link", "split", "", ""},
+        {"--reason="},
+        "link split CONTACT PATIENT --reason TEXT   never that person's",
+        change_link},
+    Row{{"link", "merge", "", ""},
+        {"--reason="},
+        "link merge KEPT OTHER --reason TEXT   two contacts of one person",
+        change_link},
+    Row{{"link", "settle", "", ""}, {"--reason="}, "link settle NUMBER clinic|ghl --reason TEXT", change_link},
     Row{{"store", "inspect"},
         {"--records=", "--json"},
         "store inspect --records FOLDER [--json]   what a store's files say without a key; clinicd is down",

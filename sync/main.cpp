@@ -33,7 +33,7 @@ using namespace clinic;
 using base::Level;
 
 constexpr int exit_usage = 64, exit_configuration = 78; // sysexits.h
-constexpr rlim_t descriptors_of_our_own = 56;
+constexpr rlim_t descriptors_of_our_own = 60;
 constexpr rlim_t descriptors_a_worker = 3; // to clinicd, to GHL, and what wakes it
 // The longest between two beats: what a thread waits for has a bound of its own, and these lie well above it.
 constexpr std::chrono::seconds beat_max{60}, link_beat_max{180};
@@ -81,6 +81,18 @@ public:
                 });
     }
     lane::Lane& lane() { return lane_; }
+    // Asks GHL what has changed, besides.
+    void poll(lane::SealedFile marks, base::Vitals& vitals, const Clock& clock) {
+        auto opened = poll::Marks::open(std::move(marks));
+        if (!opened) return base::log(Level::error, "syncd", opened.error());
+        marks_.emplace(std::move(*opened));
+        auto how = *options_.ghl->polling;
+        how.egress = options_.egress;
+        how.pulse = vitals.join("the polling of GHL",
+                                options_.ghl->client.connect_max + options_.ghl->client.call_max + beat_max);
+        poller_.emplace(std::move(how), rules_, lane_, channel_, *marks_, clock);
+        threads_.emplace_back([this](std::stop_token stop) { poller_->run(std::move(stop)); });
+    }
     void request_stop() {
         for (auto& thread : threads_) thread.request_stop();
     }
@@ -93,6 +105,8 @@ private:
     lane::Lane lane_;
     std::optional<lane::Prober> prober_;
     std::optional<lane::Lookout> lookout_;
+    std::optional<poll::Marks> marks_;
+    std::optional<poll::Poller> poller_;
     std::vector<std::jthread> threads_; // last: joined first
 };
 
@@ -233,6 +247,11 @@ int run(const sync::Options& options, const sigset_t& signals) {
         if (!made) return base::log(Level::error, "syncd", made.error()), exit_configuration;
         client = std::move(*made);
         crm.emplace(options, *client, board, vitals, clock, options.traces ? &spans : nullptr);
+        if (options.ghl->polling) {
+            auto sealing = crypto::KeySlot::from_credential_file(options.credential);
+            if (!sealing) return base::log(Level::error, "syncd", sealing.error()), exit_configuration;
+            crm->poll({options.state / "poll.sealed", std::move(*sealing), "clinic-syncd polling 1"}, vitals, clock);
+        }
     }
     std::optional<mqtt::MqttLink> link;
     std::jthread link_thread;

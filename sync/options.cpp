@@ -8,6 +8,7 @@
 
 #include "crypto/base/files.h"
 #include "crypto/base/json.h"
+#include "sync/poll/phone.h"
 
 namespace clinic::sync {
 namespace {
@@ -17,6 +18,7 @@ using nlohmann::json;
 constexpr std::size_t file_bytes_max = 65'536;
 constexpr std::size_t text_bytes_max = 512;
 constexpr std::int64_t seconds_max = 600;
+constexpr std::size_t lists_max = 64;
 constexpr std::int64_t requests_per_second_max = 100'000;
 
 // Reads one closed object; the first broken rule stands.
@@ -44,6 +46,21 @@ public:
         if (!value->is_number_integer() || *value < least || *value > most)
             return fail("a number of the configuration is out of its range"), otherwise;
         return value->get<std::int64_t>();
+    }
+    // A list of different texts of one form; none where the key is absent.
+    std::vector<std::string> texts(const char* key, std::size_t texts_max, bool (*well_formed)(std::string_view)) {
+        std::vector<std::string> out;
+        const auto* value = find(key);
+        if (value == nullptr) return out;
+        if (!value->is_array() || value->size() > texts_max)
+            return fail("a list of the configuration is too long, or none"), out;
+        for (const auto& one : *value) {
+            if (!one.is_string() || !well_formed(one.get_ref<const std::string&>()) ||
+                std::find(out.begin(), out.end(), one.get_ref<const std::string&>()) != out.end())
+                return fail("a word of a list of the configuration is not of its form, or twice"), out;
+            out.push_back(one.get<std::string>());
+        }
+        return out;
     }
     const json* section(const char* key) const { return find(key); }
     void require(bool holds, Literal rule) {
@@ -122,10 +139,34 @@ Result<ghl::GrantOptions> read_oauth(const json& object, const std::string& loca
     return out;
 }
 
+Result<envelope::WriteRules::Reads> read_reads(const json& object) {
+    Section in{object, {"calendars", "campaigns", "sources"}};
+    envelope::WriteRules::Reads out{in.texts("calendars", lists_max, envelope::is_contact_id),
+                                    in.texts("campaigns", lists_max, envelope::is_campaign),
+                                    in.texts("sources", lists_max, envelope::is_campaign)};
+    CLINIC_TRY(in.outcome());
+    return out;
+}
+
+Result<poll::PollOptions> read_polling(const json& object) {
+    Section in{object, {"hours", "country", "busy_s", "quiet_s"}};
+    poll::PollOptions out;
+    if (const auto text = in.text("hours", false); !text.empty()) {
+        out.hours = poll::Hours::parse(text);
+        in.require(out.hours.has_value(), "ghl.polling.hours: as 'mon-fri 08:00-18:00'");
+    }
+    if (auto country = in.text("country", false); !country.empty()) out.country = std::move(country);
+    in.require(poll::is_country(out.country), "ghl.polling.country: two capitals, as US or DE");
+    out.pace.busy = seconds(in.number("busy_s", 45, 5, seconds_max));
+    out.pace.quiet = seconds(in.number("quiet_s", 240, 5, seconds_max));
+    CLINIC_TRY(in.outcome());
+    return out;
+}
+
 Result<GhlOptions> read_ghl(const json& object) {
     Section in{object,
                {"base", "location", "token_file", "next_token_file", "oauth", "ca", "tag_prefix", "fields",
-                "connect_timeout_s", "call_timeout_s", "version", "requests_per_second_max"}};
+                "connect_timeout_s", "call_timeout_s", "version", "requests_per_second_max", "reads", "polling"}};
     GhlOptions out;
     auto& client = out.client;
     in.require(read_base(in.text("base", true), client), "ghl.base: https://host[:port]");
@@ -148,6 +189,16 @@ Result<GhlOptions> read_ghl(const json& object) {
         auto grant = read_oauth(*oauth, out.rules.location);
         CLINIC_TRY(grant);
         client.oauth = std::move(*grant);
+    }
+    if (const auto* reads = in.section("reads")) {
+        auto read = read_reads(*reads);
+        CLINIC_TRY(read);
+        out.rules.reads = std::move(*read);
+    }
+    if (const auto* polling = in.section("polling")) {
+        auto read = read_polling(*polling);
+        CLINIC_TRY(read);
+        out.polling = std::move(*read);
     }
     auto fields = read_fields(*in.section("fields"));
     CLINIC_TRY(fields);
@@ -215,7 +266,7 @@ Result<Options> from_json(const json& object) {
 Result<Options> read_options(const std::filesystem::path& file) {
     const auto text = base::read_text(file, file_bytes_max);
     if (!text) return text.error();
-    const auto parsed = base::parse_json(*text, file_bytes_max, 3);
+    const auto parsed = base::parse_json(*text, file_bytes_max, 4);
     if (!parsed) return parsed.error();
     return from_json(*parsed);
 }

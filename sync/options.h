@@ -12,6 +12,7 @@
 #include "sync/channel/mqtt/broker.h"
 #include "sync/envelope/frame.h"
 #include "sync/lane/rate_budget.h"
+#include "sync/poll/poller.h"
 
 namespace clinic::sync {
 
@@ -19,6 +20,7 @@ struct GhlOptions {
     ghl::ClientOptions client;
     envelope::WriteRules rules;
     lane::RateLimits rate;
+    std::optional<poll::PollOptions> polling; // without its socket and pulse
 };
 
 struct TraceOptions { // where spans go: OTLP/HTTP in JSON

@@ -149,6 +149,12 @@ struct EgressServer::State {
     void handle(std::uint64_t id, const envelope::TimeState& request);
     void handle(std::uint64_t id, const envelope::DeviceRequest& request);
     void handle(std::uint64_t id, const envelope::DeviceAck& request);
+    void handle(std::uint64_t id, const envelope::CrmFact& request);
+    void handle(std::uint64_t id, const envelope::MatchProbe& request);
+    void handle(std::uint64_t id, const envelope::CrmPolled& request);
+    template <class Request, class Reply>
+    void reconcile(std::uint64_t id, const Request& request,
+                   Result<Reply> (crm::Reconciler::*what)(records::Transaction&, const Request&));
     void ask_lease(std::uint64_t id, Waiting waiting);
     Result<envelope::Lease> lease_apart(records::Transaction& txn, Destination destination) const;
     void take_answers();
@@ -375,6 +381,29 @@ void EgressServer::State::handle(std::uint64_t id, const envelope::DeviceRequest
 void EgressServer::State::handle(std::uint64_t id, const envelope::DeviceAck& request) {
     health.acknowledge_events(request.event);
     reply(id, envelope::Settled{});
+}
+
+// What is told of GHL: one transaction each, durable when it is answered.
+template <class Request, class Reply>
+void EgressServer::State::reconcile(std::uint64_t id, const Request& request,
+                                    Result<Reply> (crm::Reconciler::*what)(records::Transaction&, const Request&)) {
+    ask_store(id, [this, id, request, what](records::Transaction& txn) -> Result<Answer> {
+        const auto answered = (behind->gate.reconciler().*what)(txn, request);
+        CLINIC_TRY(answered);
+        return Answer{.connection = id, .reply = *answered};
+    });
+}
+
+void EgressServer::State::handle(std::uint64_t id, const envelope::CrmFact& request) {
+    reconcile(id, request, &crm::Reconciler::take);
+}
+
+void EgressServer::State::handle(std::uint64_t id, const envelope::MatchProbe& request) {
+    reconcile(id, request, &crm::Reconciler::match);
+}
+
+void EgressServer::State::handle(std::uint64_t id, const envelope::CrmPolled& request) {
+    reconcile(id, request, &crm::Reconciler::polled);
 }
 
 void EgressServer::State::take(Answer made) {

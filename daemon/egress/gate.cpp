@@ -40,7 +40,8 @@ Result<release::Allowed> allowed_ids(records::Transaction& txn, const outbox::Le
 } // namespace
 
 Gate::Gate(GateOptions options, const records::IdentifierIndex& identifiers, release::Releaser& releaser)
-    : options_{std::move(options)}, identifiers_{identifiers}, releaser_{releaser} {}
+    : options_{std::move(options)}, identifiers_{identifiers}, releaser_{releaser},
+      reconciler_{{.reads = options_.rules.reads, .slots_at_once = options_.slots_at_once}, releaser} {}
 
 Result<envelope::Lease> Gate::lease(records::Transaction& txn, envelope::Destination destination) {
     if (options_.rules.location.empty()) return envelope::Lease{}; // no request could pass: it waits for the settings
@@ -106,9 +107,9 @@ Result<Judged> Gate::allow(records::Transaction& txn, const Attempt& attempt, co
     return say(*line, Answer::go, "");
 }
 
-// The one request that serves no envelope: is the location there, is our token good, what time is it.
+// What serves no envelope: is the location there, is our token good, what time is it; and the reads of the polling.
 Result<Judged> Gate::judge_read(records::Transaction& txn, const Attempt& attempt) {
-    if (attempt.route != envelope::Route::location_read) return say(0, Answer::no, "no_lease");
+    if (!envelope::serves_none(attempt.route)) return say(0, Answer::no, "no_lease");
     if (!envelope::check_request(options_.rules, attempt.route, attempt.path, attempt.body))
         return say(0, Answer::no, "write_set");
     const auto line = Ledger::open_line(txn, std::nullopt, attempt, options_.dry_run ? Literal{"dry_run"} : "open");

@@ -5,6 +5,7 @@
 
 #include <optional>
 
+#include "daemon/crm/reconciler.h"
 #include "daemon/outbox/outbox.h"
 #include "daemon/records/identifier_index.h"
 #include "daemon/records/store.h"
@@ -20,7 +21,8 @@ struct GateOptions {
     // A request whose answer we did not wait for may take effect this much later: what is left of a call that outlives
     // a restart of ours, and the far side's own time. docs/ghl.md, "A create of unknown outcome".
     std::chrono::milliseconds late{120'000};
-    bool dry_run = false; // the ledger is written as ever, and nothing is sent
+    bool dry_run = false;  // the ledger is written as ever, and nothing is sent
+    int slots_at_once = 1; // see crm::ReconcilerOptions
 };
 
 // A verdict, and whether a person must hear of it.
@@ -38,6 +40,7 @@ public:
     Result<envelope::Lease> lease(records::Transaction& txn, envelope::Destination destination);
     Result<Judged> judge(records::Transaction& txn, const envelope::Attempt& attempt);
     Result<envelope::Settled> settle(records::Transaction& txn, const envelope::Settle& outcome);
+    crm::Reconciler& reconciler() { return reconciler_; } // of all that is told of GHL
 
 private:
     static Result<envelope::Settled> settle_dry(records::Transaction& txn, const envelope::Settle& outcome);
@@ -57,6 +60,7 @@ private:
     GateOptions options_;
     const records::IdentifierIndex& identifiers_;
     release::Releaser& releaser_;
+    crm::Reconciler reconciler_;
 };
 
 } // namespace clinic::egress

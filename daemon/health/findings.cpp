@@ -97,6 +97,7 @@ void find_queue(const Status& status, bool link_trouble, std::vector<Finding>& f
     const bool released = status.basis != "off" && !status.basis_expired;
     if (status.crm.parked > 0 && !status.dry_run && released && status.clock_trusted)
         found.push_back({"E2302", Tone::information, status.crm.parked});
+    if (status.links_waiting > 0) found.push_back({"E2320", Tone::look, status.links_waiting});
     if (!link_trouble && released && status.crm.oldest_pending_s > waiting_s_max)
         found.push_back({"E2303", Tone::look, status.crm.pending});
 }

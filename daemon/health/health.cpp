@@ -276,6 +276,7 @@ void Health::State::copy_view(Status& status) const {
     status.store = numbers;
     status.patients = patients;
     status.quarantine_items = view.quarantine_items;
+    status.links_waiting = view.links_waiting;
     status.audit_entries = view.audit_entries;
     status.check = view.check;
 }

@@ -111,6 +111,7 @@ struct Status {
     CheckRound checks;                  // what `clinicctl check` found
     std::int64_t telemetry_dropped = 0; // events and time stamps: no room, or more than their bound; since start
     std::int64_t patients = 0, quarantine_items = 0, audit_entries = 0;
+    std::int64_t links_waiting = 0; // see StoreView
     int disk_free_percent = 0;
 };
 

@@ -93,6 +93,11 @@ Result<StoreView> read_view(records::Session& session) {
     const auto waiting = waiting_in_quarantine(session);
     CLINIC_TRY(waiting);
     view.quarantine_items = *waiting;
+    const auto links = one_number(
+        session, "SELECT (SELECT count(*) FROM crm_conflict INDEXED BY crm_conflict_open WHERE settled_at IS NULL) +"
+                 " (SELECT count(*) FROM crm_object INDEXED BY crm_object_choice WHERE matching = 2)");
+    CLINIC_TRY(links);
+    view.links_waiting = *links;
     const auto chain = records::audit_end(session);
     CLINIC_TRY(chain);
     view.audit_entries = chain->newest;

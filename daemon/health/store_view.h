@@ -18,6 +18,7 @@ struct StoreView {
     int zone_minutes = 0; // 0: not set
     records::CheckPlace check;
     std::int64_t quarantine_items = 0, audit_entries = 0;
+    std::int64_t links_waiting = 0; // contacts in GHL that may be several people's, and differences for a person
 };
 
 inline constexpr int events_frame_max = 32;

@@ -33,7 +33,7 @@ bool proves_nothing_made(const StepOutcome& step) {
 }
 
 bool writes(Route route) {
-    return route != Route::location_read && route != Route::contact_search;
+    return route != Route::contact_search && !envelope::serves_none(route);
 }
 
 const char* written(StepOutcome::Result result) {
@@ -186,6 +186,16 @@ Result<LedgerPage> Ledger::page(records::Session& session, const LedgerSearch& s
     if (!rows) return rows.error();
     rows->bind(*token, span->after, span->last);
     return fill(*rows, search, lines_max);
+}
+
+Result<std::optional<Timestamp>> Ledger::newest_about(records::Session& session, records::PatientId subject) {
+    const auto token = subject_token(session, subject);
+    CLINIC_TRY(token);
+    std::optional<Timestamp> at;
+    CLINIC_TRY(first_row(
+        session, "SELECT at FROM ledger WHERE subject_token = ? ORDER BY attempt DESC LIMIT 1",
+        [&](const records::Statement& row) { at = Timestamp{row.integer(0)}; }, *token));
+    return at;
 }
 
 Result<void> close_lease(records::Transaction& txn, std::int64_t lease) {

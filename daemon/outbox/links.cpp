@@ -14,10 +14,6 @@ crypto::Token pseudonym_token(records::Session& session, std::string_view value)
     return crypto::token(session.index_key(), "pseudonym\n" + std::string{value});
 }
 
-crypto::Token contact_token(records::Session& session, std::string_view value) {
-    return crypto::token(session.index_key(), "contact\n" + std::string{value});
-}
-
 struct Sealed {
     std::int64_t id = 0;
     crypto::Bytes value;
@@ -146,7 +142,7 @@ Result<void> Links::set_contact(records::Transaction& txn, PatientId patient, st
     if (!before->empty()) CLINIC_TRY(execute(txn, "DELETE FROM said WHERE patient = ? AND destination = 0", patient));
     CLINIC_TRY(unlink(txn, patient));
     CLINIC_TRY(execute(txn, "INSERT INTO link (patient, contact, token, shell) VALUES (?, x'', ?, ?)", patient,
-                       contact_token(txn, contact), made == Made::by_us));
+                       Links::contact_token(txn, contact), made == Made::by_us));
     const std::int64_t id = txn.last_row();
     const auto sealed = txn.seal_for(patient, "link.contact", id, contact);
     CLINIC_TRY(sealed);
@@ -211,6 +207,27 @@ Result<std::optional<PatientId>> Links::patient_by_pid(records::Session& session
         session, "SELECT patient FROM pseudonym WHERE token = ? AND appointment = x''",
         [&](const records::Statement& row) { patient = PatientId{row.uuid(0)}; }, pseudonym_token(session, pid)));
     return patient;
+}
+
+crypto::Token Links::contact_token(records::Session& session, std::string_view contact) {
+    return crypto::token(session.index_key(), "contact\n" + std::string{contact});
+}
+
+Result<std::vector<PatientId>> Links::patients_of(records::Session& session, std::string_view contact) {
+    std::vector<PatientId> patients;
+    CLINIC_TRY(each_row(
+        session, "SELECT patient FROM link WHERE token = ? LIMIT 100",
+        [&](const records::Statement& row) { patients.push_back({row.uuid(0)}); }, contact_token(session, contact)));
+    return patients;
+}
+
+Result<bool> Links::is_ours(records::Session& session, PatientId patient) {
+    return is_shell(session, patient);
+}
+
+Result<void> Links::unset_contact(records::Transaction& txn, PatientId patient) {
+    CLINIC_TRY(execute(txn, "DELETE FROM said WHERE patient = ? AND destination = 0", patient));
+    return unlink(txn, patient);
 }
 
 Result<std::string> old_contact(records::Session& session, const envelope::MetadataEnvelope& envelope) {

@@ -64,6 +64,9 @@ public:
                                       records::PatientId patient, envelope::Kind kind,
                                       std::optional<envelope::Scope> scope = std::nullopt);
 
+    // GHL does not hold any more what was said of these kinds: whatever is decided next is said again.
+    static Result<void> doubt(records::Transaction& txn, records::PatientId patient);
+
     // The patient's envelopes that have not left: withdrawn. An open lease is settled as it ends.
     static Result<void> withdraw(records::Transaction& txn, records::PatientId patient, Literal code);
 
@@ -132,6 +135,11 @@ public:
     // What was parked for want of a contact is pending again; a create whose outcome was unknown is settled.
     static Result<void> set_contact(records::Transaction& txn, records::PatientId patient, std::string_view contact,
                                     Made made);
+    // The blind index of a contact id, and who is linked to it: one, or several where a person said so.
+    static crypto::Token contact_token(records::Session& session, std::string_view contact);
+    static Result<std::vector<records::PatientId>> patients_of(records::Session& session, std::string_view contact);
+    static Result<bool> is_ours(records::Session& session, records::PatientId patient); // linked to a contact we made
+    static Result<void> unset_contact(records::Transaction& txn, records::PatientId patient);
     // A contact may be there that we made and that no suppression has emptied, delivered or queued: though its first
     // state was never settled as delivered, or its create as done.
     static Result<bool> create_is_unsure(records::Session& session, records::PatientId patient);
@@ -177,6 +185,8 @@ public:
     static Result<std::int64_t> open_line(records::Transaction& txn, std::optional<records::PatientId> subject,
                                           const envelope::Attempt& attempt, Literal result, std::string_view said = {});
     static Result<void> close_line(records::Transaction& txn, const envelope::StepOutcome& outcome);
+    // When the newest request about that patient was asked for; nullopt: none, or all were purged.
+    static Result<std::optional<Timestamp>> newest_about(records::Session& session, records::PatientId subject);
     static Result<std::int64_t> purge_before(records::Transaction& txn, Timestamp written_before,
                                              int lines_max); // how many
     static Result<std::vector<LedgerLine>> lines(records::Session& session, std::int64_t after, int lines_max);

@@ -28,6 +28,18 @@ Result<std::vector<PatientId>> discard_all(records::Transaction& txn, const std:
     return patients;
 }
 
+// What GHL was seen to hold of the person's contact, and whose it was thought to be.
+Result<void> erase_seen(records::Transaction& txn, PatientId patient) {
+    CLINIC_TRY(execute(txn,
+                       "DELETE FROM crm_conflict WHERE object IN (SELECT o.row FROM crm_object o JOIN link l"
+                       " ON l.token = o.contact WHERE l.patient = ?)",
+                       patient));
+    CLINIC_TRY(
+        execute(txn, "DELETE FROM crm_object WHERE contact IN (SELECT token FROM link WHERE patient = ?)", patient));
+    CLINIC_TRY(execute(txn, "DELETE FROM crm_choice WHERE patient = ?", patient));
+    return execute(txn, "DELETE FROM crm_never WHERE patient = ?", patient);
+}
+
 } // namespace
 
 Result<PatientId> Outbox::discard_dead(records::Transaction& txn, std::int64_t row) {
@@ -69,6 +81,7 @@ Result<void> Outbox::erase(records::Transaction& txn, PatientId patient) {
     // The lines stay; whom they were about is known only to who holds the key, and that goes now.
     const auto settled = settle_creates(txn, patient);
     if (!settled && settled.error().code != Errc::not_found) return settled; // not_found: it is gone already
+    CLINIC_TRY(erase_seen(txn, patient));
     CLINIC_TRY(execute(txn, "DELETE FROM said WHERE patient = ?", patient));
     CLINIC_TRY(execute(txn, "DELETE FROM link WHERE patient = ?", patient));
     CLINIC_TRY(execute(txn, "DELETE FROM pseudonym WHERE patient = ?", patient));

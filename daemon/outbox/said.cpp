@@ -119,6 +119,10 @@ Result<std::optional<std::vector<envelope::Word>>> known_tags(records::Session& 
     return Tags{envelope->tags()};
 }
 
+Result<void> Outbox::doubt(records::Transaction& txn, records::PatientId patient) {
+    return execute(txn, "UPDATE said SET unsure = 1, tags_known = 0 WHERE patient = ? AND destination = 0", patient);
+}
+
 Result<LastSaid> Outbox::last_said(records::Session& session, envelope::Destination destination,
                                    records::PatientId patient, Kind kind, std::optional<envelope::Scope> scope) {
     std::int64_t in_scope = -1;

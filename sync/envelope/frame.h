@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "crypto/base/result.h"
+#include "sync/envelope/crm.h"
 #include "sync/envelope/envelope.h"
 
 namespace clinic::envelope {
@@ -34,13 +35,18 @@ enum class Route : std::uint8_t {
     contact_fields, // PUT  /contacts/{contact}
     tags_add,       // POST /contacts/{contact}/tags
     tags_remove,    // DELETE /contacts/{contact}/tags
+    // Reads of the polling, which serve no envelope.
+    contacts_changed,   // POST /contacts/search, by dateUpdated
+    opportunities_page, // POST /opportunities/search
+    calendar_events,    // GET  /calendars/events?…
 };
 const char* name(Route route);
+bool serves_none(Route route); // location_read and the reads of the polling: no lease
 
 struct Attempt {
-    std::int64_t lease = 0; // 0: a read that serves no envelope (location_read alone)
+    std::int64_t lease = 0; // 0: a read that serves no envelope
     Route route = Route::location_read;
-    std::string path; // as it will be sent, no query
+    std::string path; // as it will be sent; a query with calendar_events alone
     std::string body; // as it will be sent, or empty; no secrets
 };
 
@@ -53,7 +59,7 @@ struct StepOutcome {
 enum class Outcome : std::uint8_t { delivered, retry, dead };
 
 struct Settle {
-    std::int64_t lease = 0; // 0: only steps (location_read)
+    std::int64_t lease = 0; // 0: only steps (of reads)
     Outcome outcome = Outcome::delivered;
     std::string code;                // our own code, ^[a-z0-9_]{0,32}$: "throttled", "http_422", …
     int retry_after_ms = 0;          // with retry: not before; 0..86,400,000
@@ -136,8 +142,9 @@ struct Refused {
     std::string code;
 }; // out: the frame broke a rule; the connection goes on
 
-using Request = std::variant<LeaseRequest, Attempt, Settle, TimeState, DeviceRequest, DeviceAck>;
-using Reply = std::variant<Lease, Verdict, Settled, Device, Refused>;
+using Request =
+    std::variant<LeaseRequest, Attempt, Settle, TimeState, DeviceRequest, DeviceAck, CrmFact, MatchProbe, CrmPolled>;
+using Reply = std::variant<Lease, Verdict, Settled, Device, Refused, FactTaken, Matched, PollTerms>;
 
 // Out there is one form: a reply other than `encode` would write it is refused. In, the order of keys and spaces are
 // free.
@@ -155,6 +162,11 @@ struct WriteRules {
         std::string pid, stage, last, next, appt_status, appt_when;
         bool operator==(const Fields&) const = default;
     } fields;
+    // What the polling may read, and which words of a lead are kept: all configured, none built in.
+    struct Reads {
+        std::vector<std::string> calendars, campaigns, sources;
+        bool operator==(const Reads&) const = default;
+    } reads;
     bool operator==(const WriteRules&) const = default;
 };
 const char* method(Route route);

@@ -6,6 +6,7 @@
 #include "crypto/base/json.h"
 #include "sync/envelope/closed_object.h"
 #include "sync/envelope/frame.h"
+#include "sync/envelope/frame_crm.h"
 #include "sync/envelope/names.h"
 #include "sync/envelope/read_envelope.h"
 
@@ -267,6 +268,9 @@ Reply read_reply(ObjectReader& reader) {
     if (frame == "verdict") return read_verdict(reader);
     if (frame == "settled") return read_settled(reader);
     if (frame == "device") return read_device(reader);
+    if (frame == "fact_taken") return read_fact_taken(reader);
+    if (frame == "matched") return read_matched(reader);
+    if (frame == "poll_terms") return read_poll_terms(reader);
     reader.require(frame == "refused", "the frame is not a reply that is known");
     return read_refused(reader);
 }

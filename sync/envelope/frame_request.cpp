@@ -4,6 +4,7 @@
 #include "crypto/base/json.h"
 #include "sync/envelope/closed_object.h"
 #include "sync/envelope/frame.h"
+#include "sync/envelope/frame_crm.h"
 #include "sync/envelope/names.h"
 
 namespace clinic::envelope {
@@ -16,7 +17,7 @@ constexpr std::size_t steps_max = 16;
 constexpr std::int64_t clock_offset_s_max = 4'000'000'000;
 
 bool is_path(std::string_view text) {
-    return text.size() <= path_bytes_max && text.starts_with('/') && only(text, "/_-", true, true, true);
+    return text.size() <= path_bytes_max && text.starts_with('/') && only(text, "/_-?=&", true, true, true);
 }
 
 bool is_body(std::string_view text) {
@@ -57,7 +58,9 @@ Attempt read_attempt(ObjectReader& reader) {
                     .path = reader.text("path", is_path),
                     .body = reader.text("body", is_body)};
     const bool serves_one = attempt.lease > 0;
-    reader.require(serves_one != (attempt.route == Route::location_read), "only location_read serves no lease");
+    reader.require(serves_one != serves_none(attempt.route), "a lease stands with what serves one, and only there");
+    reader.require(attempt.route == Route::calendar_events || attempt.path.find('?') == std::string::npos,
+                   "a query stands with calendar_events alone");
     return attempt;
 }
 
@@ -159,6 +162,9 @@ Request read_request(ObjectReader& reader) {
     if (frame == "settle") return read_settle(reader);
     if (frame == "time_state") return read_time_state(reader);
     if (frame == "device_ack") return read_device_ack(reader);
+    if (frame == "crm_fact") return read_crm_fact(reader);
+    if (frame == "match_probe") return read_match_probe(reader);
+    if (frame == "crm_polled") return read_crm_polled(reader);
     reader.require(frame == "device", "the frame is not a request that is known");
     return DeviceRequest{};
 }

@@ -33,11 +33,17 @@ CLINIC_NAMES(Reason, "revoked", "expired", "erased", "restricted");
 CLINIC_NAMES(Bucket, "none", "past", "d0_2", "d3_7", "d8_30", "m1_3", "m3_6", "m6_plus");
 CLINIC_NAMES(Field, "mid", "site", "pid", "aid", "old", "seq", "stage", "tags", "channel", "last", "next", "status",
              "visit", "when", "scope", "state", "rev", "reason");
-CLINIC_NAMES(Route, "location_read", "contact_create", "contact_search", "contact_fields", "tags_add", "tags_remove");
+CLINIC_NAMES(Route, "location_read", "contact_create", "contact_search", "contact_fields", "tags_add", "tags_remove",
+             "contacts_changed", "opportunities_page", "calendar_events");
 CLINIC_NAMES(StepOutcome::Result, "not_sent", "answered", "unknown");
 CLINIC_NAMES(Outcome, "delivered", "retry", "dead");
 CLINIC_NAMES(LaneState, "up", "paused", "down");
 CLINIC_NAMES(Answer, "go", "hold", "no", "dry");
+CLINIC_NAMES(CrmKind, "contact", "appointment", "opportunity", "location");
+CLINIC_NAMES(Booking, "new", "confirmed", "cancelled", "showed", "noshow", "invalid");
+CLINIC_NAMES(Case, "open", "won", "lost", "abandoned");
+CLINIC_NAMES(Taken, "stored", "known", "stale", "after_delete", "refused");
+CLINIC_NAMES(Match, "none", "linked", "choice", "refused");
 
 #undef CLINIC_NAMES
 

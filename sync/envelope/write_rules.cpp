@@ -5,6 +5,7 @@
 
 #include "crypto/base/json.h"
 #include "sync/envelope/closed_object.h"
+#include "sync/envelope/crm_reads.h"
 #include "sync/envelope/frame.h"
 #include "sync/envelope/names.h"
 
@@ -111,6 +112,9 @@ bool path_holds(const WriteRules& rules, Route route, std::string_view path) {
         return path.starts_with(contacts) && path.ends_with(tags_end) &&
                path.size() > contacts.size() + tags_end.size() &&
                is_contact_id(path.substr(contacts.size(), path.size() - contacts.size() - tags_end.size()));
+    case Route::contacts_changed:
+    case Route::opportunities_page:
+    case Route::calendar_events: break;
     }
     return false;
 }
@@ -122,7 +126,10 @@ void check_body(ObjectReader& body, const WriteRules& rules, Route route) {
     case Route::contact_fields: read_fields(body, rules); break;
     case Route::tags_add:
     case Route::tags_remove: body.require(read_tags(body, rules) > 0, "no tag"); break;
-    case Route::location_read: body.refuse("a read has no body"); break;
+    case Route::location_read:
+    case Route::contacts_changed:
+    case Route::opportunities_page:
+    case Route::calendar_events: body.refuse("a read has no body"); break;
     }
 }
 
@@ -130,12 +137,15 @@ void check_body(ObjectReader& body, const WriteRules& rules, Route route) {
 
 const char* method(Route route) {
     switch (route) {
-    case Route::location_read: return "GET";
+    case Route::location_read:
+    case Route::calendar_events: return "GET";
     case Route::contact_fields: return "PUT";
     case Route::tags_remove: return "DELETE";
     case Route::contact_create:
     case Route::contact_search:
-    case Route::tags_add: return "POST";
+    case Route::tags_add:
+    case Route::contacts_changed:
+    case Route::opportunities_page: return "POST";
     }
     return "";
 }
@@ -153,6 +163,10 @@ bool is_contact_id(std::string_view text) {
 }
 
 Result<void> check_request(const WriteRules& rules, Route route, std::string_view path, std::string_view body) {
+    if (serves_none(route) && route != Route::location_read)
+        return is_allowed_read(rules, route, path, body)
+                   ? Result<void>{}
+                   : Error{Errc::refused, "the read is not one of those of the polling"};
     if (!path_holds(rules, route, path)) return Error{Errc::refused, "the path is not one of the write set"};
     if (route == Route::location_read)
         return body.empty() ? Result<void>{} : Error{Errc::refused, "a read has no body"};

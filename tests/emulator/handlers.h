@@ -49,6 +49,12 @@ Answer create_appointment(World& world, const Call& call);
 Answer get_appointment(World& world, const Call& call);
 Answer update_appointment(World& world, const Call& call);
 
+// What a client reads that polls (polling.cpp).
+Answer search_opportunities(World& world, const Call& call);
+Answer calendar_events(World& world, const Call& call);
+std::optional<Answer> check_sort(const Json& body);
+void put_in_order(std::vector<const Json*>& hits, const Json& body); // by `sort`; without it they stay
+
 // Shared by the endpoints.
 std::optional<Answer> wrong_location(const World& world, std::string_view given); // 403
 Answer no_contact(std::string_view id);                                           // 400, as seen live

@@ -133,6 +133,7 @@ std::optional<Answer> check_search(const World& world, const Json& body) {
     if (body["pageLimit"] > page_limit_max)
         return unprocessable({"pageLimit must not be greater than " + std::to_string(page_limit_max)});
     if (auto refused = wrong_location(world, body["locationId"].get_ref<const std::string&>())) return refused;
+    if (auto refused = check_sort(body)) return refused;
     if (!body.contains("filters")) return std::nullopt;
     for (const Json& filter : body["filters"])
         if (auto refused = check_filter(world, filter, 0)) return refused;
@@ -176,6 +177,7 @@ Answer search_contacts(World& world, const Call& call) {
     for (const Json* contact : world.indexed_contacts())
         if (found_by(*contact, call.body)) hits.push_back(contact);
     std::reverse(hits.begin(), hits.end()); // newest first
+    put_in_order(hits, call.body);
     Json page = Json::array();
     const auto limit = call.body["pageLimit"].get<std::size_t>();
     for (std::size_t i = first_of_page(hits, call.body); i < hits.size() && page.size() < limit; ++i) {

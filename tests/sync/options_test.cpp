@@ -42,6 +42,33 @@ TEST(Options, AreReadWhole) {
     EXPECT_EQ(options->mqtt->will_delay, std::chrono::seconds{15});
 }
 
+TEST(Options, ThePollingIsReadWhole) {
+    auto some = whole();
+    some["ghl"]["reads"] = {{"calendars", {"CAL1", "CAL2"}}, {"campaigns", {"spring-2026"}}, {"sources", {"website"}}};
+    some["ghl"]["polling"] = {{"hours", "mon-fri 08:00-18:00"}, {"country", "DE"}, {"busy_s", 30}, {"quiet_s", 200}};
+    const auto options = read(some.dump());
+    ASSERT_TRUE(options) << options.error().what.c_str();
+    EXPECT_EQ(options->ghl->rules.reads.calendars, (std::vector<std::string>{"CAL1", "CAL2"}));
+    EXPECT_EQ(options->ghl->rules.reads.campaigns, std::vector<std::string>{"spring-2026"});
+    EXPECT_TRUE(options->ghl->polling->hours);
+    EXPECT_EQ(options->ghl->polling->country, "DE");
+    EXPECT_EQ(options->ghl->polling->pace.busy, std::chrono::seconds{30});
+    EXPECT_FALSE(read(whole().dump())->ghl->polling) << "not asked for: GHL is not polled";
+    for (const auto& [section, key, wrong] :
+         std::vector<std::tuple<const char*, const char*, json>>{{"reads", "calendars", {"a b"}},
+                                                                 {"reads", "campaigns", {"Spring"}},
+                                                                 {"reads", "campaigns", {"spring", "spring"}},
+                                                                 {"reads", "sources", "website"},
+                                                                 {"reads", "others", json::array()},
+                                                                 {"polling", "hours", "always"},
+                                                                 {"polling", "country", "Germany"},
+                                                                 {"polling", "busy_s", 1}}) {
+        auto bad = some;
+        bad["ghl"][section][key] = wrong;
+        EXPECT_FALSE(read(bad.dump())) << section << key << wrong;
+    }
+}
+
 TEST(Options, LanesAreOptional) {
     auto some = whole();
     some.erase("ghl");

@@ -136,6 +136,20 @@ Delivery GhlChannel::probe(lane::Gate& gate, std::stop_token stop) {
     return out;
 }
 
+Delivery GhlChannel::read(const Call& call, std::function<void(std::string_view)> take, lane::Gate& gate,
+                          std::stop_token stop) {
+    const Lease none;
+    Conversation talk{
+        {client_, budget_, gate, times_}, none, lane::Priority::ordinary, {"", "", std::move(take)}, stop};
+    const auto exchange = talk.ask(call);
+    auto out = talk.delivery();
+    // In a dry run nothing was asked: no answer is no emptiness.
+    if (exchange && !exchange->dry) out.settle.outcome = envelope::Outcome::delivered;
+    if (exchange && exchange->dry) out.settle.code = "dry_run";
+    out.settle.counts_against = false;
+    return out;
+}
+
 base::Micros GhlChannel::unanswered() const {
     return client_.unanswered();
 }

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
+#include <string_view>
 
 #include "sync/channel/ghl/ghl_client.h"
 #include "sync/lane/channel.h"
@@ -26,6 +28,10 @@ public:
 
     lane::Delivery deliver(const envelope::Lease& lease, lane::Gate& gate, std::stop_token stop) override;
     lane::Delivery probe(lane::Gate& gate, std::stop_token stop) override;
+    // A read of the polling. `take` gets the body of a good answer, for a parser to the allow-list; not called: the
+    // delivery says why.
+    lane::Delivery read(const Call& call, std::function<void(std::string_view)> take, lane::Gate& gate,
+                        std::stop_token stop);
     base::Micros unanswered() const override;
     std::optional<lane::Fault> greet(std::stop_token stop) override;
 

@@ -153,6 +153,7 @@ Exchange GhlClient::State::answered(const Reply& reply, const Marker& marker) co
     const auto date = date_of(reply.date);
     out.retry_after = retry_after(reply.retry_after, date.value_or(clock.now()).micros / 1'000'000);
     if (!reply.encoded) out.answer = read_answer(reply.body, marker.field, marker.value);
+    if (!reply.encoded && marker.read && reply.status / 100 == 2) marker.read(reply.body);
     if (date && date_listener) date_listener(*date);
     return out;
 }
@@ -172,7 +173,8 @@ Exchange GhlClient::State::once(const Call& call, const Marker& marker, const st
 Exchange GhlClient::State::exchange(Connection& connection, const Call& call, const Marker& marker,
                                     const std::string& token, const Limit& limit) {
     const Watchdog::Guard guard{watchdog, connection.socket(), limit.deadline, limit.stop, options.stop_grace};
-    const Head head{envelope::method(call.route), call.path, options.host, token, options.version, options.port};
+    const auto& version = call.path.starts_with("/calendars/") ? options.calendar_version : options.version;
+    const Head head{envelope::method(call.route), call.path, options.host, token, version, options.port};
     Connection::Failure why;
     // Asked for too long ago (we were stopped, or the disk was slow): what the permission rested on may have changed.
     if (std::chrono::steady_clock::now() >= limit.begun_by) return failed(Exchange::Result::not_sent, "too_late");

@@ -28,6 +28,7 @@ struct ClientOptions {
     std::filesystem::path token_file, next_token_file; // private integration tokens; not used with a grant
     std::optional<GrantOptions> oauth;
     std::string version = "2021-07-28";           // the Version header
+    std::string calendar_version = "2021-04-15";  // of the calendars' module
     std::chrono::milliseconds connect_max{3'000}; // each address
     std::chrono::milliseconds call_max{20'000};
     std::chrono::milliseconds greet_max{1'500};  // a handshake: some round trips
@@ -46,6 +47,7 @@ public:
     // `marker_field` and `marker`: what makes a found contact ours (of a search).
     struct Marker {
         std::string field, value;
+        std::function<void(std::string_view)> read = {}; // a parser of its own for the body of a 2xx, dropped after it
     };
     // `begun_by`: a request that could not be begun by then is not sent.
     using Instant = std::chrono::steady_clock::time_point;

@@ -40,7 +40,10 @@ std::vector<MissingScope> missing_scopes(std::string_view granted) {
 MissingScope needed_for(envelope::Route route) {
     switch (route) {
     case envelope::Route::location_read: return needed[0];
-    case envelope::Route::contact_search: return needed[1];
+    case envelope::Route::contact_search:
+    case envelope::Route::contacts_changed: return needed[1];
+    case envelope::Route::opportunities_page: return {"opportunities.readonly", "the polling of opportunities"};
+    case envelope::Route::calendar_events: return {"calendars/events.readonly", "the polling of bookings"};
     case envelope::Route::contact_create:
     case envelope::Route::contact_fields:
     case envelope::Route::tags_add:

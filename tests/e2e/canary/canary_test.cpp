@@ -18,6 +18,7 @@ constexpr std::size_t connections = 4, csv_rows = 200;
 constexpr std::size_t whole_way = 6'000, in_a_wave = 1'000; // these go to GHL; the later ones wait for a contact
 constexpr std::size_t requests_min = 2'000;
 constexpr int settled_s = 600;
+constexpr std::size_t seeded = 40; // of each sort
 
 class Day {
 public:
@@ -38,6 +39,7 @@ public:
         people_change_their_minds();
         EXPECT_EQ(room_.box.ctl("policy unlinked park").exit, 0);
         send(whole_way, messages_);
+        people_are_in_ghl();
         std::size_t wrong = 0;
         for (std::size_t n = 0; n < messages_; ++n) wrong += ClinicDay::is_wrong(n) ? 1U : 0U;
         EXPECT_EQ(accepted_, messages_ - wrong);
@@ -69,6 +71,51 @@ public:
             }
         }
         EXPECT_EQ(room_.box.ctl("release daily").exit, 0);
+        settle();
+    }
+
+    // Leads whom the polling reads, names and all: some are nobody's, some a patient's who has a contact already (a
+    // choice), some a patient's who waits for one (a link).
+    void people_are_in_ghl() {
+        const auto lead = [&](std::size_t n, const std::string& mail, const std::string& phone) {
+            const auto& day = room_.day;
+            return nlohmann::json{{"firstName", day.word("ghlperson", n)},
+                                  {"lastName", day.word("family", n)},
+                                  {"email", mail},
+                                  {"phone", phone},
+                                  {"tags", {day.word("ghlperson", n)}},
+                                  {"source", day.word("ghlperson", n)}};
+        };
+        const auto of_patient = [&](std::size_t p) {
+            return lead(p, room_.day.word("mail", p) + "@" + room_.day.word("domain", p) + ".example",
+                        "+" + room_.day.number("mobile", p));
+        };
+        auto contacts = nlohmann::json::array();
+        const auto linked = ClinicDay::people(whole_way), last = ClinicDay::people(messages_);
+        for (std::size_t n = 0; n < seeded; ++n) {
+            contacts.push_back(
+                lead(n, room_.day.word("ghlmail", n) + "@example.org", "+" + room_.day.number("ghlphone", n)));
+            contacts.push_back(of_patient(n));
+            if (linked + n < last) contacts.push_back(of_patient(linked + n));
+        }
+        room_.seed_ghl(contacts);
+        std::string said;
+        EXPECT_TRUE(eventually(
+            [&] {
+                said = room_.box.ctl("link list --json").out;
+                const auto list = nlohmann::json::parse(said, nullptr, false);
+                return list.is_object() && list.contains("choices") && list["choices"].size() >= seeded / 2;
+            },
+            settled_s))
+            << said;
+        room_.places.look("clinicctl link list", said);
+        std::string links;
+        EXPECT_TRUE(eventually(
+            [&] {
+                links = room_.box.ctl("audit list --limit 200 --json").out;
+                return links.find("crm_linked") != std::string::npos;
+            },
+            settled_s));
         settle();
     }
 

@@ -18,7 +18,8 @@ public:
     void look(const std::string& place, const std::string& bytes);
     // The record of GHL's requests as it is, and each line's texts as they were before they became JSON.
     void look_at_requests(const std::string& place, const std::string& lines);
-    // Every file below the box's folder, and every file of the machine that belongs to one of its two users.
+    // Every file below the box's folder but the emulated GHL's own state, and every file of the machine that belongs to
+    // one of its two users.
     void look_at_files();
     // Of all processes of the box: command lines, environments, names of threads, mapped files, descriptors, and what
     // is in the files without a name that they have open or mapped: deleted ones and memory files.

@@ -75,6 +75,7 @@ void Room::lead_through_recorders() {
     settings["mqtt"]["port"] = mqtt_recorded;
     settings["ghl"]["base"] = "https://127.0.0.1:" + std::to_string(ghl_recorded);
     settings["ghl"]["requests_per_second_max"] = 100'000; // the emulator's own limit is raised too
+    settings["ghl"]["polling"] = {{"busy_s", 5}};
     settings["workers"] = 16;
     std::ofstream{file} << settings.dump();
     EXPECT_TRUE(signal_program("clinic-syncd", SIGTERM));
@@ -110,6 +111,18 @@ std::string Room::heard() const {
 void Room::control_ghl(const nlohmann::json& body) const {
     run("curl --silent --max-time 10 --cacert " + quoted(box.endpoints().at("console_ca")) + " -X POST -d " +
         quoted(body.dump()) + " " + quoted(box.endpoints().at("ghl").at("faults")));
+}
+
+void Room::seed_ghl(const nlohmann::json& contacts) const {
+    std::string address = box.endpoints().at("ghl").at("faults");
+    address.replace(address.rfind("/_faults"), std::string::npos, "/_seed");
+    const auto file = own / "seed.json"; // too long for a command
+    std::ofstream{file} << nlohmann::json{{"contacts", contacts}}.dump();
+    const auto said =
+        run("curl --silent --fail --max-time 10 --cacert " + e2e::quoted(box.endpoints().at("console_ca")) +
+            " -X POST --data-binary @" + e2e::quoted(file.string()) + " " + e2e::quoted(address));
+    EXPECT_EQ(said.exit, 0) << said.out;
+    std::filesystem::remove(file);
 }
 
 bool Room::settled() const {

@@ -31,8 +31,9 @@ public:
     Room& operator=(const Room&) = delete;
 
     void control_ghl(const nlohmann::json& body) const;
-    bool settled() const; // nothing waits for GHL
-    bool is_up() const;   // and both ways out are open
+    void seed_ghl(const nlohmann::json& contacts) const; // that were there before the box, names and all
+    bool settled() const;                                // nothing waits for GHL
+    bool is_up() const;                                  // and both ways out are open
     std::string heard() const;
     // The program is gone by that signal and there again.
     bool signal_program(const std::string& name, int signal) const;

@@ -9,6 +9,7 @@
 #include "crypto/base/files.h"
 #include "sync/channel/ghl/ghl_client.h"
 #include "sync/channel/ghl/requests.h"
+#include "sync/envelope/crm_reads.h"
 #include "tests/emulator/certificate.h"
 #include "tests/emulator/emulator.h"
 #include "tests/emulator/handlers.h"
@@ -68,7 +69,7 @@ bool drive_client(Bench& bench) {
     const auto client = ghl::GhlClient::make(options, bench.clock);
     if (!client) return false;
     const auto set = rules();
-    const ghl::GhlClient::Marker marker{set.fields.pid, envelope::Pseudonym::random('p').text()};
+    const ghl::GhlClient::Marker marker{set.fields.pid, envelope::Pseudonym::random('p').text(), {}};
     const ghl::Tags tags{*envelope::Word::parse("new_patient"), *envelope::Word::parse("recall_due")};
     const std::vector<ghl::FieldValue> state{
         {set.fields.stage, "new"}, {set.fields.last, "none"}, {set.fields.next, "d3_7"}};
@@ -79,6 +80,13 @@ bool drive_client(Bench& bench) {
     const auto found = (*client)->send(ghl::search_marker(set, marker.value), marker, {});
     const std::string contact = created.answer.contact;
     return created.status == 201 && found.answer.marked == std::vector{contact} &&
+           status({envelope::Route::contacts_changed, "/contacts/search",
+                   envelope::changed_contacts_body(set, 0, 1, 100)}) == 200 &&
+           status({envelope::Route::opportunities_page, "/opportunities/search",
+                   envelope::opportunities_body(set, 1, 100)}) == 200 &&
+           status({envelope::Route::calendar_events,
+                   envelope::calendar_events_path(set, emulator::calendar_id, 1'795'219'200'000, 1'795'305'600'000),
+                   ""}) == 200 &&
            status(ghl::read_location(set)) == 200 && status(ghl::put_fields(contact, visit)) == 200 &&
            status(ghl::add_tags(set, contact, tags)) == 201 && status(ghl::remove_tags(set, contact, tags)) == 200;
 }

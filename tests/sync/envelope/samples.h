@@ -62,6 +62,23 @@ inline std::vector<MetadataEnvelope> all() {
     return {contact_state(), appt_state(), appt_year(), consent_state(), contact_suppress(), contact_merge()};
 }
 
+inline CrmFact crm_contact() {
+    return {.id = "abcDEF123",
+            .kind = CrmKind::contact,
+            .updated_ms = 1'795'255'200'000,
+            .read_ms = 1'795'255'230'000,
+            .said = CrmContact{.pid = "p_22222222222222222222222222",
+                               .stage = "active",
+                               .last = "past",
+                               .next = "none",
+                               .appt_status = "booked",
+                               .appt_when = "y2027",
+                               .dnd = true,
+                               .tags = {*Word::parse("new_patient"), *Word::parse("recall_due")},
+                               .campaigns = {"autumn", "spring-2026"},
+                               .source = "website"}};
+}
+
 inline std::vector<Request> requests() {
     Settle settle{.lease = 9,
                   .outcome = Outcome::retry,
@@ -87,7 +104,28 @@ inline std::vector<Request> requests() {
             time,
             TimeState{},
             DeviceRequest{},
-            DeviceAck{12}};
+            DeviceAck{12},
+            crm_contact(),
+            CrmFact{.id = "gone1", .kind = CrmKind::opportunity, .updated_ms = 0, .read_ms = 7, .said = {}},
+            CrmFact{.id = "appt1",
+                    .kind = CrmKind::appointment,
+                    .updated_ms = 1'795'255'200'000,
+                    .read_ms = 1'795'255'200'001,
+                    .said = CrmAppointment{"abcDEF123", "CAL1", Booking::noshow, 1'994'728, 1'994'730}},
+            CrmFact{.id = "opp1",
+                    .kind = CrmKind::opportunity,
+                    .updated_ms = 5,
+                    .read_ms = 6,
+                    .said = CrmOpportunity{"abcDEF123", "PIPE1", "8f9d3b7e-1c55", Case::won}},
+            CrmFact{.id = "LOC1",
+                    .kind = CrmKind::location,
+                    .updated_ms = 0,
+                    .read_ms = 6,
+                    .said = CrmLocation{"America/Argentina/Buenos_Aires"}},
+            MatchProbe{"abcDEF123", "+15550102030", "5550102030", "mara@example.org"},
+            MatchProbe{.contact = "abcDEF123", .phone = "", .national = "", .email = "mara+x@example.org"},
+            CrmPolled{"starting", 0},
+            CrmPolled{"", 4}};
 }
 
 inline Lease lease() {
@@ -133,7 +171,11 @@ inline std::vector<Reply> replies() {
             Settled{false},
             Settled{true, true},
             device(),
-            Refused{"busy"}};
+            Refused{"busy"},
+            FactTaken{Taken::stored, true},
+            FactTaken{Taken::after_delete, false},
+            Matched{Match::choice},
+            PollTerms{true}};
 }
 
 } // namespace clinic::envelope::samples

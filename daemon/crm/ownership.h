@@ -1,0 +1,73 @@
+// Whose word counts for each field that both sides can change: one table, shown in docs/crm.md.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace clinic::crm {
+
+enum class Owner : std::uint8_t { clinic, ghl, most_restrictive, set_merge, person };
+constexpr const char* name(Owner owner) {
+    constexpr std::array names{"clinic wins", "GHL wins", "most restrictive wins", "sets are merged",
+                               "a person decides"};
+    return names.at(static_cast<std::size_t>(owner));
+}
+
+// Stored as numbers: new ones at the end.
+enum class Field : std::uint8_t {
+    stage,
+    last,
+    next,
+    appt_status,
+    appt_when,
+    tags,
+    do_not_disturb,
+    contact_deleted,
+    marker,
+    slot,
+    booking_status,
+    opportunity_stage,
+    zone,
+    lead,
+};
+
+struct Ownership {
+    Field field;
+    const char* name;
+    Owner owner;
+    const char* rule;
+};
+
+inline constexpr std::array ownership{
+    Ownership{Field::stage, "stage", Owner::clinic, "`ce_stage` is written again as the clinic's records say"},
+    Ownership{Field::last, "last", Owner::clinic, "`ce_last`, the same"},
+    Ownership{Field::next, "next", Owner::clinic, "`ce_next`, the same"},
+    Ownership{Field::appt_status, "appt_status", Owner::clinic, "`ce_appt_status`, the same"},
+    Ownership{Field::appt_when, "appt_when", Owner::clinic, "`ce_appt_when`, the same"},
+    Ownership{Field::tags, "tags", Owner::set_merge,
+              "our words are set as the clinic's records say; every other tag is GHL's and is not touched"},
+    Ownership{Field::do_not_disturb, "do_not_disturb", Owner::most_restrictive,
+              "do-not-disturb, or the tag do-not-contact, set in GHL ends the consents to reminders and marketing; "
+              "cleared in GHL it gives none back"},
+    Ownership{Field::contact_deleted, "contact_deleted", Owner::person,
+              "a patient's contact was deleted in GHL: it is not made again by itself"},
+    Ownership{Field::marker, "marker", Owner::person, "a second contact carries a patient's `ce_pid`"},
+    Ownership{Field::slot, "slot", Owner::person, "GHL booked a time that the clinic's schedule has no room for"},
+    Ownership{Field::booking_status, "booking_status", Owner::ghl, "of a booking that lives in GHL, kept as seen"},
+    Ownership{Field::opportunity_stage, "opportunity_stage", Owner::ghl,
+              "pipeline, stage and outcome of an opportunity, kept as seen"},
+    Ownership{Field::zone, "zone", Owner::ghl, "the location's time zone, kept as seen; a change of it is recorded"},
+    Ownership{Field::lead, "lead", Owner::ghl,
+              "of a contact that is no patient: configured campaigns and source, kept as seen"},
+};
+
+constexpr const Ownership& of(Field field) {
+    return ownership.at(static_cast<std::size_t>(field));
+}
+static_assert([] {
+    for (std::size_t i = 0; i < ownership.size(); ++i)
+        if (ownership.at(i).field != static_cast<Field>(i)) return false;
+    return true;
+}());
+
+} // namespace clinic::crm

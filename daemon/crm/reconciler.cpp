@@ -1,0 +1,158 @@
+#include "daemon/crm/reconciler.h"
+
+#include <algorithm>
+
+#include "daemon/crm/matcher.h"
+#include "daemon/crm/slots.h"
+#include "daemon/crm/states.h"
+
+namespace clinic::crm {
+namespace {
+
+using envelope::CrmContact;
+using envelope::CrmFact;
+using envelope::CrmKind;
+using envelope::FactTaken;
+using envelope::Taken;
+using outbox::Links;
+using records::PatientId;
+using records::Transaction;
+
+bool is_later(const CrmFact& fact, const CrmFact& known) {
+    return std::pair{fact.updated_ms, fact.read_ms} > std::pair{known.updated_ms, known.read_ms};
+}
+
+bool all_in(const std::vector<std::string>& words, const std::vector<std::string>& list) {
+    return std::ranges::all_of(words, [&](const auto& word) { return std::ranges::find(list, word) != list.end(); });
+}
+
+std::optional<CrmContact> contact_of(const std::optional<Object>& object) {
+    const auto* contact = object ? std::get_if<CrmContact>(&object->fact.said) : nullptr;
+    return contact == nullptr ? std::nullopt : std::optional{*contact};
+}
+
+} // namespace
+
+Result<bool> may_probe(records::Session& session, const release::Releaser& releaser) {
+    const auto policy = releaser.policy(session);
+    CLINIC_TRY(policy);
+    if (policy->has_expiry() && !releaser.clock_trusted()) return false;
+    const auto basis = policy->effective(session.now());
+    return basis != release::Basis::off && basis != release::Basis::deid;
+}
+
+// clinic-syncd has taken away what is not configured; a word that is none of ours is not kept here either.
+bool Reconciler::words_are_ours(const CrmFact& fact) const {
+    if (const auto* contact = std::get_if<CrmContact>(&fact.said))
+        return all_in(contact->campaigns, options_.reads.campaigns) &&
+               (contact->source.empty() || all_in({contact->source}, options_.reads.sources));
+    if (const auto* booked = std::get_if<envelope::CrmAppointment>(&fact.said))
+        return all_in({booked->calendar}, options_.reads.calendars);
+    return true;
+}
+
+Result<FactTaken> Reconciler::take(Transaction& txn, const CrmFact& fact) {
+    if (!words_are_ours(fact)) return FactTaken{Taken::refused};
+    auto before = find(txn, fact.kind, fact.id);
+    CLINIC_TRY(before);
+    if (*before) {
+        const CrmFact& known = (*before)->fact;
+        if (known.deleted()) return FactTaken{fact.deleted() ? Taken::known : Taken::after_delete};
+        // A deletion needs no order: nothing that is deleted comes back under its id.
+        if (!fact.deleted() && !is_later(fact, known))
+            return FactTaken{fact.said == known.said ? Taken::known : Taken::stale};
+        if (fact.said == known.said && fact.updated_ms == known.updated_ms) {
+            CLINIC_TRY(touch(txn, (*before)->row, fact.read_ms));
+            return FactTaken{Taken::known};
+        }
+    }
+    const auto row = put(txn, *before, fact);
+    CLINIC_TRY(row);
+    auto now = object_at(txn, *row);
+    CLINIC_TRY(now);
+    CLINIC_TRY(effect(txn, **now, *before));
+    const auto probe = wants_probe(txn, **now);
+    CLINIC_TRY(probe);
+    return FactTaken{Taken::stored, *probe};
+}
+
+Result<void> Reconciler::effect(Transaction& txn, const Object& now, const std::optional<Object>& before) {
+    switch (now.fact.kind) {
+    case CrmKind::contact: return contact_changed(txn, now, before);
+    case CrmKind::appointment: return check_slot(txn, now, options_.slots_at_once);
+    case CrmKind::opportunity: break;
+    case CrmKind::location:
+        if (!before || before->fact.said == now.fact.said) break;
+        return record(txn, now.row, Field::zone, std::get<envelope::CrmLocation>(before->fact.said).zone,
+                      now.fact.deleted() ? "none" : std::get<envelope::CrmLocation>(now.fact.said).zone,
+                      Settled::by_rule);
+    }
+    return {};
+}
+
+// Who is linked to it; else whose marker it carries, where we do not know whether a create of ours has happened.
+Result<std::vector<PatientId>> Reconciler::patients_of(Transaction& txn, const Object& contact) {
+    auto linked = Links::patients_of(txn, contact.fact.id);
+    CLINIC_TRY(linked);
+    const auto* said = std::get_if<CrmContact>(&contact.fact.said);
+    if (!linked->empty() || said == nullptr || said->pid.empty()) return linked;
+    const auto marked = Links::patient_by_pid(txn, said->pid);
+    CLINIC_TRY(marked);
+    if (!*marked) return linked;
+    const auto known = Links::contact(txn, **marked);
+    CLINIC_TRY(known);
+    const auto unsure = Links::create_is_unsure(txn, **marked);
+    CLINIC_TRY(unsure);
+    if (!known->empty() || !*unsure) {
+        CLINIC_TRY(record(txn, contact.row, Field::marker, known->empty() ? "not linked" : "another contact",
+                          "carries the marker", Settled::open));
+        return linked;
+    }
+    CLINIC_TRY(Links::set_contact(txn, **marked, contact.fact.id, outbox::Made::by_us));
+    return std::vector{**marked};
+}
+
+Result<void> Reconciler::contact_changed(Transaction& txn, const Object& now, const std::optional<Object>& before) {
+    const auto patients = patients_of(txn, now);
+    CLINIC_TRY(patients);
+    if (now.fact.deleted()) {
+        CLINIC_TRY(withdraw_offer(txn, now.row));
+        CLINIC_TRY(set_matching(txn, now.row, Matching::none, now.probed_ms));
+        return patients->empty()
+                   ? Result<void>{}
+                   : record(txn, now.row, Field::contact_deleted, "linked to a patient", "deleted", Settled::open);
+    }
+    const States states{releaser_};
+    for (const PatientId patient : *patients) {
+        CLINIC_TRY(states.restrict(txn, now, contact_of(before), patient));
+        CLINIC_TRY(states.compare(txn, now, patient));
+    }
+    return {};
+}
+
+// Asked about once for each time that GHL changed it; not where a person is asked, or has said it.
+Result<bool> Reconciler::wants_probe(Transaction& txn, const Object& contact) {
+    const auto* said = std::get_if<CrmContact>(&contact.fact.said);
+    if (said == nullptr || !said->pid.empty()) return false;
+    if (contact.matching == Matching::kept_apart || contact.matching == Matching::choice) return false;
+    if (contact.probed_ms != 0 && contact.probed_ms >= contact.fact.updated_ms) return false;
+    const auto linked = Links::patients_of(txn, contact.fact.id);
+    CLINIC_TRY(linked);
+    return linked->empty() ? may_probe(txn, releaser_) : Result<bool>{false};
+}
+
+Result<envelope::Matched> Reconciler::match(Transaction& txn, const envelope::MatchProbe& probe) {
+    return Matcher{releaser_}.match(txn, probe);
+}
+
+Result<envelope::PollTerms> Reconciler::polled(Transaction& txn, const envelope::CrmPolled& polled) {
+    if (polled.code.empty()) {
+        CLINIC_TRY(check_slots_to_come(txn, options_.slots_at_once));
+        CLINIC_TRY(purge_settled(txn));
+    }
+    const auto probing = may_probe(txn, releaser_);
+    CLINIC_TRY(probing);
+    return envelope::PollTerms{*probing};
+}
+
+} // namespace clinic::crm

@@ -1,0 +1,43 @@
+// Where all that is told of GHL meets, by polling or by webhook: each fact counts once, in whatever order they come.
+//   Rules:   of two facts about one thing the later updated counts, of those the later read; what was deleted stays
+//            deleted; content that is known changes nothing; our own echoes differ in nothing and so do nothing.
+//   Errors:  full (objects_max), and those of the store; a fact that breaks a rule is answered `refused`.
+//   Threads: the store's writer thread.
+//   Source:  design, "From a message to GHL", step 5 and 6; docs/crm.md.
+#pragma once
+
+#include "daemon/crm/objects.h"
+#include "daemon/release/releaser.h"
+#include "sync/envelope/frame.h"
+
+namespace clinic::crm {
+
+struct ReconcilerOptions {
+    envelope::WriteRules::Reads reads; // the words that are kept of a lead: what is none of them is refused
+    int slots_at_once = 1;             // how many the clinic sees at a time
+};
+
+class Reconciler {
+public:
+    Reconciler(ReconcilerOptions options, release::Releaser& releaser)
+        : options_{std::move(options)}, releaser_{releaser} {}
+
+    Result<envelope::FactTaken> take(records::Transaction& txn, const envelope::CrmFact& fact);
+    Result<envelope::Matched> match(records::Transaction& txn, const envelope::MatchProbe& probe);
+    Result<envelope::PollTerms> polled(records::Transaction& txn, const envelope::CrmPolled& polled);
+
+private:
+    bool words_are_ours(const envelope::CrmFact& fact) const;
+    Result<void> effect(records::Transaction& txn, const Object& now, const std::optional<Object>& before);
+    Result<void> contact_changed(records::Transaction& txn, const Object& now, const std::optional<Object>& before);
+    Result<std::vector<records::PatientId>> patients_of(records::Transaction& txn, const Object& contact);
+    Result<bool> wants_probe(records::Transaction& txn, const Object& contact);
+
+    ReconcilerOptions options_;
+    release::Releaser& releaser_;
+};
+
+// Identifiers of contacts may be asked about: not in `off` and `deid`, nor while the basis cannot be trusted.
+Result<bool> may_probe(records::Session& session, const release::Releaser& releaser);
+
+} // namespace clinic::crm

@@ -1,0 +1,159 @@
+#include "daemon/crm/states.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "crypto/base/json.h"
+#include "daemon/audit/trail.h"
+#include "daemon/records/consents.h"
+
+namespace clinic::crm {
+namespace {
+
+using envelope::CrmContact;
+using envelope::Destination;
+using envelope::Kind;
+using envelope::Word;
+using outbox::Outbox;
+using records::PatientId;
+using records::Transaction;
+
+constexpr int written_again_max = 3; // a day and a field: something in GHL writes against us, and a person must look
+constexpr base::Micros a_day = std::chrono::hours{24};
+
+struct Difference {
+    Field field;
+    std::string ours, theirs;
+};
+
+// What consents say is told by envelopes of their own, and by `restrict`.
+bool is_of_consent(const Word& word) {
+    const std::string_view text = word.text();
+    return text == "do_not_contact" || text == "review_ok" || text == "referral_ok";
+}
+
+std::string listed(const std::vector<Word>& words) {
+    std::string out;
+    for (const Word& word : words)
+        if (!is_of_consent(word)) out += (out.empty() ? "" : " ") + std::string{word.text()};
+    return out.empty() ? "none" : out;
+}
+
+std::string shown(const std::string& theirs) {
+    return theirs.empty() ? "other" : theirs;
+}
+
+// The said envelope's own words; nothing where nothing is sure.
+std::optional<nlohmann::json> sure(const outbox::LastSaid& said) {
+    if (said.content.empty() || said.unsure || !said.queued_content.empty()) return std::nullopt;
+    const auto parsed = base::parse_json(said.content, envelope::envelope_bytes_max, 3);
+    return parsed ? std::optional{*parsed} : std::nullopt;
+}
+
+void add(std::vector<Difference>& out, Field field, const std::string& ours, const std::string& theirs) {
+    if (ours != theirs && !(ours == "none" && theirs.empty())) out.push_back({field, ours, shown(theirs)});
+}
+
+Result<std::vector<Difference>> differences(Transaction& txn, const CrmContact& theirs, PatientId patient) {
+    std::vector<Difference> out;
+    const auto state = Outbox::last_said(txn, Destination::crm, patient, Kind::contact_state);
+    CLINIC_TRY(state);
+    if (const auto ours = sure(*state)) {
+        add(out, Field::stage, ours->value("stage", ""), theirs.stage);
+        add(out, Field::last, ours->value("last", ""), theirs.last);
+        add(out, Field::next, ours->value("next", ""), theirs.next);
+        if (listed(state->tags) != listed(theirs.tags))
+            out.push_back({Field::tags, listed(state->tags), listed(theirs.tags)});
+    }
+    const auto visit = Outbox::last_said(txn, Destination::crm, patient, Kind::appt_state);
+    CLINIC_TRY(visit);
+    if (const auto ours = sure(*visit)) {
+        add(out, Field::appt_status, ours->value("status", ""), theirs.appt_status);
+        add(out, Field::appt_when, ours->value("when", ""), theirs.appt_when);
+    }
+    return out;
+}
+
+Result<bool> is_older_than_our_write(Transaction& txn, const Object& contact, PatientId patient) {
+    const auto newest = outbox::Ledger::newest_about(txn, patient);
+    CLINIC_TRY(newest);
+    return *newest && contact.fact.updated_ms * 1'000 < (*newest)->micros;
+}
+
+bool says_stop(const CrmContact& contact) {
+    return contact.dnd || std::ranges::any_of(contact.tags, [](const Word& word) {
+               return std::string_view{word.text()} == "do_not_contact";
+           });
+}
+
+} // namespace
+
+Result<void> States::compare(Transaction& txn, const Object& contact, PatientId patient) const {
+    const auto* theirs = std::get_if<CrmContact>(&contact.fact.said);
+    if (theirs == nullptr) return {};
+    const auto older = is_older_than_our_write(txn, contact, patient);
+    CLINIC_TRY(older);
+    if (*older) return {};
+    const auto found = differences(txn, *theirs, patient);
+    CLINIC_TRY(found);
+    bool write_again = false;
+    for (const auto& one : *found) {
+        const auto times = recorded_since(txn, contact.row, one.field, txn.now() - a_day);
+        CLINIC_TRY(times);
+        const bool by_rule = *times < written_again_max;
+        write_again = write_again || by_rule;
+        CLINIC_TRY(
+            record(txn, contact.row, one.field, one.ours, one.theirs, by_rule ? Settled::by_rule : Settled::open));
+    }
+    if (!write_again) return {};
+    CLINIC_TRY(audit::Trail::append(txn, {.actor = audit::Actor::egress,
+                                          .action = audit::Action::update,
+                                          .purpose = audit::Purpose::release,
+                                          .detail = "crm_differs",
+                                          .subjects = {patient}}));
+    CLINIC_TRY(Outbox::doubt(txn, patient));
+    return releaser_.changed(txn, patient, std::nullopt);
+}
+
+// A shell is made with do-not-disturb: that first one is our own.
+Result<void> States::restrict(Transaction& txn, const Object& contact, const std::optional<CrmContact>& before,
+                              PatientId patient) const {
+    const auto* theirs = std::get_if<CrmContact>(&contact.fact.said);
+    if (theirs == nullptr) return {};
+    if (before && says_stop(*before) && !says_stop(*theirs))
+        return record(txn, contact.row, Field::do_not_disturb, "kept as the clinic's consents say", "cleared",
+                      Settled::by_rule);
+    const auto ours = outbox::Links::is_ours(txn, patient);
+    CLINIC_TRY(ours);
+    const bool own_first = !before && *ours;
+    if (!says_stop(*theirs) || own_first || (before && says_stop(*before))) return {};
+    const Timestamp at{std::min(contact.fact.updated_ms * 1'000, txn.now().micros)};
+    return end_consents(txn, patient, contact.fact.updated_ms == 0 ? txn.now() : at);
+}
+
+Result<void> States::end_consents(Transaction& txn, PatientId patient, Timestamp at) const {
+    const auto facts = records::patient_facts(txn, patient);
+    CLINIC_TRY(facts);
+    std::vector<records::ConsentScope> ended;
+    for (const auto scope : {records::ConsentScope::reminders, records::ConsentScope::marketing}) {
+        const bool over = std::ranges::any_of(facts->consents, [&](const auto& consent) {
+            return consent.scope == scope && consent.state == records::ConsentState::revoked;
+        });
+        if (!over) ended.push_back(scope);
+    }
+    if (ended.empty()) return {};
+    CLINIC_TRY(audit::Trail::append(txn, {.actor = audit::Actor::egress,
+                                          .action = audit::Action::update,
+                                          .purpose = audit::Purpose::release,
+                                          .detail = "crm_do_not_disturb",
+                                          .subjects = {patient}}));
+    for (const auto scope : ended) {
+        CLINIC_TRY(records::record_consent(txn, patient, {scope, records::ConsentState::revoked, at, std::nullopt},
+                                           {"ghl", txn.now()}));
+        CLINIC_TRY(releaser_.consent_changed(txn, patient, scope));
+    }
+    return {};
+}
+
+} // namespace clinic::crm

@@ -1,0 +1,27 @@
+// A patient's contact as GHL shows it, against what the clinic has said of the patient.
+//   Rules:   daemon/crm/ownership.h. What was read before our newest write to the contact proves nothing.
+//   Threads: the store's.
+#pragma once
+
+#include "daemon/crm/objects.h"
+#include "daemon/release/releaser.h"
+
+namespace clinic::crm {
+
+class States {
+public:
+    explicit States(release::Releaser& releaser) : releaser_{releaser} {}
+
+    // Compares our fields and tags; what differs is recorded and written again.
+    Result<void> compare(records::Transaction& txn, const Object& contact, records::PatientId patient) const;
+    // Do-not-disturb: `before` is the contact as it was seen before, if it was.
+    Result<void> restrict(records::Transaction& txn, const Object& contact,
+                          const std::optional<envelope::CrmContact>& before, records::PatientId patient) const;
+
+private:
+    Result<void> end_consents(records::Transaction& txn, records::PatientId patient, Timestamp at) const;
+
+    release::Releaser& releaser_;
+};
+
+} // namespace clinic::crm

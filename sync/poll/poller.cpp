@@ -1,0 +1,262 @@
+#include "sync/poll/poller.h"
+
+#include <algorithm>
+#include <ctime>
+
+#include "crypto/base/log.h"
+#include "sync/envelope/crm_reads.h"
+#include "sync/lane/wait.h"
+#include "sync/lane/worker.h"
+#include "sync/poll/phone.h"
+
+namespace clinic::poll {
+namespace {
+
+using envelope::CrmFact;
+using envelope::Route;
+
+constexpr std::chrono::milliseconds reply_wait{10'000};
+constexpr std::size_t told_max = 20'000, bookings_max = 20'000;
+constexpr int page_min = 1;
+constexpr std::int64_t day_ms = 86'400'000, quarter_ms = 900'000;
+constexpr lane::BackoffLimits again{
+    .base = std::chrono::seconds{2}, .cap = std::chrono::minutes{4}, .floor = std::chrono::seconds{1}};
+
+std::string key_of(const CrmFact& fact) {
+    return name(fact.kind) + std::string{"/"} + fact.id;
+}
+
+std::size_t content_hash(const CrmFact& fact) {
+    return std::hash<std::string>{}(std::to_string(fact.updated_ms) + envelope::content_of(fact));
+}
+
+bool stands(const CrmFact& fact) {
+    const auto* booked = std::get_if<envelope::CrmAppointment>(&fact.said);
+    return booked != nullptr &&
+           (booked->status == envelope::Booking::new_ || booked->status == envelope::Booking::confirmed);
+}
+
+constexpr Error too_long{Errc::full, "a page of GHL is longer than an answer may be"};
+constexpr Error not_read{Errc::offline, "a page of GHL was not read"};
+constexpr Error not_allowed{Errc::unauthorized, "our key lacks a scope of the polling"};
+
+Result<void> where_allowed(Result<void> read) {
+    return !read && read.error().code == Errc::unauthorized ? Result<void>{} : read;
+}
+
+} // namespace
+
+Poller::Poller(PollOptions options, const envelope::WriteRules& rules, lane::Lane& lane, ghl::GhlChannel& channel,
+               Marks& marks, const Clock& clock)
+    : options_{std::move(options)}, rules_{rules}, lane_{lane}, channel_{channel}, marks_{marks}, clock_{clock},
+      client_{options_.egress}, page_{options_.page} {}
+
+bool Poller::in_hours() const {
+    if (!options_.hours) return true;
+    const std::time_t now = clock_.now().micros / 1'000'000;
+    std::tm local{};
+    return localtime_r(&now, &local) != nullptr && options_.hours->hold(local);
+}
+
+void Poller::run(std::stop_token stop) {
+    lane::Backoff backoff{again};
+    for (;;) {
+        options_.pulse.rest();
+        if (!lane_.wait_up(stop)) return;
+        options_.pulse.beat();
+        const auto made = round(stop);
+        if (stop.stop_requested()) return;
+        options_.pulse.rest();
+        const auto wait = wait_after(options_.pace, in_hours(), made.requests);
+        if (made.code.empty()) backoff.reset();
+        lane::sleep_for(stop, made.code.empty() ? wait : std::min(wait, backoff.next()));
+    }
+}
+
+Poller::Round Poller::round(std::stop_token stop) {
+    stop_ = stop;
+    requests_ = 0;
+    code_.clear();
+    const auto all = [&]() -> Result<void> {
+        if (!client_.connected()) {
+            CLINIC_TRY(client_.connect());
+            CLINIC_TRY(report({"starting", 0}));
+        }
+        CLINIC_TRY(location(stop));
+        CLINIC_TRY(contacts(stop));
+        const std::int64_t from = now_ms() / quarter_ms * quarter_ms - day_ms;
+        // What our key may not read is left out; the rest goes on.
+        for (const auto& calendar : rules_.reads.calendars)
+            CLINIC_TRY(where_allowed(appointments(stop, calendar, from, from + options_.ahead.count())));
+        return where_allowed(opportunities(stop));
+    };
+    const auto made = all();
+    Round out{made || !code_.empty() ? code_ : "clinicd", requests_};
+    if (client_.connected() && !stop.stop_requested())
+        if (const auto said = report(out); !said && made) out.code = "clinicd";
+    return out;
+}
+
+Result<void> Poller::report(const Round& round) {
+    const auto terms =
+        client_.ask_for<envelope::PollTerms>(envelope::CrmPolled{round.code, round.requests}, reply_wait, stop_);
+    CLINIC_TRY(terms);
+    probing_ = terms->probing;
+    return {};
+}
+
+Result<ghl::Page> Poller::fetch(const ghl::Call& call, const std::stop_token& stop) {
+    options_.pulse.beat();
+    lane::EgressGate gate{client_, rules_, &lane_, reply_wait, stop, options_.pulse};
+    ghl::Page page;
+    const ghl::PageRules how{rules_, std::max<std::int64_t>(1, now_ms()), probing_};
+    const auto delivery = channel_.read(
+        call, [&](std::string_view body) { page = ghl::read_page(call.route, body, how); }, gate, stop);
+    ++requests_;
+    if (delivery.abandoned) {
+        client_.close();
+        return not_read;
+    }
+    const bool long_one = delivery.settle.code == "too_long";
+    const bool no_scope = delivery.settle.code == "scope";
+    if (delivery.fault && !long_one && !no_scope) lane_.fault(*delivery.fault);
+    if (!delivery.settle.steps.empty()) {
+        envelope::Settle ended{.lease = 0, .outcome = envelope::Outcome::delivered, .steps = delivery.settle.steps};
+        CLINIC_TRY(client_.ask_for<envelope::Settled>(ended, reply_wait));
+    }
+    if (long_one) return too_long;
+    if (delivery.settle.outcome != envelope::Outcome::delivered || !page.whole) {
+        code_ = delivery.settle.code.empty() ? "not_understood" : delivery.settle.code;
+        return no_scope ? not_allowed : not_read;
+    }
+    return page;
+}
+
+Result<bool> Poller::tell(const CrmFact& fact) {
+    const auto known = told_.find(key_of(fact));
+    if (known != told_.end() && known->second == content_hash(fact)) return false;
+    const auto taken = client_.ask_for<envelope::FactTaken>(fact, reply_wait, stop_);
+    CLINIC_TRY(taken);
+    if (told_.size() >= told_max) told_.clear(); // what is told again is known there
+    told_[key_of(fact)] = content_hash(fact);
+    return taken->probe;
+}
+
+Result<void> Poller::tell(const ghl::Page& page) {
+    for (std::size_t i = 0; i < page.facts.size(); ++i) {
+        const auto wanted = tell(page.facts[i]);
+        CLINIC_TRY(wanted);
+        if (!*wanted) continue;
+        const auto person = std::ranges::find(page.people, page.facts[i].id, &ghl::Person::contact);
+        if (person != page.people.end()) CLINIC_TRY(probe(*person));
+    }
+    return {};
+}
+
+Result<void> Poller::probe(const ghl::Person& person) {
+    auto phone = read_phone(person.phone, options_.country);
+    const envelope::MatchProbe asked{person.contact, phone.e164, phone.national, read_email(person.email)};
+    if (asked.phone.empty() && asked.email.empty()) return {};
+    CLINIC_TRY(client_.ask_for<envelope::Matched>(asked, reply_wait, stop_));
+    return {};
+}
+
+// By `dateUpdated`, upwards: what changes meanwhile comes later once more. A page that is full of one moment is
+// followed by the next of the same.
+Result<void> Poller::contacts(const std::stop_token& stop) {
+    const std::int64_t overlap = std::chrono::duration_cast<std::chrono::milliseconds>(options_.overlap).count();
+    std::int64_t since = std::max<std::int64_t>(0, marks_.contacts_ms() - overlap);
+    for (int page = 1; page <= envelope::poll_pages_max && !stop.stop_requested();) {
+        const auto read = fetch(
+            {Route::contacts_changed, "/contacts/search", envelope::changed_contacts_body(rules_, since, page, page_)},
+            stop);
+        if (!read && read.error().code == Errc::full && page_ > page_min) {
+            page_ = std::max(page_min, page_ / 2);
+            page = 1; // the numbers count in the new length
+            continue;
+        }
+        CLINIC_TRY(read);
+        CLINIC_TRY(tell(*read));
+        std::int64_t newest = since;
+        for (const auto& fact : read->facts) newest = std::max(newest, fact.updated_ms);
+        CLINIC_TRY(marks_.move_contacts(newest));
+        if (read->things < static_cast<std::size_t>(page_)) return {};
+        page = newest > since ? 1 : page + 1;
+        since = newest;
+    }
+    code_ = "too_many";
+    return not_read;
+}
+
+Result<void> Poller::opportunities(const std::stop_token& stop) {
+    for (int page = 1; page <= envelope::poll_pages_max && !stop.stop_requested(); ++page) {
+        const auto read = fetch(
+            {Route::opportunities_page, "/opportunities/search", envelope::opportunities_body(rules_, page, page_)},
+            stop);
+        if (!read && read.error().code == Errc::full && page_ > page_min) {
+            page_ = std::max(page_min, page_ / 2);
+            page = 0;
+            continue;
+        }
+        CLINIC_TRY(read);
+        CLINIC_TRY(tell(*read));
+        if (read->things < static_cast<std::size_t>(page_)) return {};
+    }
+    code_ = "too_many";
+    return not_read;
+}
+
+Result<void> Poller::appointments(const std::stop_token& stop, const std::string& calendar, std::int64_t from_ms,
+                                  std::int64_t until_ms) {
+    const auto read =
+        fetch({Route::calendar_events, envelope::calendar_events_path(rules_, calendar, from_ms, until_ms), ""}, stop);
+    if (!read && read.error().code == Errc::full && until_ms - from_ms > day_ms) {
+        const std::int64_t middle = from_ms + (until_ms - from_ms) / 2 / quarter_ms * quarter_ms;
+        CLINIC_TRY(appointments(stop, calendar, from_ms, middle));
+        return appointments(stop, calendar, middle, until_ms);
+    }
+    CLINIC_TRY(read);
+    CLINIC_TRY(tell(*read));
+    const std::int64_t read_ms = read->facts.empty() ? now_ms() : read->facts.front().read_ms;
+    for (const auto& fact : read->facts) {
+        if (bookings_.size() >= bookings_max) bookings_.clear();
+        if (stands(fact))
+            bookings_[fact.id] = fact;
+        else
+            bookings_.erase(fact.id);
+    }
+    return no_longer_booked(calendar, from_ms, until_ms, read_ms);
+}
+
+// One that was deleted, or moved away, is in no list any more: it does not stand. Should it be seen again, that counts.
+Result<void> Poller::no_longer_booked(const std::string& calendar, std::int64_t from_ms, std::int64_t until_ms,
+                                      std::int64_t read_ms) {
+    std::vector<std::string> gone;
+    for (const auto& [id, fact] : bookings_) {
+        const auto& booked = std::get<envelope::CrmAppointment>(fact.said);
+        const std::int64_t begins = booked.from_quarter * quarter_ms;
+        if (booked.calendar == calendar && begins >= from_ms && begins + quarter_ms < until_ms &&
+            fact.read_ms < read_ms)
+            gone.push_back(id);
+    }
+    for (const auto& id : gone) {
+        auto fact = bookings_.at(id);
+        fact.read_ms = read_ms;
+        std::get<envelope::CrmAppointment>(fact.said).status = envelope::Booking::cancelled;
+        CLINIC_TRY(tell(fact));
+        bookings_.erase(id);
+    }
+    return {};
+}
+
+Result<void> Poller::location(const std::stop_token& stop) {
+    const auto now = clock_.monotonic();
+    if (location_read_ && now - *location_read_ < options_.location_every) return {};
+    const auto read = fetch(ghl::read_location(rules_), stop);
+    CLINIC_TRY(read);
+    CLINIC_TRY(tell(*read));
+    location_read_ = now;
+    return {};
+}
+
+} // namespace clinic::poll

@@ -1,0 +1,86 @@
+// Asks GHL what has changed, in rounds, and tells clinicd in facts: complete without any webhook.
+//   Rules:   each request passes the gate like any other; a fact is durable in clinicd before the mark moves;
+//   identifiers
+//            are held for a page, and only where clinicd allows probes.
+//   Bounds:  100 things a page, halved while a page is too long; 20,000 facts remembered as told.
+//   Errors:  a round that fails is begun again at the next, from the mark; clinicd hears why (`crm_polled`).
+//   Threads: `run` in its own, with a connection of its own.
+//   Source:  design, "From a message to GHL", step 5 and 6; docs/crm.md.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <unordered_map>
+
+#include "crypto/base/vitals.h"
+#include "sync/channel/ghl/ghl_channel.h"
+#include "sync/channel/ghl/page.h"
+#include "sync/lane/egress_client.h"
+#include "sync/lane/lane.h"
+#include "sync/poll/hours.h"
+#include "sync/poll/marks.h"
+
+namespace clinic::poll {
+
+struct PollOptions {
+    std::filesystem::path egress;
+    std::optional<Hours> hours; // without: it is always the clinic's hours
+    Pace pace;
+    std::string country = "US";
+    int page = 100;
+    base::Micros overlap = std::chrono::seconds{120};   // GHL's index may show a change this much later
+    std::chrono::milliseconds ahead{90LL * 86'400'000}; // bookings from yesterday until then
+    base::Micros location_every = std::chrono::hours{1};
+    base::Pulse pulse = {};
+};
+
+class Poller {
+public:
+    Poller(PollOptions options, const envelope::WriteRules& rules, lane::Lane& lane, ghl::GhlChannel& channel,
+           Marks& marks, const Clock& clock);
+    void run(std::stop_token stop);
+
+    struct Round {
+        std::string code; // empty: complete
+        std::int64_t requests = 0;
+    };
+    Round round(std::stop_token stop); // one; for tests too
+
+private:
+    Result<void> contacts(const std::stop_token& stop);
+    Result<void> opportunities(const std::stop_token& stop);
+    Result<void> appointments(const std::stop_token& stop, const std::string& calendar, std::int64_t from_ms,
+                              std::int64_t until_ms);
+    Result<void> no_longer_booked(const std::string& calendar, std::int64_t from_ms, std::int64_t until_ms,
+                                  std::int64_t read_ms);
+    Result<void> location(const std::stop_token& stop);
+    // Errors: full (the page is too long), offline (clinicd), otherwise `code_` says why.
+    Result<ghl::Page> fetch(const ghl::Call& call, const std::stop_token& stop);
+    Result<void> tell(const ghl::Page& page);
+    Result<bool> tell(const envelope::CrmFact& fact); // true: a probe is wanted
+    Result<void> probe(const ghl::Person& person);
+    Result<void> report(const Round& round);
+    std::int64_t now_ms() const { return clock_.now().micros / 1'000; }
+    bool in_hours() const;
+
+    PollOptions options_;
+    const envelope::WriteRules& rules_;
+    lane::Lane& lane_;
+    ghl::GhlChannel& channel_;
+    Marks& marks_;
+    const Clock& clock_;
+    lane::EgressClient client_;
+    std::stop_token stop_;
+    bool probing_ = false;
+    int page_;
+    std::int64_t requests_ = 0;
+    std::string code_;
+    std::optional<base::Micros> location_read_;
+    std::unordered_map<std::string, std::size_t> told_;           // kind and id: what of it was told last
+    std::unordered_map<std::string, envelope::CrmFact> bookings_; // as last seen, those that stand
+};
+
+} // namespace clinic::poll

@@ -1,0 +1,76 @@
+#include "tests/daemon/crm/crm_fixture.h"
+
+namespace clinic::crm {
+namespace {
+
+constexpr std::int64_t quarter_us = 900'000'000;
+
+class Slots : public Crm {
+protected:
+    CrmFact booking(const std::string& id, Timestamp from, envelope::Booking status = envelope::Booking::confirmed,
+                    const std::string& whose = "") {
+        auto fact = contact(id);
+        const auto quarter = from.micros / quarter_us;
+        fact.kind = CrmKind::appointment;
+        fact.said = CrmAppointment{whose, calendar, status, quarter, quarter + 2};
+        return fact;
+    }
+    Timestamp at_ten() const { return Timestamp{(clinic.in_days(2).micros / quarter_us) * quarter_us}; }
+    void round() {
+        clinic.write([&](records::Transaction& txn) -> Result<void> {
+            const auto terms = reconciler.polled(txn, {});
+            return terms ? Result<void>{} : terms.error();
+        });
+    }
+};
+
+TEST_F(Slots, ABookingOverTheClinicsScheduleIsShown) {
+    clinic.book(clinic.add("N1", "Quillfeather"), "A1", at_ten());
+    take(booking("GHLappt1", at_ten()));
+    ASSERT_EQ(open().size(), 1U);
+    EXPECT_EQ(open()[0].field, Field::slot);
+    EXPECT_EQ(open()[0].ours, "taken:1");
+}
+
+TEST_F(Slots, BesideItThereIsRoom) {
+    clinic.book(clinic.add("N1", "Quillfeather"), "A1", at_ten());
+    take(booking("GHLappt1", at_ten() + base::Micros{2 * quarter_us}));
+    take(booking("GHLappt2", at_ten() - base::Micros{2 * quarter_us}));
+    EXPECT_TRUE(open().empty());
+}
+
+TEST_F(Slots, ThePatientsOwnVisitIsNoCompetition) {
+    const auto patient = linked("N1", lead);
+    clinic.book(patient, "A1", at_ten());
+    take(booking("GHLappt1", at_ten(), envelope::Booking::confirmed, lead));
+    EXPECT_TRUE(open().empty());
+}
+
+TEST_F(Slots, ACancelledOneIsSettled) {
+    clinic.book(clinic.add("N1", "Quillfeather"), "A1", at_ten());
+    take(booking("GHLappt1", at_ten()));
+    take(booking("GHLappt1", at_ten(), envelope::Booking::cancelled));
+    EXPECT_TRUE(open().empty());
+}
+
+// The clinic's side moves without a word of GHL: each round looks again.
+TEST_F(Slots, WhatTheClinicBooksLaterIsFoundInTheNextRound) {
+    take(booking("GHLappt1", at_ten()));
+    EXPECT_TRUE(open().empty());
+    const auto patient = clinic.add("N1", "Quillfeather");
+    clinic.book(patient, "A1", at_ten());
+    round();
+    EXPECT_EQ(open().size(), 1U);
+    clinic.book(patient, "A1", at_ten(), records::AppointmentStatus::cancelled);
+    round();
+    EXPECT_TRUE(open().empty());
+}
+
+TEST_F(Slots, ACalendarThatIsNotConfiguredIsRefused) {
+    auto fact = booking("GHLappt1", at_ten());
+    std::get<CrmAppointment>(fact.said).calendar = "CAL2";
+    EXPECT_EQ(take(fact).taken, Taken::refused);
+}
+
+} // namespace
+} // namespace clinic::crm

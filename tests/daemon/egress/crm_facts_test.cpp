@@ -1,0 +1,63 @@
+// What is told of GHL, through the real socket: durable when it is answered, closed like every frame.
+#include <gtest/gtest.h>
+
+#include "daemon/crm/objects.h"
+#include "sync/envelope/crm_reads.h"
+#include "tests/daemon/egress/egress_fixture.h"
+
+namespace clinic::egress {
+namespace {
+
+envelope::CrmFact lead_fact() {
+    return {.id = "GHLlead1",
+            .kind = envelope::CrmKind::contact,
+            .updated_ms = 5,
+            .read_ms = 6,
+            .said = envelope::CrmContact{}};
+}
+
+TEST_F(EgressServerTest, AFactIsTakenAndAProbeAnswered) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    const Caller caller{path};
+    EXPECT_TRUE(caller.ask<envelope::PollTerms>(envelope::CrmPolled{"starting", 0}).probing);
+    const auto taken = caller.ask<envelope::FactTaken>(lead_fact());
+    EXPECT_EQ(taken.taken, envelope::Taken::stored);
+    EXPECT_TRUE(taken.probe);
+    EXPECT_EQ(caller.ask<envelope::FactTaken>(lead_fact()).taken, envelope::Taken::known);
+    const auto matched = caller.ask<envelope::Matched>(envelope::MatchProbe{"GHLlead1", "+15550102030", "", ""});
+    EXPECT_EQ(matched.match, envelope::Match::linked);
+    EXPECT_TRUE(clinic.store->read([&](records::Snapshot& session) -> Result<void> {
+        const auto contact = outbox::Links::contact(session, patient);
+        CLINIC_TRY(contact);
+        EXPECT_EQ(*contact, "GHLlead1");
+        return {};
+    }));
+}
+
+TEST_F(EgressServerTest, AReadOfThePollingHasAVerdictAndALine) {
+    const Caller caller{path};
+    const auto asked = [&](envelope::Route route, const std::string& where, const std::string& body) {
+        return caller.ask<envelope::Verdict>(
+            envelope::Attempt{.lease = 0, .route = route, .path = where, .body = body});
+    };
+    const auto verdict =
+        asked(envelope::Route::contacts_changed, "/contacts/search", envelope::changed_contacts_body(rules, 0, 1, 100));
+    EXPECT_EQ(verdict.answer, Answer::go);
+    EXPECT_EQ(ledger(), std::vector<std::string>{"open"});
+    EXPECT_EQ(asked(envelope::Route::contacts_changed, "/contacts/search", R"({"query":"Quillfeather"})").code,
+              "write_set");
+    EXPECT_EQ(asked(envelope::Route::calendar_events, "/calendars/events?locationId=LOC1&calendarId=CAL9", "").code,
+              "write_set");
+}
+
+TEST_F(EgressServerTest, WithoutABasisNothingIsAskedAbout) {
+    clinic.set_basis(release::Basis::off);
+    const Caller caller{path};
+    EXPECT_FALSE(caller.ask<envelope::PollTerms>(envelope::CrmPolled{"starting", 0}).probing);
+    EXPECT_FALSE(caller.ask<envelope::FactTaken>(lead_fact()).probe);
+    EXPECT_EQ(caller.ask<envelope::Matched>(envelope::MatchProbe{"GHLlead1", "+15550102030", "", ""}).match,
+              envelope::Match::refused);
+}
+
+} // namespace
+} // namespace clinic::egress

@@ -1,0 +1,230 @@
+// The polling against an emulated GHL, with a clinicd that writes down what it is told.
+#include "sync/poll/poller.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "crypto/secure_bytes.h"
+#include "sync/lane/board.h"
+#include "tests/emulator/emulator_fixture.h"
+#include "tests/sync/support/scripted_egress.h"
+
+namespace clinic::poll {
+namespace {
+
+using namespace std::chrono_literals;
+using emulator::Json;
+using envelope::CrmFact;
+using envelope::Request;
+
+class Polling : public emulator::GhlEmulator {
+protected:
+    void SetUp() override {
+        signal(SIGPIPE, SIG_IGN);
+        ASSERT_TRUE(crypto::start());
+        client->post("/_faults", R"({"knob":"index_lag_ms","value":0})");
+        client->post("/_faults", R"({"knob":"rate_per_10s","value":100000})");
+        rules.location = emulator::location;
+        rules.fields = {emulator::field_ce_pid,  emulator::field_ce_stage,       emulator::field_ce_last,
+                        emulator::field_ce_next, emulator::field_ce_appt_status, emulator::field_ce_appt_when};
+        rules.reads = {.calendars = {emulator::calendar_id}, .campaigns = {"spring"}, .sources = {"website"}};
+        std::ofstream{folder / "token"} << emulator::token;
+        ghl::ClientOptions how;
+        how.host = "127.0.0.1";
+        how.port = static_cast<std::uint16_t>(emulator->port());
+        how.ca = emulator::certificate().authority;
+        how.token_file = folder / "token";
+        ghl_client = std::move(*ghl::GhlClient::make(how, clock));
+        lane::RateLimits limits;
+        limits.per_second = limits.per_second_max = limits.burst = 10'000;
+        budget.emplace(clock, limits);
+        channel.emplace(*ghl_client, rules, *budget);
+        egress.emplace(folder / "egress.sock", [this](const Request& request) { return answer(request); });
+        lane_.probed(std::nullopt);
+        open();
+    }
+    // A clinic-syncd that starts: its marks are read from the file.
+    void open(int page = 100) {
+        marks.emplace(std::move(*Marks::open({folder / "poll.sealed", crypto::KeySlot::from_key(key()), "poll test"})));
+        PollOptions how{.egress = folder / "egress.sock"};
+        how.page = page;
+        poller.emplace(how, rules, lane_, *channel, *marks, clock);
+    }
+    static crypto::SecureBytes key() {
+        return crypto::SecureBytes::copy_of(
+            std::as_bytes(std::span{std::string_view{"0123456789abcdef0123456789abcdef"}}));
+    }
+    std::optional<envelope::Reply> answer(const Request& request) {
+        if (std::holds_alternative<envelope::Attempt>(request))
+            return envelope::Verdict{++attempts, envelope::Answer::go, ""};
+        if (std::holds_alternative<CrmFact>(request)) {
+            if (refuse) return envelope::Refused{"busy"};
+            return envelope::FactTaken{envelope::Taken::stored, probing};
+        }
+        if (std::holds_alternative<envelope::MatchProbe>(request)) return envelope::Matched{envelope::Match::none};
+        if (std::holds_alternative<envelope::CrmPolled>(request)) return envelope::PollTerms{probing};
+        return envelope::Settled{};
+    }
+    // The facts that a round tells, and no others.
+    std::vector<CrmFact> round() {
+        const auto before = egress->seen<CrmFact>().size();
+        last = poller->round({});
+        auto all = egress->seen<CrmFact>();
+        return {all.begin() + static_cast<std::ptrdiff_t>(before), all.end()};
+    }
+    std::vector<std::string> ids(envelope::CrmKind kind) {
+        std::vector<std::string> out;
+        for (const auto& fact : round())
+            if (fact.kind == kind) out.push_back(fact.id);
+        return out;
+    }
+    std::string lead(const std::string& name, const std::string& phone = "") {
+        clock.advance(std::chrono::milliseconds{10});
+        Json contact{{"firstName", name}, {"tags", {"spring"}}, {"source", "website"}};
+        if (!phone.empty()) contact["phone"] = phone;
+        Json body = contact;
+        body["locationId"] = emulator::location;
+        return json(send("POST", "/contacts/", body))["contact"]["id"];
+    }
+    std::string book(const std::string& contact, const std::string& start) {
+        return json(send("POST", "/calendars/events/appointments",
+                         {{"calendarId", emulator::calendar_id},
+                          {"locationId", emulator::location},
+                          {"contactId", contact},
+                          {"startTime", start},
+                          {"title", "Appointment"}}))["id"];
+    }
+
+    envelope::WriteRules rules;
+    std::unique_ptr<ghl::GhlClient> ghl_client;
+    std::optional<lane::RateBudget> budget;
+    std::optional<ghl::GhlChannel> channel;
+    lane::Board board{clock};
+    lane::Lane lane_{clock, board};
+    std::atomic<std::int64_t> attempts{0};
+    std::atomic<bool> probing{false}, refuse{false};
+    std::optional<support::ScriptedEgress> egress;
+    std::optional<Marks> marks;
+    std::optional<Poller> poller;
+    Poller::Round last;
+};
+
+TEST_F(Polling, TellsWhatHasChangedAndNothingTwice) {
+    const auto one = lead("Ottoline"), two = lead("Percival");
+    EXPECT_EQ(ids(envelope::CrmKind::contact), (std::vector{one, two}));
+    EXPECT_EQ(last.code, "");
+    EXPECT_EQ(last.requests, 4) << "the location once an hour, contacts, a calendar, opportunities";
+    EXPECT_TRUE(round().empty());
+    EXPECT_EQ(last.requests, 3);
+    clock.advance(10ms);
+    send("POST", "/contacts/" + one + "/tags", {{"tags", {"vip"}}});
+    EXPECT_EQ(ids(envelope::CrmKind::contact), std::vector{one});
+}
+
+TEST_F(Polling, TheMarkOutlivesARestartAndMovesOnlyBehindWhatClinicdHolds) {
+    lead("Ottoline");
+    refuse = true;
+    round();
+    EXPECT_NE(last.code, "");
+    EXPECT_EQ(marks->contacts_ms(), 0);
+    refuse = false;
+    round();
+    const auto mark = marks->contacts_ms();
+    EXPECT_GT(mark, 0);
+    open();
+    EXPECT_EQ(marks->contacts_ms(), mark);
+    clock.advance(10min);
+    const auto later = lead("Percival");
+    round();
+    clock.advance(10min);
+    open();
+    EXPECT_EQ(ids(envelope::CrmKind::contact), std::vector{later}) << "what lies behind the overlap is not read again";
+}
+
+// Every page is full, some of one and the same moment: none is passed over.
+TEST_F(Polling, ManyContactsComeInPages) {
+    std::vector<std::string> all;
+    for (int i = 0; i < 7; ++i) all.push_back(lead("A" + std::to_string(i)));
+    Json body{{"locationId", emulator::location}, {"firstName", "B"}};
+    for (int i = 0; i < 5; ++i) all.push_back(json(send("POST", "/contacts/", body))["contact"]["id"]); // at once
+    open(3);
+    auto told = ids(envelope::CrmKind::contact);
+    std::ranges::sort(told);
+    std::ranges::sort(all);
+    EXPECT_EQ(told, all);
+    EXPECT_EQ(last.code, "");
+}
+
+TEST_F(Polling, IdentifiersArePassedOnceAndOnlyWhereClinicdAllows) {
+    lead("Ottoline", "+14155552671");
+    round();
+    EXPECT_TRUE(egress->seen<envelope::MatchProbe>().empty());
+    probing = true;
+    round(); // from here on it is known that they are allowed
+    const auto id = lead("Percival", "+14155552672");
+    round();
+    const auto probes = egress->seen<envelope::MatchProbe>();
+    ASSERT_EQ(probes.size(), 1U);
+    EXPECT_EQ(probes[0].contact, id);
+    EXPECT_EQ(probes[0].phone, "+14155552672");
+    EXPECT_EQ(probes[0].national, "4155552672");
+    round();
+    EXPECT_EQ(egress->seen<envelope::MatchProbe>().size(), 1U);
+}
+
+TEST_F(Polling, ABookingThatIsGoneNoLongerStands) {
+    const auto contact = lead("Ottoline");
+    const std::string day = envelope::iso_ms((clock.now().micros / 1'000'000 / 3'600 + 30) * 3'600'000);
+    const auto id = book(contact, day);
+    EXPECT_EQ(ids(envelope::CrmKind::appointment), std::vector{id});
+    clock.advance(1s);
+    const std::string other = envelope::iso_ms((clock.now().micros / 1'000'000 / 3'600 + 24 * 200) * 3'600'000);
+    send("PUT", "/calendars/events/appointments/" + id, {{"startTime", other}}); // out of the window
+    const auto facts = round();
+    ASSERT_EQ(facts.size(), 1U);
+    EXPECT_EQ(std::get<envelope::CrmAppointment>(facts[0].said).status, envelope::Booking::cancelled);
+}
+
+TEST_F(Polling, OpportunitiesAndTheZoneAreTold) {
+    const auto contact = lead("Ottoline");
+    send("POST", "/opportunities/",
+         {{"pipelineId", emulator::pipeline_id},
+          {"locationId", emulator::location},
+          {"name", "p_1"},
+          {"status", "open"},
+          {"contactId", contact}});
+    int opportunities = 0;
+    std::string zone;
+    for (const auto& fact : round()) {
+        opportunities += fact.kind == envelope::CrmKind::opportunity ? 1 : 0;
+        if (const auto* place = std::get_if<envelope::CrmLocation>(&fact.said)) zone = place->zone;
+    }
+    EXPECT_EQ(opportunities, 1);
+    EXPECT_EQ(zone, "America/New_York");
+}
+
+TEST_F(Polling, AFaultOfTheFarSideClosesTheLaneAndTheNextRoundGoesOn) {
+    const auto id = lead("Ottoline");
+    client->post("/_faults", R"({"fault":"html-body","count":1})");
+    EXPECT_TRUE(round().empty());
+    EXPECT_EQ(last.code, "http_502");
+    EXPECT_FALSE(lane_.up());
+    lane_.probed(std::nullopt);
+    EXPECT_EQ(ids(envelope::CrmKind::contact), std::vector{id});
+}
+
+// Names in every answer, and none in what is told.
+TEST_F(Polling, NoNameIsInWhatIsTold) {
+    probing = true;
+    round();
+    lead("Quillfeather", "+14155552671");
+    for (const auto& fact : round()) EXPECT_EQ(envelope::encode(Request{fact}).find("uillfeather"), std::string::npos);
+    for (const auto& attempt : egress->seen<envelope::Attempt>())
+        EXPECT_EQ(attempt.body.find("4155552671"), std::string::npos);
+}
+
+} // namespace
+} // namespace clinic::poll
