@@ -25,9 +25,10 @@ constexpr int body_depth_max = 12;
 constexpr const char* dated_a = "2021-07-28";
 constexpr const char* dated_b = "2021-04-15"; // calendars
 
-constexpr std::array<Route, 20> routes{{
+constexpr std::array<Route, 22> routes{{
     {"GET", "/locations/{}", dated_a, false, get_location},
     {"GET", "/locations/{}/customFields", dated_a, false, get_custom_fields},
+    {"POST", "/locations/{}/customFields", dated_a, true, create_custom_field},
     {"GET", "/locations/{}/tags", dated_a, false, get_location_tags},
     {"POST", "/locations/{}/tags", dated_a, true, create_location_tag},
     {"POST", "/contacts/", dated_a, true, create_contact},
@@ -43,6 +44,7 @@ constexpr std::array<Route, 20> routes{{
     {"GET", "/opportunities/{}", dated_a, false, get_opportunity},
     {"PUT", "/opportunities/{}", dated_a, true, update_opportunity},
     {"PUT", "/opportunities/{}/status", dated_a, true, update_opportunity_status},
+    {"GET", "/calendars/", dated_b, false, get_calendars},
     {"POST", "/calendars/events/appointments", dated_b, true, create_appointment},
     {"GET", "/calendars/events/appointments/{}", dated_b, false, get_appointment},
     {"PUT", "/calendars/events/appointments/{}", dated_b, true, update_appointment},
@@ -75,7 +77,7 @@ const Route* route_of(const Request& request) {
 
 std::optional<Answer> wrong_version(const Request& request, const char* version) {
     const std::string_view given = request.header("Version");
-    if (given == version) return std::nullopt;
+    if (given == version || given == "v3") return std::nullopt;
     return refusal(401, given.empty() ? "version header was not found." : "version header is invalid");
 }
 
@@ -224,11 +226,13 @@ Answer Service::handle(const Request& request, const Route* route) {
 Answer Service::control(const Request& request) {
     if (request.method == "GET" && request.path() == "/_state") return control_state();
     const bool is_post = request.method == "POST";
-    if (!is_post || (request.path() != "/_faults" && request.path() != "/_seed" && request.path() != "/_oauth"))
-        return refusal(404, "Cannot " + request.method + " " + std::string{request.path()});
+    const bool known = request.path() == "/_faults" || request.path() == "/_seed" || request.path() == "/_oauth" ||
+                       request.path() == "/_fields";
+    if (!is_post || !known) return refusal(404, "Cannot " + request.method + " " + std::string{request.path()});
     const auto body = base::parse_json(request.body, 16U * body_bytes_max, body_depth_max);
     if (!body || !body->is_object()) return refusal(400, "not a JSON object");
     if (request.path() == "/_oauth") return control_oauth(*body);
+    if (request.path() == "/_fields") return control_fields(*body);
     return request.path() == "/_faults" ? control_faults(*body) : control_seed(*body);
 }
 
@@ -279,6 +283,26 @@ Answer Service::control_oauth(const Json& body) {
     if (what == "forget_access") return grants_.forget_access(), json_answer(200, Json::object());
     if (what == "uninstall") return grants_.uninstall(), json_answer(200, Json::object());
     return refusal(400, "do: allow, forget_access, uninstall");
+}
+
+// {"name": "ce_stage", "do": "remove" | "retype" | "shorten"}: what people do to a custom field in GHL.
+Answer Service::control_fields(const Json& body) {
+    const std::string name = body.value("name", ""), what = body.value("do", "");
+    const auto& fields = world_.fields();
+    const auto found =
+        std::find_if(fields.begin(), fields.end(), [&](const auto& field) { return field.name == name; });
+    if (found == fields.end()) return refusal(400, "no such field");
+    Json field{{"id", found->id}, {"name", name}, {"dataType", found->data_type}, {"options", found->options}};
+    if (what == "remove")
+        field["gone"] = true;
+    else if (what == "retype")
+        field["dataType"] = "NUMERICAL", field["options"] = Json::array();
+    else if (what == "shorten" && !found->options.empty())
+        field["options"].erase(field["options"].size() - 1);
+    else
+        return refusal(400, "do: remove, retype, shorten");
+    world_.put_field(field);
+    return json_answer(200, field);
 }
 
 Answer Service::control_state() const {
