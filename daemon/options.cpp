@@ -150,7 +150,9 @@ void read_ghl(const json& from, Options& options, int& faults) {
     ghl.read("tag_prefix", options.ghl.tag_prefix);
     ghl.read_optional("index_lag_ms", options.index_lag_ms, half_a_day);
     ghl.read_optional("late_ms", options.late_ms, half_a_day);
-    Section fields{ghl.section("fields"), "ghl.fields.", faults};
+    const json* named = ghl.section_if_any("fields");
+    if (named == nullptr) return; // until `clinicctl ghl prepare`: nothing is handed out
+    Section fields{*named, "ghl.fields.", faults};
     auto& ids = options.ghl.fields;
     fields.read("pid", ids.pid);
     fields.read("stage", ids.stage);

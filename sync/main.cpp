@@ -22,6 +22,7 @@
 #include "sync/lane/keeper.h"
 #include "sync/lane/lookout.h"
 #include "sync/lane/worker.h"
+#include "sync/location_answer.h"
 #include "sync/options.h"
 #include "systemd/heartbeat.h"
 #include "systemd/notify.h"
@@ -32,11 +33,12 @@ using namespace clinic;
 using base::Level;
 
 constexpr int exit_usage = 64, exit_configuration = 78; // sysexits.h
-constexpr rlim_t descriptors_of_our_own = 56;
+constexpr rlim_t descriptors_of_our_own = 58;
 constexpr rlim_t descriptors_a_worker = 3; // to clinicd, to GHL, and what wakes it
 // The longest between two beats: what a thread waits for has a bound of its own, and these lie well above it.
 constexpr std::chrono::seconds beat_max{60}, link_beat_max{180};
 constexpr std::chrono::seconds authorized_probe_max{7};
+constexpr int surveyed_max = 12; // requests of one look, one after another
 
 // The records must be closed to us: asked of the kernel, and said either way.
 void look_at_records(const std::filesystem::path& records) {
@@ -63,10 +65,17 @@ class Crm {
 public:
     Crm(const sync::Options& options, ghl::GhlClient& client, lane::Board& board, base::Vitals& vitals,
         const Clock& clock)
-        : options_{options}, rules_{options.ghl->rules}, budget_{clock, options.ghl->rate},
-          channel_{client, rules_, budget_}, lane_{clock, board} {
+        : options_{options}, rules_{options.ghl->rules}, call_beat_max_{options.ghl->client.connect_max +
+                                                                        options.ghl->client.call_max + beat_max},
+          budget_{clock, options.ghl->rate}, surveyor_{{client, budget_, rules_, board, clock},
+                                                       options.egress,
+                                                       {},
+                                                       vitals.join("the surveyor of GHL's location",
+                                                                   surveyed_max * call_beat_max_)},
+          channel_{client, rules_, budget_, {}, &surveyor_}, lane_{clock, board} {
         client.on_date([&board](Timestamp at) { board.https_date(at); });
-        const base::Micros call_beat_max = options.ghl->client.connect_max + options.ghl->client.call_max + beat_max;
+        threads_.emplace_back([this](std::stop_token stop) { surveyor_.run(std::move(stop)); });
+        const base::Micros call_beat_max = call_beat_max_;
         prober_.emplace(options_.egress, rules_, lane_, channel_, vitals.join("the prober of GHL", call_beat_max));
         threads_.emplace_back([this](std::stop_token stop) { prober_->run(std::move(stop)); });
         lookout_.emplace(lane_, board, channel_, clock, lane::LookoutTimes{},
@@ -79,6 +88,7 @@ public:
             });
     }
     lane::Lane& lane() { return lane_; }
+    ghl::Surveyor& surveyor() { return surveyor_; }
     void request_stop() {
         for (auto& thread : threads_) thread.request_stop();
     }
@@ -86,7 +96,9 @@ public:
 private:
     const sync::Options& options_;
     const envelope::WriteRules& rules_;
+    const base::Micros call_beat_max_;
     lane::RateBudget budget_;
+    ghl::Surveyor surveyor_;
     ghl::GhlChannel channel_;
     lane::Lane lane_;
     std::optional<lane::Prober> prober_;
@@ -148,6 +160,12 @@ public:
                     if (crm && question.code && said.why.empty())
                         crm->lane().probe_and_wait(authorized_probe_max, stop);
                     return said;
+                },
+                [&options, &crm](bool make, const std::stop_token& stop) {
+                    if (!crm) return diagnose::LocationSaid{};
+                    return sync::location_answer(
+                        options.ghl->rules,
+                        crm->surveyor().look(make ? ghl::Extent::all_and_make : ghl::Extent::all, stop));
                 }} {
         if (const auto open = desk_.open(); open)
             thread_ = std::jthread{[this](std::stop_token stop) { desk_.run(std::move(stop)); }};

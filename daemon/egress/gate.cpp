@@ -40,7 +40,8 @@ Gate::Gate(GateOptions options, const records::IdentifierIndex& identifiers, rel
     : options_{std::move(options)}, identifiers_{identifiers}, releaser_{releaser} {}
 
 Result<envelope::Lease> Gate::lease(records::Transaction& txn, envelope::Destination destination) {
-    if (options_.rules.location.empty()) return envelope::Lease{}; // no request could pass: it waits for the settings
+    // No request could pass: it waits for the settings.
+    if (options_.rules.location.empty() || !options_.rules.fields.complete()) return envelope::Lease{};
     const auto policy = releaser_.policy(txn);
     CLINIC_TRY(policy);
     auto lease = Outbox::lease(txn, destination, policy->unlinked == release::Unlinked::shell,
@@ -78,9 +79,9 @@ Result<Judged> Gate::judge(records::Transaction& txn, const Attempt& attempt) {
     return say(*line, Answer::go, "");
 }
 
-// The one request that serves no envelope: is the location there, is our token good, what time is it.
+// What serves no envelope: is the location there, what has it, is our token good, what time is it.
 Result<Judged> Gate::judge_read(records::Transaction& txn, const Attempt& attempt) {
-    if (attempt.route != envelope::Route::location_read) return say(0, Answer::no, "no_lease");
+    if (!envelope::of_the_location(attempt.route)) return say(0, Answer::no, "no_lease");
     if (!envelope::check_request(options_.rules, attempt.route, attempt.path, attempt.body))
         return say(0, Answer::no, "write_set");
     const auto line = Ledger::open_line(txn, std::nullopt, attempt, "open");

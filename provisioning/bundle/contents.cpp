@@ -66,6 +66,8 @@ constexpr std::array status_places{
     Allowed{"lanes.crm.code", Kind::word},
     Allowed{"lanes.mqtt.state", Kind::word},
     Allowed{"lanes.mqtt.code", Kind::word},
+    Allowed{"lanes.location[].part", Kind::word},
+    Allowed{"lanes.location[].lack", Kind::word},
     Allowed{"basis.name", Kind::word},
     Allowed{"basis.expired", Kind::flag},
     Allowed{"basis.expires", Kind::time},

@@ -16,7 +16,7 @@ constexpr std::size_t steps_max = 16;
 constexpr std::int64_t clock_offset_s_max = 4'000'000'000;
 
 bool is_path(std::string_view text) {
-    return text.size() <= path_bytes_max && text.starts_with('/') && only(text, "/_-", true, true, true);
+    return text.size() <= path_bytes_max && text.starts_with('/') && only(text, "/_-?=&", true, true, true);
 }
 
 bool is_body(std::string_view text) {
@@ -56,8 +56,10 @@ Attempt read_attempt(ObjectReader& reader) {
                     .route = reader.choice<Route>("route"),
                     .path = reader.text("path", is_path),
                     .body = reader.text("body", is_body)};
+    const bool may_ask = attempt.route == Route::pipelines_read || attempt.route == Route::calendars_read;
+    reader.require(may_ask || attempt.path.find_first_of("?=&") == std::string::npos, "a query where there is none");
     const bool serves_one = attempt.lease > 0;
-    reader.require(serves_one != (attempt.route == Route::location_read), "only location_read serves no lease");
+    reader.require(serves_one != of_the_location(attempt.route), "a lease with what is of the location, or none");
     return attempt;
 }
 
@@ -116,11 +118,15 @@ std::string write(const TimeState& state) {
     ObjectWriter writer = frame("time_state");
     writer.boolean("kernel_synchronised", state.kernel_synchronised);
     if (state.https_offset_s) writer.integer("https_offset_s", *state.https_offset_s);
-    return writer.text("crm", name_of(state.crm))
+    writer.text("crm", name_of(state.crm))
         .text("crm_code", state.crm_code)
         .text("mqtt", name_of(state.mqtt))
-        .text("mqtt_code", state.mqtt_code)
-        .str();
+        .text("mqtt_code", state.mqtt_code);
+    if (state.location.empty()) return writer.str();
+    std::vector<std::string> faults;
+    for (const auto& [part, lack] : state.location)
+        faults.push_back(ObjectWriter{}.text("part", name_of(part)).text("lack", name_of(lack)).str());
+    return writer.list("location", faults).str();
 }
 
 TimeState read_time_state(ObjectReader& reader) {
@@ -132,6 +138,12 @@ TimeState read_time_state(ObjectReader& reader) {
     state.crm_code = reader.text("crm_code", is_code);
     state.mqtt = reader.choice<LaneState>("mqtt");
     state.mqtt_code = reader.text("mqtt_code", is_code);
+    if (!reader.has("location")) return state;
+    reader.objects("location", location_faults_max, [&](ObjectReader& one) {
+        state.location.push_back({one.choice<Part>("part"), one.choice<Lack>("lack")});
+    });
+    const std::set<LocationFault> each{state.location.begin(), state.location.end()};
+    reader.require(!each.empty() && each.size() == state.location.size(), "no fault of the location, or one twice");
     return state;
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "crypto/base/clock.h"
 #include "sync/envelope/frame.h"
@@ -20,8 +21,9 @@ public:
 
     void crm(envelope::LaneState state, std::string code);
     void mqtt(envelope::LaneState state, std::string code);
-    void https_date(Timestamp server); // from a Date header over verified TLS, just now
-    void watched(bool somebody);       // clinicd's word: somebody looks at the page
+    void location(std::vector<envelope::LocationFault> faults); // what GHL's location lacks
+    void https_date(Timestamp server);                          // from a Date header over verified TLS, just now
+    void watched(bool somebody);                                // clinicd's word: somebody looks at the page
 
     // The kernel's word, the HTTPS clock against ours (a quarter of an hour long), and both lanes.
     envelope::TimeState said() const;
@@ -41,6 +43,7 @@ private:
     std::uint64_t version_ = 0;
     envelope::LaneState crm_ = envelope::LaneState::down, mqtt_ = envelope::LaneState::down;
     std::string crm_code_ = "not_configured", mqtt_code_ = "not_configured";
+    std::vector<envelope::LocationFault> location_;
     struct Seen {
         Timestamp server;
         base::Micros at;

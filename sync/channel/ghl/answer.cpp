@@ -86,6 +86,7 @@ Answer read_answer(std::string_view body, std::string_view marker_field, std::st
     out.scope_fault = says(*parsed, "scope");
     if (const auto* contact = member(*parsed, "contact")) out.contact = id_of(member(*contact, "id"));
     if (const auto* meta = member(*parsed, "meta")) out.duplicate_of = id_of(member(*meta, "contactId"));
+    out.listed = read_listed(*parsed);
     if (!marker.empty()) out.marked = marked_contacts(member(*parsed, "contacts"), marker_field, marker);
     return out;
 }

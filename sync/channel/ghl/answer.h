@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sync/channel/ghl/inventory.h"
 #include "sync/lane/channel.h"
 #include "sync/lane/rate_budget.h"
 
@@ -23,6 +24,7 @@ struct Answer {
     std::string contact;             // contact.id of a create
     std::string duplicate_of;        // meta.contactId of a 400; a claim, not yet ours
     std::vector<std::string> marked; // of a search: contacts whose marker field holds exactly the marker
+    Listed listed;                   // what the location has
 };
 
 // `marker_field` and `marker` decide which found contacts are ours; ids that are not plain are dropped.

@@ -109,7 +109,8 @@ bool Conversation::over(const Exchange& exchange) {
     return true;
 }
 
-std::optional<Exchange> Conversation::ask(const Call& call) {
+std::optional<Exchange> Conversation::ask(const Call& wanted) {
+    const Call call = means_.client.spoken(wanted);
     if (!budget()) return std::nullopt;
     const auto begun_by = std::chrono::steady_clock::now() + means_.times.go_life;
     const auto attempt = verdict(call);

@@ -21,7 +21,7 @@ public:
                  std::stop_token stop);
 
     // The answer, when it is one to go on with (ok, or a duplicate); otherwise this is over and `delivery` says how.
-    std::optional<Exchange> ask(const Call& call);
+    std::optional<Exchange> ask(const Call& wanted);
 
     void contact(std::string id) { delivery_.settle.contact = std::move(id); }
     lane::Delivery delivered();

@@ -105,13 +105,20 @@ private:
 
 } // namespace
 
-GhlChannel::GhlChannel(GhlClient& client, const WriteRules& rules, lane::RateBudget& budget, ChannelTimes times)
-    : client_{client}, rules_{rules}, budget_{budget}, times_{times} {}
+GhlChannel::GhlChannel(GhlClient& client, const WriteRules& rules, lane::RateBudget& budget, ChannelTimes times,
+                       Surveyor* surveyor)
+    : client_{client}, rules_{rules}, budget_{budget}, times_{times}, surveyor_{surveyor} {}
 
 Delivery GhlChannel::deliver(const Lease& lease, lane::Gate& gate, std::stop_token stop) {
     GhlClient::Marker marker{rules_.fields.pid, std::string{lease.envelope->text(envelope::Field::pid)}};
     Conversation talk{{client_, budget_, gate, times_}, lease, priority_of(lease), std::move(marker), stop};
-    return DeliveryRun{talk, rules_, lease}.run();
+    auto out = DeliveryRun{talk, rules_, lease}.run();
+    // A field that is gone makes every body wrong: that is no fault of this one.
+    if (out.settle.counts_against && surveyor_ != nullptr && surveyor_->doubt(std::move(stop))) {
+        out.settle.counts_against = false;
+        out.fault = surveyor_->lacking();
+    }
+    return out;
 }
 
 Delivery GhlChannel::probe(lane::Gate& gate, std::stop_token stop) {
@@ -119,6 +126,7 @@ Delivery GhlChannel::probe(lane::Gate& gate, std::stop_token stop) {
     Conversation talk{{client_, budget_, gate, times_}, none, lane::Priority::urgent, {}, stop};
     const auto exchange = talk.ask(read_location(rules_));
     auto out = talk.delivery();
+    if (exchange && surveyor_ != nullptr) out.fault = surveyor_->lacking();
     if (exchange) {
         out.settle.outcome = envelope::Outcome::delivered;
     } else if (!out.fault && !out.abandoned) {

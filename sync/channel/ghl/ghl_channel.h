@@ -5,6 +5,7 @@
 #pragma once
 
 #include "sync/channel/ghl/ghl_client.h"
+#include "sync/channel/ghl/surveyor.h"
 #include "sync/lane/channel.h"
 #include "sync/lane/rate_budget.h"
 
@@ -20,7 +21,9 @@ struct ChannelTimes {
 
 class GhlChannel final : public lane::Channel, public lane::Reach {
 public:
-    GhlChannel(GhlClient& client, const WriteRules& rules, lane::RateBudget& budget, ChannelTimes times = {});
+    // `surveyor`: null: what the location lacks is not looked at.
+    GhlChannel(GhlClient& client, const WriteRules& rules, lane::RateBudget& budget, ChannelTimes times = {},
+               Surveyor* surveyor = nullptr);
 
     lane::Delivery deliver(const envelope::Lease& lease, lane::Gate& gate, std::stop_token stop) override;
     lane::Delivery probe(lane::Gate& gate, std::stop_token stop) override;
@@ -32,6 +35,7 @@ private:
     const WriteRules& rules_;
     lane::RateBudget& budget_;
     const ChannelTimes times_;
+    Surveyor* const surveyor_;
 };
 
 } // namespace clinic::ghl

@@ -172,7 +172,8 @@ Exchange GhlClient::State::once(const Call& call, const Marker& marker, const st
 Exchange GhlClient::State::exchange(Connection& connection, const Call& call, const Marker& marker,
                                     const std::string& token, const Limit& limit) {
     const Watchdog::Guard guard{watchdog, connection.socket(), limit.deadline, limit.stop, options.stop_grace};
-    const Head head{envelope::method(call.route), call.path, options.host, token, options.version, options.port};
+    const Head head{envelope::method(call.route),         call.path,   options.host, token,
+                    options.dialects.version(call.route), options.port};
     Connection::Failure why;
     // Asked for too long ago (we were stopped, or the disk was slow): what the permission rested on may have changed.
     if (std::chrono::steady_clock::now() >= limit.begun_by) return failed(Exchange::Result::not_sent, "too_late");
@@ -213,6 +214,10 @@ Exchange GhlClient::State::shown(const Call& call, const Marker& marker, For use
     if (another && use == For::probe) return shown(call, marker, For::work, limit);
     out.needs_someone = !another;
     return out;
+}
+
+Call GhlClient::spoken(Call call) const {
+    return state_->options.dialects.spoken(std::move(call));
 }
 
 Exchange GhlClient::send(const Call& call, const Marker& marker, std::stop_token stop, Instant begun_by) {

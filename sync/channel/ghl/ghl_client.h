@@ -16,6 +16,7 @@
 #include "crypto/base/clock.h"
 #include "crypto/base/result.h"
 #include "sync/channel/ghl/answer.h"
+#include "sync/channel/ghl/dialect.h"
 #include "sync/channel/ghl/grant.h"
 #include "sync/channel/ghl/requests.h"
 
@@ -27,7 +28,7 @@ struct ClientOptions {
     std::filesystem::path ca;                          // empty: the system's authorities
     std::filesystem::path token_file, next_token_file; // private integration tokens; not used with a grant
     std::optional<GrantOptions> oauth;
-    std::string version = "2021-07-28";           // the Version header
+    Dialects dialects;                            // by module: the Version header, and what it changes
     std::chrono::milliseconds connect_max{3'000}; // each address
     std::chrono::milliseconds call_max{20'000};
     std::chrono::milliseconds greet_max{1'500};  // a handshake: some round trips
@@ -49,6 +50,8 @@ public:
     };
     // `begun_by`: a request that could not be begun by then is not sent.
     using Instant = std::chrono::steady_clock::time_point;
+    // As it is sent: a request is asked for in this form.
+    Call spoken(Call call) const;
     Exchange send(const Call& call, const Marker& marker, std::stop_token stop, Instant begun_by = Instant::max());
 
     // A verified connection of its own, without a request; closed again.

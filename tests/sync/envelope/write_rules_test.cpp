@@ -42,6 +42,12 @@ std::string field(const char* id, const std::string& value) {
 TEST(WriteRules, AllowWhatTheProductWrites) {
     const std::vector<Case> allowed = {
         {"the location", Route::location_read, "/locations/Loc123", ""},
+        {"the fields", Route::fields_read, "/locations/Loc123/customFields", ""},
+        {"a field of ours", Route::field_create, "/locations/Loc123/customFields",
+         R"({"name":"ce_stage","dataType":"TEXT","model":"contact"})"},
+        {"the location's tags", Route::tags_read, "/locations/Loc123/tags", ""},
+        {"its pipelines", Route::pipelines_read, "/opportunities/pipelines?locationId=Loc123", ""},
+        {"its calendars", Route::calendars_read, "/calendars/?locationId=Loc123", ""},
         {"a shell", Route::contact_create, "/contacts/", shell},
         {"a shell without tags", Route::contact_create, "/contacts/", with(shell, R"("tags":["ce-recall-due"],)", "")},
         {"a shell with keys in another order", Route::contact_create, "/contacts/",
