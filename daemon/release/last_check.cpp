@@ -13,10 +13,10 @@ namespace {
 using envelope::WriteRules;
 
 // The template's own words, in paths and bodies (facts/ghl-api §3.6).
-constexpr std::array template_words{"contacts",    "search",       "tags",       "locations", "locationId", "firstName",
-                                    "source",      "dnd",          "page",       "filters",   "pageLimit",  "field",
-                                    "operator",    "value",        "eq",         "id",        "none",       "true",
-                                    "clinic-edge", "customFields", "field_value"};
+constexpr std::array template_words{
+    "contacts", "search",  "tags",        "locations",    "locationId",  "firstName", "source", "dnd",
+    "page",     "filters", "pageLimit",   "field",        "operator",    "value",     "eq",     "id",
+    "none",     "true",    "clinic-edge", "customFields", "field_value", "fieldValue"};
 constexpr int search_page_max = 10;
 
 template <class Enum>

@@ -138,7 +138,10 @@ void check_body(ObjectReader& body, const WriteRules& rules, Route route) {
     switch (route) {
     case Route::contact_create: return check_create(body, rules);
     case Route::contact_search: return check_search(body, rules);
-    case Route::contact_fields: read_fields(body, rules); break;
+    case Route::contact_fields:
+        read_fields(body, rules);
+        if (body.has("dnd")) body.require(body.boolean("dnd"), "do-not-disturb is set, and never taken back");
+        break;
     case Route::tags_add:
     case Route::tags_remove: body.require(read_tags(body, rules) > 0, "no tag"); break;
     case Route::field_create: return check_field(body);
@@ -163,15 +166,12 @@ const char* method(Route route) {
     case Route::tags_remove: return "DELETE";
     case Route::contact_create:
     case Route::contact_search:
+    case Route::field_create:
     case Route::tags_add: return "POST";
     }
     return "";
-    case Route::field_create:
 }
 
-std::string tag_of(Word word, std::string_view prefix) {
-    std::string tag{word.text()};
-    std::ranges::replace(tag, '_', '-');
 bool of_the_location(Route route) {
     switch (route) {
     case Route::location_read:
@@ -228,6 +228,9 @@ bool WriteRules::Fields::complete() const {
     return std::ranges::all_of(field_parts, [&](Part part) { return !of(part).empty(); });
 }
 
+std::string tag_of(Word word, std::string_view prefix) {
+    std::string tag{word.text()};
+    std::ranges::replace(tag, '_', '-');
     return std::string{prefix} + tag;
 }
 

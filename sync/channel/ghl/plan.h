@@ -13,6 +13,7 @@ namespace clinic::ghl {
 struct Wanted {
     std::vector<FieldValue> fields;
     Tags add, remove;
+    Dnd dnd = Dnd::as_it_is;
 };
 Wanted wanted(const WriteRules& rules, const envelope::Lease& lease);
 

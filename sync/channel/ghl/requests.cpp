@@ -79,8 +79,10 @@ Call create_shell(const WriteRules& rules, std::string_view pid, const Tags& tag
     return {Route::contact_create, "/contacts/", base::dump_json(body)};
 }
 
-Call put_fields(std::string_view contact, const std::vector<FieldValue>& fields) {
-    return {Route::contact_fields, contact_path(contact), base::dump_json({{"customFields", field_list(fields)}})};
+Call put_fields(std::string_view contact, const std::vector<FieldValue>& fields, Dnd dnd) {
+    json body{{"customFields", field_list(fields)}};
+    if (dnd == Dnd::set) body["dnd"] = true;
+    return {Route::contact_fields, contact_path(contact), base::dump_json(body)};
 }
 
 Call add_tags(const WriteRules& rules, std::string_view contact, const Tags& tags) {
