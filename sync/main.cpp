@@ -72,7 +72,7 @@ public:
                                                        {},
                                                        vitals.join("the surveyor of GHL's location",
                                                                    surveyed_max * call_beat_max_)},
-          channel_{client, rules_, budget_, {}, &surveyor_}, lane_{clock, board} {
+          channel_{client, rules_, budget_, {}, &surveyor_, &board}, lane_{clock, board} {
         client.on_date([&board](Timestamp at) { board.https_date(at); });
         threads_.emplace_back([this](std::stop_token stop) { surveyor_.run(std::move(stop)); });
         const base::Micros call_beat_max = call_beat_max_;

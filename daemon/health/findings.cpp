@@ -85,6 +85,12 @@ void find_location(const envelope::TimeState& lanes, std::vector<Finding>& found
                      envelope::location_name(first->part)});
 }
 
+// The newest that were read back: what one of them shows is true of others that were not looked at.
+void find_read_backs(const envelope::TimeState& lanes, std::vector<Finding>& found) {
+    if (lanes.read_backs.differing > 0)
+        found.push_back({"E2112", Tone::look, lanes.read_backs.differing, {}, link_told_after});
+}
+
 // Root causes of the links: a silent program hides its lanes, no network hides GHL and central operations.
 void find_links(const Status& status, std::vector<Finding>& found) {
     const auto& lanes = status.lanes;
@@ -94,6 +100,7 @@ void find_links(const Status& status, std::vector<Finding>& found) {
         return found.push_back(link("E2102", std::max(visible_after(lanes.crm_code), visible_after(lanes.mqtt_code))));
     if (const char* code = crm_code(crm_trouble(lanes))) found.push_back(link(code, visible_after(lanes.crm_code)));
     find_location(lanes, found);
+    find_read_backs(lanes, found);
     if (lanes.mqtt != envelope::LaneState::up && is_set_up(lanes.mqtt_code))
         found.push_back(link(is_limit(lanes.mqtt_code) ? "E2110" : "E2106", visible_after(lanes.mqtt_code)));
 }

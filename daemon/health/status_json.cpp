@@ -120,7 +120,8 @@ json lanes(const Status& status) {
                                  : "unknown"}}},
             {"crm", lane(heard, status.lanes.crm, status.lanes.crm_code)},
             {"mqtt", lane(heard, status.lanes.mqtt, status.lanes.mqtt_code)},
-            {"location", heard ? location(status.lanes) : json::array()}};
+            {"location", heard ? location(status.lanes) : json::array()},
+            {"read_back", {{"read", status.lanes.read_backs.read}, {"differing", status.lanes.read_backs.differing}}}};
 }
 
 json clock(const Status& status) {

@@ -108,8 +108,8 @@ private:
 // The contact in the path is one that is recorded for this lease: no request reaches somebody else's.
 bool names_its_own_contact(const envelope::Attempt& attempt, const Allowed& allowed) {
     using envelope::Route;
-    const bool by_contact = attempt.route == Route::contact_fields || attempt.route == Route::tags_add ||
-                            attempt.route == Route::tags_remove;
+    const bool by_contact = attempt.route == Route::contact_fields || attempt.route == Route::contact_read ||
+                            attempt.route == Route::tags_add || attempt.route == Route::tags_remove;
     if (!by_contact) return true;
     constexpr std::string_view before = "/contacts/";
     const std::string_view path{attempt.path};

@@ -68,6 +68,8 @@ constexpr std::array status_places{
     Allowed{"lanes.mqtt.code", Kind::word},
     Allowed{"lanes.location[].part", Kind::word},
     Allowed{"lanes.location[].lack", Kind::word},
+    Allowed{"lanes.read_back.read", Kind::number},
+    Allowed{"lanes.read_back.differing", Kind::number},
     Allowed{"basis.name", Kind::word},
     Allowed{"basis.expired", Kind::flag},
     Allowed{"basis.expires", Kind::time},

@@ -42,6 +42,7 @@ enum class Route : std::uint8_t {
     tags_read,      // GET  /locations/{location}/tags
     pipelines_read, // GET  /opportunities/pipelines?locationId={location}
     calendars_read, // GET  /calendars/?locationId={location}
+    contact_read,   // GET  /contacts/{contact}: was kept what was written?
 };
 const char* name(Route route);
 bool of_the_location(Route route); // serves no envelope, and has no lease
@@ -91,6 +92,13 @@ struct LocationFault {
 };
 inline constexpr std::size_t location_faults_max = 16;
 
+// Contacts that were read back after a write, the newest `read_backs_max` at the most.
+struct ReadBacks {
+    int read = 0, differing = 0; // of those, whose fields or tags are not as they were written
+    friend bool operator==(const ReadBacks&, const ReadBacks&) = default;
+};
+inline constexpr int read_backs_max = 20;
+
 struct TimeState {
     bool kernel_synchronised = false;           // adjtimex(2): not STA_UNSYNC
     std::optional<std::int64_t> https_offset_s; // GHL's Date header minus our clock, over verified TLS
@@ -98,6 +106,7 @@ struct TimeState {
     std::string crm_code; // why it is not up: ^[a-z0-9_]{0,32}$
     std::string mqtt_code;
     std::vector<LocationFault> location; // what GHL's location lacks of what is configured: at most 16, each once
+    ReadBacks read_backs;
     friend bool operator==(const TimeState&, const TimeState&) = default;
 };
 

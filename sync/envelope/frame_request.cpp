@@ -122,6 +122,8 @@ std::string write(const TimeState& state) {
         .text("crm_code", state.crm_code)
         .text("mqtt", name_of(state.mqtt))
         .text("mqtt_code", state.mqtt_code);
+    if (state.read_backs.read > 0)
+        writer.integer("read_back", state.read_backs.read).integer("differing", state.read_backs.differing);
     if (state.location.empty()) return writer.str();
     std::vector<std::string> faults;
     for (const auto& [part, lack] : state.location)
@@ -138,6 +140,10 @@ TimeState read_time_state(ObjectReader& reader) {
     state.crm_code = reader.text("crm_code", is_code);
     state.mqtt = reader.choice<LaneState>("mqtt");
     state.mqtt_code = reader.text("mqtt_code", is_code);
+    if (reader.has("read_back")) {
+        state.read_backs.read = reader.small("read_back", 1, read_backs_max);
+        state.read_backs.differing = reader.small("differing", 0, state.read_backs.read);
+    }
     if (!reader.has("location")) return state;
     reader.objects("location", location_faults_max, [&](ObjectReader& one) {
         state.location.push_back({one.choice<Part>("part"), one.choice<Lack>("lack")});

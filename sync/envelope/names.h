@@ -34,7 +34,7 @@ CLINIC_NAMES(Bucket, "none", "past", "d0_2", "d3_7", "d8_30", "m1_3", "m3_6", "m
 CLINIC_NAMES(Field, "mid", "site", "pid", "aid", "old", "seq", "stage", "tags", "channel", "last", "next", "status",
              "visit", "when", "scope", "state", "rev", "reason");
 CLINIC_NAMES(Route, "location_read", "contact_create", "contact_search", "contact_fields", "tags_add", "tags_remove",
-             "fields_read", "field_create", "tags_read", "pipelines_read", "calendars_read");
+             "fields_read", "field_create", "tags_read", "pipelines_read", "calendars_read", "contact_read");
 CLINIC_NAMES(StepOutcome::Result, "not_sent", "answered", "unknown");
 CLINIC_NAMES(Outcome, "delivered", "retry", "dead");
 CLINIC_NAMES(LaneState, "up", "paused", "down");

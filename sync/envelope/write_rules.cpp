@@ -124,6 +124,7 @@ bool path_holds(const WriteRules& rules, Route route, std::string_view path) {
     case Route::location_read: return of_location(rules, path, "/locations/", "");
     case Route::contact_create: return path == contacts;
     case Route::contact_search: return path == "/contacts/search";
+    case Route::contact_read:
     case Route::contact_fields: return path.starts_with(contacts) && is_contact_id(path.substr(contacts.size()));
     case Route::tags_add:
     case Route::tags_remove:
@@ -149,7 +150,8 @@ void check_body(ObjectReader& body, const WriteRules& rules, Route route) {
     case Route::fields_read:
     case Route::tags_read:
     case Route::pipelines_read:
-    case Route::calendars_read: body.refuse("a read has no body"); break;
+    case Route::calendars_read:
+    case Route::contact_read: body.refuse("a read has no body"); break;
     }
 }
 
@@ -161,7 +163,8 @@ const char* method(Route route) {
     case Route::fields_read:
     case Route::tags_read:
     case Route::pipelines_read:
-    case Route::calendars_read: return "GET";
+    case Route::calendars_read:
+    case Route::contact_read: return "GET";
     case Route::contact_fields: return "PUT";
     case Route::tags_remove: return "DELETE";
     case Route::contact_create:
@@ -183,6 +186,7 @@ bool of_the_location(Route route) {
     case Route::contact_create:
     case Route::contact_search:
     case Route::contact_fields:
+    case Route::contact_read:
     case Route::tags_add:
     case Route::tags_remove: break;
     }

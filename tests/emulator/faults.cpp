@@ -7,7 +7,7 @@
 namespace clinic::emulator {
 namespace {
 
-constexpr std::array<std::pair<const char*, Fault>, 8> names{{
+constexpr std::array<std::pair<const char*, Fault>, 9> names{{
     {"timeout-after-effect", Fault::timeout_after_effect},
     {"422-but-created", Fault::created_422},
     {"5xx", Fault::server_error},
@@ -15,12 +15,13 @@ constexpr std::array<std::pair<const char*, Fault>, 8> names{{
     {"html-body", Fault::html_body},
     {"token-expired", Fault::token_expired},
     {"rate-limited", Fault::rate_limited},
+    {"accepted-and-dropped", Fault::accepted_and_dropped},
     {"person-in-error", Fault::person_in_error},
 }};
 
 bool fits(Fault fault, bool is_write) {
-    return is_write ||
-           (fault != Fault::timeout_after_effect && fault != Fault::created_422 && fault != Fault::person_in_error);
+    return is_write || (fault != Fault::timeout_after_effect && fault != Fault::created_422 &&
+                        fault != Fault::accepted_and_dropped && fault != Fault::person_in_error);
 }
 
 } // namespace

@@ -17,6 +17,7 @@ enum class Fault : std::uint8_t {
     html_body,            // 502 with a page of HTML
     token_expired,        // 401
     rate_limited,         // 429, in turn with and without Retry-After
+    accepted_and_dropped, // creates and writes: answered as ever, and the contact that it names stays as it was
     person_in_error, // creates and writes: 400, 422, 502 and another 400 in turn, each with the `text` of the fault in
                      // it
 };

@@ -46,6 +46,17 @@ TEST_F(GhlEmulator, HasTheEffectAndNeverAnswers) {
     EXPECT_EQ(send("POST", "/contacts/search", search_for({{"field", "id"}, {"operator", "exists"}})).status, 200);
 }
 
+TEST_F(GhlEmulator, AcceptsAndDrops) {
+    const std::string contact = create();
+    const Json before = json(send("GET", "/contacts/" + contact))["contact"]["customFields"];
+    fault("accepted-and-dropped");
+    EXPECT_EQ(
+        send("PUT", "/contacts/" + contact, {{"customFields", {{{"id", field_ce_stage}, {"field_value", "new"}}}}})
+            .status,
+        200);
+    EXPECT_EQ(json(send("GET", "/contacts/" + contact))["contact"]["customFields"], before);
+}
+
 TEST_F(GhlEmulator, CreatesAndSaysUnprocessable) {
     fault("422-but-created");
     const Reply reply = send("POST", "/contacts/", shell("p_1"));

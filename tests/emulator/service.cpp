@@ -184,6 +184,7 @@ Answer Service::faulty(Fault fault, const Request& request, const Route* route) 
     case Fault::token_expired: return refusal(401, "Invalid token: access token is invalid");
     case Fault::rate_limited: return too_many(throttled_++ % 2 == 0);
     case Fault::person_in_error: return person_in_error(people_in_errors_++, person_);
+    case Fault::accepted_and_dropped: return dropped(request, route);
     case Fault::timeout_after_effect:
     case Fault::created_422:
     case Fault::slow: break;
@@ -192,6 +193,16 @@ Answer Service::faulty(Fault fault, const Request& request, const Route* route) 
     if (fault == Fault::slow) answer.delay = std::chrono::milliseconds{slow_ms_};
     if (fault == Fault::timeout_after_effect) answer.withheld = true;
     if (fault == Fault::created_422 && answer.status < 300) return unprocessable({"Unprocessable Entity"});
+    return answer;
+}
+
+// The contact of the path is as it was, whatever the answer says.
+Answer Service::dropped(const Request& request, const Route* route) {
+    const auto ids = route == nullptr ? std::nullopt : match(route->pattern, request.path());
+    const Json* found = ids && !ids->empty() ? world_.find(Kind::contact, ids->front()) : nullptr;
+    const Json before = found == nullptr ? Json{} : *found;
+    Answer answer = handle(request, route);
+    if (!before.is_null()) world_.put(Kind::contact, before, 0);
     return answer;
 }
 

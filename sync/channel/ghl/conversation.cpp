@@ -37,6 +37,9 @@ base::Micros Conversation::backoff() const {
 
 lane::Delivery Conversation::delivered() {
     delivery_.settle.outcome = Outcome::delivered;
+    delivery_.settle.code.clear(); // of a read-back that was not answered
+    delivery_.settle.retry_after_ms = 0;
+    delivery_.settle.counts_against = false;
     return delivery_;
 }
 

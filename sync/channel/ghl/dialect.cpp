@@ -45,6 +45,7 @@ Module module_of(Route route) {
     case Route::pipelines_read: return Module::opportunities;
     case Route::calendars_read: return Module::calendars;
     case Route::contact_create:
+    case Route::contact_read:
     case Route::contact_search:
     case Route::contact_fields:
     case Route::tags_add:

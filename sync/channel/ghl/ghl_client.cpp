@@ -152,7 +152,8 @@ Exchange GhlClient::State::answered(const Reply& reply, const Marker& marker) co
     out.rate = reply.rate;
     const auto date = date_of(reply.date);
     out.retry_after = retry_after(reply.retry_after, date.value_or(clock.now()).micros / 1'000'000);
-    if (!reply.encoded) out.answer = read_answer(reply.body, marker.field, marker.value);
+    if (!reply.encoded)
+        out.answer = read_answer(reply.body, marker.field, marker.value, marker.expected ? &*marker.expected : nullptr);
     if (date && date_listener) date_listener(*date);
     return out;
 }

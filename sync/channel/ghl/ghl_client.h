@@ -47,6 +47,7 @@ public:
     // `marker_field` and `marker`: what makes a found contact ours (of a search).
     struct Marker {
         std::string field, value;
+        std::optional<Expected> expected = {}; // of a contact that is read back
     };
     // `begun_by`: a request that could not be begun by then is not sent.
     using Instant = std::chrono::steady_clock::time_point;

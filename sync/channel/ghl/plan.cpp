@@ -106,6 +106,14 @@ Wanted wanted(const WriteRules& rules, const envelope::Lease& lease) {
     return {};
 }
 
+Expected expected(const WriteRules& rules, const envelope::Lease& lease) {
+    const auto say = wanted(rules, lease);
+    Expected out{say.fields, {}, {}};
+    for (const auto& word : say.add) out.tags.push_back(envelope::tag_of(word, rules.tag_prefix));
+    for (const auto& word : say.remove) out.no_tags.push_back(envelope::tag_of(word, rules.tag_prefix));
+    return out;
+}
+
 bool may_create(Kind kind) {
     return kind == Kind::contact_state || kind == Kind::appt_state || kind == Kind::consent_state;
 }

@@ -79,6 +79,10 @@ Call create_shell(const WriteRules& rules, std::string_view pid, const Tags& tag
     return {Route::contact_create, "/contacts/", base::dump_json(body)};
 }
 
+Call read_contact(std::string_view contact) {
+    return {Route::contact_read, contact_path(contact), ""};
+}
+
 Call put_fields(std::string_view contact, const std::vector<FieldValue>& fields, Dnd dnd) {
     json body{{"customFields", field_list(fields)}};
     if (dnd == Dnd::set) body["dnd"] = true;

@@ -35,6 +35,7 @@ Call search_marker(const WriteRules& rules, std::string_view pid);
 Call create_shell(const WriteRules& rules, std::string_view pid, const Tags& tags,
                   const std::vector<FieldValue>& fields);
 enum class Dnd : std::uint8_t { as_it_is, set }; // do-not-disturb: set by us, and never taken back
+Call read_contact(std::string_view contact);
 Call put_fields(std::string_view contact, const std::vector<FieldValue>& fields, Dnd dnd = Dnd::as_it_is);
 Call add_tags(const WriteRules& rules, std::string_view contact, const Tags& tags);
 Call remove_tags(const WriteRules& rules, std::string_view contact, const Tags& tags);

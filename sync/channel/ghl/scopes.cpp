@@ -45,6 +45,7 @@ std::vector<MissingScope> missing_scopes(std::string_view granted) {
 MissingScope needed_for(envelope::Route route) {
     switch (route) {
     case envelope::Route::location_read: return needed[0];
+    case envelope::Route::contact_read:
     case envelope::Route::contact_search: return needed[1];
     case envelope::Route::fields_read: return needed[3];
     case envelope::Route::field_create: return needed[4];

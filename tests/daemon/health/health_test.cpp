@@ -246,6 +246,15 @@ TEST(Findings, AFieldThatIsGoneInGhlIsNamed) {
     EXPECT_EQ(shown(status).ghl.key, "ghl.on_their_way") << "all else goes on";
 }
 
+TEST(Findings, AChangeThatGhlDidNotKeepIsSaid) {
+    Status status = with_lane(envelope::LaneState::up, "");
+    status.lanes.read_backs = {.read = 20, .differing = 2};
+    EXPECT_THAT(codes(shown(status)), ElementsAre("E2112"));
+    EXPECT_EQ(shown(status).needs.front().number, 2);
+    status.lanes.read_backs.differing = 0;
+    EXPECT_THAT(codes(shown(status)), ElementsAre());
+}
+
 TEST(Findings, WhatWaitsIsSaidByHowLong) {
     struct Row {
         const char* code;

@@ -42,6 +42,7 @@ std::string field(const char* id, const std::string& value) {
 TEST(WriteRules, AllowWhatTheProductWrites) {
     const std::vector<Case> allowed = {
         {"the location", Route::location_read, "/locations/Loc123", ""},
+        {"a contact of ours", Route::contact_read, "/contacts/abc", ""},
         {"the fields", Route::fields_read, "/locations/Loc123/customFields", ""},
         {"a field of ours", Route::field_create, "/locations/Loc123/customFields",
          R"({"name":"ce_stage","dataType":"TEXT","model":"contact"})"},
@@ -81,6 +82,8 @@ TEST(WriteRules, RefuseEverythingElse) {
         {"a path below", Route::location_read, "/locations/Loc123/tags", ""},
         {"a read with a body", Route::location_read, "/locations/Loc123", "{}"},
         {"a query", Route::location_read, "/locations/Loc123?x=1", ""},
+        {"a contact's notes", Route::contact_read, "/contacts/abc/notes", ""},
+        {"a contact with a query", Route::contact_read, "/contacts/abc?x=1", ""},
         {"another location's fields", Route::fields_read, "/locations/Other/customFields", ""},
         {"a field of nobody", Route::field_create, "/locations/Loc123/customFields",
          R"({"name":"ce_phone","dataType":"TEXT","model":"contact"})"},
