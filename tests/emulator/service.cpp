@@ -87,19 +87,22 @@ Answer too_many(bool says_when) {
     return answer;
 }
 
-Answer server_error(unsigned turn) {
-    static constexpr std::array<int, 4> statuses{500, 502, 503, 504};
-    const int status = statuses.at(turn % statuses.size());
-    if (status == 500) return refusal(500, "Internal server error");
+Answer bodiless(int status) {
     Answer empty;
     empty.status = status;
     empty.content_type = "text/plain";
     return empty;
 }
 
-Answer html_page() {
+Answer server_error(unsigned turn) {
+    static constexpr std::array<int, 4> statuses{500, 502, 503, 504};
+    const int status = statuses.at(turn % statuses.size());
+    return status == 500 ? refusal(500, "Internal server error") : bodiless(status);
+}
+
+Answer html_page(int status = 502) {
     Answer answer;
-    answer.status = 502;
+    answer.status = status;
     answer.content_type = "text/html; charset=UTF-8";
     answer.body = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head>"
                   "<body><h1>Bad gateway</h1><p>The web server reported a bad gateway error.</p></body></html>\n";
@@ -184,6 +187,11 @@ Answer Service::faulty(Fault fault, const Request& request, const Route* route) 
     case Fault::token_expired: return refusal(401, "Invalid token: access token is invalid");
     case Fault::rate_limited: return too_many(throttled_++ % 2 == 0);
     case Fault::person_in_error: return person_in_error(people_in_errors_++, person_);
+    case Fault::scope_lost: return refusal(401, "The token is not authorized for this scope.");
+    case Fault::forbidden: return refusal(403, "The token does not have access to this location.");
+    case Fault::message_as_text: return refusal(422, "Unprocessable Entity");
+    case Fault::silent_429: return bodiless(429);
+    case Fault::html_429: return html_page(429);
     case Fault::accepted_and_dropped: return dropped(request, route);
     case Fault::timeout_after_effect:
     case Fault::created_422:

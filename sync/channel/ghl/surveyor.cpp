@@ -10,7 +10,6 @@
 namespace clinic::ghl {
 namespace {
 
-using envelope::Lack;
 using envelope::Part;
 
 constexpr std::chrono::milliseconds reply_wait{10'000}, settle_wait{3'000};
