@@ -158,7 +158,9 @@ void read_ghl(const json& from, Options& options, int& faults) {
         reads.read_optional("campaigns", options.ghl.reads.campaigns);
         reads.read_optional("sources", options.ghl.reads.sources);
     }
-    Section fields{ghl.section("fields"), "ghl.fields.", faults};
+    const json* named = ghl.section_if_any("fields");
+    if (named == nullptr) return; // until `clinicctl ghl prepare`: nothing is handed out
+    Section fields{*named, "ghl.fields.", faults};
     auto& ids = options.ghl.fields;
     fields.read("pid", ids.pid);
     fields.read("stage", ids.stage);

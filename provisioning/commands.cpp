@@ -18,6 +18,7 @@
 #include "provisioning/containment_look.h"
 #include "provisioning/containment_view.h"
 #include "provisioning/ghl_commands.h"
+#include "provisioning/ghl_prepare.h"
 #include "provisioning/keys_commands.h"
 #include "provisioning/ledger_commands.h"
 #include "provisioning/link_commands.h"
@@ -379,6 +380,10 @@ const std::array rows{
         {"--ask="},
         "ghl authorize                         take the authorization that GHL's page has given; reads a line",
         authorize_grant},
+    Row{{"ghl", "prepare"},
+        {"--apply", "--ask=", "--etc=", "--json"},
+        "ghl prepare [--apply] [--json]        what GHL's location has and lacks; --apply makes our fields there",
+        prepare_ghl},
     Row{{"keys", "list"},
         {"--json"},
         "keys list [--json]                    what opens the records: this machine, words on paper, a passphrase",

@@ -18,22 +18,6 @@ using setup::Step;
 
 constexpr int open_seconds_max = 60; // a new store is made within a second or two
 
-// Both programs read their settings and keys at their start, and the others the page's name.
-bool restart_programs(const Talk& talk) {
-    constexpr std::array both{"clinicd.service", "clinic-syncd.service"};
-    constexpr std::array others{"clinic-edge-observer.service", "clinic-edge-mdns.service"};
-    const auto done = systemd::restart_units({}, both, {.wait = systemd::unit_start_max});
-    static_cast<void>(systemd::restart_units({}, others, {.only_running = true}));
-    if (done) return true;
-    if (done.error().code == Errc::offline || done.error().code == Errc::unauthorized)
-        talk.stop(std::string{"clinicd and clinic-syncd were not started anew: "} + done.error().what.c_str(),
-                  "as root: systemctl restart clinicd clinic-syncd; then go on with: clinicctl setup");
-    else
-        talk.stop("clinicd and clinic-syncd could not be started with the new settings",
-                  "journalctl -u clinicd -u clinic-syncd -n 50 says what they do not like");
-    return false;
-}
-
 // The box has its name, which its page's authority must be for: made now, before anybody trusts the one without it.
 void name_the_page(const SetupDesk& desk) {
     const auto page = keep_page(desk.files.etc());
@@ -44,24 +28,6 @@ void name_the_page(const SetupDesk& desk) {
         desk.talk.say(
             "The page's authority is made anew, for this name: whoever trusted the one before trusts this one "
             "once more (clinicctl tls show).");
-}
-
-bool records_are_open(const SetupDesk& desk) {
-    json last;
-    for (int i = 0; i < 10 * open_seconds_max; ++i) {
-        if (const auto status = desk.client.try_ask("status", json::object())) {
-            last = *status;
-            if (last.contains("store") && last["store"].value("open", false)) return true;
-        }
-        const timespec tenth{0, 100'000'000};
-        nanosleep(&tenth, nullptr);
-    }
-    if (last.is_null())
-        desk.talk.stop("clinicd does not answer", "look at: journalctl -u clinicd -n 50");
-    else
-        desk.talk.stop("the records did not open: the box is in mode " + last.value("mode", std::string{"unknown"}),
-                       "clinicctl status says why, and what to do");
-    return false;
 }
 
 std::string known_of(const json& facts, const char* key) {
@@ -85,7 +51,7 @@ bool ask_all(const Talk& talk, const json& known, json& into, std::initializer_l
 
 // In the form of the file, so that both are read by the same rules. nullopt: the input ended.
 std::optional<json> ask_claim(const Talk& talk, const json& known, bool by_grant) {
-    json typed = json::object(), ghl = json::object(), ids = json::object();
+    json typed = json::object(), ghl = json::object();
     const json known_ghl = known.value("ghl", json::object()), known_ops = known.value("ops", json{});
     if (!ask_all(talk, known, typed,
                  {{"organization", "Organization (the practice group)"},
@@ -98,16 +64,6 @@ std::optional<json> ask_claim(const Talk& talk, const json& known, bool by_grant
     if (!ask_all(talk, known_ghl, ghl, {{"base", "Address of GHL's API"}, {"location", "Location id"}}) ||
         (!by_grant && !ask_all(talk, known_ghl, ghl, {{"token_file", "File with the token"}})))
         return std::nullopt;
-    talk.say("The ids of the six custom fields of that location.");
-    if (!ask_all(talk, known_ghl.value("fields", json::object()), ids,
-                 {{"pid", "ce_pid"},
-                  {"stage", "ce_stage"},
-                  {"last", "ce_last"},
-                  {"next", "ce_next"},
-                  {"appt_status", "ce_appt_status"},
-                  {"appt_when", "ce_appt_when"}}))
-        return std::nullopt;
-    ghl["fields"] = std::move(ids);
     typed["ghl"] = std::move(ghl);
     typed["ops"] = nullptr;
     const auto with_ops = talk.agrees("Do central operations look after this box?");
@@ -180,6 +136,40 @@ Result<void> write_down(const SetupDesk& desk, const setup::Claim& claim) {
 }
 
 } // namespace
+
+// Both programs read their settings and keys at their start, and the others the page's name.
+bool restart_programs(const Talk& talk) {
+    constexpr std::array both{"clinicd.service", "clinic-syncd.service"};
+    constexpr std::array others{"clinic-edge-observer.service", "clinic-edge-mdns.service"};
+    const auto done = systemd::restart_units({}, both, {.wait = systemd::unit_start_max});
+    static_cast<void>(systemd::restart_units({}, others, {.only_running = true}));
+    if (done) return true;
+    if (done.error().code == Errc::offline || done.error().code == Errc::unauthorized)
+        talk.stop(std::string{"clinicd and clinic-syncd were not started anew: "} + done.error().what.c_str(),
+                  "as root: systemctl restart clinicd clinic-syncd; then go on with: clinicctl setup");
+    else
+        talk.stop("clinicd and clinic-syncd could not be started with the new settings",
+                  "journalctl -u clinicd -u clinic-syncd -n 50 says what they do not like");
+    return false;
+}
+
+bool records_are_open(const SetupDesk& desk) {
+    json last;
+    for (int i = 0; i < 10 * open_seconds_max; ++i) {
+        if (const auto status = desk.client.try_ask("status", json::object())) {
+            last = *status;
+            if (last.contains("store") && last["store"].value("open", false)) return true;
+        }
+        const timespec tenth{0, 100'000'000};
+        nanosleep(&tenth, nullptr);
+    }
+    if (last.is_null())
+        desk.talk.stop("clinicd does not answer", "look at: journalctl -u clinicd -n 50");
+    else
+        desk.talk.stop("the records did not open: the box is in mode " + last.value("mode", std::string{"unknown"}),
+                       "clinicctl status says why, and what to do");
+    return false;
+}
 
 StepFacts check_machine(const SetupDesk& desk) {
     const auto lines = setup::look_at_machine(desk.site);

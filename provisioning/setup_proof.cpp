@@ -136,6 +136,7 @@ StepFacts prove_ways(const SetupDesk& desk) {
     const bool with_ops = desk.progress.facts(Step::claim).value("ops", json{}).is_object();
     const auto ways = open_ways(desk, with_ops);
     if (!ways) return std::nullopt;
+    if (!know_fields(desk)) return std::nullopt;
     const auto ghl = send_person(desk, *ways);
     if (!ghl) return std::nullopt;
     json facts{{"ghl", *ghl}, {"ops", nullptr}};

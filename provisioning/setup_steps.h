@@ -31,6 +31,11 @@ struct SetupDesk {
 
 using StepFacts = std::optional<nlohmann::json>;
 
+// Shared by the steps; false: it stopped, and why has been said.
+bool restart_programs(const Talk& talk); // they read their settings and keys at their start
+bool records_are_open(const SetupDesk& desk);
+bool know_fields(const SetupDesk& desk); // GHL's custom fields, found or made; the programs start anew for it
+
 StepFacts check_machine(const SetupDesk& desk);
 StepFacts claim_box(const SetupDesk& desk);
 StepFacts agree_terms(const SetupDesk& desk);

@@ -23,6 +23,7 @@
 #include "sync/lane/keeper.h"
 #include "sync/lane/lookout.h"
 #include "sync/lane/worker.h"
+#include "sync/location_answer.h"
 #include "sync/options.h"
 #include "systemd/heartbeat.h"
 #include "systemd/notify.h"
@@ -33,11 +34,12 @@ using namespace clinic;
 using base::Level;
 
 constexpr int exit_usage = 64, exit_configuration = 78; // sysexits.h
-constexpr rlim_t descriptors_of_our_own = 60;
+constexpr rlim_t descriptors_of_our_own = 62;
 constexpr rlim_t descriptors_a_worker = 3; // to clinicd, to GHL, and what wakes it
 // The longest between two beats: what a thread waits for has a bound of its own, and these lie well above it.
 constexpr std::chrono::seconds beat_max{60}, link_beat_max{180};
 constexpr std::chrono::seconds authorized_probe_max{7};
+constexpr int surveyed_max = 12; // requests of one look, one after another
 
 // The records must be closed to us: asked of the kernel, and said either way.
 void look_at_records(const std::filesystem::path& records) {
@@ -64,18 +66,24 @@ class Crm {
 public:
     Crm(const sync::Options& options, ghl::GhlClient& client, lane::Board& board, base::Vitals& vitals,
         const Clock& clock, trace::SpanQueue* spans)
-        : options_{options}, rules_{options.ghl->rules}, budget_{clock, options.ghl->rate},
-          channel_{client, rules_, budget_}, lane_{clock, board} {
+        : options_{options}, rules_{options.ghl->rules}, call_beat_max_{options.ghl->client.connect_max +
+                                                                        options.ghl->client.call_max + beat_max},
+          budget_{clock, options.ghl->rate}, surveyor_{{client, budget_, rules_, board, clock},
+                                                       options.egress,
+                                                       {},
+                                                       vitals.join("the surveyor of GHL's location",
+                                                                   surveyed_max * call_beat_max_)},
+          channel_{client, rules_, budget_, {}, &surveyor_, &board}, lane_{clock, board} {
         client.on_date([&board](Timestamp at) { board.https_date(at); });
-        const base::Micros call_beat_max = options.ghl->client.connect_max + options.ghl->client.call_max + beat_max;
-        prober_.emplace(options_.egress, rules_, lane_, channel_, vitals.join("the prober of GHL", call_beat_max));
+        threads_.emplace_back([this](std::stop_token stop) { surveyor_.run(std::move(stop)); });
+        prober_.emplace(options_.egress, rules_, lane_, channel_, vitals.join("the prober of GHL", call_beat_max_));
         threads_.emplace_back([this](std::stop_token stop) { prober_->run(std::move(stop)); });
         lookout_.emplace(lane_, board, channel_, clock, lane::LookoutTimes{},
-                         vitals.join("the lookout for GHL", call_beat_max));
+                         vitals.join("the lookout for GHL", call_beat_max_));
         threads_.emplace_back([this](std::stop_token stop) { lookout_->run(std::move(stop)); });
         for (int i = 0; i < options_.workers; ++i)
             threads_.emplace_back(
-                [this, spans, pulse = vitals.join("a worker of GHL", call_beat_max)](std::stop_token stop) {
+                [this, spans, pulse = vitals.join("a worker of GHL", call_beat_max_)](std::stop_token stop) {
                     lane::WorkerOptions how{.egress = options_.egress, .pulse = pulse, .spans = spans};
                     lane::Worker{std::move(how), rules_, lane_, channel_}.run(std::move(stop));
                 });
@@ -88,11 +96,11 @@ public:
         marks_.emplace(std::move(*opened));
         auto how = *options_.ghl->polling;
         how.egress = options_.egress;
-        how.pulse = vitals.join("the polling of GHL",
-                                options_.ghl->client.connect_max + options_.ghl->client.call_max + beat_max);
+        how.pulse = vitals.join("the polling of GHL", call_beat_max_);
         poller_.emplace(std::move(how), rules_, lane_, channel_, *marks_, clock);
         threads_.emplace_back([this](std::stop_token stop) { poller_->run(std::move(stop)); });
     }
+    ghl::Surveyor& surveyor() { return surveyor_; }
     void request_stop() {
         for (auto& thread : threads_) thread.request_stop();
     }
@@ -100,7 +108,9 @@ public:
 private:
     const sync::Options& options_;
     const envelope::WriteRules& rules_;
+    const base::Micros call_beat_max_;
     lane::RateBudget budget_;
+    ghl::Surveyor surveyor_;
     ghl::GhlChannel channel_;
     lane::Lane lane_;
     std::optional<lane::Prober> prober_;
@@ -164,6 +174,12 @@ public:
                     if (crm && question.code && said.why.empty())
                         crm->lane().probe_and_wait(authorized_probe_max, stop);
                     return said;
+                },
+                [&options, &crm](bool make, const std::stop_token& stop) {
+                    if (!crm) return diagnose::LocationSaid{};
+                    return sync::location_answer(
+                        options.ghl->rules,
+                        crm->surveyor().look(make ? ghl::Extent::all_and_make : ghl::Extent::all, stop));
                 }} {
         if (const auto open = desk_.open(); open)
             thread_ = std::jthread{[this](std::stop_token stop) { desk_.run(std::move(stop)); }};

@@ -163,10 +163,26 @@ Result<poll::PollOptions> read_polling(const json& object) {
     return out;
 }
 
+// `version`: for all modules; `versions` for one and another.
+void read_versions(Section& in, ghl::Dialects& dialects) {
+    const auto speak = [&](std::size_t module, const std::string& version) {
+        const bool spoken = version.empty() || dialects.speak(static_cast<ghl::Module>(module), version);
+        in.require(spoken, "ghl.version, ghl.versions: 2021-07-28, 2021-04-15 or v3");
+    };
+    // Where the dated one is named, calendars stay at theirs.
+    if (const auto all = in.text("version", false); all != "2021-07-28")
+        for (std::size_t i = 0; i < ghl::module_names.size(); ++i) speak(i, all);
+    const auto* section = in.section("versions");
+    if (section == nullptr) return;
+    Section each{*section, {"locations", "contacts", "opportunities", "calendars"}};
+    for (std::size_t i = 0; i < ghl::module_names.size(); ++i) speak(i, each.text(ghl::module_names.at(i), false));
+    in.require(static_cast<bool>(each.outcome()), "ghl.versions: locations, contacts, opportunities, calendars");
+}
+
 Result<GhlOptions> read_ghl(const json& object) {
     Section in{object,
                {"base", "location", "token_file", "next_token_file", "oauth", "ca", "tag_prefix", "fields",
-                "connect_timeout_s", "call_timeout_s", "version", "requests_per_second_max", "reads", "polling"}};
+                "connect_timeout_s", "call_timeout_s", "version", "versions", "requests_per_second_max", "reads", "polling"}};
     GhlOptions out;
     auto& client = out.client;
     in.require(read_base(in.text("base", true), client), "ghl.base: https://host[:port]");
@@ -175,7 +191,7 @@ Result<GhlOptions> read_ghl(const json& object) {
     in.require((in.section("oauth") != nullptr) == client.token_file.empty(),
                "ghl: either token_file or oauth, and one of them");
     client.ca = in.text("ca", false);
-    if (auto version = in.text("version", false); !version.empty()) client.version = std::move(version);
+    read_versions(in, client.dialects);
     client.connect_max = seconds(in.number("connect_timeout_s", whole_seconds(client.connect_max), 1, seconds_max));
     client.call_max = seconds(in.number("call_timeout_s", whole_seconds(client.call_max), 1, seconds_max));
     out.rate.per_second_max = static_cast<double>(in.number(
@@ -183,7 +199,6 @@ Result<GhlOptions> read_ghl(const json& object) {
     out.rules.location = in.text("location", true);
     in.require(envelope::is_contact_id(out.rules.location), "ghl.location: the id of the location");
     if (auto prefix = in.text("tag_prefix", false); !prefix.empty()) out.rules.tag_prefix = std::move(prefix);
-    in.require(in.section("fields") != nullptr, "ghl.fields is missing");
     CLINIC_TRY(in.outcome());
     if (const auto* oauth = in.section("oauth")) {
         auto grant = read_oauth(*oauth, out.rules.location);
@@ -200,6 +215,7 @@ Result<GhlOptions> read_ghl(const json& object) {
         CLINIC_TRY(read);
         out.polling = std::move(*read);
     }
+    if (in.section("fields") == nullptr) return out; // until `clinicctl ghl prepare`: nothing is delivered
     auto fields = read_fields(*in.section("fields"));
     CLINIC_TRY(fields);
     out.rules.fields = std::move(*fields);

@@ -44,7 +44,8 @@ Gate::Gate(GateOptions options, const records::IdentifierIndex& identifiers, rel
       reconciler_{{.reads = options_.rules.reads, .slots_at_once = options_.slots_at_once}, releaser} {}
 
 Result<envelope::Lease> Gate::lease(records::Transaction& txn, envelope::Destination destination) {
-    if (options_.rules.location.empty()) return envelope::Lease{}; // no request could pass: it waits for the settings
+    // No request could pass: it waits for the settings.
+    if (options_.rules.location.empty() || !options_.rules.fields.complete()) return envelope::Lease{};
     CLINIC_TRY(keep_dead_within_bound(txn));
     const auto policy = releaser_.policy(txn);
     CLINIC_TRY(policy);
@@ -107,7 +108,8 @@ Result<Judged> Gate::allow(records::Transaction& txn, const Attempt& attempt, co
     return say(*line, Answer::go, "");
 }
 
-// What serves no envelope: is the location there, is our token good, what time is it; and the reads of the polling.
+// What serves no envelope: is the location there, what has it, is our token good, what time is it; and the reads of the
+// polling.
 Result<Judged> Gate::judge_read(records::Transaction& txn, const Attempt& attempt) {
     if (!envelope::serves_none(attempt.route)) return say(0, Answer::no, "no_lease");
     if (!envelope::check_request(options_.rules, attempt.route, attempt.path, attempt.body))

@@ -97,6 +97,7 @@ constexpr std::array all{
     DeclaredCheck{"ghl.accepted", "E2104"},
     DeclaredCheck{"ghl.scope", "E2104"},
     DeclaredCheck{"ghl.location", "E2108"},
+    DeclaredCheck{"ghl.fields", "E2111"},
     DeclaredCheck{"ghl.limits", ""},
     DeclaredCheck{"ghl.service", "E2105"},
     DeclaredCheck{"ghl.open", "E2103"},

@@ -35,7 +35,7 @@ bool is_link(std::string_view code) {
 }
 
 bool is_set_up(std::string_view code) {
-    return code != "not_configured";
+    return code != "not_configured" && code != "unprepared";
 }
 
 // Both lanes without a word from anybody. An answer, even a refusal, is a network.
@@ -48,6 +48,7 @@ bool no_network(const envelope::TimeState& lanes) {
 const char* crm_code(LinkTrouble trouble) {
     switch (trouble) {
     case LinkTrouble::none:
+    case LinkTrouble::lacking: // E2111 says it, with their names
     case LinkTrouble::throttled: return nullptr;
     case LinkTrouble::unreachable: return "E2103";
     case LinkTrouble::unauthorized: return "E2104";
@@ -71,6 +72,25 @@ Finding link(std::string_view code, seconds after) {
     return {code, Tone::look, 0, after, link_told_after};
 }
 
+// What was set up once and is so no more; what was never set up is E2109.
+void find_location(const envelope::TimeState& lanes, std::vector<Finding>& found) {
+    const auto lost = [](const envelope::LocationFault& one) { return one.lack != envelope::Lack::unset; };
+    const auto first = std::find_if(lanes.location.begin(), lanes.location.end(), lost);
+    if (first == lanes.location.end()) return;
+    found.push_back({"E2111",
+                     Tone::look,
+                     std::count_if(first, lanes.location.end(), lost),
+                     {},
+                     link_told_after,
+                     envelope::location_name(first->part)});
+}
+
+// The newest that were read back: what one of them shows is true of others that were not looked at.
+void find_read_backs(const envelope::TimeState& lanes, std::vector<Finding>& found) {
+    if (lanes.read_backs.differing > 0)
+        found.push_back({"E2112", Tone::look, lanes.read_backs.differing, {}, link_told_after});
+}
+
 // Root causes of the links: a silent program hides its lanes, no network hides GHL and central operations.
 void find_links(const Status& status, std::vector<Finding>& found) {
     const auto& lanes = status.lanes;
@@ -79,6 +99,8 @@ void find_links(const Status& status, std::vector<Finding>& found) {
     if (no_network(lanes))
         return found.push_back(link("E2102", std::max(visible_after(lanes.crm_code), visible_after(lanes.mqtt_code))));
     if (const char* code = crm_code(crm_trouble(lanes))) found.push_back(link(code, visible_after(lanes.crm_code)));
+    find_location(lanes, found);
+    find_read_backs(lanes, found);
     if (lanes.mqtt != envelope::LaneState::up && is_set_up(lanes.mqtt_code))
         found.push_back(link(is_limit(lanes.mqtt_code) ? "E2110" : "E2106", visible_after(lanes.mqtt_code)));
 }
@@ -202,6 +224,8 @@ std::optional<Sentence> gate_closed(const Status& status) {
         return Sentence{.tone = Tone::look, .key = "ghl.not_set_up"};
     if (visible(status, "E2104")) return Sentence{.tone = Tone::look, .key = "ghl.key_refused"};
     if (status.dry_run) return Sentence{.tone = Tone::information, .key = "ghl.dry_run", .n = status.crm.parked};
+    if (crm_trouble(status.lanes) == LinkTrouble::lacking && !program_silent(status))
+        return Sentence{.tone = Tone::look, .key = "ghl.fields"};
     return std::nullopt;
 }
 
@@ -219,6 +243,7 @@ LinkTrouble crm_trouble(const envelope::TimeState& lanes) {
     if (is_one_of(code, {"unauthorized", "scope", "forbidden", "no_token"})) return LinkTrouble::unauthorized;
     if (code == "not_json" || code.starts_with("http_5")) return LinkTrouble::faulty;
     if (code == "certificate") return LinkTrouble::untrusted;
+    if (code == "fields") return LinkTrouble::lacking;
     if (code.starts_with("http_4")) return LinkTrouble::wrong_location; // of the probe, which reads the location
     return is_set_up(code) ? LinkTrouble::unreachable : LinkTrouble::unset;
 }

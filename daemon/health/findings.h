@@ -39,6 +39,7 @@ enum class LinkTrouble : std::uint8_t {
     faulty,
     untrusted,
     wrong_location,
+    lacking, // fields that we write to
     unset
 };
 LinkTrouble crm_trouble(const envelope::TimeState& lanes);

@@ -111,8 +111,14 @@ json feeds(const Status& status) {
 }
 
 json lane(bool heard, envelope::LaneState state, const std::string& code) {
-    const char* said = !heard ? "unknown" : code == "not_configured" ? "unset" : name(state);
+    const char* said = !heard ? "unknown" : code == "not_configured" || code == "unprepared" ? "unset" : name(state);
     return {{"state", said}, {"code", code}};
+}
+
+json location(const envelope::TimeState& lanes) {
+    json faults = json::array();
+    for (const auto& [part, lack] : lanes.location) faults.push_back({{"part", name(part)}, {"lack", name(lack)}});
+    return faults;
 }
 
 json lanes(const Status& status) {
@@ -123,7 +129,9 @@ json lanes(const Status& status) {
                         : silent ? "down"
                                  : "unknown"}}},
             {"crm", lane(heard, status.lanes.crm, status.lanes.crm_code)},
-            {"mqtt", lane(heard, status.lanes.mqtt, status.lanes.mqtt_code)}};
+            {"mqtt", lane(heard, status.lanes.mqtt, status.lanes.mqtt_code)},
+            {"location", heard ? location(status.lanes) : json::array()},
+            {"read_back", {{"read", status.lanes.read_backs.read}, {"differing", status.lanes.read_backs.differing}}}};
 }
 
 json clock(const Status& status) {

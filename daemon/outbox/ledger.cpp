@@ -33,7 +33,8 @@ bool proves_nothing_made(const StepOutcome& step) {
 }
 
 bool writes(Route route) {
-    return route != Route::contact_search && !envelope::serves_none(route);
+    return std::string_view{envelope::method(route)} != "GET" && route != Route::contact_search &&
+           !envelope::is_poll_read(route);
 }
 
 const char* written(StepOutcome::Result result) {

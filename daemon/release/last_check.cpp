@@ -13,10 +13,10 @@ namespace {
 using envelope::WriteRules;
 
 // The template's own words, in paths and bodies (facts/ghl-api §3.6).
-constexpr std::array template_words{"contacts",    "search",       "tags",       "locations", "locationId", "firstName",
-                                    "source",      "dnd",          "page",       "filters",   "pageLimit",  "field",
-                                    "operator",    "value",        "eq",         "id",        "none",       "true",
-                                    "clinic-edge", "customFields", "field_value"};
+constexpr std::array template_words{
+    "contacts", "search",  "tags",        "locations",    "locationId",  "firstName", "source", "dnd",
+    "page",     "filters", "pageLimit",   "field",        "operator",    "value",     "eq",     "id",
+    "none",     "true",    "clinic-edge", "customFields", "field_value", "fieldValue"};
 constexpr int search_page_max = 10;
 
 template <class Enum>
@@ -108,8 +108,8 @@ private:
 // The contact in the path is one that is recorded for this lease: no request reaches somebody else's.
 bool names_its_own_contact(const envelope::Attempt& attempt, const Allowed& allowed) {
     using envelope::Route;
-    const bool by_contact = attempt.route == Route::contact_fields || attempt.route == Route::tags_add ||
-                            attempt.route == Route::tags_remove;
+    const bool by_contact = attempt.route == Route::contact_fields || attempt.route == Route::contact_read ||
+                            attempt.route == Route::tags_add || attempt.route == Route::tags_remove;
     if (!by_contact) return true;
     constexpr std::string_view before = "/contacts/";
     const std::string_view path{attempt.path};

@@ -110,6 +110,7 @@ Finding ghl_token(const Scene&);
 Finding ghl_accepted(const Scene&);
 Finding ghl_scope(const Scene&);
 Finding ghl_location(const Scene&);
+Finding ghl_fields(const Scene&);
 Finding ghl_limits(const Scene&);
 Finding ghl_service(const Scene&);
 Finding ghl_open(const Scene&);

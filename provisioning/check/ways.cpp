@@ -144,6 +144,10 @@ constexpr std::array ghl_meanings{
     Meaning{"http_425", "ghl.service", Outcome::warn, "GHL asks to try again", "it goes on by itself"},
     Meaning{"http_4", "ghl.location", Outcome::fail, "GHL does not know this location, or not by this token",
             "see ghl.location in both settings files; the token must be of that sub-account"},
+    Meaning{"unprepared", "ghl.fields", Outcome::fail, "the box does not know the custom fields that it writes to",
+            "clinicctl ghl prepare shows what the location has, and with --apply makes what is missing"},
+    Meaning{"fields", "ghl.fields", Outcome::fail, "a field that the box writes to is missing in GHL, or was changed",
+            "clinicctl ghl prepare shows which; put it back in GHL, or: clinicctl ghl prepare --apply"},
 };
 constexpr std::array mqtt_meanings{
     Meaning{"unauthorized", "mqtt.accepted", Outcome::fail, "the broker does not admit this box",
@@ -264,6 +268,21 @@ Finding ghl_scope(const Scene& scene) {
 }
 Finding ghl_location(const Scene& scene) {
     return lane(scene, &Said::ghl, "ghl.location");
+}
+// Named by clinicd's status; a pipeline or calendar that is gone closes nothing.
+Finding ghl_fields(const Scene& scene) {
+    auto found = lane(scene, &Said::ghl, "ghl.fields");
+    std::string names;
+    const auto lanes = object_at(scene.said(), {"lanes"});
+    const auto faults = lanes.find("location");
+    if (faults == lanes.end()) return found;
+    for (const auto& one : *faults)
+        names += (names.empty() ? "" : ", ") + text_at(one, {"part"}) + " " + text_at(one, {"lack"});
+    if (names.empty()) return found;
+    if (found.outcome == Outcome::ok)
+        return warn(names, "what is configured is not so in GHL", "clinicctl ghl prepare shows what the location has");
+    found.said = names;
+    return found;
 }
 Finding ghl_limits(const Scene& scene) {
     return lane(scene, &Said::ghl, "ghl.limits");

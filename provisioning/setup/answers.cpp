@@ -82,7 +82,7 @@ Ghl read_ghl(const json& object, Faults& faults) {
         ghl.ca_file = fields.path("ca_file");
         check_pem(fields, "ca_file", *ghl.ca_file);
     }
-    ghl.fields = read_ids(fields.object("fields"), faults);
+    if (fields.has("fields")) ghl.fields = read_ids(fields.object("fields"), faults);
     if (fields.has("index_lag_ms"))
         ghl.index_lag_ms = static_cast<int>(fields.number("index_lag_ms", 0, half_a_day_ms));
     if (fields.has("late_ms")) ghl.late_ms = static_cast<int>(fields.number("late_ms", 0, half_a_day_ms));

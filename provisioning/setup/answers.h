@@ -18,7 +18,7 @@ struct Ghl {
     std::optional<std::string> tag_prefix;           // this and all that is optional: else what the box has
     std::optional<std::filesystem::path> token_file; // none: the box is let in by a grant (ghl.oauth)
     std::optional<std::filesystem::path> ca_file;
-    nlohmann::json fields = nlohmann::json::object(); // six ids, by our names
+    nlohmann::json fields = nlohmann::json::object(); // six ids, by our names; empty: they are found, or made, in GHL
     std::optional<int> index_lag_ms, late_ms, call_timeout_s;
 };
 

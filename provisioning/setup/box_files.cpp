@@ -76,7 +76,7 @@ json& part_of(json& settings, const char* key) {
 void put_rules(json& part, const Ghl& ghl, const std::string& tag_prefix) {
     part["location"] = ghl.location;
     part["tag_prefix"] = tag_prefix;
-    part["fields"] = ghl.fields;
+    if (!ghl.fields.empty()) part["fields"] = ghl.fields;
 }
 
 void put_ops(json& part, const Ops& ops, const std::string& tls, const std::string& key) {
@@ -204,6 +204,12 @@ Result<json> BoxFiles::ghl() const {
     return found != settings->end() && found->is_object() ? *found : json::object();
 }
 
+Result<std::filesystem::path> BoxFiles::ask_socket() const {
+    const auto settings = read_settings(syncd_settings());
+    CLINIC_TRY(settings);
+    return std::filesystem::path{settings->value("diagnose", std::string{})};
+}
+
 Result<void> BoxFiles::seal_secrets(const Claim& claim) const {
     const auto seal = [this](const std::filesystem::path& from, const char* name) -> Result<void> {
         const auto secret = crypto::read_secret_file(from, secret_bytes_max);
@@ -222,6 +228,22 @@ Result<void> BoxFiles::seal_secrets(const Claim& claim) const {
     CLINIC_TRY(seal(claim.ops->key_file, device_key));
     CLINIC_TRY(copy(claim.ops->ca_file, "ops-ca.pem"));
     return copy(claim.ops->certificate_file, "device.pem");
+}
+
+Result<bool> BoxFiles::write_fields(const json& ids) const {
+    bool changed = false;
+    for (const auto& file : {syncd_settings(), clinicd_settings()}) {
+        auto settings = read_settings(file);
+        CLINIC_TRY(settings);
+        json& ghl = part_of(*settings, "ghl");
+        if (!ghl.contains("location"))
+            return Error{Errc::refused, "the settings do not name GHL's location", "clinicctl setup --again claim"};
+        if (ghl.value("fields", json{}) == ids) continue;
+        ghl["fields"] = ids;
+        CLINIC_TRY(write_settings_file(file, *settings));
+        changed = true;
+    }
+    return changed;
 }
 
 Result<void> BoxFiles::write_settings(const Claim& claim) const {

@@ -28,11 +28,14 @@ public:
     Result<void> make_keys(Progress& progress) const;
     // How the box speaks with GHL now, as clinic-syncd.json has it; an empty object: not at all.
     Result<nlohmann::json> ghl() const;
+    Result<std::filesystem::path> ask_socket() const; // where clinic-syncd listens for clinicctl; empty: nowhere
     // Sealed: the token of GHL, and the key of the box's certificate for central operations. Where GHL lets the box in
     // by a grant, no token is: refused where there is neither.
     Result<void> seal_secrets(const Claim& claim) const;
     // What the claim says takes the place of what is there; all else stays, in `ghl` and `mqtt` too.
     Result<void> write_settings(const Claim& claim) const;
+    // The ids of our custom fields in GHL, by our names, into both files; false: they are there already.
+    Result<bool> write_fields(const nlohmann::json& ids) const;
     // The last before the programs start, and taken back where they do not: clinicd may make its first store, where
     // make_keys has written down that it is the first.
     Result<void> allow_first_store(const Progress& progress) const;

@@ -45,8 +45,10 @@ Way unset() {
 
 } // namespace
 
-Desk::Desk(DeskOptions options, const lane::Board& board, const Clock& clock, Probe probe, Grant grant)
-    : options_{std::move(options)}, board_{board}, clock_{clock}, probe_{std::move(probe)}, grant_{std::move(grant)} {}
+Desk::Desk(DeskOptions options, const lane::Board& board, const Clock& clock, Probe probe, Grant grant,
+           Location location)
+    : options_{std::move(options)}, board_{board}, clock_{clock}, probe_{std::move(probe)}, grant_{std::move(grant)},
+      location_{std::move(location)} {}
 
 Result<void> Desk::open() {
     const std::string path = options_.socket.string();
@@ -91,8 +93,11 @@ void Desk::serve(int caller, const std::stop_token& stop) {
     const ssize_t got = recv(caller, packet.data(), packet.size(), 0);
     const std::string_view asked{packet.data(), got > 0 ? static_cast<std::size_t>(got) : 0};
     const auto about_grant = grant_ ? read_grant_question(asked) : std::nullopt;
-    if (asked != question && !about_grant) return;
-    const std::string answer = about_grant ? write_grant(grant_(*about_grant, stop)) : write(look(stop));
+    const auto about_location = location_ ? read_location_question(asked) : std::nullopt;
+    if (asked != question && !about_grant && !about_location) return;
+    const std::string answer = about_grant      ? write_grant(grant_(*about_grant, stop))
+                               : about_location ? write_location(location_(*about_location, stop))
+                                                : write(look(stop));
     if (send(caller, answer.data(), answer.size(), MSG_NOSIGNAL) < 0)
         base::log(base::Level::info, "diagnose", "who asked did not wait for the answer");
 }

@@ -1,8 +1,8 @@
 // Where clinicctl asks clinic-syncd how its ways out are: a UNIX socket of its own, one question and one answer each.
-//   Bounds:  one question at a time; an answer within some 8 s; GHL's lane is probed for it once in 5 s at the most.
-//   Errors:  a socket that cannot be made is logged: nothing else depends on it.
-//   Threads: one of its own and, while it answers, two more. No delivery waits for any of them: what a lane says comes
-//   from
+//   Bounds:  one question at a time; an answer within some 8 s, of the location within the time of its requests; GHL's
+//   lane is probed for it once in 5 s at the most. Errors:  a socket that cannot be made is logged: nothing else
+//   depends on it. Threads: one of its own and, while it answers, two more. No delivery waits for any of them: what a
+//   lane says comes from
 //            the board, and GHL is asked by the lane's own prober, within its own rate.
 //   Source:  docs/syncd.md, "Asked how its ways are".
 #pragma once
@@ -17,6 +17,7 @@
 #include "crypto/base/owned.h"
 #include "crypto/base/vitals.h"
 #include "sync/diagnose/said/grant_said.h"
+#include "sync/diagnose/said/location_said.h"
 #include "sync/diagnose/ways.h"
 #include "sync/lane/board.h"
 
@@ -38,7 +39,11 @@ public:
     // How GHL lets us in; with a code, after it was given to GHL.
     using Grant = std::function<GrantSaid(const GrantQuestion& asked, const std::stop_token& stop)>;
 
-    Desk(DeskOptions options, const lane::Board& board, const Clock& clock, Probe probe, Grant grant = {});
+    // What GHL's location has; with true, once the fields of ours that were missing are made.
+    using Location = std::function<LocationSaid(bool make, const std::stop_token& stop)>;
+
+    Desk(DeskOptions options, const lane::Board& board, const Clock& clock, Probe probe, Grant grant = {},
+         Location location = {});
 
     Result<void> open(); // before `run`; what lies at that path goes
     void run(std::stop_token stop);
@@ -53,6 +58,7 @@ private:
     const Clock& clock_;
     const Probe probe_;
     const Grant grant_;
+    const Location location_;
     base::UniqueFd listener_;
     std::optional<base::Micros> probed_at_;
     bool last_verdict_ = false;

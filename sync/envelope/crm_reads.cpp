@@ -141,9 +141,8 @@ std::string calendar_events_path(const WriteRules& rules, std::string_view calen
            "&startTime=" + std::to_string(from_ms) + "&endTime=" + std::to_string(until_ms);
 }
 
-bool serves_none(Route route) {
-    return route == Route::location_read || route == Route::contacts_changed || route == Route::opportunities_page ||
-           route == Route::calendar_events;
+bool is_poll_read(Route route) {
+    return route == Route::contacts_changed || route == Route::opportunities_page || route == Route::calendar_events;
 }
 
 bool is_allowed_read(const WriteRules& rules, Route route, std::string_view path, std::string_view body) {

@@ -23,6 +23,7 @@ std::string iso_ms(std::int64_t ms); // 2026-11-21T10:00:00.000Z
 // RFC 3339 with an offset or Z, to the millisecond. -1: it is none.
 std::int64_t ms_of(std::string_view iso);
 
+bool is_poll_read(Route route);
 bool is_allowed_read(const WriteRules& rules, Route route, std::string_view path, std::string_view body);
 
 } // namespace clinic::envelope

@@ -4,6 +4,8 @@
 //   check. Threads:   values; any.
 #pragma once
 
+#include <array>
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -39,14 +41,21 @@ enum class Route : std::uint8_t {
     contacts_changed,   // POST /contacts/search, by dateUpdated
     opportunities_page, // POST /opportunities/search
     calendar_events,    // GET  /calendars/events?…
+    // What the location has, for `clinicctl ghl prepare` and the look at it now and then; they serve none either.
+    fields_read,    // GET  /locations/{location}/customFields
+    field_create,   // POST /locations/{location}/customFields: one of ours
+    tags_read,      // GET  /locations/{location}/tags
+    pipelines_read, // GET  /opportunities/pipelines?locationId={location}
+    calendars_read, // GET  /calendars/?locationId={location}
+    contact_read,   // GET  /contacts/{contact}: was kept what was written?
 };
 const char* name(Route route);
-bool serves_none(Route route); // location_read and the reads of the polling: no lease
+bool serves_none(Route route); // no envelope, so no lease: what the location has, and the reads of the polling
 
 struct Attempt {
-    std::int64_t lease = 0; // 0: a read that serves no envelope
+    std::int64_t lease = 0; // 0: it serves no envelope (`serves_none`)
     Route route = Route::location_read;
-    std::string path; // as it will be sent; a query with calendar_events alone
+    std::string path; // as it will be sent, with its query where the route has one
     std::string body; // as it will be sent, or empty; no secrets
 };
 
@@ -59,7 +68,7 @@ struct StepOutcome {
 enum class Outcome : std::uint8_t { delivered, retry, dead };
 
 struct Settle {
-    std::int64_t lease = 0; // 0: only steps (of reads)
+    std::int64_t lease = 0; // 0: only steps (`serves_none`)
     Outcome outcome = Outcome::delivered;
     std::string code;                // our own code, ^[a-z0-9_]{0,32}$: "throttled", "http_422", …
     int retry_after_ms = 0;          // with retry: not before; 0..86,400,000
@@ -70,12 +79,39 @@ struct Settle {
 };
 
 enum class LaneState : std::uint8_t { up, paused, down };
+
+// What is configured by an id and is not (or no longer) so in GHL.
+enum class Part : std::uint8_t { pid, stage, last, next, appt_status, appt_when, pipeline, calendar };
+enum class Lack : std::uint8_t {
+    unset,   // no id is configured: `clinicctl ghl prepare`
+    missing, // the id is not there
+    retyped, // it is there, of a type that does not take our words
+    options, // its list, or the pipeline's, lacks words that we write
+};
+const char* name(Part part);
+const char* name(Lack lack);
+struct LocationFault {
+    Part part{};
+    Lack lack{};
+    friend auto operator<=>(const LocationFault&, const LocationFault&) = default;
+};
+inline constexpr std::size_t location_faults_max = 16;
+
+// Contacts that were read back after a write, the newest `read_backs_max` at the most.
+struct ReadBacks {
+    int read = 0, differing = 0; // of those, whose fields or tags are not as they were written
+    friend bool operator==(const ReadBacks&, const ReadBacks&) = default;
+};
+inline constexpr int read_backs_max = 20;
+
 struct TimeState {
     bool kernel_synchronised = false;           // adjtimex(2): not STA_UNSYNC
     std::optional<std::int64_t> https_offset_s; // GHL's Date header minus our clock, over verified TLS
     LaneState crm = LaneState::down, mqtt = LaneState::down;
     std::string crm_code; // why it is not up: ^[a-z0-9_]{0,32}$
     std::string mqtt_code;
+    std::vector<LocationFault> location; // what GHL's location lacks of what is configured: at most 16, each once
+    ReadBacks read_backs;
     friend bool operator==(const TimeState&, const TimeState&) = default;
 };
 
@@ -161,7 +197,9 @@ struct WriteRules {
     struct Fields {
         std::string pid, stage, last, next, appt_status, appt_when;
         bool operator==(const Fields&) const = default;
-    } fields;
+        const std::string& of(Part part) const; // of the first six
+        bool complete() const;
+    } fields; // all six, or none: then nothing can be written yet
     // What the polling may read, and which words of a lead are kept: all configured, none built in.
     struct Reads {
         std::vector<std::string> calendars, campaigns, sources;
@@ -170,6 +208,12 @@ struct WriteRules {
     bool operator==(const WriteRules&) const = default;
 };
 const char* method(Route route);
+std::string field_name(Part part);    // of the first six, as GHL has it: "ce_stage"
+std::string location_name(Part part); // for a person: that, or "pipeline", "calendar"
+inline constexpr std::array field_parts{Part::pid,  Part::stage,       Part::last,
+                                        Part::next, Part::appt_status, Part::appt_when};
+// Whether GHL's list for this field must hold it: all that is ever written there but a year.
+std::vector<std::string> field_words(Part part);        // empty: no list, as for `pid`
 std::string tag_of(Word word, std::string_view prefix); // recall_due → "ce-recall-due"
 bool is_contact_id(std::string_view text);              // ^[A-Za-z0-9_-]{1,64}$, and no word of GHL's own paths
 Result<void> check_request(const WriteRules& rules, Route route, std::string_view path, std::string_view body);

@@ -57,10 +57,11 @@ Attempt read_attempt(ObjectReader& reader) {
                     .route = reader.choice<Route>("route"),
                     .path = reader.text("path", is_path),
                     .body = reader.text("body", is_body)};
+    const bool may_ask = attempt.route == Route::pipelines_read || attempt.route == Route::calendars_read ||
+                         attempt.route == Route::calendar_events;
+    reader.require(may_ask || attempt.path.find_first_of("?=&") == std::string::npos, "a query where there is none");
     const bool serves_one = attempt.lease > 0;
     reader.require(serves_one != serves_none(attempt.route), "a lease stands with what serves one, and only there");
-    reader.require(attempt.route == Route::calendar_events || attempt.path.find('?') == std::string::npos,
-                   "a query stands with calendar_events alone");
     return attempt;
 }
 
@@ -119,11 +120,17 @@ std::string write(const TimeState& state) {
     ObjectWriter writer = frame("time_state");
     writer.boolean("kernel_synchronised", state.kernel_synchronised);
     if (state.https_offset_s) writer.integer("https_offset_s", *state.https_offset_s);
-    return writer.text("crm", name_of(state.crm))
+    writer.text("crm", name_of(state.crm))
         .text("crm_code", state.crm_code)
         .text("mqtt", name_of(state.mqtt))
-        .text("mqtt_code", state.mqtt_code)
-        .str();
+        .text("mqtt_code", state.mqtt_code);
+    if (state.read_backs.read > 0)
+        writer.integer("read_back", state.read_backs.read).integer("differing", state.read_backs.differing);
+    if (state.location.empty()) return writer.str();
+    std::vector<std::string> faults;
+    for (const auto& [part, lack] : state.location)
+        faults.push_back(ObjectWriter{}.text("part", name_of(part)).text("lack", name_of(lack)).str());
+    return writer.list("location", faults).str();
 }
 
 TimeState read_time_state(ObjectReader& reader) {
@@ -135,6 +142,16 @@ TimeState read_time_state(ObjectReader& reader) {
     state.crm_code = reader.text("crm_code", is_code);
     state.mqtt = reader.choice<LaneState>("mqtt");
     state.mqtt_code = reader.text("mqtt_code", is_code);
+    if (reader.has("read_back")) {
+        state.read_backs.read = reader.small("read_back", 1, read_backs_max);
+        state.read_backs.differing = reader.small("differing", 0, state.read_backs.read);
+    }
+    if (!reader.has("location")) return state;
+    reader.objects("location", location_faults_max, [&](ObjectReader& one) {
+        state.location.push_back({one.choice<Part>("part"), one.choice<Lack>("lack")});
+    });
+    const std::set<LocationFault> each{state.location.begin(), state.location.end()};
+    reader.require(!each.empty() && each.size() == state.location.size(), "no fault of the location, or one twice");
     return state;
 }
 

@@ -34,10 +34,13 @@ CLINIC_NAMES(Bucket, "none", "past", "d0_2", "d3_7", "d8_30", "m1_3", "m3_6", "m
 CLINIC_NAMES(Field, "mid", "site", "pid", "aid", "old", "seq", "stage", "tags", "channel", "last", "next", "status",
              "visit", "when", "scope", "state", "rev", "reason");
 CLINIC_NAMES(Route, "location_read", "contact_create", "contact_search", "contact_fields", "tags_add", "tags_remove",
-             "contacts_changed", "opportunities_page", "calendar_events");
+             "contacts_changed", "opportunities_page", "calendar_events", "fields_read", "field_create", "tags_read",
+             "pipelines_read", "calendars_read", "contact_read");
 CLINIC_NAMES(StepOutcome::Result, "not_sent", "answered", "unknown");
 CLINIC_NAMES(Outcome, "delivered", "retry", "dead");
 CLINIC_NAMES(LaneState, "up", "paused", "down");
+CLINIC_NAMES(Part, "pid", "stage", "last", "next", "appt_status", "appt_when", "pipeline", "calendar");
+CLINIC_NAMES(Lack, "unset", "missing", "retyped", "options");
 CLINIC_NAMES(Answer, "go", "hold", "no", "dry");
 CLINIC_NAMES(CrmKind, "contact", "appointment", "opportunity", "location");
 CLINIC_NAMES(Booking, "new", "confirmed", "cancelled", "showed", "noshow", "invalid");

@@ -56,6 +56,12 @@ const char* name(Reason value) {
 const char* name(Bucket value) {
     return name_of(value);
 }
+const char* name(Part part) {
+    return name_of(part);
+}
+const char* name(Lack lack) {
+    return name_of(lack);
+}
 const char* name(Route route) {
     return name_of(route);
 }

@@ -53,7 +53,8 @@ std::string read_fields(ObjectReader& body, const WriteRules& rules) {
         const std::string id = field.text("id", is_any);
         const TextRule rule = rule_of(rules, id);
         field.require(rule != nullptr, "a custom field is not one of the configured ones");
-        const std::string value = field.text("field_value", rule != nullptr ? rule : is_any);
+        const char* key = field.has("fieldValue") ? "fieldValue" : "field_value"; // v3, and the dated versions
+        const std::string value = field.text(key, rule != nullptr ? rule : is_any);
         field.require(ids.insert(id).second, "a custom field twice");
         if (id == rules.fields.pid) marker = value;
     });
@@ -96,16 +97,35 @@ void check_search(ObjectReader& body, const WriteRules& rules) {
     body.require(filters == 1, "a search without its filter");
 }
 
+// A field of ours, as `clinicctl ghl prepare` makes it: text takes every word that we write.
+void check_field(ObjectReader& body) {
+    body.text("name", [](std::string_view name) {
+        return std::ranges::any_of(field_parts, [&](Part part) { return field_name(part) == name; });
+    });
+    body.exactly("dataType", "TEXT");
+    body.exactly("model", "contact");
+}
+
 // Printable, no space, no escape: nothing of ours needs one, and nothing can hide in one.
 bool is_plain(std::string_view body) {
     return std::ranges::all_of(body, [](char c) { return c > ' ' && c < 0x7F && c != '\\'; });
 }
 
+bool of_location(const WriteRules& rules, std::string_view path, std::string_view before, std::string_view after) {
+    return is_contact_id(rules.location) && path == std::string{before} + rules.location + std::string{after};
+}
+
 bool path_holds(const WriteRules& rules, Route route, std::string_view path) {
     switch (route) {
-    case Route::location_read: return is_contact_id(rules.location) && path == "/locations/" + rules.location;
+    case Route::fields_read:
+    case Route::field_create: return of_location(rules, path, "/locations/", "/customFields");
+    case Route::tags_read: return of_location(rules, path, "/locations/", "/tags");
+    case Route::pipelines_read: return of_location(rules, path, "/opportunities/pipelines?locationId=", "");
+    case Route::calendars_read: return of_location(rules, path, "/calendars/?locationId=", "");
+    case Route::location_read: return of_location(rules, path, "/locations/", "");
     case Route::contact_create: return path == contacts;
     case Route::contact_search: return path == "/contacts/search";
+    case Route::contact_read:
     case Route::contact_fields: return path.starts_with(contacts) && is_contact_id(path.substr(contacts.size()));
     case Route::tags_add:
     case Route::tags_remove:
@@ -123,13 +143,22 @@ void check_body(ObjectReader& body, const WriteRules& rules, Route route) {
     switch (route) {
     case Route::contact_create: return check_create(body, rules);
     case Route::contact_search: return check_search(body, rules);
-    case Route::contact_fields: read_fields(body, rules); break;
+    case Route::contact_fields:
+        read_fields(body, rules);
+        if (body.has("dnd")) body.require(body.boolean("dnd"), "do-not-disturb is set, and never taken back");
+        break;
     case Route::tags_add:
     case Route::tags_remove: body.require(read_tags(body, rules) > 0, "no tag"); break;
+    case Route::field_create: return check_field(body);
     case Route::location_read:
     case Route::contacts_changed:
     case Route::opportunities_page:
-    case Route::calendar_events: body.refuse("a read has no body"); break;
+    case Route::calendar_events:
+    case Route::fields_read:
+    case Route::tags_read:
+    case Route::pipelines_read:
+    case Route::calendars_read:
+    case Route::contact_read: body.refuse("a read has no body"); break;
     }
 }
 
@@ -138,16 +167,82 @@ void check_body(ObjectReader& body, const WriteRules& rules, Route route) {
 const char* method(Route route) {
     switch (route) {
     case Route::location_read:
-    case Route::calendar_events: return "GET";
+    case Route::calendar_events:
+    case Route::fields_read:
+    case Route::tags_read:
+    case Route::pipelines_read:
+    case Route::calendars_read:
+    case Route::contact_read: return "GET";
     case Route::contact_fields: return "PUT";
     case Route::tags_remove: return "DELETE";
     case Route::contact_create:
     case Route::contact_search:
+    case Route::field_create:
     case Route::tags_add:
     case Route::contacts_changed:
     case Route::opportunities_page: return "POST";
     }
     return "";
+}
+
+bool serves_none(Route route) {
+    switch (route) {
+    case Route::location_read:
+    case Route::fields_read:
+    case Route::field_create:
+    case Route::tags_read:
+    case Route::pipelines_read:
+    case Route::calendars_read:
+    case Route::contacts_changed:
+    case Route::opportunities_page:
+    case Route::calendar_events: return true;
+    case Route::contact_create:
+    case Route::contact_search:
+    case Route::contact_fields:
+    case Route::contact_read:
+    case Route::tags_add:
+    case Route::tags_remove: break;
+    }
+    return false;
+}
+
+std::string field_name(Part part) {
+    return std::string{"ce_"} + name(part);
+}
+
+std::string location_name(Part part) {
+    return std::ranges::find(field_parts, part) != field_parts.end() ? field_name(part) : name(part);
+}
+
+std::vector<std::string> field_words(Part part) {
+    std::vector<std::string> words;
+    const auto take = [&](const auto& table) {
+        for (const char* word : table)
+            if (std::ranges::find(words, word) == words.end()) words.emplace_back(word);
+    };
+    if (part != Part::pid) words.emplace_back("none");
+    if (part == Part::stage) take(Names<Stage>::table);
+    if (part == Part::appt_status) take(Names<ApptStatus>::table);
+    if (part == Part::last || part == Part::next || part == Part::appt_when) take(Names<Bucket>::table);
+    return words;
+}
+
+const std::string& WriteRules::Fields::of(Part part) const {
+    switch (part) {
+    case Part::stage: return stage;
+    case Part::last: return last;
+    case Part::next: return next;
+    case Part::appt_status: return appt_status;
+    case Part::appt_when: return appt_when;
+    case Part::pid:
+    case Part::pipeline:
+    case Part::calendar: break;
+    }
+    return pid;
+}
+
+bool WriteRules::Fields::complete() const {
+    return std::ranges::all_of(field_parts, [&](Part part) { return !of(part).empty(); });
 }
 
 std::string tag_of(Word word, std::string_view prefix) {
@@ -163,12 +258,12 @@ bool is_contact_id(std::string_view text) {
 }
 
 Result<void> check_request(const WriteRules& rules, Route route, std::string_view path, std::string_view body) {
-    if (serves_none(route) && route != Route::location_read)
+    if (is_poll_read(route))
         return is_allowed_read(rules, route, path, body)
                    ? Result<void>{}
                    : Error{Errc::refused, "the read is not one of those of the polling"};
     if (!path_holds(rules, route, path)) return Error{Errc::refused, "the path is not one of the write set"};
-    if (route == Route::location_read)
+    if (std::string_view{method(route)} == "GET")
         return body.empty() ? Result<void>{} : Error{Errc::refused, "a read has no body"};
     if (!is_plain(body)) return Error{Errc::refused, "the body holds a space, an escape or more than ASCII"};
     const auto parsed = base::parse_json(body, attempt_body_bytes_max, 3);

@@ -2,6 +2,7 @@
 
 #include <sys/timex.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace clinic::lane {
@@ -35,6 +36,26 @@ void Board::mqtt(envelope::LaneState state, std::string code) {
     put(mqtt_, mqtt_code_, state, std::move(code));
 }
 
+void Board::location(std::vector<envelope::LocationFault> faults) {
+    {
+        const std::lock_guard lock{mutex_};
+        if (location_ == faults) return;
+        location_ = std::move(faults);
+        ++version_;
+    }
+    changed_.notify_all();
+}
+
+void Board::read_back(bool kept) {
+    {
+        const std::lock_guard lock{mutex_};
+        kept_.push_back(kept);
+        if (kept_.size() > envelope::read_backs_max) kept_.pop_front();
+        ++version_;
+    }
+    changed_.notify_all();
+}
+
 void Board::https_date(Timestamp server) {
     bool first = false;
     {
@@ -54,6 +75,8 @@ envelope::TimeState Board::said() const {
     out.mqtt = mqtt_;
     out.crm_code = crm_code_;
     out.mqtt_code = mqtt_code_;
+    out.location = location_;
+    out.read_backs = {static_cast<int>(kept_.size()), static_cast<int>(std::count(kept_.begin(), kept_.end(), false))};
     // Carried forward on the monotonic clock, so that a step of ours shows at once.
     if (date_ && clock_.monotonic() - date_->at < date_life) {
         const auto server_now = date_->server + (clock_.monotonic() - date_->at);

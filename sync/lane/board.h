@@ -4,10 +4,12 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "crypto/base/clock.h"
 #include "sync/envelope/frame.h"
@@ -20,6 +22,8 @@ public:
 
     void crm(envelope::LaneState state, std::string code);
     void mqtt(envelope::LaneState state, std::string code);
+    void location(std::vector<envelope::LocationFault> faults); // what GHL's location lacks
+    void read_back(bool kept);         // a contact was read after a write: it holds what was written
     void https_date(Timestamp server); // from a Date header over verified TLS, just now
     void watched(bool somebody);       // clinicd's word: somebody looks at the page
 
@@ -41,6 +45,8 @@ private:
     std::uint64_t version_ = 0;
     envelope::LaneState crm_ = envelope::LaneState::down, mqtt_ = envelope::LaneState::down;
     std::string crm_code_ = "not_configured", mqtt_code_ = "not_configured";
+    std::vector<envelope::LocationFault> location_;
+    std::deque<bool> kept_; // the newest
     struct Seen {
         Timestamp server;
         base::Micros at;

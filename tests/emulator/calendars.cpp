@@ -71,6 +71,13 @@ std::optional<Answer> apply(const World& world, const Json& body, Json& appointm
 
 } // namespace
 
+Answer get_calendars(World& world, const Call& call) {
+    if (auto refused = wrong_location(world, call.request.query("locationId"))) return *refused;
+    const Json calendar{
+        {"id", calendar_id}, {"name", "Front desk"}, {"locationId", world.location()}, {"isActive", true}};
+    return json_answer(200, {{"calendars", Json::array({calendar})}, {"traceId", random_id(24)}});
+}
+
 Answer create_appointment(World& world, const Call& call) {
     if (const auto faults = complaints(call.body, shape_of_create()); !faults.empty()) return unprocessable(faults);
     if (auto refused = wrong_location(world, call.body["locationId"].get_ref<const std::string&>())) return *refused;

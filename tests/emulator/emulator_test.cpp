@@ -26,6 +26,48 @@ TEST_F(GhlEmulator, RefusesAnotherToken) {
     EXPECT_EQ(json(reply)["message"], "Invalid Private Integration token");
 }
 
+TEST_F(GhlEmulator, TakesTheThirdVersionEverywhere) {
+    Headers headers = usual();
+    headers["Version"] = "v3";
+    EXPECT_EQ(client->send("GET", "/locations/CEdemoLocation000001", headers, "").status, 200);
+    EXPECT_EQ(client->send("GET", "/calendars/?locationId=CEdemoLocation000001", headers, "").status, 200);
+}
+
+TEST_F(GhlEmulator, MakesACustomFieldAndKeepsIt) {
+    const std::string there = "/locations/CEdemoLocation000001/customFields";
+    const Json body{{"name", "ce_more"}, {"dataType", "TEXT"}, {"model", "contact"}};
+    const Reply made = send("POST", there, body);
+    ASSERT_EQ(made.status, 201) << made.body;
+    const std::string id = json(made)["customField"]["id"];
+    EXPECT_EQ(json(made)["customField"]["fieldKey"], "contact.ce_more");
+    EXPECT_EQ(send("POST", there, body).status, 400) << "the name is taken";
+    EXPECT_EQ(send("POST", there, {{"name", "x"}, {"dataType", "TEXT"}, {"options", {"a"}}}).status, 422);
+    stop();
+    start();
+    const auto fields = json(send("GET", there + "?model=contact"))["customFields"];
+    EXPECT_TRUE(std::any_of(fields.begin(), fields.end(), [&](const Json& one) { return one["id"] == id; }));
+    const std::string contact = create();
+    EXPECT_EQ(send("PUT", "/contacts/" + contact, {{"customFields", {{{"id", id}, {"field_value", "a"}}}}}).status,
+              200);
+}
+
+TEST_F(GhlEmulator, PeopleTakeFieldsAwayAndChangeThem) {
+    const std::string contact = create();
+    const auto writes = [&] {
+        return send("PUT", "/contacts/" + contact,
+                    {{"customFields", {{{"id", field_ce_stage}, {"field_value", "archived"}}}}})
+            .status;
+    };
+    EXPECT_EQ(writes(), 200);
+    EXPECT_EQ(client->post("/_fields", R"({"name":"ce_stage","do":"shorten"})").status, 200);
+    EXPECT_EQ(writes(), 400) << "no option of the list any more";
+    EXPECT_EQ(client->post("/_fields", R"({"name":"ce_stage","do":"retype"})").status, 200);
+    EXPECT_EQ(writes(), 422);
+    EXPECT_EQ(client->post("/_fields", R"({"name":"ce_stage","do":"remove"})").status, 200);
+    EXPECT_EQ(writes(), 400);
+    EXPECT_EQ(client->post("/_fields", R"({"name":"ce_stage","do":"remove"})").status, 400);
+}
+
 TEST_F(GhlEmulator, WantsTheVersionOfEachModule) {
     Headers headers = usual();
     headers.erase("Version");

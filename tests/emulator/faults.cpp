@@ -7,7 +7,7 @@
 namespace clinic::emulator {
 namespace {
 
-constexpr std::array<std::pair<const char*, Fault>, 8> names{{
+constexpr std::array<std::pair<const char*, Fault>, 14> names{{
     {"timeout-after-effect", Fault::timeout_after_effect},
     {"422-but-created", Fault::created_422},
     {"5xx", Fault::server_error},
@@ -15,12 +15,19 @@ constexpr std::array<std::pair<const char*, Fault>, 8> names{{
     {"html-body", Fault::html_body},
     {"token-expired", Fault::token_expired},
     {"rate-limited", Fault::rate_limited},
+    {"accepted-and-dropped", Fault::accepted_and_dropped},
+    {"scope-lost", Fault::scope_lost},
+    {"forbidden", Fault::forbidden},
+    {"message-as-text", Fault::message_as_text},
+    {"silent-429", Fault::silent_429},
+    {"html-429", Fault::html_429},
     {"person-in-error", Fault::person_in_error},
 }};
 
 bool fits(Fault fault, bool is_write) {
-    return is_write ||
-           (fault != Fault::timeout_after_effect && fault != Fault::created_422 && fault != Fault::person_in_error);
+    constexpr std::array of_writes{Fault::timeout_after_effect, Fault::created_422, Fault::accepted_and_dropped,
+                                   Fault::message_as_text, Fault::person_in_error};
+    return is_write || std::find(of_writes.begin(), of_writes.end(), fault) == of_writes.end();
 }
 
 } // namespace

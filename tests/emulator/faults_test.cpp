@@ -46,6 +46,35 @@ TEST_F(GhlEmulator, HasTheEffectAndNeverAnswers) {
     EXPECT_EQ(send("POST", "/contacts/search", search_for({{"field", "id"}, {"operator", "exists"}})).status, 200);
 }
 
+TEST_F(GhlEmulator, RefusesInEveryReportedWay) {
+    const std::string contact = create(), path = "/contacts/" + contact;
+    const Json body{{"customFields", {{{"id", field_ce_stage}, {"field_value", "new"}}}}};
+    for (const auto& [name, status] : {std::pair{"scope-lost", 401},
+                                       {"forbidden", 403},
+                                       {"message-as-text", 422},
+                                       {"silent-429", 429},
+                                       {"html-429", 429}}) {
+        fault(name);
+        const Reply reply = send("PUT", path, body);
+        EXPECT_EQ(reply.status, status) << name;
+        EXPECT_FALSE(state()["contacts"][0]["fields"].contains("ce_stage")) << name;
+    }
+    fault("message-as-text");
+    EXPECT_EQ(send("GET", path).status, 200) << "of writes alone";
+    EXPECT_TRUE(json(send("PUT", path, body))["message"].is_string());
+}
+
+TEST_F(GhlEmulator, AcceptsAndDrops) {
+    const std::string contact = create();
+    const Json before = json(send("GET", "/contacts/" + contact))["contact"]["customFields"];
+    fault("accepted-and-dropped");
+    EXPECT_EQ(
+        send("PUT", "/contacts/" + contact, {{"customFields", {{{"id", field_ce_stage}, {"field_value", "new"}}}}})
+            .status,
+        200);
+    EXPECT_EQ(json(send("GET", "/contacts/" + contact))["contact"]["customFields"], before);
+}
+
 TEST_F(GhlEmulator, CreatesAndSaysUnprocessable) {
     fault("422-but-created");
     const Reply reply = send("POST", "/contacts/", shell("p_1"));

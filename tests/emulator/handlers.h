@@ -25,6 +25,7 @@ inline constexpr const char* stage_ids[] = {
 
 Answer get_location(World& world, const Call& call);
 Answer get_custom_fields(World& world, const Call& call);
+Answer create_custom_field(World& world, const Call& call);
 Answer get_location_tags(World& world, const Call& call);
 Answer create_location_tag(World& world, const Call& call);
 
@@ -45,6 +46,7 @@ Answer get_opportunity(World& world, const Call& call);
 Answer update_opportunity(World& world, const Call& call);
 Answer update_opportunity_status(World& world, const Call& call);
 
+Answer get_calendars(World& world, const Call& call);
 Answer create_appointment(World& world, const Call& call);
 Answer get_appointment(World& world, const Call& call);
 Answer update_appointment(World& world, const Call& call);

@@ -50,6 +50,27 @@ Answer get_custom_fields(World& world, const Call& call) {
     return json_answer(200, {{"customFields", list}, {"traceId", random_id(24)}});
 }
 
+Answer create_custom_field(World& world, const Call& call) {
+    static constexpr std::array<const char*, 12> types{"TEXT",     "LARGE_TEXT",   "NUMERICAL",      "PHONE",
+                                                       "MONETORY", "CHECKBOX",     "SINGLE_OPTIONS", "MULTIPLE_OPTIONS",
+                                                       "DATE",     "TEXTBOX_LIST", "FILE_UPLOAD",    "RADIO"};
+    static constexpr std::array<const char*, 2> models{"contact", "opportunity"};
+    static constexpr std::array<Property, 5> shape{{{"name", Type::text, true},
+                                                    {"dataType", Type::text, true, types},
+                                                    {"placeholder", Type::text},
+                                                    {"position", Type::number},
+                                                    {"model", Type::text, false, models}}};
+    if (auto refused = wrong_location(world, call.ids[0])) return *refused;
+    if (const auto faults = complaints(call.body, shape); !faults.empty()) return unprocessable(faults);
+    const std::string name = lower(call.body["name"].get<std::string>());
+    for (const CustomField& field : world.fields())
+        if (field.name == name) return refusal(400, "Custom field with this name already exists.");
+    const Json field{{"id", random_id()}, {"name", name}, {"dataType", call.body["dataType"]}};
+    world.put_field(field);
+    return json_answer(
+        201, {{"customField", described(world.fields().back(), world.location(), 50)}, {"traceId", random_id(24)}});
+}
+
 Answer get_location_tags(World& world, const Call& call) {
     if (auto refused = wrong_location(world, call.ids[0])) return *refused;
     Json list = Json::array();

@@ -28,6 +28,7 @@ constexpr const char* dated_b = "2021-04-15"; // calendars
 constexpr std::array<Route, 22> routes{{
     {"GET", "/locations/{}", dated_a, false, get_location},
     {"GET", "/locations/{}/customFields", dated_a, false, get_custom_fields},
+    {"POST", "/locations/{}/customFields", dated_a, true, create_custom_field},
     {"GET", "/locations/{}/tags", dated_a, false, get_location_tags},
     {"POST", "/locations/{}/tags", dated_a, true, create_location_tag},
     {"POST", "/contacts/", dated_a, true, create_contact},
@@ -45,6 +46,7 @@ constexpr std::array<Route, 22> routes{{
     {"GET", "/opportunities/{}", dated_a, false, get_opportunity},
     {"PUT", "/opportunities/{}", dated_a, true, update_opportunity},
     {"PUT", "/opportunities/{}/status", dated_a, true, update_opportunity_status},
+    {"GET", "/calendars/", dated_b, false, get_calendars},
     {"POST", "/calendars/events/appointments", dated_b, true, create_appointment},
     {"GET", "/calendars/events/appointments/{}", dated_b, false, get_appointment},
     {"PUT", "/calendars/events/appointments/{}", dated_b, true, update_appointment},
@@ -77,7 +79,7 @@ const Route* route_of(const Request& request) {
 
 std::optional<Answer> wrong_version(const Request& request, const char* version) {
     const std::string_view given = request.header("Version");
-    if (given == version) return std::nullopt;
+    if (given == version || given == "v3") return std::nullopt;
     return refusal(401, given.empty() ? "version header was not found." : "version header is invalid");
 }
 
@@ -87,19 +89,22 @@ Answer too_many(bool says_when) {
     return answer;
 }
 
-Answer server_error(unsigned turn) {
-    static constexpr std::array<int, 4> statuses{500, 502, 503, 504};
-    const int status = statuses.at(turn % statuses.size());
-    if (status == 500) return refusal(500, "Internal server error");
+Answer bodiless(int status) {
     Answer empty;
     empty.status = status;
     empty.content_type = "text/plain";
     return empty;
 }
 
-Answer html_page() {
+Answer server_error(unsigned turn) {
+    static constexpr std::array<int, 4> statuses{500, 502, 503, 504};
+    const int status = statuses.at(turn % statuses.size());
+    return status == 500 ? refusal(500, "Internal server error") : bodiless(status);
+}
+
+Answer html_page(int status = 502) {
     Answer answer;
-    answer.status = 502;
+    answer.status = status;
     answer.content_type = "text/html; charset=UTF-8";
     answer.body = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head>"
                   "<body><h1>Bad gateway</h1><p>The web server reported a bad gateway error.</p></body></html>\n";
@@ -184,6 +189,12 @@ Answer Service::faulty(Fault fault, const Request& request, const Route* route) 
     case Fault::token_expired: return refusal(401, "Invalid token: access token is invalid");
     case Fault::rate_limited: return too_many(throttled_++ % 2 == 0);
     case Fault::person_in_error: return person_in_error(people_in_errors_++, person_);
+    case Fault::scope_lost: return refusal(401, "The token is not authorized for this scope.");
+    case Fault::forbidden: return refusal(403, "The token does not have access to this location.");
+    case Fault::message_as_text: return refusal(422, "Unprocessable Entity");
+    case Fault::silent_429: return bodiless(429);
+    case Fault::html_429: return html_page(429);
+    case Fault::accepted_and_dropped: return dropped(request, route);
     case Fault::timeout_after_effect:
     case Fault::created_422:
     case Fault::slow: break;
@@ -192,6 +203,16 @@ Answer Service::faulty(Fault fault, const Request& request, const Route* route) 
     if (fault == Fault::slow) answer.delay = std::chrono::milliseconds{slow_ms_};
     if (fault == Fault::timeout_after_effect) answer.withheld = true;
     if (fault == Fault::created_422 && answer.status < 300) return unprocessable({"Unprocessable Entity"});
+    return answer;
+}
+
+// The contact of the path is as it was, whatever the answer says.
+Answer Service::dropped(const Request& request, const Route* route) {
+    const auto ids = route == nullptr ? std::nullopt : match(route->pattern, request.path());
+    const Json* found = ids && !ids->empty() ? world_.find(Kind::contact, ids->front()) : nullptr;
+    const Json before = found == nullptr ? Json{} : *found;
+    Answer answer = handle(request, route);
+    if (!before.is_null()) world_.put(Kind::contact, before, 0);
     return answer;
 }
 
@@ -226,11 +247,13 @@ Answer Service::handle(const Request& request, const Route* route) {
 Answer Service::control(const Request& request) {
     if (request.method == "GET" && request.path() == "/_state") return control_state();
     const bool is_post = request.method == "POST";
-    if (!is_post || (request.path() != "/_faults" && request.path() != "/_seed" && request.path() != "/_oauth"))
-        return refusal(404, "Cannot " + request.method + " " + std::string{request.path()});
+    const bool known = request.path() == "/_faults" || request.path() == "/_seed" || request.path() == "/_oauth" ||
+                       request.path() == "/_fields";
+    if (!is_post || !known) return refusal(404, "Cannot " + request.method + " " + std::string{request.path()});
     const auto body = base::parse_json(request.body, 16U * body_bytes_max, body_depth_max);
     if (!body || !body->is_object()) return refusal(400, "not a JSON object");
     if (request.path() == "/_oauth") return control_oauth(*body);
+    if (request.path() == "/_fields") return control_fields(*body);
     return request.path() == "/_faults" ? control_faults(*body) : control_seed(*body);
 }
 
@@ -281,6 +304,26 @@ Answer Service::control_oauth(const Json& body) {
     if (what == "forget_access") return grants_.forget_access(), json_answer(200, Json::object());
     if (what == "uninstall") return grants_.uninstall(), json_answer(200, Json::object());
     return refusal(400, "do: allow, forget_access, uninstall");
+}
+
+// {"name": "ce_stage", "do": "remove" | "retype" | "shorten"}: what people do to a custom field in GHL.
+Answer Service::control_fields(const Json& body) {
+    const std::string name = body.value("name", ""), what = body.value("do", "");
+    const auto& fields = world_.fields();
+    const auto found =
+        std::find_if(fields.begin(), fields.end(), [&](const auto& field) { return field.name == name; });
+    if (found == fields.end()) return refusal(400, "no such field");
+    Json field{{"id", found->id}, {"name", name}, {"dataType", found->data_type}, {"options", found->options}};
+    if (what == "remove")
+        field["gone"] = true;
+    else if (what == "retype")
+        field["dataType"] = "NUMERICAL", field["options"] = Json::array();
+    else if (what == "shorten" && !found->options.empty())
+        field["options"].erase(field["options"].size() - 1);
+    else
+        return refusal(400, "do: remove, retype, shorten");
+    world_.put_field(field);
+    return json_answer(200, field);
 }
 
 Answer Service::control_state() const {

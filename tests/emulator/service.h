@@ -43,6 +43,8 @@ private:
     Answer control_faults(const Json& body);
     Answer control_seed(const Json& body);
     Answer control_oauth(const Json& body);
+    Answer control_fields(const Json& body);
+    Answer dropped(const Request& request, const Route* route);
     std::optional<Answer> unauthorised(const Request& request) const;
     Answer control_state() const;
     void record(const Request& request, const Answer& answer);

@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t log_bytes_max = 512U << 20U;
 constexpr std::size_t line_bytes_max = 1U << 20U;
 constexpr int document_depth_max = 12;
-constexpr std::array<const char*, 4> kind_names{"contact", "opportunity", "appointment", "tag"};
+constexpr std::array<const char*, 5> kind_names{"contact", "opportunity", "appointment", "tag", "custom_field"};
 
 std::optional<Kind> kind_of(const std::string& name) {
     for (std::size_t i = 0; i < kind_names.size(); ++i)
@@ -52,6 +52,8 @@ struct Table {
     }
 };
 
+using Tables = std::array<Table, kind_names.size()>;
+
 std::string log_line(Kind kind, const Json& document) {
     return base::dump_json({{"kind", kind_names.at(static_cast<std::size_t>(kind))}, {"put", document}}) + "\n";
 }
@@ -60,7 +62,7 @@ std::string erase_line(Kind kind, std::string_view id) {
     return base::dump_json({{"kind", kind_names.at(static_cast<std::size_t>(kind))}, {"erase", id}}) + "\n";
 }
 
-bool replay(std::string_view line, std::array<Table, 4>& tables) {
+bool replay(std::string_view line, Tables& tables) {
     const auto parsed = base::parse_json(line, line_bytes_max, document_depth_max);
     if (!parsed || !parsed->is_object() || !parsed->contains("kind") || !(*parsed)["kind"].is_string()) return false;
     const auto kind = kind_of((*parsed)["kind"]);
@@ -76,7 +78,7 @@ bool replay(std::string_view line, std::array<Table, 4>& tables) {
 }
 
 // A kill may leave the last line short; any other strange line means that this is not our file.
-Result<void> replay_all(std::string_view text, std::array<Table, 4>& tables) {
+Result<void> replay_all(std::string_view text, Tables& tables) {
     int number = 0;
     while (!text.empty()) {
         ++number;
@@ -101,7 +103,7 @@ struct World::Inside {
     const Clock* clock;
     std::string location;
     std::vector<CustomField> fields;
-    std::array<Table, 4> tables;
+    Tables tables;
     Table index;
     std::deque<Pending> pending;
     base::UniqueFd log;
@@ -141,6 +143,18 @@ struct World::Inside {
     }
 };
 
+namespace {
+
+// A field that was made, changed or taken away since.
+void place(std::vector<CustomField>& fields, const Json& given) {
+    std::erase_if(fields, [&](const CustomField& one) { return one.id == given["id"]; });
+    if (given.value("gone", false)) return;
+    fields.push_back({given["id"], given["name"], given["dataType"],
+                      given.value("options", Json::array()).get<std::vector<std::string>>()});
+}
+
+} // namespace
+
 World::World(std::unique_ptr<Inside> inside) : inside_{std::move(inside)} {}
 World::World(World&&) noexcept = default;
 World::~World() = default;
@@ -153,6 +167,7 @@ Result<World> World::open(const Clock& clock, std::string location, std::vector<
     inside->fields = std::move(fields);
     if (!log_file.empty()) CLINIC_TRY(inside->open_log(log_file));
     inside->index = inside->table(Kind::contact);
+    for (const Json* field : inside->table(Kind::custom_field).all()) place(inside->fields, *field);
     return World{std::move(inside)};
 }
 
@@ -161,6 +176,10 @@ const std::string& World::location() const {
 }
 const std::vector<CustomField>& World::fields() const {
     return inside_->fields;
+}
+void World::put_field(const Json& field) {
+    put(Kind::custom_field, field, 0);
+    place(inside_->fields, field);
 }
 std::int64_t World::now_ms() const {
     return inside_->clock->now().micros / 1000;

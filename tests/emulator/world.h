@@ -19,7 +19,7 @@
 
 namespace clinic::emulator {
 
-enum class Kind : std::uint8_t { contact, opportunity, appointment, tag };
+enum class Kind : std::uint8_t { contact, opportunity, appointment, tag, custom_field };
 
 class World {
 public:
@@ -31,6 +31,8 @@ public:
 
     const std::string& location() const;
     const std::vector<CustomField>& fields() const;
+    // {"id","name","dataType","options"?}: new, changed, or with "gone" taken away.
+    void put_field(const Json& field);
     std::int64_t now_ms() const;
     std::string now_iso() const; // "2026-11-21T10:00:00.000Z"
 

@@ -10,10 +10,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto bytes = fuzz::text_of(data, size);
     ghl::Exchange exchange;
     exchange.result = ghl::Exchange::Result::answered;
-    exchange.answer = ghl::read_answer(bytes, "PID", "p_1");
+    const ghl::Expected expected{{{"STAGE", "new"}}, {"ce-returning"}, {"ce-recall-due"}};
+    exchange.answer = ghl::read_answer(bytes, "PID", "p_1", &expected);
     const auto is_id = [](const std::string& id) { return id.empty() || envelope::is_contact_id(id); };
     assert(is_id(exchange.answer.contact) && is_id(exchange.answer.duplicate_of));
     for (const std::string& id : exchange.answer.marked) assert(!id.empty() && is_id(id));
+    const auto& listed = exchange.answer.listed;
+    assert(is_id(listed.created));
+    if (listed.fields)
+        for (const auto& field : *listed.fields)
+            assert(!field.id.empty() && is_id(field.id) && field.name.size() <= 64);
+    if (listed.pipelines)
+        for (const auto& pipeline : *listed.pipelines) assert(is_id(pipeline.id) && pipeline.name.size() <= 64);
     for (const int status : {200, 400, 401, 422, 429, 503}) {
         exchange.status = status;
         assert(ghl::judge(exchange).code.size() <= 32);

@@ -1,5 +1,7 @@
 // What may be sent to GHL: the first byte names the route, then the path up to a line end, then the body.
 // Whatever passes is plain, bounded, and names nothing outside of the write set.
+#include <algorithm>
+#include <array>
 #include <cassert>
 
 #include "sync/envelope/frame.h"
@@ -9,10 +11,13 @@ using namespace clinic;
 
 namespace {
 
+constexpr int routes = static_cast<int>(envelope::Route::contact_read) + 1;
+
 envelope::WriteRules rules() {
     envelope::WriteRules out;
     out.location = "LOCATION";
     out.fields = {"PID", "STAGE", "LAST", "NEXT", "STATUS", "WHEN"};
+    out.reads.calendars = {"CALENDAR"};
     return out;
 }
 
@@ -24,9 +29,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto path = rest.substr(0, rest.find('\n'));
     const auto body = path.size() < rest.size() ? rest.substr(path.size() + 1) : std::string_view{};
     static const auto known = rules();
-    if (!envelope::check_request(known, static_cast<envelope::Route>(data[0] % 6), path, body)) return 0;
-    assert(path.starts_with("/contacts/") || path == "/locations/LOCATION");
-    assert(path.find("..") == std::string_view::npos && path.find('?') == std::string_view::npos);
+    if (!envelope::check_request(known, static_cast<envelope::Route>(data[0] % routes), path, body)) return 0;
+    constexpr std::array of_the_location{"/locations/LOCATION", "/locations/LOCATION/customFields",
+                                         "/locations/LOCATION/tags", "/opportunities/pipelines?locationId=LOCATION",
+                                         "/calendars/?locationId=LOCATION", "/opportunities/search"};
+    const bool is_contact = path.starts_with("/contacts/") && path.find('?') == std::string_view::npos;
+    const bool is_calendar = path.starts_with("/calendars/events?locationId=LOCATION&calendarId=CALENDAR&startTime=");
+    assert(is_contact || is_calendar || std::find(of_the_location.begin(), of_the_location.end(), path) != of_the_location.end());
+    assert(path.find("..") == std::string_view::npos);
     assert(body.size() <= envelope::attempt_body_bytes_max);
     for (const char c : body) assert(c > ' ' && c < 0x7F);
     return 0;

@@ -69,6 +69,33 @@ TEST(Options, ThePollingIsReadWhole) {
     }
 }
 
+TEST(Options, FieldsAreOptionalUntilTheyArePrepared) {
+    auto some = whole();
+    some["ghl"].erase("fields");
+    const auto options = read(some.dump());
+    ASSERT_TRUE(options);
+    EXPECT_FALSE(options->ghl->rules.fields.complete());
+}
+
+TEST(Options, EachModuleHasItsVersion) {
+    auto some = whole();
+    const auto of = [&](envelope::Route route) {
+        return std::string{read(some.dump())->ghl->client.dialects.version(route)};
+    };
+    some["ghl"]["version"] = "2021-07-28";
+    EXPECT_EQ(of(envelope::Route::calendars_read), "2021-04-15") << "theirs, as older settings mean it";
+    some["ghl"]["version"] = "v3";
+    EXPECT_EQ(of(envelope::Route::calendars_read), "v3");
+    EXPECT_EQ(of(envelope::Route::tags_add), "v3");
+    some["ghl"]["versions"] = {{"contacts", "2021-07-28"}};
+    EXPECT_EQ(of(envelope::Route::tags_add), "2021-07-28");
+    EXPECT_EQ(of(envelope::Route::fields_read), "v3");
+    some["ghl"]["versions"] = {{"contacts", "v4"}};
+    EXPECT_FALSE(read(some.dump()));
+    some["ghl"]["versions"] = {{"people", "v3"}};
+    EXPECT_FALSE(read(some.dump()));
+}
+
 TEST(Options, LanesAreOptional) {
     auto some = whole();
     some.erase("ghl");
@@ -115,7 +142,6 @@ TEST(Options, EveryBrokenRuleIsAnError) {
         [](json& c) { c["ghl"]["base"] = "https://ghl.example:99999"; },
         [](json& c) { c["ghl"]["base"] = "https://"; },
         [](json& c) { c["ghl"]["location"] = "a/b"; },
-        [](json& c) { c["ghl"].erase("fields"); },
         [](json& c) { c["ghl"]["fields"].erase("last"); },
         [](json& c) { c["ghl"]["fields"]["last"] = "f1"; },
         [](json& c) { c["ghl"]["call_timeout_s"] = -1; },

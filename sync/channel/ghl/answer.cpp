@@ -60,6 +60,20 @@ std::vector<std::string> marked_contacts(const json* contacts, std::string_view 
     return out;
 }
 
+bool has_tag(const json* tags, const std::string& tag) {
+    return tags != nullptr && tags->is_array() && std::find(tags->begin(), tags->end(), json(tag)) != tags->end();
+}
+
+bool holds(const json& contact, const Expected& expected) {
+    const auto* tags = member(contact, "tags");
+    return std::all_of(expected.fields.begin(), expected.fields.end(),
+                       [&](const auto& field) { return is_marked(contact, field.first, field.second); }) &&
+           std::all_of(expected.tags.begin(), expected.tags.end(),
+                       [&](const std::string& tag) { return has_tag(tags, tag); }) &&
+           std::none_of(expected.no_tags.begin(), expected.no_tags.end(),
+                        [&](const std::string& tag) { return has_tag(tags, tag); });
+}
+
 Judgement of_status(const Exchange& exchange) {
     const int status = exchange.status;
     const auto http = [&] { return "http_" + std::to_string(status); };
@@ -78,14 +92,19 @@ Judgement of_status(const Exchange& exchange) {
 
 } // namespace
 
-Answer read_answer(std::string_view body, std::string_view marker_field, std::string_view marker) {
+Answer read_answer(std::string_view body, std::string_view marker_field, std::string_view marker,
+                   const Expected* expected) {
     Answer out;
     const auto parsed = base::parse_json(body, body_bytes_max, depth_max);
     if (!parsed || !parsed->is_object()) return out;
     out.json = true;
     out.scope_fault = says(*parsed, "scope");
-    if (const auto* contact = member(*parsed, "contact")) out.contact = id_of(member(*contact, "id"));
+    if (const auto* contact = member(*parsed, "contact")) {
+        out.contact = id_of(member(*contact, "id"));
+        if (expected != nullptr && contact->is_object()) out.as_expected = holds(*contact, *expected);
+    }
     if (const auto* meta = member(*parsed, "meta")) out.duplicate_of = id_of(member(*meta, "contactId"));
+    out.listed = read_listed(*parsed);
     if (!marker.empty()) out.marked = marked_contacts(member(*parsed, "contacts"), marker_field, marker);
     return out;
 }

@@ -6,10 +6,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "sync/channel/ghl/inventory.h"
 #include "sync/lane/channel.h"
 #include "sync/lane/rate_budget.h"
 
@@ -17,16 +20,26 @@ namespace clinic::ghl {
 
 inline constexpr std::size_t body_bytes_max = 256 * 1024;
 
+// What a contact that is read back must hold, and what it must not; the parser keeps nothing of it but whether it is
+// so.
+struct Expected {
+    std::vector<std::pair<std::string, std::string>> fields; // id, value
+    std::vector<std::string> tags, no_tags;
+};
+
 struct Answer {
     bool json = false;               // an object of the bounds; a page of HTML is not
     bool scope_fault = false;        // "not authorized for this scope": no token refresh helps
     std::string contact;             // contact.id of a create
     std::string duplicate_of;        // meta.contactId of a 400; a claim, not yet ours
     std::vector<std::string> marked; // of a search: contacts whose marker field holds exactly the marker
+    Listed listed;                   // what the location has
+    std::optional<bool> as_expected; // of a contact that was read back
 };
 
 // `marker_field` and `marker` decide which found contacts are ours; ids that are not plain are dropped.
-Answer read_answer(std::string_view body, std::string_view marker_field, std::string_view marker);
+Answer read_answer(std::string_view body, std::string_view marker_field, std::string_view marker,
+                   const Expected* expected = nullptr);
 
 // One request's end, as the client saw it.
 struct Exchange {

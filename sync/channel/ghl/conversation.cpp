@@ -37,6 +37,9 @@ base::Micros Conversation::backoff() const {
 
 lane::Delivery Conversation::delivered() {
     delivery_.settle.outcome = Outcome::delivered;
+    delivery_.settle.code.clear(); // of a read-back that was not answered
+    delivery_.settle.retry_after_ms = 0;
+    delivery_.settle.counts_against = false;
     return delivery_;
 }
 
@@ -110,7 +113,8 @@ bool Conversation::over(const Exchange& exchange) {
     return true;
 }
 
-std::optional<Exchange> Conversation::ask(const Call& call) {
+std::optional<Exchange> Conversation::ask(const Call& wanted) {
+    const Call call = means_.client.spoken(wanted);
     if (!budget()) return std::nullopt;
     const auto begun_by = std::chrono::steady_clock::now() + means_.times.go_life;
     const auto said = verdict(call);

@@ -21,8 +21,9 @@ public:
                  std::stop_token stop);
 
     // The answer, when it is one to go on with (ok, or a duplicate); otherwise this is over and `delivery` says how.
-    std::optional<Exchange> ask(const Call& call);
+    std::optional<Exchange> ask(const Call& wanted);
 
+    void expect(Expected expected) { marker_.expected = std::move(expected); } // of the next contact that is read
     void contact(std::string id) { delivery_.settle.contact = std::move(id); }
     lane::Delivery delivered();
     lane::Delivery retry(std::string code, base::Micros after);

@@ -12,6 +12,7 @@ using envelope::Kind;
 using envelope::Lease;
 using lane::Delivery;
 
+constexpr std::size_t not_kept_max = 64;
 constexpr base::Micros look_floor = std::chrono::milliseconds{500};
 
 lane::Priority priority_of(const Lease& lease) {
@@ -28,8 +29,10 @@ lane::Priority priority_of(const Lease& lease) {
 // One lease, from where it stands to its settlement.
 class DeliveryRun {
 public:
-    DeliveryRun(Conversation& talk, const WriteRules& rules, const Lease& lease)
-        : talk_{talk}, rules_{rules}, lease_{lease} {}
+    // `read_back`: what was written to a contact that is there is read again, and `kept` says whether it is so.
+    DeliveryRun(Conversation& talk, const WriteRules& rules, const Lease& lease, bool read_back, int tries_max)
+        : talk_{talk}, rules_{rules}, lease_{lease}, read_back_{read_back}, tries_max_{tries_max} {}
+    std::optional<bool> kept() const { return kept_; }
 
     Delivery run() {
         if (lease_.envelope->kind() == Kind::contact_merge) return update("");
@@ -89,7 +92,16 @@ private:
     Delivery write(const std::string& contact) {
         for (const auto& call : writes(rules_, lease_, contact))
             if (!talk_.ask(call)) return talk_.delivery();
+        if (read_back_ && !contact.empty()) read_again(contact);
+        // Written again, some times; then it stands as it is, and is said.
+        if (kept_ && !*kept_ && lease_.tries < tries_max_) return talk_.retry("not_kept", talk_.backoff());
         return talk_.delivered();
+    }
+
+    // What it does not answer is not known, and no reason to write again.
+    void read_again(const std::string& contact) {
+        talk_.expect(expected(rules_, lease_));
+        if (const auto seen = talk_.ask(read_contact(contact)); seen && !seen->dry) kept_ = seen->answer.as_expected;
     }
 
     base::Micros next_look() const {
@@ -102,19 +114,45 @@ private:
     Conversation& talk_;
     const WriteRules& rules_;
     const Lease& lease_;
+    const bool read_back_;
+    const int tries_max_;
+    std::optional<bool> kept_;
 };
 
 } // namespace
 
-GhlChannel::GhlChannel(GhlClient& client, const WriteRules& rules, lane::RateBudget& budget, ChannelTimes times)
-    : client_{client}, rules_{rules}, budget_{budget}, times_{times} {}
+GhlChannel::GhlChannel(GhlClient& client, const WriteRules& rules, lane::RateBudget& budget, ChannelTimes times,
+                       Surveyor* surveyor, lane::Board* board)
+    : client_{client}, rules_{rules}, budget_{budget}, times_{times}, surveyor_{surveyor}, board_{board} {}
 
 Delivery GhlChannel::deliver(const Lease& lease, lane::Gate& gate, std::stop_token stop) {
     GhlClient::Marker marker{rules_.fields.pid, std::string{lease.envelope->text(envelope::Field::pid)}};
     Conversation talk{{client_, budget_, gate, times_}, lease, priority_of(lease), std::move(marker), stop};
-    auto delivery = DeliveryRun{talk, rules_, lease}.run();
+    DeliveryRun delivery{talk, rules_, lease, is_sampled(lease), times_.read_back_tries_max};
+    auto out = delivery.run();
     dry_ = talk.dry();
-    return delivery;
+    if (const auto kept = delivery.kept()) note(lease, *kept);
+    // A field that is gone makes every body wrong: that is no fault of this one.
+    if (out.settle.counts_against && surveyor_ != nullptr && surveyor_->doubt(std::move(stop))) {
+        out.settle.counts_against = false;
+        out.fault = surveyor_->lacking();
+    }
+    return out;
+}
+
+bool GhlChannel::is_sampled(const Lease& lease) {
+    if (board_ == nullptr || times_.read_back_every == 0 || lease.contact.empty()) return false;
+    const std::lock_guard lock{mutex_};
+    if (std::find(not_kept_.begin(), not_kept_.end(), lease.lease) != not_kept_.end()) return true;
+    return ++written_ % static_cast<std::uint64_t>(times_.read_back_every) == 0;
+}
+
+void GhlChannel::note(const Lease& lease, bool kept) {
+    board_->read_back(kept);
+    const std::lock_guard lock{mutex_};
+    std::erase(not_kept_, lease.lease);
+    if (!kept) not_kept_.push_back(lease.lease);
+    if (not_kept_.size() > not_kept_max) not_kept_.pop_front();
 }
 
 Delivery GhlChannel::probe(lane::Gate& gate, std::stop_token stop) {
@@ -123,6 +161,7 @@ Delivery GhlChannel::probe(lane::Gate& gate, std::stop_token stop) {
     const auto exchange = talk.ask(read_location(rules_));
     dry_ = talk.dry();
     auto out = talk.delivery();
+    if (exchange && surveyor_ != nullptr) out.fault = surveyor_->lacking();
     if (exchange) {
         out.settle.outcome = envelope::Outcome::delivered;
     } else if (!out.fault && !out.abandoned) {
@@ -139,8 +178,9 @@ Delivery GhlChannel::probe(lane::Gate& gate, std::stop_token stop) {
 Delivery GhlChannel::read(const Call& call, std::function<void(std::string_view)> take, lane::Gate& gate,
                           std::stop_token stop) {
     const Lease none;
-    Conversation talk{
-        {client_, budget_, gate, times_}, none, lane::Priority::ordinary, {"", "", std::move(take)}, stop};
+    GhlClient::Marker marker;
+    marker.read = std::move(take);
+    Conversation talk{{client_, budget_, gate, times_}, none, lane::Priority::ordinary, std::move(marker), stop};
     const auto exchange = talk.ask(call);
     auto out = talk.delivery();
     // In a dry run nothing was asked: no answer is no emptiness.

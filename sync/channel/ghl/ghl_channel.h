@@ -5,10 +5,13 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
+#include <mutex>
 #include <string_view>
 
 #include "sync/channel/ghl/ghl_client.h"
+#include "sync/channel/ghl/surveyor.h"
 #include "sync/lane/channel.h"
 #include "sync/lane/rate_budget.h"
 
@@ -20,11 +23,15 @@ struct ChannelTimes {
     base::Micros hold = std::chrono::seconds{30};    // clinicd said "hold"
     base::Micros go_life = std::chrono::seconds{10}; // from the question on: a "go" is used by then or not at all
     base::Micros budget_wait_max = std::chrono::seconds{5}; // a longer wait gives the lease back
+    int read_back_every = 50; // deliveries: one is read back, and written again where GHL keeps something else; 0: none
+    int read_back_tries_max = 3;
 };
 
 class GhlChannel final : public lane::Channel, public lane::Reach {
 public:
-    GhlChannel(GhlClient& client, const WriteRules& rules, lane::RateBudget& budget, ChannelTimes times = {});
+    // `surveyor`: null: what the location lacks is not looked at. `board`: told of what is read back.
+    GhlChannel(GhlClient& client, const WriteRules& rules, lane::RateBudget& budget, ChannelTimes times = {},
+               Surveyor* surveyor = nullptr, lane::Board* board = nullptr);
 
     lane::Delivery deliver(const envelope::Lease& lease, lane::Gate& gate, std::stop_token stop) override;
     lane::Delivery probe(lane::Gate& gate, std::stop_token stop) override;
@@ -41,6 +48,13 @@ private:
     lane::RateBudget& budget_;
     const ChannelTimes times_;
     std::atomic<bool> dry_{false}; // clinicd's newest word
+    Surveyor* const surveyor_;
+    lane::Board* const board_;
+    bool is_sampled(const envelope::Lease& lease);
+    void note(const envelope::Lease& lease, bool kept);
+    std::mutex mutex_;
+    std::uint64_t written_ = 0;         // contacts that were there
+    std::deque<std::int64_t> not_kept_; // leases that are written again: read back again too
 };
 
 } // namespace clinic::ghl

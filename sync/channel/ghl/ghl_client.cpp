@@ -152,7 +152,8 @@ Exchange GhlClient::State::answered(const Reply& reply, const Marker& marker) co
     out.rate = reply.rate;
     const auto date = date_of(reply.date);
     out.retry_after = retry_after(reply.retry_after, date.value_or(clock.now()).micros / 1'000'000);
-    if (!reply.encoded) out.answer = read_answer(reply.body, marker.field, marker.value);
+    if (!reply.encoded)
+        out.answer = read_answer(reply.body, marker.field, marker.value, marker.expected ? &*marker.expected : nullptr);
     if (!reply.encoded && marker.read && reply.status / 100 == 2) marker.read(reply.body);
     if (date && date_listener) date_listener(*date);
     return out;
@@ -173,8 +174,8 @@ Exchange GhlClient::State::once(const Call& call, const Marker& marker, const st
 Exchange GhlClient::State::exchange(Connection& connection, const Call& call, const Marker& marker,
                                     const std::string& token, const Limit& limit) {
     const Watchdog::Guard guard{watchdog, connection.socket(), limit.deadline, limit.stop, options.stop_grace};
-    const auto& version = call.path.starts_with("/calendars/") ? options.calendar_version : options.version;
-    const Head head{envelope::method(call.route), call.path, options.host, token, version, options.port};
+    const Head head{envelope::method(call.route),         call.path,   options.host, token,
+                    options.dialects.version(call.route), options.port};
     Connection::Failure why;
     // Asked for too long ago (we were stopped, or the disk was slow): what the permission rested on may have changed.
     if (std::chrono::steady_clock::now() >= limit.begun_by) return failed(Exchange::Result::not_sent, "too_late");
@@ -215,6 +216,10 @@ Exchange GhlClient::State::shown(const Call& call, const Marker& marker, For use
     if (another && use == For::probe) return shown(call, marker, For::work, limit);
     out.needs_someone = !another;
     return out;
+}
+
+Call GhlClient::spoken(Call call) const {
+    return state_->options.dialects.spoken(std::move(call));
 }
 
 Exchange GhlClient::send(const Call& call, const Marker& marker, std::stop_token stop, Instant begun_by) {

@@ -16,6 +16,7 @@
 #include "crypto/base/clock.h"
 #include "crypto/base/result.h"
 #include "sync/channel/ghl/answer.h"
+#include "sync/channel/ghl/dialect.h"
 #include "sync/channel/ghl/grant.h"
 #include "sync/channel/ghl/requests.h"
 
@@ -27,8 +28,7 @@ struct ClientOptions {
     std::filesystem::path ca;                          // empty: the system's authorities
     std::filesystem::path token_file, next_token_file; // private integration tokens; not used with a grant
     std::optional<GrantOptions> oauth;
-    std::string version = "2021-07-28";           // the Version header
-    std::string calendar_version = "2021-04-15";  // of the calendars' module
+    Dialects dialects;                            // by module: the Version header, and what it changes
     std::chrono::milliseconds connect_max{3'000}; // each address
     std::chrono::milliseconds call_max{20'000};
     std::chrono::milliseconds greet_max{1'500};  // a handshake: some round trips
@@ -47,10 +47,13 @@ public:
     // `marker_field` and `marker`: what makes a found contact ours (of a search).
     struct Marker {
         std::string field, value;
+        std::optional<Expected> expected = {}; // of a contact that is read back
         std::function<void(std::string_view)> read = {}; // a parser of its own for the body of a 2xx, dropped after it
     };
     // `begun_by`: a request that could not be begun by then is not sent.
     using Instant = std::chrono::steady_clock::time_point;
+    // As it is sent: a request is asked for in this form.
+    Call spoken(Call call) const;
     Exchange send(const Call& call, const Marker& marker, std::stop_token stop, Instant begun_by = Instant::max());
 
     // A verified connection of its own, without a request; closed again.

@@ -76,7 +76,7 @@ Wanted consent_state(const envelope::Lease& lease) {
 
 Wanted suppressed(const WriteRules& rules) {
     const Tags stays{word("do_not_contact")};
-    return {archived(rules.fields), stays, without(whole_vocabulary(), stays)};
+    return {archived(rules.fields), stays, without(whole_vocabulary(), stays), Dnd::set};
 }
 
 std::vector<Call> merge(const WriteRules& rules, const envelope::Lease& lease) {
@@ -84,7 +84,7 @@ std::vector<Call> merge(const WriteRules& rules, const envelope::Lease& lease) {
     // The link moved with the survivor: the contact stays, and from now on answers to the survivor's pseudonym.
     if (lease.old_contact == lease.contact)
         return {put_fields(lease.contact, {{rules.fields.pid, std::string{lease.envelope->text(Field::pid)}}})};
-    return {put_fields(lease.old_contact, archived(rules.fields)),
+    return {put_fields(lease.old_contact, archived(rules.fields), Dnd::set),
             remove_tags(rules, lease.old_contact, whole_vocabulary())};
 }
 
@@ -95,12 +95,23 @@ Wanted wanted(const WriteRules& rules, const envelope::Lease& lease) {
     switch (lease.envelope->kind()) {
     case Kind::contact_state: return contact_state(rules, lease);
     case Kind::appt_state:
-        return {present(*lease.envelope, {{Field::status, &ids.appt_status}, {Field::when, &ids.appt_when}}), {}, {}};
+        return {present(*lease.envelope, {{Field::status, &ids.appt_status}, {Field::when, &ids.appt_when}}),
+                {},
+                {},
+                Dnd::as_it_is};
     case Kind::consent_state: return consent_state(lease);
     case Kind::contact_suppress: return suppressed(rules);
     case Kind::contact_merge: break;
     }
     return {};
+}
+
+Expected expected(const WriteRules& rules, const envelope::Lease& lease) {
+    const auto say = wanted(rules, lease);
+    Expected out{say.fields, {}, {}};
+    for (const auto& word : say.add) out.tags.push_back(envelope::tag_of(word, rules.tag_prefix));
+    for (const auto& word : say.remove) out.no_tags.push_back(envelope::tag_of(word, rules.tag_prefix));
+    return out;
 }
 
 bool may_create(Kind kind) {
@@ -116,7 +127,7 @@ std::vector<Call> writes(const WriteRules& rules, const envelope::Lease& lease, 
     if (lease.envelope->kind() == Kind::contact_merge) return merge(rules, lease);
     const auto say = wanted(rules, lease);
     std::vector<Call> out;
-    if (!say.fields.empty()) out.push_back(put_fields(contact, say.fields));
+    if (!say.fields.empty()) out.push_back(put_fields(contact, say.fields, say.dnd));
     if (!say.add.empty()) out.push_back(add_tags(rules, contact, say.add));
     if (!say.remove.empty()) out.push_back(remove_tags(rules, contact, say.remove));
     return out;

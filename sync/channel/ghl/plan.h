@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sync/channel/ghl/answer.h"
 #include "sync/channel/ghl/requests.h"
 
 namespace clinic::ghl {
@@ -13,8 +14,12 @@ namespace clinic::ghl {
 struct Wanted {
     std::vector<FieldValue> fields;
     Tags add, remove;
+    Dnd dnd = Dnd::as_it_is;
 };
 Wanted wanted(const WriteRules& rules, const envelope::Lease& lease);
+
+// What a contact holds once this is delivered.
+Expected expected(const WriteRules& rules, const envelope::Lease& lease);
 
 // Never for a withdrawal or a merge: where nothing is, nothing needs hiding.
 bool may_create(envelope::Kind kind);

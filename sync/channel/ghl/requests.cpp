@@ -37,6 +37,28 @@ Call read_location(const WriteRules& rules) {
     return {Route::location_read, "/locations/" + rules.location, ""};
 }
 
+Call read_fields(const WriteRules& rules) {
+    return {Route::fields_read, "/locations/" + rules.location + "/customFields", ""};
+}
+
+// Text: the description of GHL's API has no place for the words of a list.
+Call create_field(const WriteRules& rules, envelope::Part part) {
+    const json body{{"name", envelope::field_name(part)}, {"dataType", "TEXT"}, {"model", "contact"}};
+    return {Route::field_create, "/locations/" + rules.location + "/customFields", base::dump_json(body)};
+}
+
+Call read_tags(const WriteRules& rules) {
+    return {Route::tags_read, "/locations/" + rules.location + "/tags", ""};
+}
+
+Call read_pipelines(const WriteRules& rules) {
+    return {Route::pipelines_read, "/opportunities/pipelines?locationId=" + rules.location, ""};
+}
+
+Call read_calendars(const WriteRules& rules) {
+    return {Route::calendars_read, "/calendars/?locationId=" + rules.location, ""};
+}
+
 Call search_marker(const WriteRules& rules, std::string_view pid) {
     const json filter{{"field", "customFields." + rules.fields.pid}, {"operator", "eq"}, {"value", pid}};
     const json body{
@@ -57,8 +79,14 @@ Call create_shell(const WriteRules& rules, std::string_view pid, const Tags& tag
     return {Route::contact_create, "/contacts/", base::dump_json(body)};
 }
 
-Call put_fields(std::string_view contact, const std::vector<FieldValue>& fields) {
-    return {Route::contact_fields, contact_path(contact), base::dump_json({{"customFields", field_list(fields)}})};
+Call read_contact(std::string_view contact) {
+    return {Route::contact_read, contact_path(contact), ""};
+}
+
+Call put_fields(std::string_view contact, const std::vector<FieldValue>& fields, Dnd dnd) {
+    json body{{"customFields", field_list(fields)}};
+    if (dnd == Dnd::set) body["dnd"] = true;
+    return {Route::contact_fields, contact_path(contact), base::dump_json(body)};
 }
 
 Call add_tags(const WriteRules& rules, std::string_view contact, const Tags& tags) {

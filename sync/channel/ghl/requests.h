@@ -2,6 +2,7 @@
 //   Source: facts/ghl-api §3.1, §3.6, §6.3; design, "From envelope to request"; docs/ghl.md.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,10 +26,17 @@ using FieldValue = std::pair<std::string, std::string>; // configured field id, 
 using Tags = std::vector<envelope::Word>;
 
 Call read_location(const WriteRules& rules);
+Call read_fields(const WriteRules& rules);
+Call create_field(const WriteRules& rules, envelope::Part part);
+Call read_tags(const WriteRules& rules);
+Call read_pipelines(const WriteRules& rules);
+Call read_calendars(const WriteRules& rules);
 Call search_marker(const WriteRules& rules, std::string_view pid);
 Call create_shell(const WriteRules& rules, std::string_view pid, const Tags& tags,
                   const std::vector<FieldValue>& fields);
-Call put_fields(std::string_view contact, const std::vector<FieldValue>& fields);
+enum class Dnd : std::uint8_t { as_it_is, set }; // do-not-disturb: set by us, and never taken back
+Call read_contact(std::string_view contact);
+Call put_fields(std::string_view contact, const std::vector<FieldValue>& fields, Dnd dnd = Dnd::as_it_is);
 Call add_tags(const WriteRules& rules, std::string_view contact, const Tags& tags);
 Call remove_tags(const WriteRules& rules, std::string_view contact, const Tags& tags);
 

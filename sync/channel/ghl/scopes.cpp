@@ -11,6 +11,11 @@ constexpr std::array needed{
     MissingScope{"locations.readonly", "the probe that finds out whether the way to GHL is open"},
     MissingScope{"contacts.readonly", "finding a contact by the box's own marker"},
     MissingScope{"contacts.write", "contacts, their tags and fields: all that is delivered"},
+    MissingScope{"locations/customFields.readonly", "seeing that the fields it writes to are there"},
+    MissingScope{"locations/customFields.write", "making those fields (clinicctl ghl prepare)"},
+    MissingScope{"locations/tags.readonly", "showing which of our tags the location has"},
+    MissingScope{"opportunities.readonly", "showing its pipelines and their stages"},
+    MissingScope{"calendars.readonly", "showing its calendars"},
 };
 
 bool holds(std::string_view granted, std::string_view scope) {
@@ -40,10 +45,16 @@ std::vector<MissingScope> missing_scopes(std::string_view granted) {
 MissingScope needed_for(envelope::Route route) {
     switch (route) {
     case envelope::Route::location_read: return needed[0];
+    case envelope::Route::contact_read:
     case envelope::Route::contact_search:
     case envelope::Route::contacts_changed: return needed[1];
     case envelope::Route::opportunities_page: return {"opportunities.readonly", "the polling of opportunities"};
     case envelope::Route::calendar_events: return {"calendars/events.readonly", "the polling of bookings"};
+    case envelope::Route::fields_read: return needed[3];
+    case envelope::Route::field_create: return needed[4];
+    case envelope::Route::tags_read: return needed[5];
+    case envelope::Route::pipelines_read: return needed[6];
+    case envelope::Route::calendars_read: return needed[7];
     case envelope::Route::contact_create:
     case envelope::Route::contact_fields:
     case envelope::Route::tags_add:

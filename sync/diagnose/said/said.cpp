@@ -124,17 +124,18 @@ Result<Said> read(std::string_view text) {
     return Said{std::move(*ghl), std::move(*mqtt), verdict.get<bool>()};
 }
 
-Result<std::string> put(const std::string& path, std::string_view asked, int seconds_max) {
+Result<std::string> put(const std::string& path, std::string_view asked, int seconds_max, std::size_t bytes_max) {
     const auto socket = dial(path, seconds_max);
     CLINIC_TRY(socket);
-    std::array<char, answer_bytes_max> answer{};
+    std::string answer(bytes_max, '\0');
     if (send(socket->get(), asked.data(), asked.size(), MSG_NOSIGNAL) < 0)
         return Error{Errc::offline, "clinic-syncd hung up", "", {}, errno};
     const ssize_t got = recv(socket->get(), answer.data(), answer.size(), 0);
     if (got < 0 && errno == EAGAIN) return Error{Errc::timeout, "clinic-syncd does not answer in time"};
     if (got == 0) return Error{Errc::unauthorized, "clinic-syncd answers root alone"};
     if (got < 0) return Error{Errc::offline, "clinic-syncd hung up", "", {}, errno};
-    return std::string{answer.data(), static_cast<std::size_t>(got)};
+    answer.resize(static_cast<std::size_t>(got));
+    return answer;
 }
 
 Result<Said> ask(const std::string& path, int seconds_max) {

@@ -68,6 +68,7 @@ std::string plain(std::string_view text);
 // unauthorized, timeout, offline, malformed.
 Result<Said> ask(const std::string& socket, int seconds_max);
 // The same for any question: one packet, and what came back.
-Result<std::string> put(const std::string& socket, std::string_view asked, int seconds_max);
+Result<std::string> put(const std::string& socket, std::string_view asked, int seconds_max,
+                        std::size_t bytes_max = answer_bytes_max);
 
 } // namespace clinic::diagnose

@@ -215,6 +215,7 @@ TEST(Findings, EachTroubleOfTheWayToGhlIsANeedAndNeverUpToDate) {
                            Row{"certificate", "E2107", "ghl.link_down_idle", "ghl.link_down"},
                            Row{"unauthorized", "E2104", "ghl.key_refused", "ghl.key_refused"},
                            Row{"http_404", "E2108", "ghl.not_set_up", "ghl.not_set_up"},
+                           Row{"unprepared", "E2109", "ghl.not_set_up", "ghl.not_set_up"},
                            Row{"not_configured", "E2109", "ghl.not_set_up", "ghl.not_set_up"}}) {
         for (const std::int64_t waiting : {0, 3}) {
             Status status = with_lane(envelope::LaneState::down, row.code);
@@ -226,6 +227,32 @@ TEST(Findings, EachTroubleOfTheWayToGhlIsANeedAndNeverUpToDate) {
             EXPECT_EQ(seen.ghl.tone, Tone::look) << row.code << waiting;
         }
     }
+}
+
+TEST(Findings, AFieldThatIsGoneInGhlIsNamed) {
+    Status status = with_lane(envelope::LaneState::down, "fields");
+    status.lanes.location = {{envelope::Part::stage, envelope::Lack::missing},
+                             {envelope::Part::calendar, envelope::Lack::unset}};
+    status.crm = {.released = 5, .pending = 2, .delivered = 3};
+    const Status seen = shown(status);
+    EXPECT_THAT(codes(seen), ElementsAre("E2111"));
+    EXPECT_EQ(seen.needs.front().name, "ce_stage");
+    EXPECT_EQ(seen.needs.front().number, 1) << "what was never set up is not lost";
+    EXPECT_EQ(seen.ghl.key, "ghl.fields");
+    status.lanes.crm = envelope::LaneState::up;
+    status.lanes.crm_code = "";
+    status.lanes.location = {{envelope::Part::pipeline, envelope::Lack::missing}};
+    EXPECT_THAT(codes(shown(status)), ElementsAre("E2111"));
+    EXPECT_EQ(shown(status).ghl.key, "ghl.on_their_way") << "all else goes on";
+}
+
+TEST(Findings, AChangeThatGhlDidNotKeepIsSaid) {
+    Status status = with_lane(envelope::LaneState::up, "");
+    status.lanes.read_backs = {.read = 20, .differing = 2};
+    EXPECT_THAT(codes(shown(status)), ElementsAre("E2112"));
+    EXPECT_EQ(shown(status).needs.front().number, 2);
+    status.lanes.read_backs.differing = 0;
+    EXPECT_THAT(codes(shown(status)), ElementsAre());
 }
 
 TEST(Findings, WhatWaitsIsSaidByHowLong) {

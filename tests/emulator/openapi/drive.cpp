@@ -58,6 +58,13 @@ envelope::WriteRules rules() {
     return out;
 }
 
+// A field that people took away is made anew.
+bool drive_field(const Bench& bench, ghl::GhlClient& client, const envelope::WriteRules& set) {
+    emulator::HttpsClient person{bench.emulator->port(), bench.certificate.authority};
+    if (person.post("/_fields", R"({"name":"ce_appt_when","do":"remove"})").status != 200) return false;
+    return client.send(ghl::create_field(set, envelope::Part::appt_when), {}, {}).status == 201;
+}
+
 // Every call of the write set, as clinic-syncd makes it. True: all were answered as they should be.
 bool drive_client(Bench& bench) {
     if (!bench.start("client")) return false;
@@ -87,8 +94,11 @@ bool drive_client(Bench& bench) {
            status({envelope::Route::calendar_events,
                    envelope::calendar_events_path(set, emulator::calendar_id, 1'795'219'200'000, 1'795'305'600'000),
                    ""}) == 200 &&
-           status(ghl::read_location(set)) == 200 && status(ghl::put_fields(contact, visit)) == 200 &&
-           status(ghl::add_tags(set, contact, tags)) == 201 && status(ghl::remove_tags(set, contact, tags)) == 200;
+           status(ghl::read_location(set)) == 200 && status(ghl::read_fields(set)) == 200 &&
+           status(ghl::read_tags(set)) == 200 && status(ghl::read_pipelines(set)) == 200 &&
+           status(ghl::read_calendars(set)) == 200 && status(ghl::read_contact(contact)) == 200 && status(ghl::put_fields(contact, visit)) == 200 &&
+           status(ghl::add_tags(set, contact, tags)) == 201 && status(ghl::remove_tags(set, contact, tags)) == 200 &&
+           drive_field(bench, **client, set);
 }
 
 // An authorization: a code, a renewal after GHL has forgotten the token, and a reconnection after the app was removed

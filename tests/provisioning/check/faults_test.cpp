@@ -299,6 +299,15 @@ const Fault faults[] = {
     {"ghl.scope", Outcome::fail, "denies this token", [](World& w) { closed(w.said.ghl, "down", "forbidden"); }},
     {"ghl.location", Outcome::fail, "does not know this location",
      [](World& w) { closed(w.said.ghl, "down", "http_404"); }},
+    {"ghl.fields", Outcome::fail, "does not know the custom fields",
+     [](World& w) { closed(w.said.ghl, "down", "unprepared"); }},
+    {"ghl.fields", Outcome::fail, "missing in GHL",
+     [](World& w) {
+         closed(w.said.ghl, "down", "fields");
+         w.status.lanes.location = {{envelope::Part::stage, envelope::Lack::missing}};
+     }},
+    {"ghl.fields", Outcome::warn, "not so in GHL",
+     [](World& w) { w.status.lanes.location = {{envelope::Part::pipeline, envelope::Lack::missing}}; }},
     {"ghl.limits", Outcome::warn, "slows this account", [](World& w) { closed(w.said.ghl, "paused", "throttled"); }},
     {"ghl.limits", Outcome::warn, "used up", [](World& w) { closed(w.said.ghl, "paused", "rate_budget"); }},
     {"ghl.service", Outcome::fail, "fault of its own", [](World& w) { closed(w.said.ghl, "paused", "http_503"); }},

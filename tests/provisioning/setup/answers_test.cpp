@@ -99,7 +99,6 @@ TEST_F(AnswersFile, NoFieldCanBeLeftOutOrMisspelt) {
                          "/ghl/base",
                          "/ghl/location",
                          "/ghl/token_file",
-                         "/ghl/fields",
                          "/ghl/fields/pid",
                          "/ghl/fields/appt_when",
                          "/ops",

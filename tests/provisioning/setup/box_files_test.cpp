@@ -80,6 +80,24 @@ TEST_F(OfTheBox, SettingsKeepWhatTheSetupDidNotAsk) {
     EXPECT_FALSE(settings("clinic-syncd.json").contains("mqtt"));
 }
 
+TEST_F(OfTheBox, IdsOfFieldsAreWrittenIntoBothFilesOnce) {
+    auto unset = claim();
+    unset.ghl.fields = json::object();
+    EXPECT_EQ(files.write_fields({{"pid", "f1"}}).error().code, Errc::refused) << "there is no location yet";
+    ASSERT_TRUE(files.write_settings(unset));
+    EXPECT_FALSE(settings("clinicd.json").at("ghl").contains("fields")) << "nothing was said of them";
+    const auto first = files.write_fields({{"pid", "f1"}, {"stage", "f2"}});
+    ASSERT_TRUE(first);
+    EXPECT_TRUE(*first);
+    for (const char* file : {"clinicd.json", "clinic-syncd.json"}) {
+        EXPECT_EQ(settings(file).at("ghl").at("fields"), (json{{"pid", "f1"}, {"stage", "f2"}})) << file;
+        EXPECT_EQ(settings(file).at("ghl").at("location"), "Location1") << file;
+    }
+    EXPECT_FALSE(*files.write_fields({{"pid", "f1"}, {"stage", "f2"}})) << "nothing is written again";
+    ASSERT_TRUE(files.write_settings(unset));
+    EXPECT_TRUE(settings("clinicd.json").at("ghl").contains("fields")) << "a claim that says nothing keeps them";
+}
+
 TEST_F(OfTheBox, KeysAreMadeOnceAndTheFirstStoreIsAllowedOnce) {
     ASSERT_EQ(chown(in("records").c_str(), 4'711, 4'711), 0);
     auto first = progress();

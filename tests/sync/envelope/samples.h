@@ -95,14 +95,21 @@ inline std::vector<Request> requests() {
     time.https_offset_s = -3;
     time.crm = LaneState::paused;
     time.crm_code = "throttled";
+    TimeState lacking;
+    lacking.read_backs = {20, 3};
+    lacking.location = {{Part::stage, Lack::missing}, {Part::stage, Lack::options}, {Part::calendar, Lack::unset}};
     return {LeaseRequest{Destination::crm, 20'000},
             Attempt{9, Route::contact_fields, "/contacts/abcDEF123", R"({"customFields":[]})"},
+            Attempt{9, Route::contact_read, "/contacts/abcDEF123", ""},
             Attempt{0, Route::location_read, "/locations/loc", ""},
+            Attempt{0, Route::pipelines_read, "/opportunities/pipelines?locationId=loc", ""},
+            Attempt{0, Route::field_create, "/locations/loc/customFields", "{}"},
             settle,
             Settle{},
             goes_on,
             time,
             TimeState{},
+            lacking,
             DeviceRequest{},
             DeviceAck{12},
             crm_contact(),

@@ -92,10 +92,12 @@ protected:
 };
 
 TEST_F(TheGrant, IsAskedForWhereAPersonChoosesTheLocation) {
-    EXPECT_EQ(authorize_address(options_),
-              "https://marketplace.gohighlevel.com/v2/oauth/chooselocation?response_type=code&"
-              "redirect_uri=https%3A%2F%2Fclinic-edge.local%2Fghl&client_id=app-1&"
-              "scope=locations.readonly%20contacts.readonly%20contacts.write");
+    EXPECT_EQ(
+        authorize_address(options_),
+        "https://marketplace.gohighlevel.com/v2/oauth/chooselocation?response_type=code&"
+        "redirect_uri=https%3A%2F%2Fclinic-edge.local%2Fghl&client_id=app-1&"
+        "scope=locations.readonly%20contacts.readonly%20contacts.write%20locations%2FcustomFields.readonly%20"
+        "locations%2FcustomFields.write%20locations%2Ftags.readonly%20opportunities.readonly%20calendars.readonly");
 }
 
 TEST_F(TheGrant, IsMadeOfACodeAndStaysOverARestart) {
@@ -277,7 +279,8 @@ TEST_F(TheGrant, IsFetchedByOneOfManyWhoNeedIt) {
 }
 
 TEST_F(TheGrant, NamesEachScopeThatIsMissingWithWhatItIsFor) {
-    scope_ = "contacts.readonly";
+    scope_ = "contacts.readonly locations/customFields.readonly locations/customFields.write locations/tags.readonly "
+             "opportunities.readonly calendars.readonly";
     start();
     ASSERT_TRUE(grant_->authorize("code-1", {}));
     const auto missing = grant_->now().missing;

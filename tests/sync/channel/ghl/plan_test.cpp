@@ -24,6 +24,7 @@ std::string line(const Call& call) {
     const auto body = json::parse(call.body);
     for (const auto& field : body.value("customFields", json::array()))
         out += " " + field["id"].get<std::string>() + "=" + field["field_value"].get<std::string>();
+    if (body.value("dnd", false)) out += " dnd";
     for (const auto& tag : body.value("tags", json::array())) out += " " + tag.get<std::string>();
     return out;
 }
@@ -81,7 +82,7 @@ TEST(Plan, ConsentsBecomeTags) {
 
 TEST(Plan, ASuppressionEmptiesEverythingOfOursAndSaysDoNotContact) {
     EXPECT_EQ(lines(suppress()),
-              (Lines{"PUT /contacts/c1 fStage=archived fLast=none fNext=none fStatus=none fWhen=none",
+              (Lines{"PUT /contacts/c1 fStage=archived fLast=none fNext=none fStatus=none fWhen=none dnd",
                      "POST /contacts/c1/tags ce-do-not-contact",
                      "DELETE /contacts/c1/tags ce-new-patient ce-returning ce-recall-due ce-lapsed-12m "
                      "ce-forms-pending ce-review-ok ce-referral-ok"}));
@@ -90,7 +91,7 @@ TEST(Plan, ASuppressionEmptiesEverythingOfOursAndSaysDoNotContact) {
 TEST(Plan, AMergeArchivesTheOldContact) {
     const auto old = lines(merge("c1", "c0"));
     ASSERT_EQ(old.size(), 2U);
-    EXPECT_EQ(old[0], "PUT /contacts/c0 fStage=archived fLast=none fNext=none fStatus=none fWhen=none");
+    EXPECT_EQ(old[0], "PUT /contacts/c0 fStage=archived fLast=none fNext=none fStatus=none fWhen=none dnd");
     EXPECT_TRUE(old[1].starts_with("DELETE /contacts/c0/tags ce-new-patient ce-returning"));
     EXPECT_TRUE(old[1].ends_with("ce-do-not-contact"));
 }
