@@ -71,6 +71,10 @@ egress::GateOptions gate_options(const Options& options) {
     return {options.ghl, std::chrono::milliseconds{options.index_lag_ms}, std::chrono::milliseconds{options.late_ms}};
 }
 
+outbox::Coalesce coalesce_of(const Options& options) {
+    return {std::chrono::milliseconds{options.coalesce_ms}, std::chrono::milliseconds{options.coalesce_quiet_ms}};
+}
+
 intake::Complaint complaint_of(Errc why) {
     constexpr Literal remedy = "send it again later; the box's page says why";
     switch (why) {
@@ -102,8 +106,9 @@ struct Parts {
     Parts(const Options& options, base::UniqueFd egress_socket, std::unique_ptr<records::Store> opened,
           std::shared_ptr<intake::Feeds> named, health::Health& health, base::Vitals& vitals, const Clock& clock,
           std::function<void(const Error&)> damaged)
-        : well{health}, feeds{std::move(named)}, releaser{clock}, gate{gate_options(options), opened->identifiers(),
-                                                                       releaser},
+        : well{health}, feeds{std::move(named)}, releaser{clock, coalesce_of(options)}, gate{gate_options(options),
+                                                                                             opened->identifiers(),
+                                                                                             releaser},
           ingest{*opened, releaser, clock, feeds,
                  [&health](Literal code, Literal severity) { health.raise(code, severity); }},
           store{std::move(opened)},

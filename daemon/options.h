@@ -29,8 +29,9 @@ struct Options {
     std::size_t mllp_message_bytes_max = intake::frame_bytes_default; // of one message, without its MLLP marks
     std::filesystem::path mllp_certificate, mllp_key, mllp_client_ca; // of MLLP over TLS; all three, or none
     envelope::WriteRules ghl;                                         // without a location: nothing goes to GHL
-    std::string support_key;                      // for clinicctl bundle alone: 64 hexadecimal digits
-    int index_lag_ms = 60'000, late_ms = 120'000; // each at most half a day; see egress::GateOptions
+    std::string support_key;                              // for clinicctl bundle alone: 64 hexadecimal digits
+    int index_lag_ms = 60'000, late_ms = 120'000;         // each at most half a day; see egress::GateOptions
+    int coalesce_ms = 60'000, coalesce_quiet_ms = 10'000; // each at most an hour; see outbox::Coalesce
 };
 
 // Says on standard error what is wrong and where; nullopt then.

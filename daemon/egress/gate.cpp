@@ -14,6 +14,7 @@ using outbox::Ledger;
 using outbox::Links;
 using outbox::Outbox;
 
+constexpr unsigned turns_to_the_oldest = 4;             // one of so many, while something fresh waits beside a backlog
 constexpr std::chrono::milliseconds ready_after{5'000}; // until an attempt that was held for it is tried again
 
 Judged say(std::int64_t line, Answer answer, const char* code, bool blocked = false) {
@@ -39,12 +40,14 @@ Result<release::Allowed> allowed_ids(records::Transaction& txn, const outbox::Le
 Gate::Gate(GateOptions options, const records::IdentifierIndex& identifiers, release::Releaser& releaser)
     : options_{std::move(options)}, identifiers_{identifiers}, releaser_{releaser} {}
 
-Result<envelope::Lease> Gate::lease(records::Transaction& txn, envelope::Destination destination) {
+Result<envelope::Lease> Gate::lease(records::Transaction& txn, envelope::Destination destination,
+                                    envelope::Least least) {
     if (options_.rules.location.empty()) return envelope::Lease{}; // no request could pass: it waits for the settings
     const auto policy = releaser_.policy(txn);
     CLINIC_TRY(policy);
     auto lease = Outbox::lease(txn, destination, policy->unlinked == release::Unlinked::shell,
-                               options_.index_lag + options_.late);
+                               options_.index_lag + options_.late,
+                               {.least = least, .oldest_first = turns_++ % turns_to_the_oldest == 0});
     CLINIC_TRY(lease);
     return lease->has_value() ? std::move(**lease) : envelope::Lease{};
 }

@@ -31,7 +31,9 @@ class Gate {
 public:
     Gate(GateOptions options, const records::IdentifierIndex& identifiers, release::Releaser& releaser);
 
-    Result<envelope::Lease> lease(records::Transaction& txn, envelope::Destination destination);
+    // Of four turns three go to what is fresh, where something waits that is old; the fourth to the oldest.
+    Result<envelope::Lease> lease(records::Transaction& txn, envelope::Destination destination,
+                                  envelope::Least least = envelope::Least::any);
     Result<Judged> judge(records::Transaction& txn, const envelope::Attempt& attempt);
     Result<envelope::Settled> settle(records::Transaction& txn, const envelope::Settle& outcome);
 
@@ -49,6 +51,7 @@ private:
     GateOptions options_;
     const records::IdentifierIndex& identifiers_;
     release::Releaser& releaser_;
+    unsigned turns_ = 0;
 };
 
 } // namespace clinic::egress

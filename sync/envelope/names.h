@@ -38,6 +38,7 @@ CLINIC_NAMES(StepOutcome::Result, "not_sent", "answered", "unknown");
 CLINIC_NAMES(Outcome, "delivered", "retry", "dead");
 CLINIC_NAMES(LaneState, "up", "paused", "down");
 CLINIC_NAMES(Answer, "go", "hold", "no");
+CLINIC_NAMES(Least, "any", "live", "urgent");
 
 #undef CLINIC_NAMES
 

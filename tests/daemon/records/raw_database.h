@@ -17,6 +17,7 @@ namespace clinic::records {
 
 // From today's schema to that of the first version.
 inline constexpr const char* back_to_first_version =
+    "DROP INDEX outbox_urgent; ALTER TABLE outbox DROP COLUMN hold_until; ALTER TABLE said DROP COLUMN written_at;"
     "DROP INDEX patient_aside; DROP INDEX consent_to_end; ALTER TABLE consent DROP COLUMN ended;"
     "CREATE INDEX consent_expiry ON consent (expires_at);"
     "DROP INDEX patient_erased; DROP INDEX outbox_parked; DROP VIEW quarantine_waits; DROP INDEX quarantine_waiting; "

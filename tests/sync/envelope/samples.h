@@ -79,6 +79,7 @@ inline std::vector<Request> requests() {
     time.crm = LaneState::paused;
     time.crm_code = "throttled";
     return {LeaseRequest{Destination::crm, 20'000},
+            LeaseRequest{Destination::crm, 20'000, Least::urgent},
             Attempt{9, Route::contact_fields, "/contacts/abcDEF123", R"({"customFields":[]})"},
             Attempt{0, Route::location_read, "/locations/loc", ""},
             settle,
