@@ -21,6 +21,7 @@
 #include "sync/diagnose/desk.h"
 #include "sync/lane/keeper.h"
 #include "sync/lane/lookout.h"
+#include "sync/lane/rate_file.h"
 #include "sync/lane/worker.h"
 #include "sync/options.h"
 #include "systemd/heartbeat.h"
@@ -58,25 +59,37 @@ Result<void> expect_descriptors(rlim_t wanted) {
     return {};
 }
 
+// As many requests at a time as there are threads that make them.
+lane::RateLimits rate_limits(const sync::Options& options) {
+    auto limits = options.ghl->rate;
+    limits.under_way_max = options.workers + 2; // the prober, and who reads besides
+    return limits;
+}
+
 // The way to GHL: one rate, one lane, one prober, one lookout, some workers. Members in order of need.
 class Crm {
 public:
-    Crm(const sync::Options& options, ghl::GhlClient& client, lane::Board& board, base::Vitals& vitals,
-        const Clock& clock)
-        : options_{options}, rules_{options.ghl->rules}, budget_{clock, options.ghl->rate},
-          channel_{client, rules_, budget_}, lane_{clock, board} {
+    Crm(const sync::Options& options, ghl::GhlClient& client, lane::SealedFile rate, lane::Board& board,
+        base::Vitals& vitals, const Clock& clock)
+        : options_{options}, rules_{options.ghl->rules}, rate_{std::move(rate)},
+          budget_{clock, rate_limits(options), rate_.read()}, channel_{client, rules_, budget_}, lane_{clock, board} {
         client.on_date([&board](Timestamp at) { board.https_date(at); });
         const base::Micros call_beat_max = options.ghl->client.connect_max + options.ghl->client.call_max + beat_max;
-        prober_.emplace(options_.egress, rules_, lane_, channel_, vitals.join("the prober of GHL", call_beat_max));
+        prober_.emplace(options_.egress, rules_, lane_, channel_, vitals.join("the prober of GHL", call_beat_max),
+                        [this] { rate_.keep(budget_.day()); });
         threads_.emplace_back([this](std::stop_token stop) { prober_->run(std::move(stop)); });
         lookout_.emplace(lane_, board, channel_, clock, lane::LookoutTimes{},
                          vitals.join("the lookout for GHL", call_beat_max));
         threads_.emplace_back([this](std::stop_token stop) { lookout_->run(std::move(stop)); });
         for (int i = 0; i < options_.workers; ++i)
             threads_.emplace_back([this, pulse = vitals.join("a worker of GHL", call_beat_max)](std::stop_token stop) {
-                lane::WorkerOptions how{.egress = options_.egress, .pulse = pulse};
+                lane::WorkerOptions how{.egress = options_.egress, .budget = &budget_, .pulse = pulse};
                 lane::Worker{std::move(how), rules_, lane_, channel_}.run(std::move(stop));
             });
+    }
+    ~Crm() {
+        threads_.clear(); // joined: nobody asks any more
+        rate_.keep(budget_.day());
     }
     lane::Lane& lane() { return lane_; }
     void request_stop() {
@@ -86,6 +99,7 @@ public:
 private:
     const sync::Options& options_;
     const envelope::WriteRules& rules_;
+    lane::RateFile rate_;
     lane::RateBudget budget_;
     ghl::GhlChannel channel_;
     lane::Lane lane_;
@@ -216,7 +230,11 @@ int run(const sync::Options& options, const sigset_t& signals) {
         auto made = ghl::GhlClient::make(options.ghl->client, clock, std::move(*grant));
         if (!made) return base::log(Level::error, "syncd", made.error()), exit_configuration;
         client = std::move(*made);
-        crm.emplace(options, *client, board, vitals, clock);
+        auto sealed = crypto::KeySlot::from_credential_file(options.credential);
+        if (!sealed) return base::log(Level::error, "syncd", sealed.error()), exit_configuration;
+        crm.emplace(options, *client,
+                    lane::SealedFile{options.state / "rate.sealed", std::move(*sealed), "clinic-syncd GHL rate 1"},
+                    board, vitals, clock);
     }
     std::optional<mqtt::MqttLink> link;
     std::jthread link_thread;

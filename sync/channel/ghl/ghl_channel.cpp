@@ -16,9 +16,9 @@ constexpr base::Micros look_floor = std::chrono::milliseconds{500};
 
 lane::Priority priority_of(const Lease& lease) {
     switch (lease.envelope->kind()) {
-    case Kind::appt_state:
     case Kind::consent_state:
     case Kind::contact_suppress: return lane::Priority::urgent;
+    case Kind::appt_state:
     case Kind::contact_state:
     case Kind::contact_merge: break;
     }
