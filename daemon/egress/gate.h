@@ -31,7 +31,7 @@ class Gate {
 public:
     Gate(GateOptions options, const records::IdentifierIndex& identifiers, release::Releaser& releaser);
 
-    // Of four turns three go to what is fresh, where something waits that is old; the fourth to the oldest.
+    // Of four turns three go to what is fresh, where something waits for longer; the fourth to the oldest.
     Result<envelope::Lease> lease(records::Transaction& txn, envelope::Destination destination,
                                   envelope::Least least = envelope::Least::any);
     Result<Judged> judge(records::Transaction& txn, const envelope::Attempt& attempt);

@@ -45,13 +45,13 @@ struct Coalesce {
     std::chrono::milliseconds quiet{0};  // without a change: enough, the window is not waited out
 };
 
-// Whose turn it is. Suppressions and consents always come first. Where something waits longer than `live_age`, what is
-// younger than that comes before it, unless the turn is the oldest's.
+// Whose turn it is. Suppressions and consents always come first. Where something has been due for longer than
+// `live_age`, what became due since comes before it, unless the turn is the oldest's.
 struct Turn {
     envelope::Least least = envelope::Least::any;
     bool oldest_first = true;
 };
-inline constexpr std::chrono::minutes live_age{5};
+inline constexpr std::chrono::seconds live_age{10};
 inline constexpr std::chrono::hours todays_age{24};
 
 struct LastSaid {        // what the destination holds from us about this subject and kind

@@ -25,7 +25,6 @@ Row read_row(const records::Statement& row) {
             .scope = row.integer(4),
             .state = static_cast<State>(row.integer(5)),
             .due_at = {row.integer(10)},
-            .queued_at = {row.integer(11)},
             .tries = static_cast<int>(row.integer(6)),
             .counted = static_cast<int>(row.integer(7)),
             .withdrawn = row.integer(8) != 0,
@@ -65,8 +64,7 @@ Result<std::optional<Row>> find_row(records::Session& session, std::int64_t id) 
     std::optional<Row> found;
     const auto any = first_row(
         session,
-        "SELECT id, destination, patient, kind, scope, state, tries, counted, withdrawn, code, due_at, queued_at FROM "
-        "outbox "
+        "SELECT id, destination, patient, kind, scope, state, tries, counted, withdrawn, code, due_at FROM outbox "
         "WHERE id = ?",
         [&](const records::Statement& row) { found = read_row(row); }, id);
     CLINIC_TRY(any);
@@ -84,8 +82,7 @@ Result<std::optional<Row>> next_row(records::Session& session, envelope::Destina
     std::optional<Row> found;
     const auto any = first_row(
         session,
-        "SELECT id, destination, patient, kind, scope, state, tries, counted, withdrawn, code, due_at, queued_at FROM "
-        "outbox AS "
+        "SELECT id, destination, patient, kind, scope, state, tries, counted, withdrawn, code, due_at FROM outbox AS "
         "this "
         "WHERE destination = ?1 AND state = 1 AND due_at <= ?2 "
         "AND NOT EXISTS (SELECT 1 FROM outbox AS other WHERE other.patient = this.patient "

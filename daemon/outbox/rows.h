@@ -17,7 +17,7 @@ struct Row {
     envelope::Kind kind{};
     std::int64_t scope = -1; // of consent.state; -1 for the other kinds
     State state{};
-    Timestamp due_at{}, queued_at{};
+    Timestamp due_at{};
     int tries = 0, counted = 0;
     bool withdrawn = false;
     std::string code;

@@ -15,11 +15,11 @@ static_assert(number(Kind::consent_state) == 2 && number(Kind::contact_suppress)
 struct Candidate {
     std::int64_t id = 0;
     records::PatientId patient;
-    Timestamp queued_at{};
+    Timestamp queued_at{}, due_at{};
 };
 
 Candidate read_candidate(const records::Statement& row) {
-    return {row.integer(0), {row.uuid(1)}, {row.integer(2)}};
+    return {row.integer(0), {row.uuid(1)}, {row.integer(2)}, {row.integer(3)}};
 }
 
 // The subject's oldest row, where it is due and none of the subject's is out.
@@ -52,23 +52,24 @@ Result<MaybeRow> urgent(records::Session& session, Destination destination) {
     std::vector<Candidate> candidates;
     CLINIC_TRY(each_row(
         session,
-        "SELECT id, patient, queued_at FROM outbox INDEXED BY outbox_urgent "
+        "SELECT id, patient, queued_at, due_at FROM outbox INDEXED BY outbox_urgent "
         "WHERE destination = ? AND state = 1 AND kind IN (2, 3) AND due_at <= ? ORDER BY due_at, id LIMIT 64",
         [&](const records::Statement& row) { candidates.push_back(read_candidate(row)); }, number(destination),
         session.now()));
     return first_that_can_go(session, destination, candidates);
 }
 
-// Newest first, of those that were queued since.
-Result<MaybeRow> live(records::Session& session, Destination destination, Timestamp since) {
+// Newest first, of those that may.
+template <class May>
+Result<MaybeRow> newest(records::Session& session, Destination destination, May may) {
     std::vector<Candidate> candidates;
     CLINIC_TRY(each_row(
         session,
-        "SELECT id, patient, queued_at FROM outbox INDEXED BY outbox_due "
+        "SELECT id, patient, queued_at, due_at FROM outbox INDEXED BY outbox_due "
         "WHERE destination = ? AND state = 1 AND due_at <= ? ORDER BY due_at DESC, id DESC LIMIT 64",
         [&](const records::Statement& row) { candidates.push_back(read_candidate(row)); }, number(destination),
         session.now()));
-    std::erase_if(candidates, [since](const Candidate& one) { return one.queued_at < since; });
+    std::erase_if(candidates, [&](const Candidate& one) { return !may(one); });
     return first_that_can_go(session, destination, candidates);
 }
 
@@ -78,12 +79,13 @@ Result<MaybeRow> choose(records::Session& session, Destination destination, Turn
     const Timestamp now = session.now();
     auto row = urgent(session, destination);
     if (!row || *row || turn.least == envelope::Least::urgent) return row;
-    if (turn.least == envelope::Least::live) return live(session, destination, now - todays_age);
+    if (turn.least == envelope::Least::live)
+        return newest(session, destination, [&](const Candidate& one) { return one.queued_at >= now - todays_age; });
     auto oldest = next_row(session, destination, now);
     CLINIC_TRY(oldest);
     // While nothing waits for long, the oldest go first.
-    if (!*oldest || turn.oldest_first || (*oldest)->queued_at >= now - live_age) return oldest;
-    row = live(session, destination, now - live_age);
+    if (!*oldest || turn.oldest_first || (*oldest)->due_at >= now - live_age) return oldest;
+    row = newest(session, destination, [&](const Candidate& one) { return one.due_at >= now - live_age; });
     return !row || *row ? row : oldest;
 }
 

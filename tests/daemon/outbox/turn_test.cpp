@@ -56,7 +56,7 @@ TEST_F(Turns, AnUrgentOneThatIsPutOffHoldsNobodyUp) {
 TEST_F(Turns, WithoutABacklogTheOldestGoesFirst) {
     const auto one = linked("1"), two = linked("2");
     const auto first = push_contact(one);
-    clock_.advance(seconds{60});
+    clock_.advance(seconds{10});
     push_contact(two);
     EXPECT_EQ(leased_by(fresh), first);
 }
