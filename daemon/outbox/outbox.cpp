@@ -75,9 +75,10 @@ Result<void> withdraw_in(records::Transaction& txn, Destination destination, Pat
 }
 
 Result<void> unpark_in(records::Transaction& txn, Destination destination, std::string_view code) {
-    CLINIC_TRY(execute(
-        txn, "UPDATE outbox SET state = 1, code = '', due_at = ? WHERE destination = ? AND state = 3 AND code = ?",
-        txn.now(), number(destination), code));
+    CLINIC_TRY(execute(txn, // As old as they are: they do not stand before what is of today.
+                       "UPDATE outbox SET state = 1, code = '', due_at = min(queued_at, ?), hold_until = 0 "
+                       "WHERE destination = ? AND state = 3 AND code = ?",
+                       txn.now(), number(destination), code));
     return book(txn, destination, State::parked, State::pending, txn.changed_rows());
 }
 
