@@ -72,6 +72,10 @@ egress::GateOptions gate_options(const Options& options) {
             options.dry_run, options.slots_at_once};
 }
 
+outbox::Coalesce coalesce_of(const Options& options) {
+    return {std::chrono::milliseconds{options.coalesce_ms}, std::chrono::milliseconds{options.coalesce_quiet_ms}};
+}
+
 intake::Complaint complaint_of(Errc why) {
     constexpr Literal remedy = "send it again later; the box's page says why";
     switch (why) {
@@ -103,8 +107,9 @@ struct Parts {
     Parts(const Options& options, base::UniqueFd egress_socket, std::unique_ptr<records::Store> opened,
           std::shared_ptr<intake::Feeds> named, health::Health& health, base::Vitals& vitals, const Clock& clock,
           std::function<void(const Error&)> damaged)
-        : well{health}, feeds{std::move(named)}, releaser{clock}, gate{gate_options(options), opened->identifiers(),
-                                                                       releaser},
+        : well{health}, feeds{std::move(named)}, releaser{clock, coalesce_of(options)}, gate{gate_options(options),
+                                                                                             opened->identifiers(),
+                                                                                             releaser},
           ingest{*opened, releaser, clock, feeds,
                  [&health](Literal code, Literal severity) { health.raise(code, severity); }},
           store{std::move(opened)},

@@ -27,6 +27,7 @@ struct Range {
 constexpr Range slots{1, 1'000, "is a number from 1 to 1,000"};
 constexpr Range half_a_day{0, 43'200'000, // two such spans are a lease frame's bound
                            "is not a whole number of milliseconds up to 43200000, half a day"};
+constexpr Range an_hour{0, 3'600'000, "is not a whole number of milliseconds up to 3600000, an hour"};
 constexpr Range message_bytes{intake::frame_bytes_lowest, intake::frame_bytes_highest,
                               "is not a whole number of bytes from 65536 to 10485760, 64 KiB to 10 MiB"};
 static_assert(message_bytes.least == 65'536 && message_bytes.most == 10'485'760, "the words say so");
@@ -152,6 +153,8 @@ void read_ghl(const json& from, Options& options, int& faults) {
     ghl.read_optional("index_lag_ms", options.index_lag_ms, half_a_day);
     ghl.read_optional("late_ms", options.late_ms, half_a_day);
     ghl.read_optional("slots_at_once", options.slots_at_once, slots);
+    ghl.read_optional("coalesce_ms", options.coalesce_ms, an_hour);
+    ghl.read_optional("coalesce_quiet_ms", options.coalesce_quiet_ms, an_hour);
     if (const json* lists = ghl.section_if_any("reads")) {
         Section reads{*lists, "ghl.reads.", faults};
         reads.read_optional("calendars", options.ghl.reads.calendars);
@@ -243,7 +246,8 @@ std::vector<std::string> wait_for_restart(const Options& running, const Options&
     look("mllp.message_bytes_max", &Options::mllp_message_bytes_max);
     look("mllp.tls", &Options::mllp_certificate, &Options::mllp_key, &Options::mllp_client_ca);
     look("delivery", &Options::dry_run);
-    look("ghl", &Options::ghl, &Options::index_lag_ms, &Options::late_ms, &Options::slots_at_once);
+    look("ghl", &Options::ghl, &Options::index_lag_ms, &Options::late_ms, &Options::coalesce_ms,
+         &Options::coalesce_quiet_ms, &Options::slots_at_once);
     return names;
 }
 

@@ -22,6 +22,7 @@
 #include "sync/diagnose/desk.h"
 #include "sync/lane/keeper.h"
 #include "sync/lane/lookout.h"
+#include "sync/lane/rate_file.h"
 #include "sync/lane/worker.h"
 #include "sync/location_answer.h"
 #include "sync/options.h"
@@ -61,32 +62,51 @@ Result<void> expect_descriptors(rlim_t wanted) {
     return {};
 }
 
+// As many requests at a time as there are threads that make them.
+lane::RateLimits rate_limits(const sync::Options& options) {
+    auto limits = options.ghl->rate;
+    limits.under_way_max = options.workers + 4; // the prober, the surveyor, the polling, and who asks at the desk
+    return limits;
+}
+
 // The way to GHL: one rate, one lane, one prober, one lookout, some workers. Members in order of need.
 class Crm {
 public:
-    Crm(const sync::Options& options, ghl::GhlClient& client, lane::Board& board, base::Vitals& vitals,
-        const Clock& clock, trace::SpanQueue* spans)
-        : options_{options}, rules_{options.ghl->rules}, call_beat_max_{options.ghl->client.connect_max +
-                                                                        options.ghl->client.call_max + beat_max},
-          budget_{clock, options.ghl->rate}, surveyor_{{client, budget_, rules_, board, clock},
-                                                       options.egress,
-                                                       {},
-                                                       vitals.join("the surveyor of GHL's location",
-                                                                   surveyed_max * call_beat_max_)},
-          channel_{client, rules_, budget_, {}, &surveyor_, &board}, lane_{clock, board} {
-        client.on_date([&board](Timestamp at) { board.https_date(at); });
+    struct Means {
+        const sync::Options& options;
+        ghl::GhlClient& client;
+        lane::Board& board;
+        base::Vitals& vitals;
+        const Clock& clock;
+        trace::SpanQueue* spans; // null: nobody traces
+    };
+    Crm(const Means& means, lane::SealedFile rate)
+        : options_{means.options}, rules_{options_.ghl->rules},
+          call_beat_max_{options_.ghl->client.connect_max + options_.ghl->client.call_max + beat_max},
+          rate_{std::move(rate)}, budget_{means.clock, rate_limits(options_), rate_.read()},
+          surveyor_{{means.client, budget_, rules_, means.board, means.clock},
+                    options_.egress,
+                    {},
+                    means.vitals.join("the surveyor of GHL's location", surveyed_max * call_beat_max_)},
+          channel_{means.client, rules_, budget_, {}, &surveyor_, &means.board}, lane_{means.clock, means.board} {
+        means.client.on_date([&board = means.board](Timestamp at) { board.https_date(at); });
         threads_.emplace_back([this](std::stop_token stop) { surveyor_.run(std::move(stop)); });
-        prober_.emplace(options_.egress, rules_, lane_, channel_, vitals.join("the prober of GHL", call_beat_max_));
+        prober_.emplace(options_.egress, rules_, lane_, channel_,
+                        means.vitals.join("the prober of GHL", call_beat_max_), [this] { rate_.keep(budget_.day()); });
         threads_.emplace_back([this](std::stop_token stop) { prober_->run(std::move(stop)); });
-        lookout_.emplace(lane_, board, channel_, clock, lane::LookoutTimes{},
-                         vitals.join("the lookout for GHL", call_beat_max_));
+        lookout_.emplace(lane_, means.board, channel_, means.clock, lane::LookoutTimes{},
+                         means.vitals.join("the lookout for GHL", call_beat_max_));
         threads_.emplace_back([this](std::stop_token stop) { lookout_->run(std::move(stop)); });
         for (int i = 0; i < options_.workers; ++i)
-            threads_.emplace_back(
-                [this, spans, pulse = vitals.join("a worker of GHL", call_beat_max_)](std::stop_token stop) {
-                    lane::WorkerOptions how{.egress = options_.egress, .pulse = pulse, .spans = spans};
-                    lane::Worker{std::move(how), rules_, lane_, channel_}.run(std::move(stop));
-                });
+            threads_.emplace_back([this, spans = means.spans, pulse = means.vitals.join("a worker of GHL", call_beat_max_)](
+                                      std::stop_token stop) {
+                lane::WorkerOptions how{.egress = options_.egress, .budget = &budget_, .pulse = pulse, .spans = spans};
+                lane::Worker{std::move(how), rules_, lane_, channel_}.run(std::move(stop));
+            });
+    }
+    ~Crm() {
+        threads_.clear(); // joined: nobody asks any more
+        rate_.keep(budget_.day());
     }
     lane::Lane& lane() { return lane_; }
     // Asks GHL what has changed, besides.
@@ -109,6 +129,7 @@ private:
     const sync::Options& options_;
     const envelope::WriteRules& rules_;
     const base::Micros call_beat_max_;
+    lane::RateFile rate_;
     lane::RateBudget budget_;
     ghl::Surveyor surveyor_;
     ghl::GhlChannel channel_;
@@ -262,11 +283,19 @@ int run(const sync::Options& options, const sigset_t& signals) {
         auto made = ghl::GhlClient::make(options.ghl->client, clock, std::move(*grant));
         if (!made) return base::log(Level::error, "syncd", made.error()), exit_configuration;
         client = std::move(*made);
-        crm.emplace(options, *client, board, vitals, clock, options.traces ? &spans : nullptr);
-        if (options.ghl->polling) {
+        const auto sealed_as = [&](const char* file, const char* purpose) -> Result<lane::SealedFile> {
             auto sealing = crypto::KeySlot::from_credential_file(options.credential);
-            if (!sealing) return base::log(Level::error, "syncd", sealing.error()), exit_configuration;
-            crm->poll({options.state / "poll.sealed", std::move(*sealing), "clinic-syncd polling 1"}, vitals, clock);
+            if (!sealing) return sealing.error();
+            return lane::SealedFile{options.state / file, std::move(*sealing), purpose};
+        };
+        auto rate = sealed_as("rate.sealed", "clinic-syncd GHL rate 1");
+        if (!rate) return base::log(Level::error, "syncd", rate.error()), exit_configuration;
+        crm.emplace(Crm::Means{options, *client, board, vitals, clock, options.traces ? &spans : nullptr},
+                    std::move(*rate));
+        if (options.ghl->polling) {
+            auto marks = sealed_as("poll.sealed", "clinic-syncd polling 1");
+            if (!marks) return base::log(Level::error, "syncd", marks.error()), exit_configuration;
+            crm->poll(std::move(*marks), vitals, clock);
         }
     }
     std::optional<mqtt::MqttLink> link;

@@ -37,6 +37,7 @@ constexpr base::Micros step_back = std::chrono::seconds{2};  // of the clock, be
 struct Waiting {
     Destination destination;
     steady_clock::time_point until;
+    envelope::Least least;
 };
 
 struct Connection {
@@ -297,12 +298,13 @@ void EgressServer::State::read_one(std::uint64_t id) {
 }
 
 void EgressServer::State::handle(std::uint64_t id, const envelope::LeaseRequest& request) {
-    ask_lease(id, {request.destination, steady_clock::now() + std::chrono::milliseconds{request.wait_ms}});
+    ask_lease(id,
+              {request.destination, steady_clock::now() + std::chrono::milliseconds{request.wait_ms}, request.least});
 }
 
 void EgressServer::State::ask_lease(std::uint64_t id, Waiting waiting) {
     ask_store(id, [this, id, waiting](records::Transaction& txn) -> Result<Answer> {
-        auto lease = behind->gate.lease(txn, waiting.destination);
+        auto lease = behind->gate.lease(txn, waiting.destination, waiting.least);
         CLINIC_TRY(lease);
         const bool nothing = lease->lease == 0;
         return Answer{.connection = id,

@@ -15,6 +15,7 @@ using outbox::Ledger;
 using outbox::Links;
 using outbox::Outbox;
 
+constexpr unsigned turns_to_the_oldest = 4;             // one of so many, while something fresh waits beside a backlog
 constexpr std::chrono::milliseconds ready_after{5'000}; // until an attempt that was held for it is tried again
 constexpr const char* dry_code = "dry_run";
 constexpr int dead_a_lease = 100; // given up before the next lease, where there are too many
@@ -43,14 +44,16 @@ Gate::Gate(GateOptions options, const records::IdentifierIndex& identifiers, rel
     : options_{std::move(options)}, identifiers_{identifiers}, releaser_{releaser},
       reconciler_{{.reads = options_.rules.reads, .slots_at_once = options_.slots_at_once}, releaser} {}
 
-Result<envelope::Lease> Gate::lease(records::Transaction& txn, envelope::Destination destination) {
+Result<envelope::Lease> Gate::lease(records::Transaction& txn, envelope::Destination destination,
+                                    envelope::Least least) {
     // No request could pass: it waits for the settings.
     if (options_.rules.location.empty() || !options_.rules.fields.complete()) return envelope::Lease{};
     CLINIC_TRY(keep_dead_within_bound(txn));
     const auto policy = releaser_.policy(txn);
     CLINIC_TRY(policy);
     auto lease = Outbox::lease(txn, destination, policy->unlinked == release::Unlinked::shell,
-                               options_.index_lag + options_.late);
+                               options_.index_lag + options_.late,
+                               {.least = least, .oldest_first = turns_++ % turns_to_the_oldest == 0});
     CLINIC_TRY(lease);
     return lease->has_value() ? std::move(**lease) : envelope::Lease{};
 }

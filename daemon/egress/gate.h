@@ -37,7 +37,9 @@ public:
 
     // Before the first lease: what a dry run had put aside goes out, unless there is still one.
     Result<void> begin(records::Transaction& txn) const;
-    Result<envelope::Lease> lease(records::Transaction& txn, envelope::Destination destination);
+    // Of four turns three go to what is fresh, where something waits for longer; the fourth to the oldest.
+    Result<envelope::Lease> lease(records::Transaction& txn, envelope::Destination destination,
+                                  envelope::Least least = envelope::Least::any);
     Result<Judged> judge(records::Transaction& txn, const envelope::Attempt& attempt);
     Result<envelope::Settled> settle(records::Transaction& txn, const envelope::Settle& outcome);
     crm::Reconciler& reconciler() { return reconciler_; } // of all that is told of GHL
@@ -61,6 +63,7 @@ private:
     const records::IdentifierIndex& identifiers_;
     release::Releaser& releaser_;
     crm::Reconciler reconciler_;
+    unsigned turns_ = 0;
 };
 
 } // namespace clinic::egress

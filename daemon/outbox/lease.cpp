@@ -2,6 +2,7 @@
 #include "daemon/outbox/outbox.h"
 #include "daemon/outbox/rows.h"
 #include "daemon/outbox/sql.h"
+#include "daemon/outbox/turn.h"
 
 namespace clinic::outbox {
 namespace {
@@ -191,9 +192,9 @@ Result<void> release_one(records::Transaction& txn, std::int64_t lease) {
 } // namespace
 
 Result<MaybeLease> Outbox::lease(records::Transaction& txn, Destination destination, bool may_create,
-                                 std::chrono::milliseconds unsure_for) {
+                                 std::chrono::milliseconds unsure_for, Turn turn) {
     for (int looked_at = 0; looked_at < rows_looked_at_max; ++looked_at) {
-        const auto row = next_row(txn, destination, txn.now());
+        const auto row = choose(txn, destination, turn);
         CLINIC_TRY(row);
         if (!*row) return MaybeLease{};
         auto lease = try_row(txn, **row, may_create, unsure_for);

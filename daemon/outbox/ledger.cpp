@@ -1,6 +1,7 @@
 #include "crypto/base/files.h"
 #include "daemon/outbox/rows.h"
 #include "daemon/outbox/sql.h"
+#include "sync/envelope/crm_reads.h"
 #include "sync/envelope/frame.h"
 
 namespace clinic::outbox {

@@ -1,5 +1,6 @@
 #include "daemon/outbox/outbox.h"
 
+#include "daemon/outbox/coalesce.h"
 #include "daemon/outbox/rows.h"
 #include "daemon/outbox/sql.h"
 
@@ -59,20 +60,6 @@ Result<void> supersede_older(records::Transaction& txn, Destination destination,
     return {};
 }
 
-// A newer row does not get round a back-off of its subject.
-Result<Timestamp> due_now_or_with(records::Transaction& txn, Destination destination, PatientId patient) {
-    Timestamp due = txn.now();
-    CLINIC_TRY(first_row(
-        txn,
-        // Left alone, SQLite looks for a maximum by walking the index of all that is due.
-        "SELECT max(due_at) FROM outbox INDEXED BY outbox_subject WHERE patient = ? AND destination = ? AND state = 1",
-        [&](const records::Statement& row) {
-            if (!row.is_null(0)) due = std::max(due, Timestamp{row.integer(0)});
-        },
-        patient, number(destination)));
-    return due;
-}
-
 Result<void> withdraw_in(records::Transaction& txn, Destination destination, PatientId patient, Literal code) {
     const auto rows = rows_of(txn, "SELECT id FROM outbox WHERE patient = ? AND destination = ?", patient, destination);
     CLINIC_TRY(rows);
@@ -88,9 +75,10 @@ Result<void> withdraw_in(records::Transaction& txn, Destination destination, Pat
 }
 
 Result<void> unpark_in(records::Transaction& txn, Destination destination, std::string_view code) {
-    CLINIC_TRY(execute(
-        txn, "UPDATE outbox SET state = 1, code = '', due_at = ? WHERE destination = ? AND state = 3 AND code = ?",
-        txn.now(), number(destination), code));
+    CLINIC_TRY(execute(txn, // As old as they are: they do not stand before what is of today.
+                       "UPDATE outbox SET state = 1, code = '', due_at = min(queued_at, ?), hold_until = 0 "
+                       "WHERE destination = ? AND state = 3 AND code = ?",
+                       txn.now(), number(destination), code));
     return book(txn, destination, State::parked, State::pending, txn.changed_rows());
 }
 
@@ -108,22 +96,22 @@ Result<void> revive(records::Transaction& txn, const Row& row) {
 
 Result<std::int64_t> Outbox::push(records::Transaction& txn, Destination destination, PatientId patient,
                                   const envelope::MetadataEnvelope& envelope,
-                                  std::optional<std::string_view> parked_code) {
+                                  std::optional<std::string_view> parked_code, const Coalesce& coalesce) {
     if (destination == Destination::ops) return Error{Errc::refused, "no patient kind goes to central ops"};
     const std::string written = envelope.encode();
     CLINIC_TRY(envelope::MetadataEnvelope::decode(written));
     CLINIC_TRY(check_room(txn, destination));
     const std::int64_t scope = scope_of(envelope);
-    const auto due = due_now_or_with(txn, destination, patient);
+    const auto due = due_of(txn, destination, patient, envelope.kind(), coalesce);
     CLINIC_TRY(due);
     CLINIC_TRY(supersede_older(txn, destination, patient, envelope.kind(), scope));
     const State state = parked_code ? State::parked : State::pending;
-    CLINIC_TRY(
-        execute(txn,
-                "INSERT INTO outbox (destination, patient, kind, scope, state, queued_at, due_at, envelope, code, "
-                "trace) VALUES (?, ?, ?, ?, ?, ?, ?, x'', ?, ?)",
-                number(destination), patient, number(envelope.kind()), scope, number(state), txn.now(), *due,
-                parked_code.value_or(""), txn.trace()));
+    CLINIC_TRY(execute(
+        txn,
+        "INSERT INTO outbox (destination, patient, kind, scope, state, queued_at, due_at, hold_until, envelope, "
+        "code, trace) VALUES (?, ?, ?, ?, ?, ?, ?, ?, x'', ?, ?)",
+        number(destination), patient, number(envelope.kind()), scope, number(state), txn.now(), due->at,
+        due->hold_until, parked_code.value_or(""), txn.trace()));
     const std::int64_t id = txn.last_row();
     const auto sealed = txn.seal_for(patient, "outbox.envelope", id, written);
     CLINIC_TRY(sealed);

@@ -39,6 +39,21 @@ struct Books {
     bool balanced() const;
 };
 
+// How changes of one subject become one write; a window of zero: each is a write of its own.
+struct Coalesce {
+    std::chrono::milliseconds window{0}; // after a write
+    std::chrono::milliseconds quiet{0};  // without a change: enough, the window is not waited out
+};
+
+// Whose turn it is. Suppressions and consents always come first. Where something has been due for longer than
+// `live_age`, what became due since comes before it, unless the turn is the oldest's.
+struct Turn {
+    envelope::Least least = envelope::Least::any;
+    bool oldest_first = true;
+};
+inline constexpr std::chrono::seconds live_age{10};
+inline constexpr std::chrono::hours todays_age{24};
+
 struct LastSaid {        // what the destination holds from us about this subject and kind
     std::string content; // MetadataEnvelope::content()
     std::vector<envelope::Word> tags;
@@ -58,7 +73,7 @@ public:
     // takes the place of both states; a merge of nothing). `parked`: enters as parked, by code.
     static Result<std::int64_t> push(records::Transaction& txn, envelope::Destination destination,
                                      records::PatientId patient, const envelope::MetadataEnvelope& envelope,
-                                     std::optional<std::string_view> parked_code);
+                                     std::optional<std::string_view> parked_code, const Coalesce& coalesce = {});
     // Empty where a suppression has been said or queued since (and the other way about). `scope`: for consent.state.
     static Result<LastSaid> last_said(records::Session& session, envelope::Destination destination,
                                       records::PatientId patient, envelope::Kind kind,
@@ -70,13 +85,15 @@ public:
     // The patient's envelopes that have not left: withdrawn. An open lease is settled as it ends.
     static Result<void> withdraw(records::Transaction& txn, records::PatientId patient, Literal code);
 
-    // One due envelope whose subject has no other open lease; nullopt: nothing is due. `lease` = the row's id.
+    // One due envelope whose subject has no other open lease; nullopt: nothing is due. `lease` = the row's id. Of a
+    // subject always the oldest, whatever brought its turn.
     // Nothing but contact.state makes a contact. Without one, the others are parked ("no_contact") until it is linked,
     // and a suppression is discarded; unless an earlier create may have happened: then the lease says to look it up.
     // The old contact of a merge is the prior's; where Links::merge has moved it, it is the contact itself.
     // `unsure_for`: how long after the end of a create of unknown outcome a look-up that finds nothing proves nothing.
     static Result<std::optional<envelope::Lease>> lease(records::Transaction& txn, envelope::Destination destination,
-                                                        bool may_create, std::chrono::milliseconds unsure_for);
+                                                        bool may_create, std::chrono::milliseconds unsure_for,
+                                                        Turn turn = {});
     // A contact that is given is linked, whatever the outcome. A retry with the code "no_contact" (looked up, not
     // there, not to be made) parks. A retry whose content a newer row replaces is superseded; after `withdraw`,
     // withdrawn.

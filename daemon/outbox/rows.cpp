@@ -117,7 +117,7 @@ Result<void> move(records::Transaction& txn, const Row& row, State to, std::stri
 
 Result<void> make_pending(records::Transaction& txn, const Row& row, Timestamp due, std::string_view code) {
     CLINIC_TRY(move(txn, row, State::pending, code));
-    CLINIC_TRY(execute(txn, "UPDATE outbox SET due_at = ? WHERE id = ?", due, row.id));
+    CLINIC_TRY(execute(txn, "UPDATE outbox SET due_at = ?, hold_until = 0 WHERE id = ?", due, row.id));
     return execute(txn,
                    "UPDATE outbox SET due_at = ?1 WHERE patient = ?2 AND destination = ?3 AND state = 1 AND id > ?4 "
                    "AND due_at < ?1",

@@ -79,11 +79,11 @@ Result<void> remember_said(records::Transaction& txn, const Row& row) {
     std::int64_t id = 0;
     CLINIC_TRY(first_row(
         txn,
-        "INSERT INTO said (destination, patient, kind, scope, delivered, envelope, tags_known, unsure) "
-        "VALUES (?, ?, ?, ?, ?, x'', 1, ?) ON CONFLICT DO UPDATE "
-        "SET delivered = excluded.delivered, tags_known = 1, unsure = excluded.unsure RETURNING id",
+        "INSERT INTO said (destination, patient, kind, scope, delivered, envelope, tags_known, unsure, written_at) "
+        "VALUES (?, ?, ?, ?, ?, x'', 1, ?, ?) ON CONFLICT DO UPDATE SET delivered = excluded.delivered, "
+        "tags_known = 1, unsure = excluded.unsure, written_at = excluded.written_at RETURNING id",
         [&](const records::Statement& one) { id = one.integer(0); }, number(row.destination), row.patient,
-        number(row.kind), row.scope, row.id, *late));
+        number(row.kind), row.scope, row.id, *late, txn.now()));
     const auto sealed = txn.seal_for(row.patient, "said.envelope", id, envelope->encode());
     CLINIC_TRY(sealed);
     return execute(txn, "UPDATE said SET envelope = ? WHERE id = ?", *sealed, id);

@@ -251,7 +251,9 @@ constexpr Migration migrations[] = {
     {7, {audit_v7, "", ""}, "PRAGMA user_version = 7"},
     {8, {audit_v8, "", ""}, "PRAGMA user_version = 8"},
     {9, {records_v9, "", ""}, "PRAGMA user_version = 9"},
-    {10, {dead_letters_v10, ledger_fields_v10, outbox_trace_v10, crm_schema_v10}, "PRAGMA user_version = 10"},
+    {10,
+     {dead_letters_v10, ledger_fields_v10, outbox_trace_v10, outbox_traffic_v10, crm_schema_v10},
+     "PRAGMA user_version = 10"},
 };
 static_assert(migrations[std::size(migrations) - 1].to == schema_version_known);
 

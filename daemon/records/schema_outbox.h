@@ -1,6 +1,6 @@
-// The tables of clinic_outbox, in migrations 1 and 3: they live in the records' file so that a row and its envelope are
-// one commit. `patient` is the internal PatientId. Columns marked "sealed" are sealed with that patient's key and bound
-// to the row.
+// The tables of clinic_outbox, in migrations 1, 3 and 10: they live in the records' file so that a row and its envelope
+// are one commit. `patient` is the internal PatientId. Columns marked "sealed" are sealed with that patient's key and
+// bound to the row.
 #pragma once
 
 namespace clinic::records {
@@ -125,6 +125,14 @@ ALTER TABLE ledger ADD COLUMN unsure_since INTEGER NOT NULL DEFAULT 0;   -- boot
                                                                          -- this request left us
 ALTER TABLE said ADD COLUMN unsure INTEGER NOT NULL DEFAULT 0;           -- begun since: something that may change it
 ALTER TABLE link ADD COLUMN shell INTEGER NOT NULL DEFAULT 1;            -- we made this contact: it holds a state from us
+)sql";
+
+// Coalescing and urgency: docs/ghl.md, "Many changes, one write" and "Who goes first".
+inline constexpr const char* outbox_traffic_v10 = R"sql(
+ALTER TABLE outbox ADD COLUMN hold_until INTEGER NOT NULL DEFAULT 0;     -- it waits for more changes, until then at the
+                                                                         -- latest; 0: it does not
+ALTER TABLE said ADD COLUMN written_at INTEGER NOT NULL DEFAULT 0;       -- when it was delivered
+CREATE INDEX outbox_urgent ON outbox (destination, due_at, id) WHERE state = 1 AND kind IN (2, 3);
 )sql";
 
 } // namespace clinic::records

@@ -74,8 +74,9 @@ const std::string& newest(const LastSaid& said) {
 // One patient's release inside one transaction.
 class Release {
 public:
-    Release(Transaction& txn, PatientId patient, const Policy& policy, const Decision& decision)
-        : txn_{txn}, patient_{patient}, policy_{policy}, decision_{decision} {}
+    Release(Transaction& txn, PatientId patient, const Policy& policy, const Decision& decision,
+            const outbox::Coalesce& coalesce)
+        : txn_{txn}, patient_{patient}, policy_{policy}, decision_{decision}, coalesce_{coalesce} {}
 
     void because_of(std::optional<records::AppointmentId> changed) { changed_ = changed; }
     bool did_anything() const { return did_anything_; }
@@ -238,7 +239,7 @@ private:
         if (!sequence) return sequence.error();
         envelope.put(Field::mid, envelope::Pseudonym::random('m')).put_sequence(*sequence);
         const auto parked = decision_.clock_holds ? std::optional<std::string_view>{"clock"} : std::nullopt;
-        auto row = Outbox::push(txn_, Destination::crm, patient_, envelope, parked);
+        auto row = Outbox::push(txn_, Destination::crm, patient_, envelope, parked, coalesce_);
         if (!row) return row.error();
         did_anything_ = true;
         return {};
@@ -248,6 +249,7 @@ private:
     PatientId patient_;
     const Policy& policy_;
     const Decision& decision_;
+    const outbox::Coalesce& coalesce_;
     std::optional<records::AppointmentId> changed_;
     bool did_anything_ = false;
 };
@@ -289,7 +291,7 @@ bool grants_too_much(const MetadataEnvelope& waiting, const PatientFacts& facts,
 
 } // namespace
 
-Releaser::Releaser(const Clock& clock) : clock_{clock} {}
+Releaser::Releaser(const Clock& clock, outbox::Coalesce coalesce) : clock_{clock}, coalesce_{coalesce} {}
 
 Result<Policy> Releaser::policy(records::Session& session) const {
     const auto since = session.setting_since(policy_setting);
@@ -332,7 +334,7 @@ Result<bool> Releaser::release(Transaction& txn, PatientId patient, std::optiona
     auto policy = this->policy(txn);
     if (!policy) return policy.error();
     Decision decision = decide(*facts, *policy, moment(), appointment);
-    Release release{txn, patient, *policy, decision};
+    Release release{txn, patient, *policy, decision, coalesce_};
     release.because_of(appointment);
     if (is_told(decision) && facts->status == records::PatientStatus::inactive) {
         auto said = release.has_said_something();
@@ -360,7 +362,7 @@ Result<void> Releaser::consent_changed(Transaction& txn, PatientId patient, Cons
     const Decision decision = decide(*facts, *policy, moment(), std::nullopt);
     const auto consent = std::ranges::find(facts->consents, scope, &records::ConsentFacts::scope);
     if (!is_told(decision) || consent == facts->consents.end()) return {};
-    Release release{txn, patient, *policy, decision};
+    Release release{txn, patient, *policy, decision, coalesce_};
     if (facts->status == records::PatientStatus::inactive) {
         auto said = release.has_said_something();
         if (!said) return said.error();
@@ -378,8 +380,8 @@ Result<void> Releaser::merged(Transaction& txn, PatientId survivor, PatientId pr
     Decision for_prior;
     for_prior.because = Because::merged;
     for_prior.clock_holds = decision.clock_holds;
-    Release of_prior{txn, prior, *policy, for_prior};
-    Release of_survivor{txn, facts->id, *policy, decision};
+    Release of_prior{txn, prior, *policy, for_prior, coalesce_};
+    Release of_survivor{txn, facts->id, *policy, decision, coalesce_};
 
     auto said = of_prior.ever_said_something();
     if (!said) return said.error();
@@ -413,7 +415,7 @@ Result<TakenBack> Releaser::take_back(Transaction& txn, PatientId patient) {
     const bool closed = policy->basis == Basis::off || policy->basis == Basis::deid || facts->test_traffic;
     decision.because = Because::erased;
     decision.suppress = closed ? std::nullopt : std::optional{envelope::Reason::erased};
-    Release release{txn, facts->id, *policy, decision};
+    Release release{txn, facts->id, *policy, decision, coalesce_};
     auto said = release.ever_said_something();
     if (!said) return said.error();
     CLINIC_TRY(release.stop());

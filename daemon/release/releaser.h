@@ -23,7 +23,7 @@ enum class TakenBack : std::uint8_t { done, waits, not_allowed };
 
 class Releaser {
 public:
-    explicit Releaser(const Clock& clock);
+    explicit Releaser(const Clock& clock, outbox::Coalesce coalesce = {});
 
     Result<Policy> policy(records::Session& session) const; // the factory's when none is stored
     Result<void> set_policy(records::Transaction& txn, const Policy& policy);
@@ -71,6 +71,7 @@ private:
                          std::optional<records::AppointmentId> appointment, Note note);
 
     const Clock& clock_;
+    const outbox::Coalesce coalesce_;
     mutable std::mutex policy_lock_; // guards the policy that was read last, and the text it was read from
     mutable std::optional<std::string> policy_text_;
     mutable std::optional<records::RowCache::Since> policy_since_; // that text's setting has not changed since

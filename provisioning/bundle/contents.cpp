@@ -143,6 +143,8 @@ constexpr std::array clinicd_places{"box",
                                     "ghl.tag_prefix",
                                     "ghl.index_lag_ms",
                                     "ghl.late_ms",
+                                    "ghl.coalesce_ms",
+                                    "ghl.coalesce_quiet_ms",
                                     "support.key"};
 constexpr std::array syncd_places{
     "box",       "egress",  "state",          "credential",   "records",         "diagnose",

@@ -24,9 +24,13 @@ inline constexpr std::size_t attempt_body_bytes_max = 8'192;
 inline constexpr std::size_t device_events_max = 32;
 
 // ---- in: clinic-syncd asks --------------------------------------------------------------------------------------
+// What a request for a lease takes at the least: `live`, what was queued within a day; `urgent`, suppressions and
+// consents.
+enum class Least : std::uint8_t { any, live, urgent };
 struct LeaseRequest {
     Destination destination = Destination::crm;
     int wait_ms = 0; // 0..20,000: answer empty after this when nothing is due
+    Least least = Least::any;
 };
 
 // Which write of facts/ghl-api §3.6 a request is. The path follows from the route and the ids.

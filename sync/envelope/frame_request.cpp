@@ -35,12 +35,17 @@ ObjectWriter frame(const char* name) {
 }
 
 std::string write(const LeaseRequest& request) {
-    return frame("lease").text("destination", name(request.destination)).integer("wait_ms", request.wait_ms).str();
+    ObjectWriter writer = frame("lease");
+    writer.text("destination", name(request.destination)).integer("wait_ms", request.wait_ms);
+    if (request.least != Least::any) writer.text("least", name_of(request.least));
+    return writer.str();
 }
 
 LeaseRequest read_lease(ObjectReader& reader) {
-    return {.destination = reader.choice<Destination>("destination"),
-            .wait_ms = reader.small("wait_ms", 0, wait_ms_max)};
+    LeaseRequest request{.destination = reader.choice<Destination>("destination"),
+                         .wait_ms = reader.small("wait_ms", 0, wait_ms_max)};
+    if (reader.has("least")) request.least = reader.choice<Least>("least");
+    return request;
 }
 
 std::string write(const Attempt& attempt) {

@@ -20,6 +20,7 @@ struct Fault {
     envelope::LaneState state = envelope::LaneState::paused; // paused: passes by itself; down: needs someone
     std::string code;                                        // ^[a-z0-9_]{0,32}$
     base::Micros not_before{};                               // Retry-After
+    bool may_be_the_request{}; // an answer of its server that one request alone may have caused: several in a row count
 };
 
 class Gate {

@@ -14,8 +14,9 @@ constexpr BackoffLimits reconnect{.cap = std::chrono::seconds{2}};
 } // namespace
 
 Prober::Prober(std::filesystem::path egress, const envelope::WriteRules& rules, Lane& lane, Channel& channel,
-               base::Pulse pulse)
-    : rules_{rules}, lane_{lane}, channel_{channel}, pulse_{std::move(pulse)}, client_{std::move(egress)} {}
+               base::Pulse pulse, std::function<void()> probed)
+    : rules_{rules}, lane_{lane}, channel_{channel}, pulse_{std::move(pulse)}, probed_{std::move(probed)},
+      client_{std::move(egress)} {}
 
 void Prober::run(std::stop_token stop) {
     Backoff backoff{reconnect};
@@ -40,6 +41,7 @@ Result<void> Prober::probe(std::stop_token stop) {
     }
     const bool was_up = lane_.up();
     if (!stop.stop_requested()) lane_.probed(delivery.fault);
+    if (probed_) probed_();
     if (!was_up && !delivery.fault) base::log(base::Level::notice, "lane", "the way to GHL is open");
     if (was_up && delivery.fault) base::log(base::Level::warning, "lane", "the way to GHL is closed");
     if (delivery.settle.steps.empty()) return {};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <stop_token>
 
 #include "crypto/base/vitals.h"
@@ -17,7 +18,8 @@ namespace clinic::lane {
 class Prober {
 public:
     Prober(std::filesystem::path egress, const envelope::WriteRules& rules, Lane& lane, Channel& channel,
-           base::Pulse pulse = {}); // rests until a probe is due
+           base::Pulse pulse = {},             // rests until a probe is due
+           std::function<void()> probed = {}); // after each probe, on this thread
     void run(std::stop_token stop);
 
 private:
@@ -27,6 +29,7 @@ private:
     Lane& lane_;
     Channel& channel_;
     const base::Pulse pulse_;
+    const std::function<void()> probed_;
     EgressClient client_;
 };
 

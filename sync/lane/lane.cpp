@@ -23,6 +23,7 @@ base::Micros Lane::probe_in() const {
 
 void Lane::close(const Fault& fault) {
     state_ = fault.state;
+    failures_ = limits_.failures_max - 1;
     not_before_ = clock_.monotonic() + fault.not_before;
     probe_at_ = clock_.monotonic() + fault.not_before + backoff_.next();
     board_.crm(fault.state, fault.code);
@@ -32,6 +33,7 @@ void Lane::fault(const Fault& fault) {
     {
         const std::lock_guard lock{mutex_};
         // Workers that fail together are one fault; the latest moment that any of them was told stands.
+        if (state_ == LaneState::up && fault.may_be_the_request && ++failures_ < limits_.failures_max) return;
         if (state_ == LaneState::up)
             close(fault);
         else
@@ -58,7 +60,9 @@ void Lane::probed(const std::optional<Fault>& fault) {
 
 void Lane::delivered() {
     const std::lock_guard lock{mutex_};
-    if (state_ == LaneState::up) backoff_.reset();
+    if (state_ != LaneState::up) return;
+    backoff_.reset();
+    failures_ = 0;
 }
 
 void Lane::quiet(bool now) {

@@ -1,5 +1,8 @@
 // Is this destination open? One state for all its workers.
-//   States:  down("starting") -> up -> paused | down -> up. Only a probe opens it; any fault closes it.
+//   States:  down("starting") -> up -> paused | down -> up. Only a probe opens it; a fault closes it, or several in a
+//   row
+//            of the kind that one request alone may have caused. Just opened again, one of those closes it: until
+//            something is delivered, it is open on trial.
 //   Threads: any.
 #pragma once
 
@@ -19,6 +22,7 @@ namespace clinic::lane {
 
 struct LaneLimits {
     BackoffLimits probe{};
+    int failures_max = 3;                              // in a row
     base::Micros idle_probe = std::chrono::minutes{5}; // an open lane is asked now and then, for its clock and token
 };
 
@@ -31,7 +35,7 @@ public:
 
     void fault(const Fault& fault);                 // from a delivery
     void probed(const std::optional<Fault>& fault); // nothing: the lane is open
-    void delivered();                               // the back-off starts over
+    void delivered();                               // the back-off and the count of failures start over
     void quiet(bool now); // an open lane whose call is not answered says so; it closes with the call's own end
     void probe_now();     // the far side is there again: the back-off is not waited out
 
@@ -55,6 +59,7 @@ private:
     base::Micros not_before_{}; // as the far side asked for
     Backoff backoff_;
     bool quiet_ = false;
+    int failures_ = 0;
     std::uint64_t probes_ = 0; // so many verdicts
 };
 

@@ -12,6 +12,9 @@ namespace {
 constexpr std::chrono::milliseconds settle_wait{3'000}; // also while stopping
 constexpr std::chrono::milliseconds empty_pause{200};   // clinicd said "nothing" without waiting
 constexpr std::chrono::milliseconds refused_pause{1'000};
+constexpr std::chrono::milliseconds part_wait{
+    1'000}; // for a lease of a part: until what else may go is looked at again
+constexpr base::Micros budget_look = std::chrono::seconds{1};
 
 // The lease's number leads on: to its ledger lines, to its dead letter, and to its trace.
 void log_failure(const envelope::Lease& lease, const Delivery& delivery) {
@@ -63,10 +66,18 @@ void Worker::run(std::stop_token stop) {
     }
 }
 
+// No lease is held while the far side's limits are waited out: whose turn it is then is asked then.
 Result<void> Worker::turn(std::stop_token stop) {
+    const auto room = options_.budget != nullptr ? options_.budget->room() : RateBudget::Room{};
+    if (room.wait.count() > 0) {
+        sleep_for(stop, std::min(room.wait, budget_look)); // no event tells of it
+        return {};
+    }
     if (!client_.connected()) CLINIC_TRY(client_.connect());
     const auto asked_at = std::chrono::steady_clock::now();
-    const envelope::LeaseRequest request{options_.destination, static_cast<int>(options_.lease_wait.count())};
+    const auto wait =
+        room.least == envelope::Least::any ? options_.lease_wait : std::min(options_.lease_wait, part_wait);
+    const envelope::LeaseRequest request{options_.destination, static_cast<int>(wait.count()), room.least};
     auto lease = client_.ask_for<envelope::Lease>(request, options_.lease_wait + options_.reply_wait, stop);
     if (!lease) return lease.error();
     if (lease->lease == 0) {
@@ -90,7 +101,7 @@ Result<envelope::Lease> Worker::deliver(const envelope::Lease& lease, std::stop_
         client_.close();
         return Error{Errc::offline, "a lease was abandoned"};
     }
-    const bool goes_on = lane_.up() && !stop.stop_requested();
+    const bool goes_on = lane_.up() && !stop.stop_requested() && has_room();
     if (goes_on) delivery.settle.next = options_.destination;
     auto next = goes_on ? client_.ask_for<envelope::Lease>(delivery.settle, settle_wait) : settle(delivery.settle);
     if (!next) {
@@ -100,6 +111,12 @@ Result<envelope::Lease> Worker::deliver(const envelope::Lease& lease, std::stop_
     if (delivery.settle.outcome == envelope::Outcome::delivered) lane_.delivered();
     backoff_.reset();
     return next;
+}
+
+bool Worker::has_room() const {
+    if (options_.budget == nullptr) return true;
+    const auto room = options_.budget->room();
+    return room.wait.count() == 0 && room.least == envelope::Least::any;
 }
 
 Result<envelope::Lease> Worker::settle(const envelope::Settle& outcome) {

@@ -13,6 +13,7 @@
 #include "sync/lane/channel.h"
 #include "sync/lane/egress_client.h"
 #include "sync/lane/lane.h"
+#include "sync/lane/rate_budget.h"
 #include "sync/trace/span_queue.h"
 
 namespace clinic::lane {
@@ -22,6 +23,7 @@ struct WorkerOptions {
     envelope::Destination destination = envelope::Destination::crm;
     std::chrono::milliseconds lease_wait{10'000}; // how long clinicd may hold the question
     std::chrono::milliseconds reply_wait{10'000}; // for any other reply
+    RateBudget* budget = nullptr;                 // asked before each lease; null: leases are taken as they come
     base::Pulse pulse = {};                       // before each question and each request; rests while the lane is shut
     trace::SpanQueue* spans = nullptr;            // null: nobody traces
 };
@@ -53,6 +55,7 @@ private:
     Result<void> turn(std::stop_token stop); // one lease and those that follow it at once, or none
     Result<envelope::Lease> deliver(const envelope::Lease& lease, std::stop_token stop);
     Result<envelope::Lease> settle(const envelope::Settle& outcome);
+    bool has_room() const;
 
     WorkerOptions options_;
     const envelope::WriteRules& rules_;

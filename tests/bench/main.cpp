@@ -9,7 +9,8 @@ int main(int count, char** values) {
     using namespace clinic::bench;
     const std::map<std::string, json (*)(const Arguments&)> commands{
         {"bare-sqlite", bare_sqlite}, {"acknowledge", acknowledge}, {"latency", latency},     {"sustained", sustained},
-        {"deliver", deliver},         {"bare-https", bare_https},   {"bare-paho", bare_paho}, {"start", start}};
+        {"deliver", deliver},         {"bare-https", bare_https},   {"bare-paho", bare_paho}, {"start", start},
+        {"backlog", backlog}};
     const auto found = commands.find(count > 1 ? values[1] : "");
     if (found == commands.end()) {
         std::fputs("usage: clinic-bench COMMAND [--name value]...; commands:", stderr);

@@ -76,7 +76,8 @@ Mix mix_named(const std::string& name) {
     if (name == "newcomers") return Mix::newcomers;
     if (name == "day") return Mix::day;
     if (name == "repeated") return Mix::repeated;
-    give_up("--mix newcomers, day or repeated");
+    if (name == "bookings") return Mix::bookings;
+    give_up("--mix newcomers, day, repeated or bookings");
 }
 
 Messages::Messages(Mix mix)
@@ -89,6 +90,7 @@ std::string Messages::next() {
     const std::string control = "B" + run_ + "-" + std::to_string(number);
     if (mix_ == Mix::repeated)
         return header("ADT^A31^ADT_A05", "B" + run_, began_) + "EVN|A31|" + began_ + "\r" + person(run_, 1, number);
+    if (mix_ == Mix::bookings) return booking(run_, ++people_, number, control);
     const std::int64_t people = people_;
     if (mix_ == Mix::newcomers || people < 20 || number % 10 < 2) return registration(run_, ++people_, control);
     // Somebody who is known for sure: not of the last messages, which may still be on their way.

@@ -14,7 +14,8 @@ namespace clinic::bench {
 // `day`: of ten messages two register somebody new, four correct somebody known, four book a visit.
 // `repeated`: one person, and each message says otherwise under one control id: each is stored, and is an event for
 // central ops.
-enum class Mix { newcomers, day, repeated };
+// `bookings`: every message is a visit of somebody who was not known.
+enum class Mix { newcomers, day, repeated, bookings };
 Mix mix_named(const std::string& name);
 
 class Messages {

@@ -48,6 +48,13 @@ def within($name; $box; $unit; $goal):
     within("written in an idle hour, both"; (of("idle_hour.written"; (.clinicd_bytes + .syncd_bytes) / 1048576)); "MiB"; 0.21),
     within("exec to READY=1, p50"; of("footprint.start"; .ready.p50_ms); "ms"; 300),
     within("exec to the first acknowledgement, p50"; of("footprint.start"; .first_acknowledgement.p50_ms); "ms"; 300),
+    within("backlog: exec to READY=1, p50"; of("backlog.start"; .ready.p50_ms); "ms"; 300),
+    within("backlog: a fresh change to its request, p50"; of("backlog.box"; .fresh_at_emulator.p50_ms); "ms"; 5000),
+    within("backlog: a fresh change to its request, p95"; of("backlog.box"; .fresh_at_emulator.p95_ms); "ms"; 5000),
+    within("backlog: requests refused (429)"; of("backlog.limits"; .refused); "requests"; 0),
+    at_least("backlog: requests/s, to what GHL allows"; of("backlog.box"; .requests_per_s); (if of("backlog.box"; .requests_per_s) then 10 else null end); "/s"; 0.8),
+    at_most("backlog: resident, after to before, clinicd"; of("backlog.memory_after"; .clinicd.rss_kib); of("backlog.memory_before"; .clinicd.rss_kib); "KiB"; 1.1),
+    at_most("backlog: resident, after to before, clinic-syncd"; of("backlog.memory_after"; ."clinic-syncd".rss_kib); of("backlog.memory_before"; ."clinic-syncd".rss_kib); "KiB"; 1.1),
     within("last check of a clean attempt"; of("last_check.cost"; .clean_us); "us"; 1000),
     within("last check of the worst attempt"; of("last_check.cost"; .worst_us); "us"; 1000000) ] as $ratios
 | $all + {ratios: $ratios}

@@ -11,8 +11,9 @@
 
 namespace clinic::bench {
 
-RequestsLog::RequestsLog(const std::filesystem::path& file)
-    : file_{open(file.c_str(), O_RDONLY | O_CLOEXEC)}, inotify_{inotify_init1(IN_CLOEXEC | IN_NONBLOCK)} {
+RequestsLog::RequestsLog(const std::filesystem::path& file, std::string text)
+    : text_{std::move(text)}, file_{open(file.c_str(), O_RDONLY | O_CLOEXEC)}, inotify_{inotify_init1(IN_CLOEXEC |
+                                                                                                      IN_NONBLOCK)} {
     if (!file_ || inotify_add_watch(inotify_.get(), file.c_str(), IN_MODIFY) < 0)
         give_up("cannot read " + file.string());
     lseek(file_.get(), 0, SEEK_END);
@@ -35,8 +36,9 @@ void RequestsLog::read_on() {
     const std::lock_guard lock{mutex_};
     std::size_t begin = 0;
     for (std::size_t end = 0; (end = part_.find('\n', begin)) != std::string::npos; begin = end + 1) {
-        const bool contact = part_.substr(begin, end - begin).find("\"path\":\"/contacts/") != std::string::npos;
-        if (contact) arrived_.push_back(at);
+        const auto line = std::string_view{part_}.substr(begin, end - begin);
+        const bool contact = line.find("\"path\":\"/contacts/") != std::string_view::npos;
+        if (contact && line.find(text_) != std::string_view::npos) arrived_.push_back(at);
     }
     part_.erase(0, begin);
     grown_.notify_all();

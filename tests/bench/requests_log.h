@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -15,15 +16,17 @@ namespace clinic::bench {
 
 class RequestsLog {
 public:
-    explicit RequestsLog(const std::filesystem::path& file); // from its present end on
+    // From its present end on; of the requests for contacts those that hold `text`.
+    explicit RequestsLog(const std::filesystem::path& file, std::string text = "");
     std::size_t count() const;
     Instant wait_for(std::size_t count, std::chrono::seconds patience); // when that many had come; gives up when late
     std::vector<Instant> arrivals() const;
 
 private:
     void run(const std::stop_token& stop);
-    void read_on(); // counts the lines of writes to contacts
+    void read_on(); // counts the lines
 
+    std::string text_;
     base::UniqueFd file_, inotify_;
     std::string part_;
     mutable std::mutex mutex_;

@@ -68,6 +68,8 @@ TEST_F(OptionsFile, IsTakenWithWhatMayBeLeftOut) {
     EXPECT_TRUE(options->mllp_certificate.empty());
     EXPECT_EQ(options->index_lag_ms, 60'000);
     EXPECT_EQ(options->late_ms, 120'000);
+    EXPECT_EQ(options->coalesce_ms, 60'000);
+    EXPECT_EQ(options->coalesce_quiet_ms, 10'000);
 }
 
 TEST_F(OptionsFile, NothingIsSentOnlyWhereThatIsSaid) {
@@ -174,7 +176,7 @@ TEST_F(OptionsFile, AUserIsAWholeNumberOfItsRange) {
 
 // Too short a wait makes a second contact; cut to fit, half a day and a bit would be one.
 TEST_F(OptionsFile, AWaitIsAWholeNumberOfItsRange) {
-    for (const char* path : {"/ghl/index_lag_ms", "/ghl/late_ms"})
+    for (const char* path : {"/ghl/index_lag_ms", "/ghl/late_ms", "/ghl/coalesce_ms", "/ghl/coalesce_quiet_ms"})
         for (const json& wrong :
              {json(-1), json(0.5), json(true), json("60000"), json(43'200'001), json(4'294'967'297), json(nullptr)})
             EXPECT_THAT(said_of(path, wrong), HasSubstr("ms is not a whole number of milliseconds")) << path << wrong;

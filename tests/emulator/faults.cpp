@@ -66,7 +66,7 @@ bool Throttle::take(std::int64_t now_ms) {
         day_from_ms_ = now_ms;
         used_today_ = 0;
     }
-    if (used_ >= per_window || used_today_ >= daily_max) return false;
+    if (used_ >= per_window || used_today_ >= per_day) return false;
     ++used_;
     ++used_today_;
     return true;
@@ -76,7 +76,7 @@ int Throttle::remaining() const {
     return std::max(0, per_window - used_);
 }
 int Throttle::daily_remaining() const {
-    return std::max(0, daily_max - used_today_);
+    return std::max(0, per_day - used_today_);
 }
 
 } // namespace clinic::emulator

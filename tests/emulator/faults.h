@@ -55,7 +55,7 @@ public:
     int remaining() const;
     int daily_remaining() const;
 
-    int per_window = 100;
+    int per_window = 100, per_day = daily_max;
 
 private:
     std::int64_t window_from_ms_ = 0, day_from_ms_ = 0;

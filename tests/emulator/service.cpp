@@ -166,7 +166,7 @@ Answer Service::answer(const Request& request) {
     const std::lock_guard hold{lock_};
     if (request.path().starts_with("/_")) return control(request);
     Answer answer = decide(request);
-    answer.headers.emplace_back("X-RateLimit-Limit-Daily", std::to_string(Throttle::daily_max));
+    answer.headers.emplace_back("X-RateLimit-Limit-Daily", std::to_string(throttle_.per_day));
     answer.headers.emplace_back("X-RateLimit-Daily-Remaining", std::to_string(throttle_.daily_remaining()));
     answer.headers.emplace_back("X-RateLimit-Interval-Milliseconds", std::to_string(Throttle::window_ms));
     answer.headers.emplace_back("X-RateLimit-Max", std::to_string(throttle_.per_window));
@@ -276,6 +276,8 @@ Answer Service::control_faults(const Json& body) {
         world_.index_lag_ms = value;
     else if (body["knob"] == "rate_per_10s")
         throttle_.per_window = value;
+    else if (body["knob"] == "rate_per_day")
+        throttle_.per_day = value;
     else if (body["knob"] == "slow_ms")
         slow_ms_ = value;
     else if (body["knob"] == "oauth_life_s")

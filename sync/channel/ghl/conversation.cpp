@@ -12,7 +12,8 @@ using envelope::Outcome;
 using envelope::StepOutcome;
 
 constexpr base::Micros retry_after_max = std::chrono::hours{24}; // of a Settle frame
-constexpr base::Micros against_floor = std::chrono::seconds{1};  // a refused body is not sent again at once
+constexpr int throttled_status = 429;
+constexpr base::Micros against_floor = std::chrono::seconds{1}; // a refused body is not sent again at once
 
 StepOutcome::Result step_result(Exchange::Result result) {
     switch (result) {
@@ -91,7 +92,10 @@ std::optional<envelope::Verdict> Conversation::verdict(const Call& call) {
 
 void Conversation::note(std::int64_t attempt, const Exchange& exchange) {
     delivery_.settle.steps.push_back({attempt, step_result(exchange.result), exchange.status});
-    means_.budget.learn(exchange.rate);
+    auto hints = exchange.rate;
+    hints.refused = exchange.status == throttled_status;
+    hints.retry_after = exchange.retry_after;
+    means_.budget.learn(hints);
 }
 
 // What the answer means for this envelope and for the lane.
@@ -106,10 +110,11 @@ bool Conversation::over(const Exchange& exchange) {
     }
     const bool denied = judged.meaning == Meaning::denied;
     // A call that our own stop cut off says nothing about the lane.
+    const auto not_before = std::max(exchange.retry_after, means_.budget.closed_for()); // the probe waits for it too
     if (!stop_.stop_requested())
-        delivery_.fault = {denied ? envelope::LaneState::down : envelope::LaneState::paused, judged.code,
-                           exchange.retry_after};
-    retry(judged.code, std::max(backoff(), exchange.retry_after));
+        delivery_.fault = {denied ? envelope::LaneState::down : envelope::LaneState::paused, judged.code, not_before,
+                           judged.code.starts_with("http_")};
+    retry(judged.code, std::max(backoff(), not_before));
     return true;
 }
 

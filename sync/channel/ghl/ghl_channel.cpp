@@ -17,9 +17,9 @@ constexpr base::Micros look_floor = std::chrono::milliseconds{500};
 
 lane::Priority priority_of(const Lease& lease) {
     switch (lease.envelope->kind()) {
-    case Kind::appt_state:
     case Kind::consent_state:
     case Kind::contact_suppress: return lane::Priority::urgent;
+    case Kind::appt_state:
     case Kind::contact_state:
     case Kind::contact_merge: break;
     }
@@ -180,7 +180,7 @@ Delivery GhlChannel::read(const Call& call, std::function<void(std::string_view)
     const Lease none;
     GhlClient::Marker marker;
     marker.read = std::move(take);
-    Conversation talk{{client_, budget_, gate, times_}, none, lane::Priority::ordinary, std::move(marker), stop};
+    Conversation talk{{client_, budget_, gate, times_}, none, lane::Priority::poll, std::move(marker), stop};
     const auto exchange = talk.ask(call);
     auto out = talk.delivery();
     // In a dry run nothing was asked: no answer is no emptiness.

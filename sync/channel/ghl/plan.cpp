@@ -125,7 +125,8 @@ Call shell(const WriteRules& rules, const envelope::Lease& lease) {
 
 std::vector<Call> writes(const WriteRules& rules, const envelope::Lease& lease, std::string_view contact) {
     if (lease.envelope->kind() == Kind::contact_merge) return merge(rules, lease);
-    const auto say = wanted(rules, lease);
+    auto say = wanted(rules, lease);
+    if (lease.prior_tags) say.add = without(say.add, *lease.prior_tags); // what GHL holds of us is not said again
     std::vector<Call> out;
     if (!say.fields.empty()) out.push_back(put_fields(contact, say.fields, say.dnd));
     if (!say.add.empty()) out.push_back(add_tags(rules, contact, say.add));

@@ -24,7 +24,7 @@ class Look {
 public:
     Look(const Surveyor::Means& means, lane::EgressClient& egress, const base::Pulse& pulse, std::stop_token stop)
         : gate_{egress, means.rules, nullptr, reply_wait, stop, pulse}, rules_{means.rules},
-          talk_{{means.client, means.budget, gate_, times_}, none_, lane::Priority::ordinary, {}, std::move(stop)} {}
+          talk_{{means.client, means.budget, gate_, times_}, none_, lane::Priority::poll, {}, std::move(stop)} {}
 
     Inventory run(Extent extent) {
         Inventory there;

@@ -135,7 +135,8 @@ protected:
 
     template <class Make>
     std::int64_t push(PatientId who, Make make, std::optional<std::string_view> parked = std::nullopt) {
-        return in([&](Transaction& txn) { return Outbox::push(txn, Destination::crm, who, make(txn), parked); });
+        return in(
+            [&](Transaction& txn) { return Outbox::push(txn, Destination::crm, who, make(txn), parked, coalesce_); });
     }
     std::int64_t push_contact(PatientId who, Stage stage = Stage::active, const std::vector<Word>& tags = {}) {
         return push(who, [&](Transaction& txn) { return contact_state(txn, who, stage, tags); });
@@ -214,6 +215,7 @@ protected:
     }
 
     static constexpr milliseconds unsure_for{60'000};
+    Coalesce coalesce_; // as a test sets it: each change is a write of its own
     fakes::TempFolder folder_;
     fakes::ManualClock clock_;
     std::unique_ptr<records::Store> store_;

@@ -24,7 +24,7 @@ inline constexpr base::Micros one_day{86'400'000'000};
 
 class Clinic {
 public:
-    Clinic() {
+    explicit Clinic(outbox::Coalesce coalesce = {}) : releaser{clock, coalesce} {
         EXPECT_TRUE(crypto::start());
         auto opened = records::Store::open({.folder = folder_ / "records", .make = true},
                                            crypto::KeySlot::from_key(crypto::SecureBytes::random(32)), clock);
@@ -65,7 +65,7 @@ public:
     records::PatientId add(std::string_view number, std::string_view family, bool test_traffic = false,
                            std::optional<bool> active = std::nullopt) {
         records::PatientId id;
-        clock.advance(base::Micros{1'000'000}); // each message is said later than the one before
+        clock.advance(between);
         write([&](records::Transaction& txn) -> Result<void> {
             auto why = disclose(txn);
             if (!why) return why.error();
@@ -87,7 +87,7 @@ public:
     records::AppointmentId book(records::PatientId patient, std::string_view key, Timestamp start,
                                 records::AppointmentStatus status = records::AppointmentStatus::booked) {
         records::AppointmentId id;
-        clock.advance(base::Micros{1'000'000});
+        clock.advance(between);
         write([&](records::Transaction& txn) -> Result<void> {
             auto why = disclose(txn);
             if (!why) return why.error();
@@ -106,7 +106,7 @@ public:
 
     void consent(records::PatientId patient, records::ConsentScope scope, records::ConsentState state,
                  std::optional<Timestamp> expires = std::nullopt) {
-        clock.advance(base::Micros{1'000'000});
+        clock.advance(between);
         write([&](records::Transaction& txn) -> Result<void> {
             CLINIC_TRY(records::record_consent(txn, patient, {scope, state, clock.now(), expires}, stamp()));
             return releaser.consent_changed(txn, patient, scope);
@@ -193,8 +193,9 @@ private:
 
 public:
     fakes::ManualClock clock;
+    base::Micros between{1'000'000}; // each message is said later than the one before
     std::unique_ptr<records::Store> store;
-    Releaser releaser{clock};
+    Releaser releaser;
 };
 
 } // namespace clinic::release::testing

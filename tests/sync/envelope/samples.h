@@ -99,6 +99,7 @@ inline std::vector<Request> requests() {
     lacking.read_backs = {20, 3};
     lacking.location = {{Part::stage, Lack::missing}, {Part::stage, Lack::options}, {Part::calendar, Lack::unset}};
     return {LeaseRequest{Destination::crm, 20'000},
+            LeaseRequest{Destination::crm, 20'000, Least::urgent},
             Attempt{9, Route::contact_fields, "/contacts/abcDEF123", R"({"customFields":[]})"},
             Attempt{9, Route::contact_read, "/contacts/abcDEF123", ""},
             Attempt{0, Route::location_read, "/locations/loc", ""},

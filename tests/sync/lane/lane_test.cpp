@@ -51,6 +51,35 @@ TEST_F(Lanes, WorkersThatFailTogetherAreOneFault) {
     EXPECT_GE(lane.probe_in(), 60s) << "the latest moment that any of them was told";
 }
 
+// One contact that GHL's server falls over is not everybody's trouble; three in a row are.
+TEST_F(Lanes, OpensTheBreakerWhenSeveralRequestsInARowFail) {
+    const Fault failed{LaneState::paused, "http_500", {}, true};
+    lane.probed({});
+    for (int i = 0; i < 10; ++i) {
+        lane.fault(failed);
+        lane.fault(failed);
+        EXPECT_TRUE(lane.up());
+        lane.delivered();
+    }
+    for (int i = 0; i < 3; ++i) lane.fault(failed);
+    EXPECT_FALSE(lane.up());
+    EXPECT_EQ(board.said().crm_code, "http_500");
+}
+
+TEST_F(Lanes, JustOpenedAgainItIsOnTrial) {
+    const Fault failed{LaneState::paused, "http_503", {}, true};
+    lane.probed({});
+    for (int i = 0; i < 3; ++i) lane.fault(failed);
+    lane.probed({});
+    EXPECT_TRUE(lane.up());
+    lane.fault(failed);
+    EXPECT_FALSE(lane.up()) << "the location reads and does not write: one is enough";
+    lane.probed({});
+    lane.delivered();
+    lane.fault(failed);
+    EXPECT_TRUE(lane.up());
+}
+
 TEST_F(Lanes, ProbesThatFailMoveApart) {
     base::Micros longest{0};
     for (int i = 0; i < 40; ++i) {

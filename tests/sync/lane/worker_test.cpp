@@ -137,6 +137,43 @@ TEST_F(Workers, RestsWhileTheLaneIsShutAndIsSeenWhenItHangs) {
     EXPECT_TRUE(eventually([&] { return !vitals.overdue(); }));
 }
 
+TEST_F(Workers, LeasesNothingWhileGhlsLimitsAreWaitedOut) {
+    fakes::ManualClock time;
+    RateBudget budget{time};
+    budget.learn({.max = 100, .remaining = 0, .interval_ms = 10'000});
+    const auto began = time.monotonic();
+    std::atomic<base::Micros> leased_after{base::Micros{-1}};
+    support::ScriptedEgress egress{socket, [&](const envelope::Request& request) {
+                                       auto never = base::Micros{-1};
+                                       leased_after.compare_exchange_strong(never, time.monotonic() - began);
+                                       return answer(request);
+                                   }};
+    lane.probed({});
+    const std::jthread worker{[&](std::stop_token stop) {
+        Worker{{.egress = socket, .lease_wait = 50ms, .budget = &budget}, rules, lane, channel}.run(std::move(stop));
+    }};
+    ASSERT_TRUE(eventually([&] {
+        time.advance(100ms);
+        return channel.sent == 1;
+    }));
+    EXPECT_GE(leased_after.load(), 10s);
+}
+
+TEST_F(Workers, LeasesWhatIsUrgentAloneWhenTheDayIsShort) {
+    fakes::ManualClock time;
+    RateBudget budget{time};
+    budget.learn({.daily_max = 1'000, .daily_remaining = 50});
+    support::ScriptedEgress egress{socket, script()};
+    leases_left = 2;
+    lane.probed({});
+    const std::jthread worker{[&](std::stop_token stop) {
+        Worker{{.egress = socket, .lease_wait = 50ms, .budget = &budget}, rules, lane, channel}.run(std::move(stop));
+    }};
+    ASSERT_TRUE(eventually([&] { return channel.sent == 2; }));
+    for (const auto& one : egress.seen<envelope::LeaseRequest>()) EXPECT_EQ(one.least, envelope::Least::urgent);
+    for (const auto& one : egress.seen<envelope::Settle>()) EXPECT_FALSE(one.next) << "a next one would be any";
+}
+
 TEST_F(Workers, TheNextLeaseComesWithTheSettlement) {
     std::vector<std::string> heard;
     std::mutex hearing;

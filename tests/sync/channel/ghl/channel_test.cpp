@@ -270,6 +270,7 @@ TEST_F(GhlChannels, FaultsOfTheLanePauseItAndNeverCountAgainstAnEnvelope) {
     for (const auto& row : table) {
         script({row.sent});
         const auto out = deliver(contact_state({}));
+        time.advance(10s); // which the budget asks for after a 429
         EXPECT_EQ(out.settle.outcome, Outcome::retry) << row.name;
         EXPECT_FALSE(out.settle.counts_against) << row.name;
         EXPECT_EQ(out.settle.code, row.code) << row.name;

@@ -43,9 +43,16 @@ using Lines = std::vector<std::string>;
 TEST(Plan, AContactStateBecomesFieldsAndTagsAndDropsTheTagsThatWereOurs) {
     auto lease = contact_state({"recall_due", "review_ok"});
     lease.prior_tags = words({"returning", "review_ok"});
-    EXPECT_EQ(lines(lease),
-              (Lines{"PUT /contacts/c1 fStage=recall_due fLast=past fNext=none",
-                     "POST /contacts/c1/tags ce-recall-due ce-review-ok", "DELETE /contacts/c1/tags ce-returning"}));
+    EXPECT_EQ(lines(lease), (Lines{"PUT /contacts/c1 fStage=recall_due fLast=past fNext=none",
+                                   "POST /contacts/c1/tags ce-recall-due", "DELETE /contacts/c1/tags ce-returning"}));
+}
+
+TEST(Plan, TagsThatGhlHoldsFromUsAreNotAddedAgain) {
+    auto lease = contact_state({"recall_due", "returning"});
+    lease.prior_tags = words({"returning", "recall_due"});
+    EXPECT_EQ(lines(lease).size(), 1U) << "the fields alone";
+    lease.prior_tags = words({"returning"});
+    EXPECT_EQ(lines(lease).back(), "POST /contacts/c1/tags ce-recall-due");
 }
 
 TEST(Plan, TagsThatAreNotKnownAreClearedByTheRestOfTheVocabulary) {
