@@ -10,6 +10,7 @@
 #include "crypto/base/json.h"
 #include "crypto/base/section.h"
 #include "sync/channel/mqtt/broker/broker_options.h"
+#include "sync/envelope/rules_options.h"
 #include "sync/poll/phone.h"
 
 namespace clinic::sync {
@@ -19,7 +20,6 @@ using nlohmann::json;
 
 constexpr std::size_t file_bytes_max = 65'536;
 constexpr std::int64_t seconds_max = 600;
-constexpr std::size_t lists_max = 64;
 constexpr std::int64_t requests_per_second_max = 100'000;
 
 constexpr Literal page = "see docs/syncd.md";
@@ -58,39 +58,12 @@ bool read_base(std::string_view base, ghl::ClientOptions& client) {
     return failed == std::errc{} && end == port.data() + port.size() && client.port != 0;
 }
 
-bool distinct_ids(const envelope::WriteRules::Fields& fields) {
-    std::vector<std::string> ids{fields.pid,  fields.stage,       fields.last,
-                                 fields.next, fields.appt_status, fields.appt_when};
-    std::sort(ids.begin(), ids.end());
-    return std::adjacent_find(ids.begin(), ids.end()) == ids.end() &&
-           std::all_of(ids.begin(), ids.end(), envelope::is_contact_id);
-}
-
-Result<envelope::WriteRules::Fields> read_fields(const json& object) {
-    Section in{object, {"pid", "stage", "last", "next", "appt_status", "appt_when"}};
-    envelope::WriteRules::Fields out{in.text("pid", true),  in.text("stage", true),       in.text("last", true),
-                                     in.text("next", true), in.text("appt_status", true), in.text("appt_when", true)};
-    CLINIC_TRY(in.outcome());
-    in.require(distinct_ids(out), "ghl.fields: six different ids of custom fields");
-    CLINIC_TRY(in.outcome());
-    return out;
-}
-
 Result<ghl::GrantOptions> read_oauth(const json& object, const std::string& location) {
     Section in{object, {"client_id", "client_secret_file", "redirect_uri"}};
     ghl::GrantOptions out{.client_id = in.text("client_id", true),
                           .client_secret_file = in.text("client_secret_file", true),
                           .redirect_uri = in.text("redirect_uri", true),
                           .location = location};
-    CLINIC_TRY(in.outcome());
-    return out;
-}
-
-Result<envelope::WriteRules::Reads> read_reads(const json& object) {
-    Section in{object, {"calendars", "campaigns", "sources"}};
-    envelope::WriteRules::Reads out{in.texts("calendars", lists_max, envelope::is_contact_id),
-                                    in.texts("campaigns", lists_max, envelope::is_campaign),
-                                    in.texts("sources", lists_max, envelope::is_campaign)};
     CLINIC_TRY(in.outcome());
     return out;
 }
@@ -138,7 +111,7 @@ Result<GhlOptions> read_ghl(const json& object) {
         client.oauth = std::move(*grant);
     }
     if (const auto* reads = in.section("reads")) {
-        auto read = read_reads(*reads);
+        auto read = envelope::read_reads(*reads, page);
         CLINIC_TRY(read);
         out.rules.reads = std::move(*read);
     }
@@ -147,7 +120,7 @@ Result<GhlOptions> read_ghl(const json& object) {
         CLINIC_TRY(read);
         out.polling = std::move(*read);
     }
-    auto fields = read_fields(*in.section("fields"));
+    auto fields = envelope::read_field_ids(*in.section("fields"), page);
     CLINIC_TRY(fields);
     out.rules.fields = std::move(*fields);
     return out;
