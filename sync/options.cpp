@@ -8,6 +8,9 @@
 
 #include "crypto/base/files.h"
 #include "crypto/base/json.h"
+#include "crypto/base/section.h"
+#include "sync/channel/mqtt/broker/broker_options.h"
+#include "sync/envelope/rules_options.h"
 #include "sync/poll/phone.h"
 
 namespace clinic::sync {
@@ -16,69 +19,13 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t file_bytes_max = 65'536;
-constexpr std::size_t text_bytes_max = 512;
 constexpr std::int64_t seconds_max = 600;
-constexpr std::size_t lists_max = 64;
 constexpr std::int64_t requests_per_second_max = 100'000;
 
-// Reads one closed object; the first broken rule stands.
-class Section {
-public:
-    Section(const json& object, std::initializer_list<std::string_view> keys) : object_{object} {
-        require(object.is_object(), "a section of the configuration is not an object");
-        if (!object.is_object()) return;
-        for (const auto& item : object.items())
-            if (std::find(keys.begin(), keys.end(), item.key()) == keys.end())
-                fail("an unknown key in the configuration");
-    }
+constexpr Literal page = "see docs/syncd.md";
 
-    std::string text(const char* key, bool needed) {
-        const auto* value = find(key);
-        if (value == nullptr) return needed ? fail("a key that is needed is missing in the configuration"), "" : "";
-        if (!value->is_string() || value->get_ref<const std::string&>().size() > text_bytes_max ||
-            (needed && value->get_ref<const std::string&>().empty()))
-            return fail("a text of the configuration is empty, too long, or not a text"), "";
-        return value->get<std::string>();
-    }
-    std::int64_t number(const char* key, std::int64_t otherwise, std::int64_t least, std::int64_t most) {
-        const auto* value = find(key);
-        if (value == nullptr) return otherwise;
-        if (!value->is_number_integer() || *value < least || *value > most)
-            return fail("a number of the configuration is out of its range"), otherwise;
-        return value->get<std::int64_t>();
-    }
-    // A list of different texts of one form; none where the key is absent.
-    std::vector<std::string> texts(const char* key, std::size_t texts_max, bool (*well_formed)(std::string_view)) {
-        std::vector<std::string> out;
-        const auto* value = find(key);
-        if (value == nullptr) return out;
-        if (!value->is_array() || value->size() > texts_max)
-            return fail("a list of the configuration is too long, or none"), out;
-        for (const auto& one : *value) {
-            if (!one.is_string() || !well_formed(one.get_ref<const std::string&>()) ||
-                std::find(out.begin(), out.end(), one.get_ref<const std::string&>()) != out.end())
-                return fail("a word of a list of the configuration is not of its form, or twice"), out;
-            out.push_back(one.get<std::string>());
-        }
-        return out;
-    }
-    const json* section(const char* key) const { return find(key); }
-    void require(bool holds, Literal rule) {
-        if (!holds) fail(rule);
-    }
-    Result<void> outcome() const { return outcome_; }
-
-private:
-    const json* find(const char* key) const {
-        if (!object_.is_object()) return nullptr;
-        const auto found = object_.find(key);
-        return found == object_.end() ? nullptr : &*found;
-    }
-    void fail(Literal rule) {
-        if (outcome_) outcome_ = Error{Errc::refused, rule, "see docs/syncd.md"};
-    }
-    const json& object_;
-    Result<void> outcome_;
+struct Section : base::Section {
+    Section(const json& object, std::initializer_list<std::string_view> keys) : base::Section{object, keys, page} {}
 };
 
 std::chrono::milliseconds seconds(std::int64_t value) {
@@ -111,39 +58,12 @@ bool read_base(std::string_view base, ghl::ClientOptions& client) {
     return failed == std::errc{} && end == port.data() + port.size() && client.port != 0;
 }
 
-bool distinct_ids(const envelope::WriteRules::Fields& fields) {
-    std::vector<std::string> ids{fields.pid,  fields.stage,       fields.last,
-                                 fields.next, fields.appt_status, fields.appt_when};
-    std::sort(ids.begin(), ids.end());
-    return std::adjacent_find(ids.begin(), ids.end()) == ids.end() &&
-           std::all_of(ids.begin(), ids.end(), envelope::is_contact_id);
-}
-
-Result<envelope::WriteRules::Fields> read_fields(const json& object) {
-    Section in{object, {"pid", "stage", "last", "next", "appt_status", "appt_when"}};
-    envelope::WriteRules::Fields out{in.text("pid", true),  in.text("stage", true),       in.text("last", true),
-                                     in.text("next", true), in.text("appt_status", true), in.text("appt_when", true)};
-    CLINIC_TRY(in.outcome());
-    in.require(distinct_ids(out), "ghl.fields: six different ids of custom fields");
-    CLINIC_TRY(in.outcome());
-    return out;
-}
-
 Result<ghl::GrantOptions> read_oauth(const json& object, const std::string& location) {
     Section in{object, {"client_id", "client_secret_file", "redirect_uri"}};
     ghl::GrantOptions out{.client_id = in.text("client_id", true),
                           .client_secret_file = in.text("client_secret_file", true),
                           .redirect_uri = in.text("redirect_uri", true),
                           .location = location};
-    CLINIC_TRY(in.outcome());
-    return out;
-}
-
-Result<envelope::WriteRules::Reads> read_reads(const json& object) {
-    Section in{object, {"calendars", "campaigns", "sources"}};
-    envelope::WriteRules::Reads out{in.texts("calendars", lists_max, envelope::is_contact_id),
-                                    in.texts("campaigns", lists_max, envelope::is_campaign),
-                                    in.texts("sources", lists_max, envelope::is_campaign)};
     CLINIC_TRY(in.outcome());
     return out;
 }
@@ -206,7 +126,7 @@ Result<GhlOptions> read_ghl(const json& object) {
         client.oauth = std::move(*grant);
     }
     if (const auto* reads = in.section("reads")) {
-        auto read = read_reads(*reads);
+        auto read = envelope::read_reads(*reads, page);
         CLINIC_TRY(read);
         out.rules.reads = std::move(*read);
     }
@@ -216,24 +136,9 @@ Result<GhlOptions> read_ghl(const json& object) {
         out.polling = std::move(*read);
     }
     if (in.section("fields") == nullptr) return out; // until `clinicctl ghl prepare`: nothing is delivered
-    auto fields = read_fields(*in.section("fields"));
+    auto fields = envelope::read_field_ids(*in.section("fields"), page);
     CLINIC_TRY(fields);
     out.rules.fields = std::move(*fields);
-    return out;
-}
-
-Result<mqtt::BrokerOptions> read_mqtt(const json& object, const std::string& box) {
-    Section in{object, {"host", "port", "ca", "cert", "key", "keep_alive_s", "will_delay_s"}};
-    mqtt::BrokerOptions out;
-    out.host = in.text("host", true);
-    out.port = static_cast<std::uint16_t>(in.number("port", out.port, 1, 65'535));
-    out.ca = in.text("ca", true);
-    out.cert = in.text("cert", true);
-    out.key = in.text("key", true);
-    out.client = box;
-    out.keep_alive = std::chrono::seconds{in.number("keep_alive_s", out.keep_alive.count(), 5, seconds_max)};
-    out.will_delay = std::chrono::seconds{in.number("will_delay_s", out.will_delay.count(), 0, seconds_max)};
-    CLINIC_TRY(in.outcome());
     return out;
 }
 
@@ -264,8 +169,8 @@ Result<Options> from_json(const json& object) {
         CLINIC_TRY(read);
         out.ghl = std::move(*read);
     }
-    if (const auto* mqtt = in.section("mqtt")) {
-        auto read = read_mqtt(*mqtt, out.box);
+    if (const auto* broker = in.section("mqtt")) {
+        auto read = mqtt::read_broker(*broker, out.box, page);
         CLINIC_TRY(read);
         out.mqtt = std::move(*read);
     }

@@ -9,7 +9,7 @@
 
 #include "crypto/base/result.h"
 #include "sync/channel/ghl/ghl_client.h"
-#include "sync/channel/mqtt/broker.h"
+#include "sync/channel/mqtt/broker/broker.h"
 #include "sync/envelope/frame.h"
 #include "sync/lane/rate_budget.h"
 #include "sync/poll/poller.h"

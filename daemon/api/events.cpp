@@ -14,13 +14,13 @@
 
 #include "crypto/base/log.h"
 #include "crypto/base/owned.h"
-#include "daemon/https/tls_listener.h"
+#include "crypto/listener/tls_listener.h"
 
 namespace clinic::api {
 namespace {
 
 using namespace std::chrono_literals;
-using https::Connections;
+using listener::Connections;
 using Time = Connections::Time;
 using Poco::Net::StreamSocket;
 
@@ -285,7 +285,7 @@ bool Events::add(const StreamSocket& socket, std::string head) {
     Viewer viewer{.socket = socket, .sending = std::move(head) + comes_again};
     viewer.socket.setSendBufferSize(socket_send_bytes);
     viewer.socket.setBlocking(false);
-    https::stream_of(socket).ticket()->becomes_viewer();
+    listener::stream_of(socket).ticket()->becomes_viewer();
     {
         const std::lock_guard lock{state_->arrivals_mutex};
         if (state_->stopping) return --state_->count, false; // nobody would take it, or free it in time

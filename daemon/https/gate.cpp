@@ -3,11 +3,12 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <cctype>
-#include <charconv>
 
 namespace clinic::https {
 namespace {
+
+using listener::same_word;
+using listener::values;
 
 constexpr Refusal bad_request{400, "bad_request", "refused.request"};
 constexpr Refusal wrong_method{405, "method_not_allowed", "refused.method"};
@@ -15,42 +16,6 @@ constexpr Refusal wrong_host{421, "wrong_host", "refused.host"};
 constexpr Refusal wrong_origin{403, "wrong_origin", "refused.origin"};
 
 constexpr std::string_view announced_name = "clinic-edge.local"; // every box's, by mDNS
-
-bool same_word(std::string_view a, std::string_view b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char left, char right) {
-        return std::tolower(static_cast<unsigned char>(left)) == std::tolower(static_cast<unsigned char>(right));
-    });
-}
-
-bool is_token(std::string_view text) {
-    constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-    return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
-        return std::isalnum(static_cast<unsigned char>(c)) != 0 || marks.find(c) != std::string_view::npos;
-    });
-}
-
-bool has_control(std::string_view text) {
-    return std::any_of(text.begin(), text.end(), [](char c) { return (c >= 0 && c < 0x20 && c != '\t') || c == 0x7f; });
-}
-
-std::vector<std::string_view> values(const Head& head, std::string_view name) {
-    std::vector<std::string_view> found;
-    for (const auto& [field, value] : head.fields)
-        if (same_word(field, name)) found.emplace_back(value);
-    return found;
-}
-
-// The one well-formed length, 0 when there is none; nullopt: more than one, or no plain number.
-std::optional<std::size_t> body_bytes(const Head& head) {
-    const auto lengths = values(head, "Content-Length");
-    if (lengths.empty()) return 0;
-    const std::string_view text = lengths.front();
-    std::size_t bytes = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
-    const bool digits = !text.empty() && std::isdigit(static_cast<unsigned char>(text.front())) != 0;
-    if (lengths.size() > 1 || !digits || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return bytes;
-}
 
 bool is_numeric_address(const std::string& host) {
     unsigned char address[16];
@@ -83,25 +48,14 @@ bool is_from_elsewhere(const Head& head, std::string_view host) {
                                     [](std::string_view site) { return site != "same-origin" && site != "none"; });
 }
 
-bool is_well_formed(const Head& head) {
-    if (head.version != "HTTP/1.1" && head.version != "HTTP/1.0") return false;
-    if (!is_token(head.method) || head.fields.size() > fields_max) return false;
-    if (head.target.empty() || head.target.front() != '/' || head.target.size() > target_bytes_max) return false;
-    if (has_control(head.target) || head.target.find('\t') != std::string::npos) return false;
-    return std::all_of(head.fields.begin(), head.fields.end(),
-                       [](const auto& field) { return is_token(field.first) && !has_control(field.second); });
-}
-
 } // namespace
 
 std::optional<Refusal> examine(const Head& head, const std::vector<std::string>& names) {
-    if (!is_well_formed(head)) return bad_request;
-    const auto bytes = body_bytes(head);
-    if (!bytes || !values(head, "Transfer-Encoding").empty()) return bad_request;
-    const auto hosts = values(head, "Host");
-    if (hosts.size() != 1 || hosts.front().empty()) return bad_request;
-    if (!is_ours(hosts.front(), names)) return wrong_host;
-    if (is_from_elsewhere(head, hosts.front())) return wrong_origin;
+    const auto bytes = listener::body_bytes(head);
+    if (!bytes) return bad_request;
+    const auto host = values(head, "Host").front();
+    if (!is_ours(host, names)) return wrong_host;
+    if (is_from_elsewhere(head, host)) return wrong_origin;
     if (head.method != "GET" && head.method != "HEAD") return wrong_method;
     if (*bytes > 0 || !values(head, "Expect").empty() || !values(head, "Upgrade").empty()) return bad_request;
     return std::nullopt;

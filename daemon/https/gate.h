@@ -7,18 +7,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
+
+#include "crypto/listener/head.h"
 
 namespace clinic::https {
 
-inline constexpr std::size_t target_bytes_max = 1'024;
-inline constexpr std::size_t fields_max = 64;
-
-struct Head {
-    std::string method, target, version;
-    std::vector<std::pair<std::string, std::string>> fields; // in order, doubled ones too
-};
+using listener::Head;
 
 struct Refusal {
     int status;

@@ -1,17 +1,14 @@
 #include "daemon/https/https_server.h"
 
-#include <Poco/ErrorHandler.h>
 #include <Poco/Exception.h>
 #include <Poco/Net/HTTPRequestHandler.h>
 #include <Poco/Net/HTTPRequestHandlerFactory.h>
 #include <Poco/Net/HTTPServer.h>
 #include <Poco/Net/HTTPServerRequestImpl.h>
 #include <Poco/Net/HTTPServerResponse.h>
-#include <Poco/Net/NetException.h>
 #include <Poco/Net/SSLManager.h>
 #include <Poco/ThreadPool.h>
 #include <openssl/ssl.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
@@ -20,8 +17,8 @@
 #include <sstream>
 
 #include "crypto/base/json.h"
-#include "crypto/base/log.h"
-#include "daemon/https/tls_listener.h"
+#include "crypto/listener/quiet.h"
+#include "crypto/listener/tls_listener.h"
 #include "daemon/web/web.h"
 #include "daemon/web/words/words.h"
 
@@ -49,57 +46,6 @@ constexpr std::array<std::pair<const char*, const char*>, 8> security_headers{{
     {"Cache-Control", "no-store"},
 }};
 
-// A client that leaves, lies or is slow is an ordinary day and is counted; anything else is logged by kind, and never
-// by its text.
-class Quiet final : public Poco::ErrorHandler {
-public:
-    std::int64_t unreadable() const { return unreadable_; }
-
-    void exception(const Poco::Exception& thrown) override {
-        if (dynamic_cast<const Poco::SyntaxException*>(&thrown) != nullptr) return say_unreadable();
-        if (dynamic_cast<const NetException*>(&thrown) != nullptr ||
-            dynamic_cast<const Poco::TimeoutException*>(&thrown) != nullptr ||
-            dynamic_cast<const Poco::IOException*>(&thrown) != nullptr)
-            return;
-        base::log(base::Level::error, "https", "a worker stopped by an exception of the HTTP library");
-    }
-    void exception(const std::exception&) override {
-        base::log(base::Level::error, "https", "a worker stopped by an exception");
-    }
-    void exception() override {
-        base::log(base::Level::error, "https", "a worker stopped by something that is no exception");
-    }
-
-private:
-    // The library has thrown the connection away before anybody could answer.
-    void say_unreadable() {
-        ++unreadable_;
-        const std::int64_t now =
-            std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now().time_since_epoch())
-                .count();
-        std::int64_t before = said_at_;
-        if (now - before < silent_s || !said_at_.compare_exchange_strong(before, now)) return;
-        base::log(base::Level::warning, "https",
-                  Error{Errc::malformed, "closed: a request whose length is no number",
-                        "look at who asks: a GET of this page has no body"},
-                  {{"so_far", unreadable_}});
-    }
-
-    static constexpr std::int64_t silent_s = 10; // between two lines
-    std::atomic<std::int64_t> unreadable_{0}, said_at_{-silent_s};
-};
-
-Quiet& quiet() {
-    static Quiet handler;
-    return handler;
-}
-
-Head head_of(const HTTPServerRequest& request) {
-    Head head{request.getMethod(), request.getURI(), request.getVersion(), {}};
-    for (const auto& [name, value] : request) head.fields.emplace_back(name, value);
-    return head;
-}
-
 std::string path_of(const std::string& target) {
     return target.substr(0, target.find('?'));
 }
@@ -124,7 +70,7 @@ public:
 
     void handleRequest(HTTPServerRequest& request, HTTPServerResponse& response) override {
         auto& mine = static_cast<HTTPServerRequestImpl&>(request);
-        auto* ticket = stream_of(mine.socket()).ticket();
+        auto* ticket = listener::stream_of(mine.socket()).ticket();
         ticket->answers();
         answer(mine, response);
         // a viewer's stream is another thread's by now
@@ -187,7 +133,7 @@ public:
     explicit Factory(Server& server) : server_{server} {}
 
     HTTPRequestHandler* createRequestHandler(const HTTPServerRequest& request) override {
-        auto refused = examine(head_of(request), server_.hosts);
+        auto refused = examine(listener::head_of(request), server_.hosts);
         if (refused && refused->status == 405 && !server_.site.has(path_of(request.getURI()))) refused = not_found;
         // with any other status than 200 the library does not invite a body with "100 Continue"
         if (refused) request.response().setStatus(static_cast<HTTPResponse::HTTPStatus>(refused->status));
@@ -201,7 +147,7 @@ private:
 // One network cannot take every worker.
 class Admission final : public TCPServerConnectionFilter {
 public:
-    bool accept(const StreamSocket& socket) override { return stream_of(socket).ticket() != nullptr; }
+    bool accept(const StreamSocket& socket) override { return listener::stream_of(socket).ticket() != nullptr; }
 };
 
 Result<Context::Ptr> tls_context(const Options& options) {
@@ -235,19 +181,6 @@ HTTPServerParams::Ptr server_params(const Options& options) {
     return params;
 }
 
-// Each connection is a descriptor; the usual soft limit is 1,024. What the machine does not give is not fatal.
-void ask_for_descriptors(const Options& options) {
-    rlimit limit{};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    const rlim_t wanted = static_cast<rlim_t>(options.threads_max) + queued_connections_max +
-                          static_cast<rlim_t>(options.other_descriptors);
-    if (limit.rlim_cur >= wanted) return;
-    limit.rlim_cur = std::min(wanted, limit.rlim_max);
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-        base::log(base::Level::warning, "https", "fewer descriptors than connections are allowed",
-                  {{"wanted", static_cast<std::int64_t>(wanted)}});
-}
-
 } // namespace
 
 Form form_of(std::string_view path) {
@@ -276,18 +209,18 @@ HttpsServer::HttpsServer(std::unique_ptr<State> state) : state_{std::move(state)
 
 Result<std::unique_ptr<HttpsServer>> HttpsServer::make(const Options& options, Site& site) {
     initializeSSL();
-    Poco::ErrorHandler::set(&quiet());
+    listener::keep_quiet();
     auto tls = tls_context(options);
     if (!tls) return tls.error();
-    ask_for_descriptors(options);
+    listener::ask_for_descriptors(options.threads_max + queued_connections_max + options.other_descriptors);
     return std::unique_ptr<HttpsServer>{new HttpsServer{std::make_unique<State>(options, *tls, site)}};
 }
 
 Result<void> HttpsServer::serve(base::UniqueFd listener) {
     auto& [options, tls, server, pool, http] = *state_;
     try {
-        auto socket =
-            listen_with_tls(listener.release(), tls, server.connections, options.accepting, options.may_accept);
+        auto socket = listener::listen_with_tls(listener.release(), tls, server.connections, options.accepting,
+                                                options.may_accept);
         http = std::make_unique<HTTPServer>(new Factory{server}, pool, socket, server_params(options));
         http->setConnectionFilter(new Admission);
         http->start();
@@ -318,7 +251,7 @@ Numbers HttpsServer::numbers() const {
             .threads = state_->http ? state_->http->currentThreads() : 0,
             .requests = server.requests,
             .refused_requests = server.refused,
-            .unreadable_requests = quiet().unreadable(),
+            .unreadable_requests = listener::unreadable_connections(),
             .unfinished_requests = server.connections.unfinished(),
             .refused_connections = server.connections.refused(),
             .displaced_connections = server.connections.displaced(),

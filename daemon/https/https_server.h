@@ -21,10 +21,12 @@
 #include "crypto/base/owned.h"
 #include "crypto/base/result.h"
 #include "crypto/base/vitals.h"
-#include "daemon/https/connections.h"
+#include "crypto/listener/connections.h"
 #include "daemon/https/gate.h"
 
 namespace clinic::https {
+
+using listener::Connections;
 
 struct Answer {
     int status = 200;

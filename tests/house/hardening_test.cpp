@@ -43,7 +43,8 @@ TEST_P(Hardening, IsInTheProgram) {
     EXPECT_EQ(line_with(text, "RUNPATH") + line_with(text, "RPATH"), "") << "libraries from the system alone";
 }
 
-INSTANTIATE_TEST_SUITE_P(Programs, Hardening, testing::Values(CLINICD, CLINIC_OBSERVER, CLINIC_SYNCD, CLINICCTL));
+INSTANTIATE_TEST_SUITE_P(Programs, Hardening,
+                         testing::Values(CLINICD, CLINIC_OBSERVER, CLINIC_SYNCD, CLINIC_RELAY, CLINICCTL));
 
 } // namespace
 } // namespace clinic::house

@@ -10,7 +10,7 @@
 
 #include "crypto/base/clock.h"
 #include "crypto/base/vitals.h"
-#include "sync/channel/mqtt/broker.h"
+#include "sync/channel/mqtt/broker/broker.h"
 #include "sync/channel/mqtt/messages.h"
 #include "sync/lane/backoff.h"
 #include "sync/lane/board.h"

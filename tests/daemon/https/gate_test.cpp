@@ -47,9 +47,9 @@ TEST(Gate, RefusesATargetThatIsNoPath) {
     const Fields host{{"Host", "localhost"}};
     for (const char* target : {"", "*", "https://localhost/", "status", "/a\tb", "/a\nb"})
         EXPECT_EQ(verdict("GET", target, host), 400) << target;
-    EXPECT_EQ(verdict("GET", "/" + std::string(target_bytes_max, 'a'), host), 400);
+    EXPECT_EQ(verdict("GET", "/" + std::string(listener::target_bytes_max, 'a'), host), 400);
     EXPECT_EQ(verdict("GET", "/", host, "HTTP/2.0"), 400);
-    EXPECT_EQ(verdict("GET", "/", Fields(fields_max + 1, {"Host", "localhost"})), 400);
+    EXPECT_EQ(verdict("GET", "/", Fields(listener::fields_max + 1, {"Host", "localhost"})), 400);
 }
 
 TEST(Gate, WantsExactlyOneHostAndOneOfOurs) {

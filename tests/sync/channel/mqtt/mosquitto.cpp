@@ -28,6 +28,14 @@ sockaddr_in loopback(std::uint16_t port) {
     return out;
 }
 
+bool listening(std::uint16_t port) {
+    const base::UniqueFd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    const auto address = loopback(port);
+    return connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
+} // namespace
+
 std::uint16_t free_port() {
     const base::UniqueFd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     auto address = loopback(0);
@@ -38,14 +46,6 @@ std::uint16_t free_port() {
     return ntohs(address.sin_port);
 }
 
-bool listening(std::uint16_t port) {
-    const base::UniqueFd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    const auto address = loopback(port);
-    return connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-}
-
-} // namespace
-
 bool Mosquitto::installed() {
     return access(program, X_OK) == 0;
 }
@@ -55,12 +55,14 @@ Mosquitto::Mosquitto(const std::filesystem::path& folder, const support::Authori
     const auto leaf = authority.issue("broker", "IP:127.0.0.1", days);
     const auto rights = folder / "rights.acl";
     std::ofstream{rights}
-        << "user ops\ntopic readwrite clinic/#\npattern write clinic/%u/up/#\npattern write clinic/%u/state\n";
+        << "user ops\ntopic readwrite clinic/#\npattern write clinic/%u/up/#\npattern write clinic/%u/state\n"
+           "pattern read clinic/%u/down/#\nuser relay\ntopic write clinic/+/down/#\ntopic write ops/+/state\n";
     std::filesystem::permissions(rights, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
     std::ofstream{configuration_} << "listener " << port_ << " 127.0.0.1\ncafile " << authority.pem().string()
                                   << "\ncertfile " << leaf.cert.string() << "\nkeyfile " << leaf.key.string()
                                   << "\nrequire_certificate true\nuse_identity_as_username true\nacl_file "
-                                  << rights.string() << "\nset_tcp_nodelay true\nlog_dest none\n"
+                                  << rights.string()
+                                  << "\nset_tcp_nodelay true\nmax_queued_messages 100000\nlog_dest none\n"
                                   << (geteuid() == 0 ? "user root\n" : "");
     start();
 }

@@ -14,11 +14,14 @@
 
 namespace clinic::mqtt {
 
+std::uint16_t free_port(); // on the loopback; nobody holds it
+
 // Null where the program is not installed.
 class Mosquitto {
 public:
     static bool installed();
-    // The certificate's common name is the user; "ops" reads everything, a box writes its own topics.
+    // The certificate's common name is the user; "ops" reads everything, a box writes its own topics,
+    // "relay" what boxes hear.
     // `days`: how long the broker's own holds; below zero it has expired.
     Mosquitto(const std::filesystem::path& folder, const support::Authority& authority, int days = 1);
     ~Mosquitto();

@@ -1,4 +1,4 @@
-#include "daemon/https/tls_listener.h"
+#include "crypto/listener/tls_listener.h"
 
 #include <Poco/AutoPtr.h>
 #include <Poco/Exception.h>
@@ -9,7 +9,7 @@
 #include <chrono>
 #include <thread>
 
-namespace clinic::https {
+namespace clinic::listener {
 namespace {
 
 using namespace Poco::Net;
@@ -96,4 +96,4 @@ ServerSocket listen_with_tls(int fd, Context::Ptr tls, Connections& connections,
     return Socket{new Listener{fd, std::move(tls), connections, std::move(pulse), std::move(may_accept)}};
 }
 
-} // namespace clinic::https
+} // namespace clinic::listener

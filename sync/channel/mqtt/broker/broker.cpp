@@ -1,4 +1,4 @@
-#include "sync/channel/mqtt/broker.h"
+#include "sync/channel/mqtt/broker/broker.h"
 
 #include <mqtt/async_client.h>
 #include <netinet/in.h>

@@ -16,7 +16,7 @@
 
 struct sockaddr;
 
-namespace clinic::https {
+namespace clinic::listener {
 
 // Whom we hold together: an IPv4 address, also one mapped into IPv6, or the first 64 bits of an IPv6 address, since
 // one host may take any number of addresses under them. Empty for what is not IP.
@@ -84,4 +84,4 @@ private:
     bool ended_ = false;
 };
 
-} // namespace clinic::https
+} // namespace clinic::listener

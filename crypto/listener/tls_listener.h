@@ -10,9 +10,9 @@
 #include <memory>
 
 #include "crypto/base/vitals.h"
-#include "daemon/https/connections.h"
+#include "crypto/listener/connections.h"
 
-namespace clinic::https {
+namespace clinic::listener {
 
 class TlsStream final : public Poco::Net::SecureStreamSocketImpl {
 public:
@@ -40,4 +40,4 @@ TlsStream& stream_of(const Poco::Net::Socket& socket);
 Poco::Net::ServerSocket listen_with_tls(int fd, Poco::Net::Context::Ptr tls, Connections& connections,
                                         base::Pulse pulse = {}, std::function<bool()> may_accept = {});
 
-} // namespace clinic::https
+} // namespace clinic::listener

@@ -1,11 +1,11 @@
-#include "daemon/https/connections.h"
+#include "crypto/listener/connections.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cstring>
 
-namespace clinic::https {
+namespace clinic::listener {
 namespace {
 
 constexpr std::size_t network_bytes = 8; // of an IPv6 address
@@ -162,4 +162,4 @@ void Connections::leave(const std::string& network) {
     --held_;
 }
 
-} // namespace clinic::https
+} // namespace clinic::listener

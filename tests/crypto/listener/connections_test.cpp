@@ -1,4 +1,4 @@
-#include "daemon/https/connections.h"
+#include "crypto/listener/connections.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 
 #include <array>
 
-namespace clinic::https {
+namespace clinic::listener {
 namespace {
 
 using namespace std::chrono_literals;
@@ -135,4 +135,4 @@ TEST(Connections, AdmitNobodyOnceEnded) {
 }
 
 } // namespace
-} // namespace clinic::https
+} // namespace clinic::listener

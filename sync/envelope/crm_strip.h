@@ -1,0 +1,19 @@
+// What of a thing that GHL shows is kept: a fact of the allow-list. Everything else is dropped: never copied.
+//   Units:   milliseconds UTC.
+//   Threads: pure.
+//   Source:  facts/ghl-api §3.1, §3.3, §3.4, §6.1; docs/crm.md.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+
+#include "sync/envelope/frame.h"
+
+namespace clinic::envelope {
+
+// Of a contact, an appointment, an opportunity or the location, as an answer or a webhook shows it. Nothing: it lacks
+// what a fact must say, or is of a calendar that is not configured. `read_ms`: when it was read, or sent to us.
+std::optional<CrmFact> strip(CrmKind kind, const nlohmann::json& shown, const WriteRules& rules, std::int64_t read_ms);
+
+} // namespace clinic::envelope

@@ -1,0 +1,16 @@
+// The ids of our custom fields, and what may be read of GHL, as a program's configuration names them.
+//   Errors: refused, with the rule that was broken.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "crypto/base/result.h"
+#include "sync/envelope/frame.h"
+
+namespace clinic::envelope {
+
+// `remedy`: the page that says what may stand there.
+Result<WriteRules::Reads> read_reads(const nlohmann::json& object, Literal remedy);
+Result<WriteRules::Fields> read_field_ids(const nlohmann::json& object, Literal remedy);
+
+} // namespace clinic::envelope
