@@ -61,8 +61,9 @@ json flat(json body, const envelope::WriteRules& rules) {
     const json fields = *custom;
     body.erase(custom);
     for (const json& one : fields)
-        if (one.is_object() && one.contains("id") && one.contains("field_value") && one.at("id").is_string())
-            body[name_of_field(rules.fields, one.at("id").get<std::string>())] = one.at("field_value");
+        for (const char* value : {"field_value", "fieldValue"}) // as the version has it that contacts are spoken to in
+            if (one.is_object() && one.contains("id") && one.contains(value) && one.at("id").is_string())
+                body[name_of_field(rules.fields, one.at("id").get<std::string>())] = one.at(value);
     return body;
 }
 

@@ -25,7 +25,7 @@ constexpr int body_depth_max = 12;
 constexpr const char* dated_a = "2021-07-28";
 constexpr const char* dated_b = "2021-04-15"; // calendars
 
-constexpr std::array<Route, 22> routes{{
+constexpr std::array<Route, 24> routes{{
     {"GET", "/locations/{}", dated_a, false, get_location},
     {"GET", "/locations/{}/customFields", dated_a, false, get_custom_fields},
     {"POST", "/locations/{}/customFields", dated_a, true, create_custom_field},
