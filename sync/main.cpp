@@ -81,8 +81,9 @@ public:
         trace::SpanQueue* spans; // null: nobody traces
     };
     Crm(const Means& means, lane::SealedFile rate)
-        : options_{means.options}, rules_{options_.ghl->rules},
-          call_beat_max_{options_.ghl->client.connect_max + options_.ghl->client.call_max + beat_max},
+        : options_{means.options}, rules_{options_.ghl->rules}, call_beat_max_{options_.ghl->client.connect_max +
+                                                                               options_.ghl->client.call_max +
+                                                                               beat_max},
           rate_{std::move(rate)}, budget_{means.clock, rate_limits(options_), rate_.read()},
           surveyor_{{means.client, budget_, rules_, means.board, means.clock},
                     options_.egress,
@@ -98,8 +99,8 @@ public:
                          means.vitals.join("the lookout for GHL", call_beat_max_));
         threads_.emplace_back([this](std::stop_token stop) { lookout_->run(std::move(stop)); });
         for (int i = 0; i < options_.workers; ++i)
-            threads_.emplace_back([this, spans = means.spans, pulse = means.vitals.join("a worker of GHL", call_beat_max_)](
-                                      std::stop_token stop) {
+            threads_.emplace_back([this, spans = means.spans,
+                                   pulse = means.vitals.join("a worker of GHL", call_beat_max_)](std::stop_token stop) {
                 lane::WorkerOptions how{.egress = options_.egress, .budget = &budget_, .pulse = pulse, .spans = spans};
                 lane::Worker{std::move(how), rules_, lane_, channel_}.run(std::move(stop));
             });

@@ -102,7 +102,8 @@ void read_versions(Section& in, ghl::Dialects& dialects) {
 Result<GhlOptions> read_ghl(const json& object) {
     Section in{object,
                {"base", "location", "token_file", "next_token_file", "oauth", "ca", "tag_prefix", "fields",
-                "connect_timeout_s", "call_timeout_s", "version", "versions", "requests_per_second_max", "reads", "polling"}};
+                "connect_timeout_s", "call_timeout_s", "version", "versions", "requests_per_second_max", "reads",
+                "polling"}};
     GhlOptions out;
     auto& client = out.client;
     in.require(read_base(in.text("base", true), client), "ghl.base: https://host[:port]");

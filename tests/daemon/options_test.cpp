@@ -106,9 +106,8 @@ TEST_F(OptionsFile, IsTakenWithEverything) {
 TEST_F(OptionsFile, EachSettingThatIsMissingIsNamed) {
     for (const char* path :
          {"/box", "/zone", "/records", "/credential", "/operators", "/console", "/console/certificate", "/console/key",
-          "/mllp", "/mllp/allow", "/ghl/location", "/ghl/tag_prefix", "/ghl/fields", "/ghl/fields/pid",
-          "/ghl/fields/stage", "/ghl/fields/last", "/ghl/fields/next", "/ghl/fields/appt_status",
-          "/ghl/fields/appt_when"}) {
+          "/mllp", "/mllp/allow", "/ghl/location", "/ghl/tag_prefix", "/ghl/fields/pid", "/ghl/fields/stage",
+          "/ghl/fields/last", "/ghl/fields/next", "/ghl/fields/appt_status", "/ghl/fields/appt_when"}) {
         json settings = good();
         const json::json_pointer at{path};
         settings[at.parent_pointer()].erase(at.back());
@@ -118,6 +117,12 @@ TEST_F(OptionsFile, EachSettingThatIsMissingIsNamed) {
         EXPECT_THAT(said, HasSubstr("options: " + name + " is missing\n"));
         EXPECT_THAT(said, HasSubstr(file_.string() + ": settings that cannot be used are named above; mend them"));
     }
+}
+
+TEST_F(OptionsFile, FieldsAreOptionalUntilTheyArePrepared) {
+    json settings = good();
+    settings["ghl"].erase("fields");
+    EXPECT_EQ(said_of(settings), "");
 }
 
 TEST_F(OptionsFile, EachPartOfTlsIsNeeded) {

@@ -30,12 +30,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto body = path.size() < rest.size() ? rest.substr(path.size() + 1) : std::string_view{};
     static const auto known = rules();
     if (!envelope::check_request(known, static_cast<envelope::Route>(data[0] % routes), path, body)) return 0;
-    constexpr std::array of_the_location{"/locations/LOCATION", "/locations/LOCATION/customFields",
-                                         "/locations/LOCATION/tags", "/opportunities/pipelines?locationId=LOCATION",
-                                         "/calendars/?locationId=LOCATION", "/opportunities/search"};
+    constexpr std::array of_the_location{"/locations/LOCATION",
+                                         "/locations/LOCATION/customFields",
+                                         "/locations/LOCATION/tags",
+                                         "/opportunities/pipelines?locationId=LOCATION",
+                                         "/calendars/?locationId=LOCATION",
+                                         "/opportunities/search"};
     const bool is_contact = path.starts_with("/contacts/") && path.find('?') == std::string_view::npos;
     const bool is_calendar = path.starts_with("/calendars/events?locationId=LOCATION&calendarId=CALENDAR&startTime=");
-    assert(is_contact || is_calendar || std::find(of_the_location.begin(), of_the_location.end(), path) != of_the_location.end());
+    assert(is_contact || is_calendar ||
+           std::find(of_the_location.begin(), of_the_location.end(), path) != of_the_location.end());
     assert(path.find("..") == std::string_view::npos);
     assert(body.size() <= envelope::attempt_body_bytes_max);
     for (const char c : body) assert(c > ' ' && c < 0x7F);

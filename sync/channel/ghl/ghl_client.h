@@ -47,7 +47,7 @@ public:
     // `marker_field` and `marker`: what makes a found contact ours (of a search).
     struct Marker {
         std::string field, value;
-        std::optional<Expected> expected = {}; // of a contact that is read back
+        std::optional<Expected> expected = {};           // of a contact that is read back
         std::function<void(std::string_view)> read = {}; // a parser of its own for the body of a 2xx, dropped after it
     };
     // `begun_by`: a request that could not be begun by then is not sent.

@@ -96,9 +96,9 @@ bool drive_client(Bench& bench) {
                    ""}) == 200 &&
            status(ghl::read_location(set)) == 200 && status(ghl::read_fields(set)) == 200 &&
            status(ghl::read_tags(set)) == 200 && status(ghl::read_pipelines(set)) == 200 &&
-           status(ghl::read_calendars(set)) == 200 && status(ghl::read_contact(contact)) == 200 && status(ghl::put_fields(contact, visit)) == 200 &&
-           status(ghl::add_tags(set, contact, tags)) == 201 && status(ghl::remove_tags(set, contact, tags)) == 200 &&
-           drive_field(bench, **client, set);
+           status(ghl::read_calendars(set)) == 200 && status(ghl::read_contact(contact)) == 200 &&
+           status(ghl::put_fields(contact, visit)) == 200 && status(ghl::add_tags(set, contact, tags)) == 201 &&
+           status(ghl::remove_tags(set, contact, tags)) == 200 && drive_field(bench, **client, set);
 }
 
 // An authorization: a code, a renewal after GHL has forgotten the token, and a reconnection after the app was removed

@@ -206,11 +206,14 @@ TEST_F(Polling, OpportunitiesAndTheZoneAreTold) {
     EXPECT_EQ(zone, "America/New_York");
 }
 
-TEST_F(Polling, AFaultOfTheFarSideClosesTheLaneAndTheNextRoundGoesOn) {
+TEST_F(Polling, FaultsOfTheFarSideCloseTheLaneAndTheNextRoundGoesOn) {
     const auto id = lead("Ottoline");
-    client->post("/_faults", R"({"fault":"html-body","count":1})");
-    EXPECT_TRUE(round().empty());
-    EXPECT_EQ(last.code, "http_502");
+    client->post("/_faults", R"({"fault":"html-body","count":3})");
+    for (int in_a_row = 1; in_a_row <= 3; ++in_a_row) { // as many as lane::LaneLimits has
+        EXPECT_TRUE(lane_.up());
+        EXPECT_TRUE(round().empty());
+        EXPECT_EQ(last.code, "http_502");
+    }
     EXPECT_FALSE(lane_.up());
     lane_.probed(std::nullopt);
     EXPECT_EQ(ids(envelope::CrmKind::contact), std::vector{id});
