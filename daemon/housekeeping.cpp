@@ -20,6 +20,7 @@ constexpr int rows_a_transaction = 200;
 constexpr int lines_a_transaction = 1'000;
 constexpr base::Micros dead_life = std::chrono::hours{24 * outbox::dead_life_days};
 constexpr base::Micros ledger_life = std::chrono::hours{24 * outbox::ledger_life_days};
+constexpr base::Micros ledger_read_life = std::chrono::hours{24 * outbox::ledger_read_life_days};
 constexpr Error stopped{Errc::offline, "the box is stopping", "the next start goes on"};
 
 std::string local_day(Timestamp at) {
@@ -149,7 +150,10 @@ Result<void> Housekeeping::purge_ledger() {
         CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
             const auto lines = outbox::Ledger::purge_before(txn, txn.now() - ledger_life, lines_a_transaction);
             CLINIC_TRY(lines);
-            purged = *lines;
+            const auto reads =
+                outbox::Ledger::purge_reads_before(txn, txn.now() - ledger_read_life, lines_a_transaction);
+            CLINIC_TRY(reads);
+            purged = std::max(*lines, *reads);
             return {};
         }));
     }

@@ -124,6 +124,12 @@ std::optional<json> ids_of(const LocationSaid& said) {
     return ids;
 }
 
+json calendars_of(const LocationSaid& said) {
+    json ids = json::array();
+    for (const auto& one : said.calendars) ids.push_back(one.id);
+    return ids;
+}
+
 std::string troubles_of(const LocationSaid& said) {
     std::string text;
     for (const auto& field : said.fields)
@@ -148,7 +154,7 @@ int prepare_ghl(const Call& call, const Client&) {
         return refuse("a field is not as it must be, so no setting was changed",
                       "rename or delete that field in GHL, then: clinicctl ghl prepare --apply");
     const setup::BoxFiles files{call.has("--etc") ? call.value("--etc") : usual_etc};
-    const auto changed = files.write_fields(*ids);
+    const auto changed = files.write_location(*ids, calendars_of(*said));
     if (!changed) return refuse(changed.error());
     std::fputs(*changed ? "The ids are written into both settings files. They count from the next start:\n"
                           "  systemctl restart clinicd clinic-syncd\n"

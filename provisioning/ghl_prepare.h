@@ -15,6 +15,7 @@ int prepare_ghl(const Call& call, const Client& client);
 // For the setup as well. Of six fields that are there, their ids by our names; nothing where one is not, or does not
 // take our words.
 std::optional<nlohmann::json> ids_of(const diagnose::LocationSaid& said);
+nlohmann::json calendars_of(const diagnose::LocationSaid& said); // their ids
 // What is the matter with each field that is not as it must be, a line each; empty: nothing.
 std::string troubles_of(const diagnose::LocationSaid& said);
 

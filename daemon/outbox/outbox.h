@@ -24,6 +24,7 @@ namespace clinic::outbox {
 inline constexpr std::int64_t rows_max = 1'000'000;
 inline constexpr int dead_life_days = 90;        // then a dead letter is discarded, by the daily job
 inline constexpr int ledger_life_days = 6 * 366; // six years: as far back as an accounting of disclosures looks
+inline constexpr int ledger_read_life_days = 90; // of a line without a lease: it tells of nobody
 
 // One row's life. Final: delivered, superseded, withdrawn, discarded.
 enum class State : std::uint8_t { pending = 1, leased, parked, dead, delivered, superseded, withdrawn, discarded };
@@ -206,6 +207,8 @@ public:
     static Result<std::optional<Timestamp>> newest_about(records::Session& session, records::PatientId subject);
     static Result<std::int64_t> purge_before(records::Transaction& txn, Timestamp written_before,
                                              int lines_max); // how many
+    // Of the lines without a lease alone: what was asked of GHL for nobody.
+    static Result<std::int64_t> purge_reads_before(records::Transaction& txn, Timestamp written_before, int lines_max);
     static Result<std::vector<LedgerLine>> lines(records::Session& session, std::int64_t after, int lines_max);
     static Result<std::vector<LedgerLine>> lines_about(records::Session& session, records::PatientId subject,
                                                        std::int64_t after, int lines_max);

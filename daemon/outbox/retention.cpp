@@ -67,6 +67,15 @@ Result<std::int64_t> Ledger::purge_before(records::Transaction& txn, Timestamp w
     return std::int64_t{txn.changed_rows()};
 }
 
+Result<std::int64_t> Ledger::purge_reads_before(records::Transaction& txn, Timestamp written_before, int lines_max) {
+    CLINIC_TRY(execute(txn,
+                       "DELETE FROM ledger WHERE attempt IN (SELECT attempt FROM ledger WHERE lease = 0 AND attempt < "
+                       "coalesce((SELECT attempt FROM ledger WHERE lease = 0 AND at >= ? ORDER BY attempt LIMIT 1), "
+                       "9223372036854775807) ORDER BY attempt LIMIT ?)",
+                       written_before, lines_max));
+    return std::int64_t{txn.changed_rows()};
+}
+
 Result<void> Outbox::erase(records::Transaction& txn, PatientId patient) {
     std::vector<std::int64_t> ids;
     CLINIC_TRY(each_row(

@@ -230,7 +230,7 @@ Result<void> BoxFiles::seal_secrets(const Claim& claim) const {
     return copy(claim.ops->certificate_file, "device.pem");
 }
 
-Result<bool> BoxFiles::write_fields(const json& ids) const {
+Result<bool> BoxFiles::write_location(const json& fields, const json& calendars) const {
     bool changed = false;
     for (const auto& file : {syncd_settings(), clinicd_settings()}) {
         auto settings = read_settings(file);
@@ -238,8 +238,11 @@ Result<bool> BoxFiles::write_fields(const json& ids) const {
         json& ghl = part_of(*settings, "ghl");
         if (!ghl.contains("location"))
             return Error{Errc::refused, "the settings do not name GHL's location", "clinicctl setup --again claim"};
-        if (ghl.value("fields", json{}) == ids) continue;
-        ghl["fields"] = ids;
+        const json before = ghl;
+        ghl["fields"] = fields;
+        if (!calendars.empty() && !ghl.value("reads", json::object()).contains("calendars"))
+            part_of(ghl, "reads")["calendars"] = calendars;
+        if (ghl == before) continue;
         CLINIC_TRY(write_settings_file(file, *settings));
         changed = true;
     }
@@ -266,6 +269,7 @@ Result<void> BoxFiles::write_settings(const Claim& claim) const {
     put_rules(ghl, claim.ghl, tag_prefix);
     ghl["base"] = claim.ghl.base;
     if (!ghl.contains("oauth")) ghl["token_file"] = beside(*theirs, token);
+    if (!ghl.contains("polling")) ghl["polling"] = json::object(); // what changes there is seen, by the usual pace
     if (claim.ghl.ca_file) ghl["ca"] = tls + "ghl-ca.pem";
     if (claim.ghl.call_timeout_s) ghl["call_timeout_s"] = *claim.ghl.call_timeout_s;
     if (claim.ops)

@@ -115,14 +115,22 @@ TEST_F(HousekeepingTest, ALetterThatIsDeadForTooLongIsDiscardedWithAnEntry) {
     EXPECT_GT(clinic.audit_entries(), entries);
 }
 
-TEST_F(HousekeepingTest, ALedgerLineGoesAfterSixYears) {
-    clinic.write([](records::Transaction& txn) -> Result<void> {
-        const auto line = outbox::Ledger::open_line(txn, std::nullopt, {.path = "/locations/LOC1"}, "open");
-        CLINIC_TRY(line);
-        return outbox::Ledger::close_line(
-            txn, {.attempt = *line, .result = envelope::StepOutcome::Result::answered, .status = 200});
-    });
-    clinic.clock.advance(one_day * (outbox::ledger_life_days + 1));
+TEST_F(HousekeepingTest, ALedgerLineGoesAfterItsLife) {
+    for (const std::int64_t lease : {0, 1})
+        clinic.write([&](records::Transaction& txn) -> Result<void> {
+            const envelope::Attempt attempt{.lease = lease, .path = "/locations/LOC1"};
+            const auto line = outbox::Ledger::open_line(txn, std::nullopt, attempt, "open");
+            CLINIC_TRY(line);
+            return outbox::Ledger::close_line(
+                txn, {.attempt = *line, .result = envelope::StepOutcome::Result::answered, .status = 200});
+        });
+    clinic.clock.advance(one_day * (outbox::ledger_read_life_days + 1));
+    trust_the_clock();
+    start();
+    EXPECT_TRUE(eventually([&] { return count("SELECT count(*) FROM ledger WHERE lease = 0") == 0; }));
+    EXPECT_EQ(count("SELECT count(*) FROM ledger"), 1) << "an envelope's is kept for six years";
+    housekeeping.reset();
+    clinic.clock.advance(one_day * outbox::ledger_life_days);
     trust_the_clock();
     start();
     EXPECT_TRUE(eventually([&] { return count("SELECT count(*) FROM ledger") == 0; }));

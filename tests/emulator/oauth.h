@@ -29,7 +29,7 @@ public:
     int life_s = 86'399;
     std::string scope =
         "locations.readonly contacts.readonly contacts.write locations/customFields.readonly "
-        "locations/customFields.write locations/tags.readonly opportunities.readonly calendars.readonly";
+        "locations/customFields.write locations/tags.readonly opportunities.readonly calendars.readonly calendars/events.readonly";
 
 private:
     Answer pair(std::int64_t now_ms);

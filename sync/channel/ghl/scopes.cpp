@@ -14,8 +14,9 @@ constexpr std::array needed{
     MissingScope{"locations/customFields.readonly", "seeing that the fields it writes to are there"},
     MissingScope{"locations/customFields.write", "making those fields (clinicctl ghl prepare)"},
     MissingScope{"locations/tags.readonly", "showing which of our tags the location has"},
-    MissingScope{"opportunities.readonly", "showing its pipelines and their stages"},
+    MissingScope{"opportunities.readonly", "showing its pipelines, and seeing what becomes of opportunities"},
     MissingScope{"calendars.readonly", "showing its calendars"},
+    MissingScope{"calendars/events.readonly", "seeing what is booked in GHL"},
 };
 
 bool holds(std::string_view granted, std::string_view scope) {
@@ -48,8 +49,8 @@ MissingScope needed_for(envelope::Route route) {
     case envelope::Route::contact_read:
     case envelope::Route::contact_search:
     case envelope::Route::contacts_changed: return needed[1];
-    case envelope::Route::opportunities_page: return {"opportunities.readonly", "the polling of opportunities"};
-    case envelope::Route::calendar_events: return {"calendars/events.readonly", "the polling of bookings"};
+    case envelope::Route::opportunities_page: return needed[6];
+    case envelope::Route::calendar_events: return needed[8];
     case envelope::Route::fields_read: return needed[3];
     case envelope::Route::field_create: return needed[4];
     case envelope::Route::tags_read: return needed[5];

@@ -233,6 +233,34 @@ TEST_F(TheLedger, KeepsItsLinesForTheirLifeAndNoLonger) {
     EXPECT_GE(ledger_life_days, 6 * 365 + 2);
 }
 
+TEST_F(TheLedger, KeepsWhatWasAskedForNobodyForItsOwnLife) {
+    const auto who = patient("1");
+    const auto row = push_contact(who);
+    leased();
+    const auto read = [&] {
+        in([&](Transaction& txn) {
+            return Ledger::open_line(txn, std::nullopt, {0, envelope::Route::location_read, "/locations/x", ""},
+                                     "open");
+        });
+    };
+    read();
+    attempt(row, who, envelope::Route::contact_create);
+    read();
+    clock_.advance(std::chrono::hours{24 * 10});
+    read();
+    const auto purge = [&](int days, int most) {
+        return in([&](Transaction& txn) {
+            return Ledger::purge_reads_before(txn, txn.now() - base::Micros{std::chrono::hours{24 * days}}, most);
+        });
+    };
+    EXPECT_EQ(purge(11, 10), 0);
+    EXPECT_EQ(purge(9, 1), 1) << "a slice at a time";
+    EXPECT_EQ(purge(9, 10), 1);
+    EXPECT_EQ(purge(9, 10), 0);
+    ASSERT_EQ(lines().size(), 2U) << "the envelope's, and the younger read";
+    EXPECT_EQ(lines()[0].lease, row);
+}
+
 TEST_F(TheLedger, IsFoundByPatientUntilTheKeyIsErased) {
     const auto who = patient("1"), other = patient("2");
     const auto row = push_contact(who);

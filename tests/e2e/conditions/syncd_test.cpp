@@ -76,7 +76,7 @@ TEST_F(Delivery, WithTooFewDescriptorsItSaysSoAndDoesNotRun) {
 }
 
 TEST_F(Delivery, WithoutMemoryItSaysSoAndIsTriedAgain) {
-    wrap(program, "ulimit -v 60000"); // KiB: enough to begin with, not for the stacks of its threads
+    wrap(program, "ulimit -s 2000000; ulimit -v 2000000"); // KiB: enough to begin with, not for a thread's stack
     again();
     expect_said("a thread cannot be started", "more memory");
     expect_on_the_page("E2101");

@@ -83,18 +83,22 @@ TEST_F(OfTheBox, SettingsKeepWhatTheSetupDidNotAsk) {
 TEST_F(OfTheBox, IdsOfFieldsAreWrittenIntoBothFilesOnce) {
     auto unset = claim();
     unset.ghl.fields = json::object();
-    EXPECT_EQ(files.write_fields({{"pid", "f1"}}).error().code, Errc::refused) << "there is no location yet";
+    EXPECT_EQ(files.write_location({{"pid", "f1"}}, json::array()).error().code, Errc::refused)
+        << "there is no location yet";
     ASSERT_TRUE(files.write_settings(unset));
     EXPECT_FALSE(settings("clinicd.json").at("ghl").contains("fields")) << "nothing was said of them";
-    const auto first = files.write_fields({{"pid", "f1"}, {"stage", "f2"}});
+    const auto first = files.write_location({{"pid", "f1"}, {"stage", "f2"}}, {"c1", "c2"});
     ASSERT_TRUE(first);
     EXPECT_TRUE(*first);
     for (const char* file : {"clinicd.json", "clinic-syncd.json"}) {
         EXPECT_EQ(settings(file).at("ghl").at("fields"), (json{{"pid", "f1"}, {"stage", "f2"}})) << file;
+        EXPECT_EQ(settings(file).at("ghl").at("reads").at("calendars"), (json{"c1", "c2"})) << file;
         EXPECT_EQ(settings(file).at("ghl").at("location"), "Location1") << file;
     }
-    EXPECT_FALSE(*files.write_fields({{"pid", "f1"}, {"stage", "f2"}})) << "nothing is written again";
+    EXPECT_FALSE(*files.write_location({{"pid", "f1"}, {"stage", "f2"}}, {"c1", "c2"})) << "nothing is written again";
+    EXPECT_FALSE(*files.write_location({{"pid", "f1"}, {"stage", "f2"}}, {"c3"})) << "a list that is there stays";
     ASSERT_TRUE(files.write_settings(unset));
+    EXPECT_TRUE(settings("clinic-syncd.json").at("ghl").contains("polling"));
     EXPECT_TRUE(settings("clinicd.json").at("ghl").contains("fields")) << "a claim that says nothing keeps them";
 }
 

@@ -97,7 +97,8 @@ TEST_F(TheGrant, IsAskedForWhereAPersonChoosesTheLocation) {
         "https://marketplace.gohighlevel.com/v2/oauth/chooselocation?response_type=code&"
         "redirect_uri=https%3A%2F%2Fclinic-edge.local%2Fghl&client_id=app-1&"
         "scope=locations.readonly%20contacts.readonly%20contacts.write%20locations%2FcustomFields.readonly%20"
-        "locations%2FcustomFields.write%20locations%2Ftags.readonly%20opportunities.readonly%20calendars.readonly");
+        "locations%2FcustomFields.write%20locations%2Ftags.readonly%20opportunities.readonly%20calendars.readonly%20"
+        "calendars%2Fevents.readonly");
 }
 
 TEST_F(TheGrant, IsMadeOfACodeAndStaysOverARestart) {
@@ -280,7 +281,7 @@ TEST_F(TheGrant, IsFetchedByOneOfManyWhoNeedIt) {
 
 TEST_F(TheGrant, NamesEachScopeThatIsMissingWithWhatItIsFor) {
     scope_ = "contacts.readonly locations/customFields.readonly locations/customFields.write locations/tags.readonly "
-             "opportunities.readonly calendars.readonly";
+             "opportunities.readonly calendars.readonly calendars/events.readonly";
     start();
     ASSERT_TRUE(grant_->authorize("code-1", {}));
     const auto missing = grant_->now().missing;
