@@ -140,7 +140,7 @@ public:
         if (!kind) return Error{Errc::malformed, "no such kind of file", "patients, appointments or consents"};
         if (health_.drained(health::Surface::import))
             return Error{Errc::refused, "the box takes in nothing more: an operator asked for it",
-                         "let it take in again, or import after its restart"};
+                         "let it take in again: clinicctl drain end --reason TEXT; then import"};
         const auto report = intake::import_csv(store_, releaser_, *kind, question.body, question.asker);
         CLINIC_TRY(report);
         auto data = base::parse_json(intake::to_json(*report), control::answer_bytes_max, 4);
