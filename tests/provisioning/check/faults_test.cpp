@@ -234,6 +234,14 @@ const Fault faults[] = {
      [](World& w) { w.take_away("sys/fs/cgroup/cgroup.controllers"); }},
 
     {"clinicd.answers", Outcome::fail, "does not run", [](World& w) { w.stop_clinicd(); }},
+    {"net.rules", Outcome::warn, "took the rules for the box's ports away",
+     [](World& w) { unit(w, rules_unit.front())["ExecMainStatus"] = "1"; }},
+    {"net.rules", Outcome::warn, "were not loaded",
+     [](World& w) { unit(w, "clinic-edge-firewall.service")["ActiveState"] = "failed"; }},
+    {"net.rules", Outcome::unknown, "does not answer",
+     [](World& w) { unit(w, rules_unit.front())["ExecMainStatus"] = "2"; }},
+    {"net.rules", Outcome::unknown, "only root", [](World& w) { w.services.units.erase(rules_unit.front()); }},
+
     {"clinicd.answers", Outcome::fail, "does not answer", [](World& w) { w.hang(); }},
     {"clinicd.mode", Outcome::fail, "no key", [](World& w) { w.status.mode = health::Mode::locked; }},
     {"clinicd.mode", Outcome::fail, "no room", [](World& w) { w.status.mode = health::Mode::full; }},
@@ -368,6 +376,13 @@ TEST_F(Checks, AllAreOkOnABoxWhereAllIsWell) {
 }
 
 TEST_F(Checks, EachHasAFaultThatIsSeen) {
+TEST_F(Checks, WithoutNftablesItsRulesAreNotMissed) {
+    World world;
+    world.take_away("usr/sbin/nft");
+    unit(world, "clinic-edge-firewall.service")["ActiveState"] = "inactive";
+    EXPECT_EQ(line_of(world.look(), "net.rules").found.outcome, Outcome::ok);
+}
+
     std::set<std::string> seen, all;
     for (const Fault& fault : faults) seen.insert(fault.id);
     for (const Check& check : table()) all.insert(check.id);
