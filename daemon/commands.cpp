@@ -6,6 +6,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "crypto/base/days.h"
 #include "crypto/base/files.h"
 #include "crypto/base/json.h"
 #include "crypto/seal.h"
@@ -58,7 +59,9 @@ json basis_facts(const release::Policy& policy, Timestamp now) {
                {"in_effect", release::name(policy.effective(now))},
                {"unlinked", policy.unlinked == release::Unlinked::shell ? "shell" : "park"},
                {"evidence", policy.evidence_digest}};
-    if (policy.basis_expires) facts["expires"] = base::rfc3339(*policy.basis_expires);
+    if (!policy.basis_expires) return facts;
+    facts["expires"] = base::rfc3339(*policy.basis_expires);
+    facts["last_day"] = base::local_day(*policy.basis_expires - std::chrono::seconds{1});
     return facts;
 }
 
