@@ -6,6 +6,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "crypto/base/days.h"
 #include "crypto/base/files.h"
 #include "crypto/base/json.h"
 #include "crypto/seal.h"
@@ -59,7 +60,9 @@ json basis_facts(const release::Policy& policy, Timestamp now) {
                {"in_effect", release::name(policy.effective(now))},
                {"unlinked", policy.unlinked == release::Unlinked::shell ? "shell" : "park"},
                {"evidence", policy.evidence_digest}};
-    if (policy.basis_expires) facts["expires"] = base::rfc3339(*policy.basis_expires);
+    if (!policy.basis_expires) return facts;
+    facts["expires"] = base::rfc3339(*policy.basis_expires);
+    facts["last_day"] = base::local_day(*policy.basis_expires - std::chrono::seconds{1});
     return facts;
 }
 
@@ -141,7 +144,7 @@ public:
         if (!kind) return Error{Errc::malformed, "no such kind of file", "patients, appointments or consents"};
         if (health_.drained(health::Surface::import))
             return Error{Errc::refused, "the box takes in nothing more: an operator asked for it",
-                         "let it take in again, or import after its restart"};
+                         "let it take in again: clinicctl drain end --reason TEXT; then import"};
         const auto report = intake::import_csv(store_, releaser_, *kind, question.body, question.asker);
         CLINIC_TRY(report);
         auto data = base::parse_json(intake::to_json(*report), control::answer_bytes_max, 4);

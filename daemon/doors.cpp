@@ -187,9 +187,9 @@ public:
     // `tls`: null where MLLP by TLS is not served.
     State(const Options& options, const Sockets& sockets, std::shared_ptr<const intake::TlsContext> tls,
           std::shared_ptr<intake::Feeds> feeds, health::Health& health, const ContainmentReport& containment,
-          base::Vitals& vitals, const Clock& clock)
+          ChangeDesk& changes, base::Vitals& vitals, const Clock& clock)
         : options_{options}, sockets_{sockets}, tls_{std::move(tls)}, feeds_{std::move(feeds)}, health_{health},
-          containment_{containment}, vitals_{vitals}, clock_{clock},
+          containment_{containment}, changes_{changes}, vitals_{vitals}, clock_{clock},
           keys_{{.credential = options.credential,
                  .open = [this](const crypto::KeySlot& slot) { return open_again(slot); },
                  .try_now = [this] { try_now(); }},
@@ -200,6 +200,7 @@ public:
         trying_.request_stop();
         if (trying_.joinable()) trying_.join();
         if (parts_) parts_->housekeeping.request_stop();
+        changes_.closed();
     }
     State(const State&) = delete;
     State& operator=(const State&) = delete;
@@ -243,9 +244,11 @@ private:
                                          vitals_, clock_, [this](const Error& why) { found_damage(why); });
         CLINIC_TRY(parts_->start(std::move(mllp).value(), options_, vitals_, clock_));
         keys_.opened(*parts_->store);
+        changes_.opened(*parts_->store);
         auto all = commands(
             {*parts_->store, parts_->releaser, parts_->housekeeping, health_, containment_, *feeds_, parts_->ingest});
         all.merge(keys_.of_open(*parts_->store));
+        all.merge(changes_.commands());
         return serve_operators(std::move(all));
     }
 
@@ -263,6 +266,7 @@ private:
         keys_.closed();
         auto all = commands(health_, containment_);
         all.merge(keys_.of_closed());
+        all.merge(changes_.commands());
         return serve_operators(std::move(all));
     }
 
@@ -336,6 +340,7 @@ private:
     void close_for(const Error& why) {
         parts_->housekeeping.request_stop(); // a walk that a command asked for would hold up the control socket
         control_.reset();
+        changes_.closed();
         parts_.reset();
         say(why);
         if (const auto closed = serve_closed(); !closed) log(Level::error, "clinicd", closed.error());
@@ -350,6 +355,7 @@ private:
         if (const auto served = serve_open(std::move(store).value()); !served) {
             say(served.error());
             control_.reset();
+            changes_.closed();
             parts_.reset();
             if (const auto closed = serve_closed(); !closed) log(Level::error, "clinicd", closed.error());
             return false;
@@ -364,6 +370,7 @@ private:
     const std::shared_ptr<intake::Feeds> feeds_;
     health::Health& health_;
     const ContainmentReport& containment_;
+    ChangeDesk& changes_;
     base::Vitals& vitals_;
     const Clock& clock_;
     std::optional<Error> why_; // they did not open
@@ -382,9 +389,9 @@ private:
 
 Doors::Doors(const Options& options, const Sockets& sockets, std::shared_ptr<const intake::TlsContext> tls,
              std::shared_ptr<intake::Feeds> feeds, health::Health& health, const ContainmentReport& containment,
-             base::Vitals& vitals, const Clock& clock)
-    : state_{std::make_unique<State>(options, sockets, std::move(tls), std::move(feeds), health, containment, vitals,
-                                     clock)} {}
+             ChangeDesk& changes, base::Vitals& vitals, const Clock& clock)
+    : state_{std::make_unique<State>(options, sockets, std::move(tls), std::move(feeds), health, containment, changes,
+                                     vitals, clock)} {}
 
 Doors::~Doors() = default;
 

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "crypto/base/vitals.h"
+#include "daemon/change_desk.h"
 #include "daemon/containment_report.h"
 #include "daemon/health/health.h"
 #include "daemon/intake/feeds.h"
@@ -23,7 +24,7 @@ public:
     // `tls`: null where MLLP by TLS is not served. What is referred to must outlive the doors.
     Doors(const Options& options, const Sockets& sockets, std::shared_ptr<const intake::TlsContext> tls,
           std::shared_ptr<intake::Feeds> feeds, health::Health& health, const ContainmentReport& containment,
-          base::Vitals& vitals, const Clock& clock);
+          ChangeDesk& changes, base::Vitals& vitals, const Clock& clock);
     ~Doors(); // senders are answered and sent away, then the store finishes what was posted
 
     Result<void> start();

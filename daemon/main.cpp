@@ -16,6 +16,7 @@
 #include "crypto/base/process.h"
 #include "crypto/base/vitals.h"
 #include "daemon/api/api_server.h"
+#include "daemon/change_desk.h"
 #include "daemon/containment/containment.h"
 #include "daemon/containment/descriptors/descriptors.h"
 #include "daemon/containment_report.h"
@@ -149,7 +150,8 @@ Result<void> run(const Options& options, const std::filesystem::path& settings) 
     auto feeds = intake::Feeds::make(options.mllp_allow);
     CLINIC_TRY(feeds);
     if (!tls) not_served(health, "E2014", tls.error());
-    Doors doors{options, *sockets, tls ? *tls : nullptr, *feeds, health, containment, vitals, clock};
+    ChangeDesk changes{{health, **feeds, options, settings}, clock};
+    Doors doors{options, *sockets, tls ? *tls : nullptr, *feeds, health, containment, changes, vitals, clock};
     CLINIC_TRY(doors.start());
     auto api = api::ApiServer::make({.certificate = options.console_certificate,
                                      .key = options.console_key,
@@ -159,7 +161,7 @@ Result<void> run(const Options& options, const std::filesystem::path& settings) 
                                      .telling = vitals.join("the page's live events", look_beat_max)},
                                     std::move(sockets->https), health);
     if (!api) not_served(health, "E2013", api.error()); // messages come in and go out without it
-    const auto on_the_bus = join_bus(std::move(contained->bus), {health, containment, **feeds, options, settings});
+    const auto on_the_bus = join_bus(std::move(contained->bus), {health, containment, changes});
     return loop_until_told(notifier, vitals);
 }
 

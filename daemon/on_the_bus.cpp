@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 
 #include "crypto/base/json.h"
-#include "crypto/base/log.h"
 #include "daemon/health/numbers.h"
 
 namespace clinic::daemon {
@@ -84,16 +83,6 @@ std::string findings_json(const health::Status& status) {
                             {"does_not_hold", std::move(open)}});
 }
 
-Result<std::vector<std::string>> reload(const OnTheBus& box) {
-    const auto read = read_options(box.settings);
-    if (!read)
-        return Error{Errc::malformed, "the settings cannot be used, and nothing has changed",
-                     "see what is wrong with them: journalctl -u clinicd"};
-    CLINIC_TRY(box.feeds.relist(read->mllp_allow));
-    base::log(base::Level::notice, "clinicd", "the settings were read anew");
-    return wait_for_restart(box.options, *read);
-}
-
 std::unique_ptr<systemd::BoxObject> join_bus(std::optional<systemd::Bus> bus, const OnTheBus& box) {
     if (!bus) return nullptr;
     box.health.dbus(name(BusState::joining));
@@ -101,11 +90,8 @@ std::unique_ptr<systemd::BoxObject> join_bus(std::optional<systemd::Bus> bus, co
                                     box.containment.look();
                                     return findings_json(box.health.status());
                                 },
-                                .drain = [box](bool begin) -> Result<void> {
-                                    box.health.drain(begin);
-                                    return {};
-                                },
-                                .reload = [box] { return reload(box); }};
+                                .drain = [box](uid_t who, bool begin) { return box.changes.drain(who, begin); },
+                                .reload = [box](uid_t who) { return box.changes.reload(who); }};
     return std::make_unique<systemd::BoxObject>(
         std::move(*bus), [box] { return bus_facts(box.health.status()); }, std::move(methods),
         [box](BusState state) { follow(box, state); });

@@ -318,6 +318,18 @@ const std::array rows{
         {},
         "clock confirm                         the box's date and time are right: I have looked",
         [](const Call&, const Client& client) { return plain(client, "clock-confirm", json::object()); }},
+    Row{{"drain", ""},
+        {"--reason="},
+        "drain begin|end --reason TEXT         take in no more messages and imports; take them in again",
+        [](const Call& call, const Client& client) {
+            return plain(client, "drain", {{"what", call.words[1]}, {"reason", call.value("--reason")}});
+        }},
+    Row{{"reload"},
+        {"--reason="},
+        "reload --reason TEXT                  read the settings anew; says which of them wait for a restart",
+        [](const Call& call, const Client& client) {
+            return plain(client, "reload", {{"reason", call.value("--reason")}});
+        }},
     Row{{"sync", "status"},
         {"--json"},
         "sync status [--json]                  what waits to leave, by age and kind; what GHL does; the next try",

@@ -39,6 +39,11 @@ json to_json(const GrantSaid& said) {
     return all;
 }
 
+std::string span(std::int64_t minutes) {
+    if (minutes < 120) return std::to_string(minutes) + " minutes";
+    return std::to_string(minutes / 60) + " hours";
+}
+
 std::string view(const json& said) {
     if (said.at("way") == "none") return "GHL is not configured: see ghl in clinic-syncd.json.\n";
     if (said.at("way") == "token")
@@ -55,8 +60,8 @@ std::string view(const json& said) {
                 "\n  2. Copy the address that the browser ends at (the page itself need not open).\n"
                 "  3. Give it to: clinicctl ghl authorize\n";
     else
-        text += "Its token is renewed by itself; the one in use has " +
-                std::to_string(said.at("minutes_left").get<std::int64_t>()) + " minutes left.\n";
+        text += "Its token is renewed by itself; the one in use is good for " +
+                span(said.at("minutes_left").get<std::int64_t>()) + ".\n";
     for (const auto& one : said.at("missing"))
         text += "The app lacks the scope " + one.at("scope").get<std::string>() + ", needed for " +
                 one.at("feature").get<std::string>() + ".\n";

@@ -105,13 +105,13 @@ StepFacts agree_terms(const SetupDesk& desk) {
     json facts{{"template", chosen->as_written()},
                {"basis", {{"mode", terms->basis}, {"in_effect", basis->value("in_effect", std::string{})}}},
                {"unlinked", terms->unlinked}};
-    for (const char* key : {"expires", "evidence"})
+    for (const char* key : {"expires", "last_day", "evidence"})
         if (basis->contains(key) && !(*basis)[key].get<std::string>().empty()) facts["basis"][key] = (*basis)[key];
     desk.talk.fact("Template", chosen->title);
-    desk.talk.fact("Legal basis",
-                   facts["basis"]["in_effect"].get<std::string>() +
-                       (facts["basis"].contains("expires") ? ", until " + facts["basis"]["expires"].get<std::string>()
-                                                           : std::string{}));
+    desk.talk.fact("Legal basis", facts["basis"]["in_effect"].get<std::string>() +
+                                      (facts["basis"].contains("last_day")
+                                           ? ", to the end of " + facts["basis"]["last_day"].get<std::string>()
+                                           : std::string{}));
     return facts;
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "crypto/base/days.h"
 #include "daemon/web/words/words.h"
 #include "provisioning/answers.h"
 #include "provisioning/format.h"
@@ -28,6 +29,14 @@ long long number(const json& from, const char* key) {
 std::string grouped(long long value, std::size_t width = 0) {
     const std::string digits = words::number(value);
     return digits.size() < width ? std::string(width - digits.size(), ' ') + digits : digits;
+}
+
+// "baa, ends on 2026-12-31 (in 34 days)".
+std::string basis_of(const json& status) {
+    const json& basis = status.at("basis");
+    const auto now = base::time_of(word(status, "at")), end = base::time_of(word(basis, "expires"));
+    if (now && end) return word(basis, "name") + ", " + base::ends_on(word(basis, "last_day"), *end - *now);
+    return word(basis, "name") + (basis.value("expired", false) ? " (expired)" : "");
 }
 
 // A state as a word, a shape, and a colour where the terminal has one.
@@ -130,9 +139,7 @@ std::string facts(const json& status) {
         format("\nLinks         GHL %s, central ops %s, delivery program %s\n", word(lanes.at("crm"), "state").c_str(),
                word(lanes.at("mqtt"), "state").c_str(), word(lanes.at("program"), "state").c_str());
     const bool is_known = !are_closed(status);
-    if (is_known)
-        out += format("Basis         %s%s\n", word(status.at("basis"), "name").c_str(),
-                      status.at("basis").value("expired", false) ? " (expired)" : "");
+    if (is_known) out += "Basis         " + basis_of(status) + "\n";
     out += format("Clock         %s\n", status.at("clock").value("trusted", false) ? "trusted" : "not trusted yet");
     out += format("No way out    %lld of %lld parts hold\n", number(held, "held"), number(held, "all"));
     for (const auto& part : held.at("parts"))
@@ -167,7 +174,7 @@ std::string view_basis(const json& basis) {
     std::string out = "Basis     " + word(basis, "mode") + "\n";
     if (word(basis, "in_effect") != word(basis, "mode"))
         out += "In effect " + word(basis, "in_effect") + " (it has expired)\n";
-    if (!word(basis, "expires").empty()) out += "Expires   " + word(basis, "expires") + "\n";
+    if (!word(basis, "last_day").empty()) out += "Last day  " + word(basis, "last_day") + "\n";
     if (!word(basis, "evidence").empty())
         out += "Evidence  " + word(basis, "evidence").substr(0, 16) + "... (BLAKE2b-256)\n";
     return out + "Unlinked  " + word(basis, "unlinked") + "\n";

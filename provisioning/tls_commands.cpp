@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "crypto/base/days.h"
 #include "crypto/base/files.h"
 #include "provisioning/answers.h"
 #include "provisioning/page_trust/addresses.h"
@@ -62,6 +63,7 @@ json to_json(const Names& names, const Standing& standing) {
     all["issuer"] = standing.page->issuer;
     all["sha256"] = standing.page->fingerprint;
     all["days_left"] = left.count();
+    all["ends"] = base::rfc3339({std::chrono::microseconds{standing.page->until.time_since_epoch()}.count()});
     all["fits_its_key"] = standing.fits_key;
     all["names_all"] = standing.page->names.holds(names);
     return all;
@@ -85,7 +87,8 @@ std::string view_tls(const json& said) {
                                   local ? said.at("authority_sha256").get<std::string>() : std::string{});
     if (said.contains("issuer"))
         text += "Certificate by " + said.at("issuer").get<std::string>() + ", " +
-                std::to_string(said.at("days_left").get<int>()) + " days left" +
+                base::ends_on(said.at("ends").get<std::string>().substr(0, 10),
+                              std::chrono::days{said.at("days_left").get<int>()}) +
                 (local ? "; renewed by itself\n" : "; the clinic's own\n");
     if (said.at("request_waits").get<bool>())
         text += "A request waits for its certificate: clinicctl tls install FILE\n";

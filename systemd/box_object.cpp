@@ -33,7 +33,7 @@ constexpr int turns_max = 64;                        // messages in a row, befor
 
 enum class Ask : std::uint8_t { check, drain, reload };
 
-// A caller who waits for polkit's word.
+// A caller who waits for polkit's word, and where something is changed for the bus's: who they are.
 struct Question {
     BoxObject::State& object;
     Message call;
@@ -64,8 +64,12 @@ struct BoxObject::State {
     void named(sd_bus_message* answer);
     void tell();
     int ask_polkit(sd_bus_message* call, Ask what);
-    void decide(const Question& question, sd_bus_message* answer);
-    int perform(const Question& question);
+    bool decide(Question& question, sd_bus_message* answer);
+    bool ask_who(Question& question);
+    void known(const Question& question, sd_bus_message* answer);
+    void perform(const Question& question, uid_t who);
+    int answer(const Question& question, uid_t who);
+    void done_with(const Question& question);
 
     std::optional<Bus> bus; // empty: lost, or left
     const std::function<BoxFacts()> look;
@@ -97,8 +101,13 @@ int on_method(sd_bus_message* call, void* about, sd_bus_error*) {
 }
 int on_verdict(sd_bus_message* answer, void* about, sd_bus_error*) {
     auto& question = *static_cast<Question*>(about);
-    question.object.decide(question, answer);
-    question.object.questions.remove_if([&](const Question& one) { return &one == &question; });
+    if (question.object.decide(question, answer)) question.object.done_with(question);
+    return 1;
+}
+int on_who(sd_bus_message* answer, void* about, sd_bus_error*) {
+    auto& question = *static_cast<Question*>(about);
+    question.object.known(question, answer);
+    question.object.done_with(question);
     return 1;
 }
 int on_try(sd_bus_message* answer, void* about, sd_bus_error*) {
@@ -111,7 +120,7 @@ int on_name(sd_bus_message* answer, void* about, sd_bus_error*) {
 }
 
 constexpr std::uint64_t told = SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE;
-// polkit decides for each method, so nothing is asked of the bus about a caller.
+// polkit decides for each method. The bus is asked who a caller is only for the audit chain.
 constexpr std::uint64_t anybody = SD_BUS_VTABLE_UNPRIVILEGED;
 
 const sd_bus_vtable vtable[] = {
@@ -304,7 +313,12 @@ int BoxObject::State::ask_polkit(sd_bus_message* call, Ask what) {
     return 1;
 }
 
-void BoxObject::State::decide(const Question& question, sd_bus_message* answer) {
+void BoxObject::State::done_with(const Question& question) {
+    questions.remove_if([&](const Question& one) { return &one == &question; });
+}
+
+// False: it goes on waiting, for who asks.
+bool BoxObject::State::decide(Question& question, sd_bus_message* answer) {
     auto* call = question.call.get();
     int allowed = 0, challenge = 0;
     if (sd_bus_message_is_method_error(answer, nullptr) > 0 ||
@@ -316,12 +330,41 @@ void BoxObject::State::decide(const Question& question, sd_bus_message* answer) 
         sd_bus_reply_method_errorf(
             call, challenge != 0 ? SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED : SD_BUS_ERROR_ACCESS_DENIED, "%s",
             "polkit does not let you; ask as an administrator, or use clinicctl");
-    } else if (perform(question) < 0) {
-        base::log(base::Level::warning, "bus", "an answer could not be sent");
+    } else if (question.what != Ask::check) {
+        return !ask_who(question);
+    } else {
+        perform(question, 0);
     }
+    return true;
 }
 
-int BoxObject::State::perform(const Question& question) {
+// A name of the bus is never given to another, so it is still who asked.
+bool BoxObject::State::ask_who(Question& question) {
+    sd_bus_slot* waiting = nullptr;
+    const int code = sd_bus_call_method_async(bus->get(), &waiting, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                              "org.freedesktop.DBus", "GetConnectionUnixUser", on_who, &question, "s",
+                                              sd_bus_message_get_sender(question.call.get()));
+    if (code >= 0)
+        question.slot.reset(waiting);
+    else
+        sd_bus_reply_method_errno(question.call.get(), code, nullptr);
+    return code >= 0;
+}
+
+void BoxObject::State::known(const Question& question, sd_bus_message* answer) {
+    std::uint32_t who = 0;
+    if (sd_bus_message_is_method_error(answer, nullptr) == 0 && sd_bus_message_read(answer, "u", &who) >= 0)
+        return perform(question, who);
+    sd_bus_reply_method_errorf(question.call.get(), SD_BUS_ERROR_ACCESS_DENIED, "%s",
+                               "the bus does not say who asks, and nothing is changed by nobody; have it read its "
+                               "policy again (systemctl reload dbus), or use clinicctl");
+}
+
+void BoxObject::State::perform(const Question& question, uid_t who) {
+    if (answer(question, who) < 0) base::log(base::Level::warning, "bus", "an answer could not be sent");
+}
+
+int BoxObject::State::answer(const Question& question, uid_t who) {
     auto* call = question.call.get();
     switch (question.what) {
     case Ask::check: {
@@ -329,12 +372,12 @@ int BoxObject::State::perform(const Question& question) {
         return found ? sd_bus_reply_method_return(call, "s", found->c_str()) : refuse(call, found.error());
     }
     case Ask::drain: {
-        const auto done = methods.drain(question.begin);
+        const auto done = methods.drain(who, question.begin);
         return done ? sd_bus_reply_method_return(call, "") : refuse(call, done.error());
     }
     case Ask::reload: break;
     }
-    const auto waiting = methods.reload();
+    const auto waiting = methods.reload(who);
     if (!waiting) return refuse(call, waiting.error());
     sd_bus_message* made = nullptr;
     int code = sd_bus_message_new_method_return(call, &made);

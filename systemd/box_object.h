@@ -8,6 +8,8 @@
 //            are called on it.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -32,11 +34,11 @@ struct BoxFacts {
     Numbers counters;
 };
 
-// A caller hears an error's text and remedy.
+// A caller hears an error's text and remedy. `who`: the caller's user, as the bus says.
 struct BoxMethods {
-    std::function<Result<std::string>()> check;               // JSON
-    std::function<Result<void>(bool begin)> drain;            // or end
-    std::function<Result<std::vector<std::string>>()> reload; // the settings that wait for a restart
+    std::function<Result<std::string>()> check;                        // JSON
+    std::function<Result<void>(uid_t who, bool begin)> drain;          // or end
+    std::function<Result<std::vector<std::string>>(uid_t who)> reload; // the settings that wait for a restart
 };
 
 enum class BusState : std::uint8_t {

@@ -72,6 +72,7 @@ constexpr std::array all{
     DeclaredCheck{"clinicd.ports", "E4802"},
     DeclaredCheck{"net.exposed", "E4706"},
     DeclaredCheck{"net.fenced", "E4707", "E2008"},
+    DeclaredCheck{"net.rules", "E4708"},
     DeclaredCheck{"clock.trusted", "E2005"},
     DeclaredCheck{"clock.offset", "E4304", "E2005"},
     DeclaredCheck{"store.readable", "E2010"},

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "crypto/base/days.h"
 #include "crypto/base/json.h"
 #include "daemon/health/findings.h"
 #include "daemon/health/health.h"
@@ -25,6 +26,20 @@ const char* name(envelope::LaneState state) {
 
 json time_or_null(Timestamp at) {
     return at.micros == 0 ? json{} : json(base::rfc3339(at));
+}
+// Good until the end of a day; the moment behind it is the next day's.
+json basis(const Status& status) {
+    json last_at, last_day;
+    if (status.basis_expires.micros != 0) {
+        const Timestamp last = status.basis_expires - std::chrono::seconds{1};
+        last_at = base::rfc3339(last);
+        last_day = base::local_day(last);
+    }
+    return {{"name", status.basis},
+            {"expired", status.basis_expired},
+            {"expires", time_or_null(status.basis_expires)},
+            {"last_at", std::move(last_at)},
+            {"last_day", std::move(last_day)}};
 }
 json age_or_null(std::int64_t seconds) {
     return seconds < 0 ? json{} : json(seconds);
@@ -219,8 +234,7 @@ std::string to_json(const Status& status) {
         {"intake", intake(status.feeds)},
         {"feeds", feeds(status)},
         {"lanes", lanes(status)},
-        {"basis",
-         {{"name", status.basis}, {"expired", status.basis_expired}, {"expires", time_or_null(status.basis_expires)}}},
+        {"basis", basis(status)},
         {"clock", clock(status)},
         {"containment", containment(status.containment)},
         {"checks", to_json(status.checks)},

@@ -1,7 +1,7 @@
 // What clinicd says of itself over control.sock: docs/status.md has every key.
 #include <cstdlib>
-#include <ctime>
 
+#include "crypto/base/days.h"
 #include "provisioning/check/looks.h"
 #include "provisioning/check/scene.h"
 
@@ -20,13 +20,6 @@ std::string span(std::int64_t seconds) {
     if (seconds < 120) return count(seconds, "s");
     if (seconds < 2 * hour_s) return count(seconds / 60, "min");
     return seconds < 2 * day_s ? count(seconds / hour_s, "h") : count(seconds / day_s, "days");
-}
-
-// Of "2026-12-31T23:00:00Z"; -1: not such a text.
-std::int64_t days_until(const std::string& text, Timestamp now) {
-    std::tm parts{};
-    if (strptime(text.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts) == nullptr) return -1;
-    return (static_cast<std::int64_t>(timegm(&parts)) - now.micros / 1'000'000) / day_s;
 }
 
 void add(std::string& list, const std::string& word) {
@@ -240,20 +233,21 @@ Finding intake_quarantine(const Scene& scene) {
 }
 
 Finding basis_valid(const Scene& scene) {
-    constexpr std::int64_t notice_days = 30;
+    constexpr std::chrono::days notice{31};
     const json said = scene.said();
     const std::string basis = text_at(said, {"basis", "name"});
     if (flag_at(said, {"basis", "expired"}))
         return fail(basis + ", expired", "the agreement has ended, so nothing leaves",
                     "clinicctl basis set with the new agreement and its date");
     if (basis == "off") return warn("off", "no legal basis is set, so nothing leaves", "clinicctl basis set");
-    const std::string ends = text_at(said, {"basis", "expires"});
-    if (ends.empty()) return ok(basis);
-    const auto days = days_until(ends, scene.site.now);
-    if (days <= notice_days)
-        return warn(basis + ", " + count(days, "days left"), "the agreement ends soon: then nothing leaves",
+    const auto ends = base::time_of(text_at(said, {"basis", "expires"}));
+    if (!ends) return ok(basis);
+    const auto left = *ends - scene.site.now;
+    const std::string when = basis + ", " + base::ends_on(text_at(said, {"basis", "last_day"}), left);
+    if (left < notice)
+        return warn(when, "the agreement ends soon: then nothing leaves",
                     "have it renewed, then: clinicctl basis set with its new date");
-    return ok(basis + ", " + count(days, "days left"));
+    return ok(when);
 }
 
 Finding queue_age(const Scene& scene) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "crypto/base/days.h"
 #include "crypto/base/files.h"
 #include "crypto/certificates/certificates.h"
 #include "provisioning/check/looks.h"
@@ -40,8 +41,9 @@ Finding judged(const Scene& scene, const std::filesystem::path& path, Literal en
     const std::int64_t days = (term->ends_s - now_s) / day_s;
     if (now_s < term->begins_s)
         return fail(file + ": not valid yet", "it begins in the future: the clock is wrong, or its maker's was", renew);
-    if (now_s >= term->ends_s) return fail(file + ": expired", ended, renew);
-    const std::string said = file + ": " + std::to_string(days) + " days left";
+    const Timestamp ends{term->ends_s * 1'000'000};
+    const std::string said = file + ": " + base::ends_on(base::utc_day(ends), ends - scene.site.now);
+    if (now_s >= term->ends_s) return fail(said, ended, renew);
     const std::int64_t fifth = (term->ends_s - term->begins_s) / day_s / 5;
     if (days < std::min(notice_days, std::max<std::int64_t>(fifth, 1))) return warn(said, "it ends soon", renew);
     return ok(said);

@@ -61,6 +61,7 @@ Finding service_revival(const Scene&);
 Finding service_restarts(const Scene&);
 Finding service_hardening(const Scene&);
 Finding service_others(const Scene&);
+Finding exposure_rules(const Scene&);
 
 // package.cpp
 Finding package_state(const Scene&);

@@ -15,6 +15,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t settings_bytes_max = 65'536;
+constexpr std::chrono::seconds rules_max{3};
 
 Result<json> settings_of(const std::filesystem::path& file) {
     const auto text = base::read_text(file, settings_bytes_max);
@@ -45,6 +46,14 @@ std::filesystem::path records_of(const Result<json>& settings) {
 
 Later<Result<systemd::Services>> units_by(const std::string& bus) {
     return Later<Result<systemd::Services>>{[bus] { return systemd::ask_manager({bus}, looked_at_units); }};
+}
+
+// Only root may have a unit look. Where it does not end in time there is no saying what it found.
+Result<systemd::Unit> look_at_rules(const systemd::BusAddress& bus) {
+    CLINIC_TRY(systemd::restart_units(bus, rules_unit, {.wait = rules_max}));
+    auto services = systemd::ask_manager(bus, rules_unit);
+    CLINIC_TRY(services);
+    return std::move(services->units.at(rules_unit.front()));
 }
 
 Later<Result<json>> answer_to(const char* command, const Site& site) {
@@ -81,10 +90,10 @@ Result<T> waited(const Later<Result<T>>& answer) {
 } // namespace
 
 Scene::Scene(Site given)
-    : site{std::move(given)}, clinicd_settings{settings_of(site.clinicd_settings)}, syncd_settings{settings_of(
-                                                                                        site.syncd_settings)},
-      records{records_of(clinicd_settings)}, services{units_by(site.bus)}, status{answer_to("status", site)},
-      containment{answer_to("containment", site)}, ways{ways_by(asked_at(site, syncd_settings))} {}
+    : site{std::move(given)}, clinicd_settings{settings_of(site.clinicd_settings)},
+      syncd_settings{settings_of(site.syncd_settings)}, records{records_of(clinicd_settings)},
+      services{units_by(site.bus)}, status{answer_to("status", site)}, containment{answer_to("containment", site)},
+      ways{ways_by(asked_at(site, syncd_settings))}, rules{[bus = site.bus] { return look_at_rules({bus}); }} {}
 
 std::string Scene::text(const std::string& path) const {
     auto text = base::read_text(under(path), file_bytes_max);
@@ -93,6 +102,9 @@ std::string Scene::text(const std::string& path) const {
 
 Result<systemd::Services> Scene::units() const {
     return waited(services);
+}
+Result<systemd::Unit> Scene::rules_looked_at() const {
+    return waited(rules);
 }
 Result<diagnose::Said> Scene::ways_said() const {
     const auto* there = ways.wait(Instant{});

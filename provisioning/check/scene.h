@@ -25,12 +25,14 @@ struct Scene {
     Later<Result<systemd::Services>> services;
     Later<Result<nlohmann::json>> status, containment; // clinicd's, as control.sock has them
     Later<Result<diagnose::Said>> ways;                // clinic-syncd's
+    Later<Result<systemd::Unit>> rules;                // of rules_unit, which has looked
 
     std::filesystem::path under(const std::string& path) const { return site.root / path; } // "proc/meminfo"
     // Empty: it is not there, or cannot be read.
     std::string text(const std::string& path) const;
 
     Result<systemd::Services> units() const;
+    Result<systemd::Unit> rules_looked_at() const;
     Result<diagnose::Said> ways_said() const; // as far as it is there: syncd.answers has waited for it
     // null where clinicd does not answer: what asks for it follows from that check.
     nlohmann::json said() const;

@@ -92,6 +92,7 @@ constexpr std::array checks{
     Check{"clinicd.ports", "Ports", Group::box, clinicd, clinicd_ports, asked},
     Check{"net.exposed", "Other open ports", Group::network, alone, exposure_ports, asked},
     Check{"net.fenced", "Networks that may come in", Group::network, alone, exposure_networks},
+    Check{"net.rules", "Rules of the packet filter", Group::network, manager, exposure_rules, asked},
     Check{"clock.trusted", "clinicd trusts it", Group::clock, {"clinicd.answers", "clock.date"}, clock_trusted},
     Check{"clock.offset", "Against GHL's", Group::clock, {"clinicd.answers", "clock.trusted"}, clock_offset},
     Check{"store.readable", "Store", Group::box, open_store, store_readable},

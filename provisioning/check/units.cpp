@@ -147,4 +147,28 @@ Finding service_others(const Scene& scene) {
                 "see which, and why: systemctl --failed");
 }
 
+// Whether they are still loaded no unit knows: they are the kernel's, and whoever flushes them tells nobody.
+Finding exposure_rules(const Scene& scene) {
+    constexpr Literal load =
+        "systemctl restart clinic-edge-firewall; why it does not: journalctl -u clinic-edge-firewall";
+    std::error_code none;
+    if (!std::filesystem::exists(scene.under("usr/sbin/nft"), none))
+        return ok("nftables is not installed: the list of the sockets alone lets in");
+    const auto services = scene.units();
+    if (!services) return no_manager();
+    const std::string loader = state_of(services->units.at("clinic-edge-firewall.service"));
+    if (loader != "active") return warn(loader, "the rules for the box's ports were not loaded, or taken away", load);
+    const auto looked = scene.rules_looked_at();
+    const std::string status = looked ? value(*looked, "ExecMainStatus") : std::string{};
+    if (status == "0") return ok("loaded");
+    if (status == "1")
+        return warn("not loaded",
+                    "somebody took the rules for the box's ports away: a flush of all rules, or a start "
+                    "anew of nftables.service",
+                    "systemctl reload clinic-edge-firewall; that they stay: include \"/etc/clinic-edge/lan.nft\" in "
+                    "/etc/nftables.conf");
+    return unknown("not looked at", "only root may have the packet filter looked at, or it does not answer",
+                   "run clinicctl check as root; then: journalctl -u clinic-edge-lan-rules");
+}
+
 } // namespace clinic::check

@@ -3,6 +3,7 @@
 #include <array>
 #include <string_view>
 
+#include "crypto/base/days.h"
 #include "provisioning/check/looks.h"
 #include "provisioning/check/scene.h"
 
@@ -101,7 +102,7 @@ Finding lasting(const Way& way) {
     if (way.tls == Step::not_yet)
         return fail("not valid yet", "the far side's certificate begins in the future",
                     "see clock.date: most often it is our clock");
-    const std::string said = std::to_string(way.days_left) + " days left";
+    const std::string said = base::ends_in(way.days_left);
     if (way.days_left >= 0 && way.days_left < expiry_days_min)
         return warn(said, "the far side's certificate ends soon", "it is theirs to renew: tell them");
     return ok(way.days_left < 0 ? "not told" : said);

@@ -48,9 +48,9 @@ void add_terms(std::vector<Paragraph>& all, const json& terms) {
     const json chosen = terms.value("template", json::object()), basis = terms.value("basis", json::object());
     all.push_back({true, "", "What may leave"});
     all.push_back({false, "Template", word(chosen, "title")});
-    all.push_back(
-        {false, "Legal basis",
-         word(basis, "mode") + (basis.contains("expires") ? ", until " + word(basis, "expires") : std::string{})});
+    all.push_back({false, "Legal basis",
+                   word(basis, "mode") +
+                       (basis.contains("last_day") ? ", to the end of " + word(basis, "last_day") : std::string{})});
     if (!word(basis, "evidence").empty()) all.push_back({false, "Evidence", "BLAKE2b-256 " + word(basis, "evidence")});
     all.push_back({false, "Without a contact",
                    word(terms, "unlinked") == "shell" ? "a patient gets a contact with no name in it"

@@ -101,6 +101,25 @@ TEST(BasisView, SaysWhenItHasExpired) {
     EXPECT_NE(text.find("In effect off"), std::string::npos);
 }
 
+// Not the moment behind it, which is the next day's.
+TEST(BasisView, SaysTheLastDay) {
+    const auto text = view_basis(json::parse(
+        R"({"mode":"baa","in_effect":"baa","unlinked":"park","evidence":"","expires":"2027-01-01T07:00:00Z","last_day":"2026-12-31"})"));
+    EXPECT_NE(text.find("Last day  2026-12-31\n"), std::string::npos) << text;
+    EXPECT_EQ(text.find("T07"), std::string::npos) << text;
+}
+
+TEST(StatusView, SaysOnWhichDayTheBasisEnds) {
+    auto said = status();
+    said["at"] = "2026-11-27T08:00:00Z";
+    said["basis"] = {
+        {"name", "baa"}, {"expired", false}, {"expires", "2027-01-01T07:00:00Z"}, {"last_day", "2026-12-31"}};
+    EXPECT_NE(view(said, false).find("Basis         baa, ends on 2026-12-31 (in 34 days)\n"), std::string::npos);
+    said["at"] = "2027-01-03T08:00:00Z";
+    said["basis"]["expired"] = true;
+    EXPECT_NE(view(said, false).find("Basis         baa, ended on 2026-12-31 (2 days ago)\n"), std::string::npos);
+}
+
 // Zeros would look like a loss.
 TEST(StatusView, SaysOfClosedRecordsThatNobodyKnowsWhatIsInThem) {
     auto closed = status();

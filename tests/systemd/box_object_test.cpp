@@ -43,11 +43,13 @@ protected:
         auto connection = joined(bus.address());
         ASSERT_TRUE(connection);
         BoxMethods methods{.check = [] { return std::string{R"({"needs":[]})"}; },
-                           .drain = [this](bool begin) -> Result<void> {
+                           .drain = [this](uid_t who, bool begin) -> Result<void> {
+                               asked_by = who;
                                drained = begin;
                                return {};
                            },
-                           .reload = [this]() -> Result<std::vector<std::string>> {
+                           .reload = [this](uid_t who) -> Result<std::vector<std::string>> {
+                               asked_by = who;
                                if (no_settings) return Error{Errc::malformed, "no settings", "mend them"};
                                return std::vector<std::string>{"console"};
                            }};
@@ -82,6 +84,7 @@ protected:
                    .counters = {{"patients", 5}}};
     std::atomic<int> looks{0};
     std::atomic<BusState> state{BusState::joining};
+    std::atomic<uid_t> asked_by{0};
     std::atomic<bool> drained{false}, no_settings{false};
     std::optional<BoxObject> object;
 };
@@ -128,9 +131,11 @@ TEST_F(BoxOnTheBus, DoesWhatPolkitLets) {
                                              "\n");
     EXPECT_EQ(bus.call("Drain b true", other_user), "");
     EXPECT_TRUE(drained);
+    EXPECT_EQ(asked_by, other_user) << "as the bus says";
     EXPECT_EQ(bus.call("Drain b false", other_user), "");
     EXPECT_FALSE(drained);
     EXPECT_EQ(bus.call("Reload"), "{\"type\":\"as\",\"data\":[[\"console\"]]}\n");
+    EXPECT_EQ(asked_by, 0U);
     no_settings = true;
     EXPECT_THAT(bus.call("Reload"), HasSubstr("no settings; mend them"));
     EXPECT_THAT(polkit.asked(), testing::ElementsAre("org.clinicedge.Clinicd1.check", "org.clinicedge.Clinicd1.drain",
@@ -203,7 +208,8 @@ TEST_F(BoxOnTheBus, ItsUserMayCallNobodyAndTellNothingElse) {
     const std::string bus_itself = "call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus ";
     for (const std::string& words :
          {bus_itself + "StartServiceByName su org.freedesktop.systemd1 0", bus_itself + "ListNames",
-          bus_itself + "GetConnectionUnixUser s org.freedesktop.PolicyKit1", bus_itself + "AddMatch s type='signal'",
+          bus_itself + "GetConnectionUnixProcessID s org.freedesktop.PolicyKit1",
+          bus_itself + "AddMatch s type='signal'",
           std::string{"call org.freedesktop.PolicyKit1 /org/freedesktop/PolicyKit1/Authority "
                       "org.freedesktop.DBus.Introspectable Introspect"},
           std::string{"call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager "

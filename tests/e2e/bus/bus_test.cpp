@@ -122,6 +122,30 @@ TEST_F(BoxAndBus, ADrainedBoxTakesNothingInUntilItIsToldTo) {
     ASSERT_EQ(bus_->call("Drain b false", other_user), "");
     EXPECT_TRUE(eventually([] { return status().at("mode") == "running"; }));
     EXPECT_EQ(send("B2"), "AA");
+    const auto chain = json::parse(box_->ctl("audit list --limit 50 --json").out);
+    for (const char* what : {"drain_begin", "drain_end"}) {
+        const auto entry =
+            std::find_if(chain.begin(), chain.end(), [&](const json& one) { return one.value("detail", "") == what; });
+        ASSERT_NE(entry, chain.end()) << chain.dump(1);
+        EXPECT_EQ(entry->at("actor_id"), other_user) << "who polkit let";
+        EXPECT_EQ(entry->at("action"), "configure");
+    }
+}
+
+TEST_F(BoxAndBus, ClinicctlDoesTheSameAndSaysWhy) {
+    EXPECT_THAT(box_->ctl("drain begin").out, HasSubstr("add --reason TEXT"));
+    EXPECT_THAT(box_->ctl("drain now --reason 'a new switch'").out, HasSubstr("clinicctl drain begin, or"));
+    EXPECT_EQ(status().at("mode"), "running");
+    EXPECT_EQ(box_->ctl("drain begin --reason 'a new switch'").exit, 0);
+    EXPECT_EQ(status().at("mode"), "draining");
+    EXPECT_EQ(send("B4"), "AE");
+    EXPECT_EQ(box_->ctl("drain end --reason 'the switch is in'").exit, 0);
+    EXPECT_EQ(send("B4"), "AA");
+    EXPECT_EQ(box_->ctl("reload --reason 'another sender'").out, "{\"wait_for_restart\":[]}\n");
+    const auto chain = box_->ctl("audit list --limit 50 --json").out;
+    for (const char* what :
+         {"drain_begin a new switch", "drain_end the switch is in", "settings_reload another sender"})
+        EXPECT_THAT(chain, HasSubstr(what));
 }
 
 TEST_F(BoxAndBus, ReloadTakesUpWhoMayComeIn) {

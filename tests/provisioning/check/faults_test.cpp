@@ -6,6 +6,7 @@
 #include <fstream>
 #include <set>
 
+#include "crypto/base/days.h"
 #include "provisioning/check/table.h"
 #include "provisioning/check/units.h"
 #include "tests/provisioning/check/world.h"
@@ -233,6 +234,14 @@ const Fault faults[] = {
     {"net.fenced", Outcome::warn, "no unified control groups",
      [](World& w) { w.take_away("sys/fs/cgroup/cgroup.controllers"); }},
 
+    {"net.rules", Outcome::warn, "took the rules for the box's ports away",
+     [](World& w) { unit(w, rules_unit.front())["ExecMainStatus"] = "1"; }},
+    {"net.rules", Outcome::warn, "were not loaded",
+     [](World& w) { unit(w, "clinic-edge-firewall.service")["ActiveState"] = "failed"; }},
+    {"net.rules", Outcome::unknown, "does not answer",
+     [](World& w) { unit(w, rules_unit.front())["ExecMainStatus"] = "2"; }},
+    {"net.rules", Outcome::unknown, "only root", [](World& w) { w.services.units.erase(rules_unit.front()); }},
+
     {"clinicd.answers", Outcome::fail, "does not run", [](World& w) { w.stop_clinicd(); }},
     {"clinicd.answers", Outcome::fail, "does not answer", [](World& w) { w.hang(); }},
     {"clinicd.mode", Outcome::fail, "no key", [](World& w) { w.status.mode = health::Mode::locked; }},
@@ -376,12 +385,29 @@ TEST_F(Checks, AllAreOkOnABoxWhereAllIsWell) {
     EXPECT_EQ(exit_of(verdict(lines)), 0);
 }
 
+TEST_F(Checks, WithoutNftablesItsRulesAreNotMissed) {
+    World world;
+    world.take_away("usr/sbin/nft");
+    unit(world, "clinic-edge-firewall.service")["ActiveState"] = "inactive";
+    EXPECT_EQ(line_of(world.look(), "net.rules").found.outcome, Outcome::ok);
+}
+
 TEST_F(Checks, EachHasAFaultThatIsSeen) {
     std::set<std::string> seen, all;
     for (const Fault& fault : faults) seen.insert(fault.id);
     for (const Check& check : table()) all.insert(check.id);
     EXPECT_EQ(seen, all);
     EXPECT_GE(all.size(), 40U);
+}
+
+TEST_F(Checks, AnEndIsShownAsADay) {
+    World world;
+    const auto lines = world.look();
+    const auto day = base::utc_day(world.site.now + std::chrono::hours{24 * 365});
+    EXPECT_EQ(line_of(lines, "basis.valid").found.said.find("baa, ends on "), 0U);
+    EXPECT_NE(line_of(lines, "certificate.page").found.said.find(": ends on " + day + " (in 36"), std::string::npos)
+        << line_of(lines, "certificate.page").found.said;
+    EXPECT_EQ(line_of(lines, "ghl.certificate").found.said, "ends in 60 days");
 }
 
 TEST_F(Checks, OneRootHidesWhatFollowsFromIt) {

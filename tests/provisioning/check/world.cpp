@@ -90,6 +90,7 @@ void World::machine() {
     std::filesystem::create_directories(path("sys/dev/block"));
     std::filesystem::create_directory_symlink("../../devices/pci/block/sda/sda1", path("sys/dev/block/8:1"));
     put("etc/resolv.conf", "# by DHCP\nnameserver 192.168.7.1\n");
+    put("usr/sbin/nft", "");
     put("etc/environment", "LANG=C.UTF-8\n# http_proxy=none\n");
     put("etc/ssl/certs/ca-certificates.crt", "-----BEGIN CERTIFICATE-----\n");
     put_packages({{"bash", "install ok installed"}, {"clinic-edge", "install ok installed"}});
@@ -197,6 +198,9 @@ void World::units() {
             {"ProtectSystem", "strict"},  {"LimitCORE", "0"},        {"CapabilityBoundingSet", "0"}};
         services.units[name].insert(more.begin(), more.end());
     }
+    services.units[rules_unit.front()] = {
+        {"LoadState", "loaded"},         {"ActiveState", "active"}, {"SubState", "exited"}, {"UnitFileState", "static"},
+        {"StartLimitIntervalUSec", "0"}, {"ExecMainStatus", "0"},   {"JobResult", "done"}};
     for (const char* name : {"chrony.service", "ntp.service"}) services.units[name]["ActiveState"] = "inactive";
     manager_ = std::make_unique<test_support::ScriptedManager>(path("manager.sock"), services);
     site.bus = manager_->address();
