@@ -344,8 +344,9 @@ const std::array rows{
         "commands                              every command with its options, a line each: for scripts",
         list_commands},
     Row{{"store", "inspect"},
-        {"--records=", "--json"},
-        "store inspect --records FOLDER [--json]   what a store's files say without a key; clinicd is down",
+        {"--records=", "--credential=", "--json"},
+        "store inspect --records FOLDER [--credential FILE] [--json]   what a store's files say without a key, and\n"
+        "                                        which slot that key opens; clinicd is down",
         inspect_store},
     Row{{"store", "check"},
         {"--records=", "--credential=", "--words", "--passphrase", "--json"},
