@@ -115,6 +115,7 @@ struct Subject {
 };
 
 constexpr int cuts_a_round = 20;
+constexpr std::uint64_t rounds_plain = 3;
 
 class StorePowerCut : public testing::TestWithParam<Subject> {};
 
@@ -122,18 +123,20 @@ TEST_P(StorePowerCut, LosesNoRecordAndNoKey) {
     const Subject subject = GetParam();
     support::Campaign campaign{{.name = std::string{"power_cuts_"} + subject.name,
                                 .what = "cuts",
-                                .plain = 3,
+                                .plain = rounds_plain,
                                 .most = 1'000,
                                 .weight = cuts_a_round}};
     crypto::tests::CutsAmid amid;
+    std::uint64_t rounds = 0;
     while (const auto seed = campaign.next()) {
         PracticeJobs workload{subject.start, cipher_of(*seed)};
         const auto verdict = crypto::tests::cut_power(workload, *seed, cuts_a_round);
         EXPECT_EQ(verdict.wrong, 0) << "of " << verdict.cuts << " cuts. " << verdict.first_wrong;
         for (const auto& [what, cuts] : verdict.amid) amid[what] += cuts;
+        ++rounds;
     }
     for (const auto& [what, cuts] : amid) std::printf("%d cuts amid: %s\n", cuts, what.c_str());
-    if (!HasFailure()) {
+    if (rounds >= rounds_plain) { // a few may have met anything
         EXPECT_GT(amid[subject.amid], 0) << subject.amid;
     }
 }
