@@ -21,6 +21,7 @@
 #include "daemon/intake_measures.h"
 #include "daemon/integrity.h"
 #include "daemon/key_desk.h"
+#include "daemon/records/salvage/lost.h"
 #include "daemon/records/store.h"
 #include "daemon/release/releaser.h"
 
@@ -215,12 +216,18 @@ public:
     }
 
 private:
+    // What is lost is looked for once: while the records say the same they are as they were.
     void say(const Error& why) {
-        if (!why_ || why_->code != why.code || why_->what.c_str() != why.what.c_str())
+        if (!why_ || why_->code != why.code || why_->what.c_str() != why.what.c_str()) {
             log(Level::error, "clinicd", why);
+            lost_.clear();
+            if (records::is_damage(why.code))
+                if (const auto slot = crypto::KeySlot::from_credential_file(options_.credential))
+                    lost_ = salvage::what_is_lost(options_.records, *slot);
+        }
         why_ = why;
         closed_for_ = why.code;
-        health_.records_closed(why);
+        health_.records_closed(why, lost_);
     }
 
     Result<intake::MllpPorts> mllp_ports() const {
@@ -361,6 +368,7 @@ private:
             return false;
         }
         log(Level::notice, "clinicd", "the records are open");
+        why_.reset();
         return true;
     }
 
@@ -374,6 +382,7 @@ private:
     base::Vitals& vitals_;
     const Clock& clock_;
     std::optional<Error> why_; // they did not open
+    std::string lost_;         // of them, where they are damaged
     std::atomic<Errc> closed_for_{Errc::locked};
     std::mutex telling_;
     std::condition_variable_any told_;

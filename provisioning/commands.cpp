@@ -377,8 +377,9 @@ const std::array rows{
         change_link},
     Row{{"link", "settle", "", ""}, {"--reason="}, "link settle NUMBER clinic|ghl --reason TEXT", change_link},
     Row{{"store", "inspect"},
-        {"--records=", "--json"},
-        "store inspect --records FOLDER [--json]   what a store's files say without a key; clinicd is down",
+        {"--records=", "--credential=", "--json"},
+        "store inspect --records FOLDER [--credential FILE] [--json]   what a store's files say without a key, and\n"
+        "                                        which slot that key opens; clinicd is down",
         inspect_store},
     Row{{"store", "check"},
         {"--records=", "--credential=", "--words", "--passphrase", "--json"},

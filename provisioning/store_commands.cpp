@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "daemon/records/salvage/salvage.h"
 #include "provisioning/answers.h"
@@ -56,6 +57,17 @@ std::filesystem::path records_of(const Call& call) {
                                                                                            : given;
 }
 
+// Which slot that key opens, into `facts`; why none, where none is.
+std::optional<Error> try_key(const Call& call, const std::filesystem::path& records, nlohmann::json& facts) {
+    facts["opened_slot"] = nullptr;
+    const auto slot = slot_of(call);
+    if (!slot) return slot.error();
+    const auto image = crypto::StoreImage::open(records / "records.db", *slot);
+    if (!image) return image.error();
+    facts["opened_slot"] = image->slot();
+    return std::nullopt;
+}
+
 } // namespace
 
 int inspect_store(const Call& call, const Client&) {
@@ -65,8 +77,10 @@ int inspect_store(const Call& call, const Client&) {
     if (!held) return refuse(held.error());
     const auto look = crypto::look_at_store(records);
     if (!look) return refuse(look.error());
-    const auto facts = to_json(*look);
+    auto facts = to_json(*look);
+    const auto refused = call.has("--credential") ? try_key(call, records, facts) : std::nullopt;
     show(call, facts, view_inspected);
+    if (refused) return refuse(*refused);
     return facts.at("whole").get<bool>() ? 0 : damaged;
 }
 

@@ -213,6 +213,9 @@ std::string view_inspected(const json& look) {
                                         number(slot["epoch"]) + said(", made ", slot["made_at"]) +
                                         said(", ", slot["label"]));
     }
+    if (look.contains("opened_slot"))
+        out += fact("That key",
+                    look["opened_slot"].is_null() ? "opens NO slot" : "opens slot " + number(look["opened_slot"]));
     if (look["database"].is_null()) {
         out += fact("Database", "not there");
     } else {

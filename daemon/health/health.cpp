@@ -108,6 +108,7 @@ struct Health::State {
     mutable std::mutex facts_mutex;
     Mode mode = Mode::locked;
     std::optional<Error> cause; // of the mode
+    std::string lost;           // of the stored data, where that is the cause
     std::vector<ContainmentPart> containment;
     std::map<std::string, Error> not_served;
     Literal dbus = "none";
@@ -331,7 +332,8 @@ void Health::State::judge(Status& status, base::Micros now) {
     for (Need& need : status.needs) {
         const auto why = why_of(need.code, status);
         if (!why) continue;
-        need.cause = why->what;
+        need.cause = why->what.c_str();
+        if (store == nullptr && is_mode_code(need.code) && !lost.empty()) need.cause += "; lost: " + lost;
         need.remedy = why->remedy;
     }
     for (const Finding& one : seen.news) keep(one.code, one.tone == Tone::not_working ? "error" : "warn");
@@ -435,17 +437,18 @@ void Health::detach() {
     state_->computed_at = never;
 }
 
-void Health::set_mode(Mode mode, const Error& cause) {
+void Health::set_mode(Mode mode, const Error& cause, std::string lost) {
     {
         const std::lock_guard lock{state_->facts_mutex};
         state_->mode = mode;
         state_->cause = cause;
+        state_->lost = std::move(lost);
     }
     changed();
 }
 
-void Health::records_closed(const Error& why) {
-    set_mode(mode_of(why), why);
+void Health::records_closed(const Error& why, std::string lost) {
+    set_mode(mode_of(why), why, std::move(lost));
 }
 
 void Health::not_served(Literal code, const Error& why) {

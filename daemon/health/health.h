@@ -62,8 +62,9 @@ struct Need {                                 // one line under "What needs me":
     Timestamp since{};
     std::int64_t number = 0; // a count in the sentence, where it has one
     Tone tone = Tone::look;
-    std::string name = {};           // of a sender, for the place {name} in `what`
-    Literal cause = "", remedy = ""; // what the store said, for the technician, where a mode has a cause
+    std::string name = {};  // of a sender, for the place {name} in `what`
+    std::string cause = {}; // what the store said, for the technician, where a mode has a cause
+    Literal remedy = "";
 };
 
 // A sentence of the catalogue and what fills it.
@@ -130,8 +131,9 @@ public:
 
     void attach(records::Store& store); // running; from here on the status has books
     void detach();                      // before the store goes away
-    void set_mode(Mode mode, const Error& cause);
-    void records_closed(const Error& why);           // the store did not open: the mode that follows from why
+    void set_mode(Mode mode, const Error& cause, std::string lost = {});
+    // The store did not open: the mode that follows from why. `lost`: what is known to be lost, of our own words.
+    void records_closed(const Error& why, std::string lost = {});
     void not_served(Literal code, const Error& why); // E2013 the page, E2014 MLLP by TLS; the rest is
     void set_containment(std::vector<ContainmentPart> parts);
     void dbus(Literal state); // Status::dbus

@@ -1,8 +1,11 @@
 #include "tests/crypto/power_cut.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
+#include <set>
 
+#include "crypto/store_layout.h"
 #include "tests/crypto/store_files.h"
 #include "tests/fakes/temp_folder.h"
 
@@ -146,6 +149,32 @@ std::string wrong_after(CutWorkload& workload, const FaultDisk& disk, std::size_
     return still.wrong.empty() ? "" : "cut again after event " + std::to_string(second) + ": " + still.wrong;
 }
 
+const char* kind_of_write(const std::string& name, const DiskEvent& write) {
+    if (name.ends_with("-wal")) return "wal";
+    if (name == "keys.db") return write.bytes.size() == wrapped_key_bytes ? "key slot" : "new key slots";
+    if (name != "records.db") return "another file";
+    return static_cast<std::uint64_t>(write.at) < main_head_bytes ? "superblock" : "checkpoint";
+}
+
+// By what they are amid, all moments of that kind.
+std::map<std::string, std::vector<std::size_t>> moments_amid(const CutWorkload& workload, const FaultDisk& disk) {
+    std::map<std::string, std::vector<std::size_t>> all;
+    std::map<int, std::string> names;
+    std::map<int, std::set<std::string>> unsynced; // by file
+    for (const auto& [name, file] : disk.first_names()) names[file] = name;
+    for (std::size_t events = 1; events <= disk.events(); ++events) {
+        const DiskEvent& event = disk.log()[events - 1];
+        if (event.kind == Kind::create || event.kind == Kind::rename) names[event.file] = event.name;
+        if (event.kind == Kind::write) unsynced[event.file].insert(kind_of_write(names[event.file], event));
+        if (event.kind == Kind::sync) unsynced[event.file].clear();
+        std::set<std::string> amid;
+        for (const auto& [file, kinds] : unsynced) amid.insert(kinds.begin(), kinds.end());
+        if (auto own = workload.amid(events); !own.empty()) amid.insert(std::move(own));
+        for (const auto& what : amid) all[what].push_back(events);
+    }
+    return all;
+}
+
 } // namespace
 
 void power_cut(const FaultDisk& disk, std::size_t events, std::mt19937& random, const fs::path& folder,
@@ -166,9 +195,16 @@ CutVerdict cut_power(CutWorkload& workload, std::uint64_t seed, int cuts, const 
     workload.run(folder, disk);
     disk.stop();
 
+    const auto amid = moments_amid(workload, disk);
     CutVerdict verdict;
     for (; verdict.cuts < cuts; ++verdict.cuts) {
-        const std::size_t events = random() % (disk.events() + 1);
+        std::size_t events = random() % (disk.events() + 1);
+        if (verdict.cuts % 2 == 1 && !amid.empty()) {
+            const auto& moments = std::next(amid.begin(), static_cast<std::ptrdiff_t>(random() % amid.size()))->second;
+            events = moments[random() % moments.size()];
+        }
+        for (const auto& [what, moments] : amid)
+            if (std::ranges::binary_search(moments, events)) ++verdict.amid[what];
         const std::string wrong = wrong_after(workload, disk, events, verdict.cuts % 4 == 3, random, pretended);
         if (wrong.empty()) continue;
         if (verdict.wrong++ == 0) verdict.first_wrong = at_moment(seed, events, disk.events(), wrong);

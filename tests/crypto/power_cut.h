@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
@@ -44,17 +45,25 @@ public:
     virtual void prepare(const std::filesystem::path& folder) = 0; // all of it is durable
     virtual void run(const std::filesystem::path& folder, const FaultDisk& disk) = 0;
     virtual Bounds bounds(std::size_t events) const = 0;
+    // What it was at after so many events, where the files do not show it; empty: nothing of its own.
+    virtual std::string amid(std::size_t /*events*/) const { return {}; }
     // Opens what was left, looks at everything, and goes on for one commit. It writes to the folder.
     virtual Found judge(const std::filesystem::path& folder, Bounds bounds) = 0;
 };
+
+// Cuts by what was written and not synced yet at that moment: "superblock", "checkpoint", "wal", "new key slots", "key
+// slot" (one that is erased), and what the workload calls its own. One cut may be amid several, or none.
+using CutsAmid = std::map<std::string, int>;
 
 struct CutVerdict {
     int cuts = 0;
     int wrong = 0;
     std::string first_wrong = {}; // and where to find it again
+    CutsAmid amid = {};
 };
 
-// Runs the workload once and cuts it at `cuts` moments, each fourth a second time while it recovers.
+// Runs the workload once and cuts it at `cuts` moments, each fourth a second time while it recovers. Every second
+// moment is one amid something: of what the life brought (CutsAmid) one thing by chance, and of its moments one.
 CutVerdict cut_power(CutWorkload& workload, std::uint64_t seed, int cuts, const Pretended& pretended = {});
 
 } // namespace clinic::crypto::tests

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 
@@ -34,13 +35,25 @@ protected:
         posix_spawnattr_destroy(&how);
     }
     void TearDown() override { run(CLINIC_SOURCE_DIR "/packaging/try stop --dir " + folder_.path().string()); }
-    json status() const {
+    std::string page(const char* path) const {
         std::ifstream in{folder_ / "endpoints.json"};
         const auto endpoints = json::parse(in, nullptr, false);
         if (!endpoints.is_object()) return {};
-        const auto answer = run("curl --silent --fail --max-time 5 --cacert " + endpoints.value("console_ca", "") +
-                                " " + endpoints.value("console", "") + "/api/v1/status");
-        return json::parse(answer.out, nullptr, false);
+        return run("curl --silent --fail --max-time 5 --cacert " + endpoints.value("console_ca", "") + " " +
+                   endpoints.value("console", "") + path)
+            .out;
+    }
+    json status() const { return json::parse(page("/api/v1/status"), nullptr, false); }
+    // Of the look-ups of pseudonymous rows, how many were served from memory; -1: there was none.
+    double hit_rate() const {
+        const std::string metrics = page("/metrics");
+        const auto value = [&](const std::string& name) {
+            const auto at = metrics.find('\n' + name + ' ');
+            return at == std::string::npos ? 0.0 : std::stod(metrics.substr(at + name.size() + 2));
+        };
+        const double hits = value("clinic_store_cache_hits_total"),
+                     all = hits + value("clinic_store_cache_misses_total");
+        return all == 0 ? -1 : hits / all;
     }
 
     fakes::TempFolder folder_;
@@ -56,6 +69,8 @@ TEST_F(Demo, ItsDayFlowsAndCtrlCLeavesNothing) {
     };
     EXPECT_TRUE(eventually(flows, 60));
     EXPECT_EQ(status().at("well"), "well");
+    EXPECT_TRUE(eventually([&] { return hit_rate() > 0.9; }, 60)) << hit_rate();
+    std::printf("served from memory: %.3f\n", hit_rate());
     kill(pid_, SIGINT);
     int ended = 0;
     ASSERT_EQ(waitpid(pid_, &ended, 0), pid_);

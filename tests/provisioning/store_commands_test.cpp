@@ -1,6 +1,7 @@
 // What `clinicctl store` ends with, as docs/clinicctl.md has it: 0 fine, 1 cannot be done, 2 wrong words, 3 damage.
 #include <gmock/gmock.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "provisioning/commands.h"
@@ -24,6 +25,9 @@ protected:
         SalvageTest::SetUp();
         put(folder_ / "store.key", std::string(crypto::key_bytes, 'k'));
         put(folder_ / "other.key", std::string(crypto::key_bytes, 'o'));
+    }
+    Ended inspect(const std::string& credential) const {
+        return run_store({"inspect", "--records", old().string(), "--credential", credential, "--json"});
     }
     static Ended run_store(std::vector<std::string> words) {
         words.insert(words.begin(), "store");
@@ -52,6 +56,9 @@ protected:
 
 TEST_F(StoreCommands, ASoundStoreIsFineAndAllOfItIsSaved) {
     EXPECT_EQ(run_store({"inspect", "--records", old().string()}).exit, fine);
+    const auto inspected = inspect(key());
+    EXPECT_EQ(inspected.exit, fine) << inspected.err;
+    EXPECT_EQ(nlohmann::json::parse(inspected.out).at("opened_slot"), 1);
     const auto checked = check(key());
     EXPECT_EQ(checked.exit, fine) << checked.out << checked.err;
     EXPECT_TRUE(nlohmann::json::parse(checked.out).at("sound"));
@@ -83,7 +90,20 @@ TEST_F(StoreCommands, LinksOfTheAuditChainThatAreNotThereAreDamage) {
         << "the new chain says which are missing";
 }
 
+TEST_F(StoreCommands, ADamagedSuperblockIsDamageToWhoOnlyLooks) {
+    std::fstream{old() / "records.db", std::ios::in | std::ios::out | std::ios::binary}
+        .seekp(4'096 + 100)
+        .write("lost", 4);
+    for (const auto& ended : {run_store({"inspect", "--records", old().string()}), inspect(key()), check(key())})
+        EXPECT_EQ(ended.exit, damaged) << ended.out << ended.err;
+}
+
 TEST_F(StoreCommands, WhatCannotBeDoneSaysWhy) {
+    const auto strange = inspect(key("other.key"));
+    EXPECT_EQ(strange.exit, cannot);
+    EXPECT_THAT(strange.err, HasSubstr("key"));
+    EXPECT_TRUE(nlohmann::json::parse(strange.out).at("opened_slot").is_null())
+        << "what the files say is said all the same";
     expect_reason(check(key("other.key")), "key");
     expect_reason(check((folder_ / "nowhere").string()), "key");
     expect_reason(run_store({"check", "--records", (folder_ / "nowhere").string(), "--credential", key()}), "; ");
@@ -98,7 +118,9 @@ TEST_F(StoreCommands, WhatCannotBeDoneSaysWhy) {
 
 TEST_F(StoreCommands, NothingIsDoneWhileSomebodyHasTheStoreOpen) {
     reopen();
-    for (const auto& ended : {check(key()), salvage_into(saved(), key())}) expect_reason(ended, "clinicd");
+    for (const auto& ended : {run_store({"inspect", "--records", old().string()}), inspect(key()), check(key()),
+                              salvage_into(saved(), key())})
+        expect_reason(ended, "clinicd");
     store_.reset();
     EXPECT_EQ(check(key()).exit, fine);
 }

@@ -77,7 +77,10 @@ void Campaign::passed(std::uint64_t seed) {
     reached_ = seed;
     if (!long_run() || number_in("CLINIC_SEED")) return;
     std::filesystem::create_directories(file_.parent_path());
-    std::ofstream{file_} << seed << '\n';
+    auto next = file_;
+    next += ".next"; // a run that is killed between two lines leaves the number before
+    std::ofstream{next} << seed << '\n';
+    std::filesystem::rename(next, file_);
 }
 
 } // namespace clinic::support

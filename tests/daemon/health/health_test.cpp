@@ -429,6 +429,14 @@ TEST_F(HealthOf, ALockedStoreIsNotWorkingAndSaysTheNextStep) {
     EXPECT_EQ(status.feeds.size(), 2U);
 }
 
+TEST_F(HealthOf, ADamagedStoreSaysWhatIsLostUntilItIsOpenAgain) {
+    const Error damage{Errc::tampered, "a page of the store does not open"};
+    health_.records_closed(damage, "1 page of people (patient)");
+    EXPECT_EQ(look().needs.front().cause, "a page of the store does not open; lost: 1 page of people (patient)");
+    health_.records_closed(damage);
+    EXPECT_EQ(look().needs.front().cause, "a page of the store does not open");
+}
+
 TEST_F(HealthOf, ADrainedBoxIsNotReadyUntilItIsToldTo) {
     well_box();
     health_.drain(true);

@@ -147,7 +147,7 @@ protected:
         return lost;
     }
     // The way out stands wherever somebody looks.
-    static void expect_the_way_out(const std::string& cause) {
+    static void expect_the_way_out(const std::string& cause) { // and what is lost, where a page is
         EXPECT_TRUE(eventually([&] { return need("E2002")["cause"] == cause; })) << need("E2002").dump();
         const auto told = need("E2002");
         for (const char* where : {"action", "remedy"})
@@ -200,7 +200,7 @@ TEST_F(Technician, ADamagedStoreIsCheckedAndSavedAndTheBoxGoesOn) {
     EXPECT_EQ(box().ctl("store check " + folders()).exit, 1) << "not while clinicd has it open";
     const auto lost = damage("raw_message");
     expect_closed("damaged", "E2002");
-    expect_the_way_out("a page of the store does not open");
+    expect_the_way_out("a page of the store does not open; lost: 1 page of messages as they came (raw_message)");
     const auto report = check();
     EXPECT_EQ(report.at("damaged_pages").at(0).at("page"), lost);
     EXPECT_EQ(report.at("damaged_pages").at(0).at("of"), "raw_message");
@@ -214,7 +214,8 @@ TEST_F(Technician, ADamagedPageOfTheIdentifiersClosesTheBoxAndTheyAreWrittenAnew
     ASSERT_EQ(send(), "AA");
     damage("identifier_token");
     expect_closed("damaged", "E2002");
-    expect_the_way_out("a page of the store does not open");
+    expect_the_way_out(
+        "a page of the store does not open; lost: 1 page of identifier_token, which a salvage writes anew");
     EXPECT_EQ(check().at("damaged_pages").at(0).at("of"), "identifier_token");
     const auto kept = save_and_go_on();
     EXPECT_GT(kept.at("people_indexed_anew"), 0);

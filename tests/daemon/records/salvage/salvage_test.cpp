@@ -1,5 +1,6 @@
 // A damaged store is checked, and what can be read of it is saved: never a row that was not there, the old files as
 // they were, and a new store that the box can work with.
+#include "daemon/records/salvage/lost.h"
 #include "tests/daemon/records/salvage/salvage_fixture.h"
 
 #include <sys/wait.h>
@@ -16,6 +17,25 @@ namespace {
 namespace fs = std::filesystem;
 using records::person;
 using records::slot_of;
+
+// What the box's page says while the records are closed.
+TEST_F(SalvageTest, WhatIsLostIsSaidInALine) {
+    const auto said = [&] { return what_is_lost(old(), records::slot_of('k')); };
+    EXPECT_EQ(said(), "");
+    damage(leaves_of("raw_message").at(0));
+    EXPECT_EQ(said(), "1 page of messages as they came (raw_message)");
+    damage(leaves_of("patient_token").at(0));
+    damage(leaves_of("patient").at(0));
+    damage(leaves_of("audit_link").at(0));
+    const auto all = said();
+    EXPECT_NE(all.find("of people (patient), "), std::string::npos) << all;
+    EXPECT_NE(all.find("of patient_token, which a salvage writes anew"), std::string::npos) << all;
+    EXPECT_NE(all.find("1 page of the audit chain (audit_link)"), std::string::npos) << all;
+    EXPECT_EQ(all.find("Family"), std::string::npos);
+    EXPECT_EQ(what_is_lost(old(), records::slot_of('x')), "") << "another key tells nothing";
+    damage(1);
+    EXPECT_NE(said().find("of the list of tables"), std::string::npos) << said();
+}
 
 TEST_F(SalvageTest, ASoundStoreIsSoundAndIsSavedRowByRow) {
     const auto checked = check(old(), slot_of('k'));
