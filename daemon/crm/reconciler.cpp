@@ -26,11 +26,6 @@ bool all_in(const std::vector<std::string>& words, const std::vector<std::string
     return std::ranges::all_of(words, [&](const auto& word) { return std::ranges::find(list, word) != list.end(); });
 }
 
-std::optional<CrmContact> contact_of(const std::optional<Object>& object) {
-    const auto* contact = object ? std::get_if<CrmContact>(&object->fact.said) : nullptr;
-    return contact == nullptr ? std::nullopt : std::optional{*contact};
-}
-
 } // namespace
 
 Result<bool> may_probe(records::Session& session, const release::Releaser& releaser) {
@@ -124,7 +119,7 @@ Result<void> Reconciler::contact_changed(Transaction& txn, const Object& now, co
     }
     const States states{releaser_};
     for (const PatientId patient : *patients) {
-        CLINIC_TRY(states.restrict(txn, now, contact_of(before), patient));
+        CLINIC_TRY(states.restrict(txn, now, before, patient));
         CLINIC_TRY(states.compare(txn, now, patient));
     }
     return {};
