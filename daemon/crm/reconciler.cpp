@@ -147,7 +147,7 @@ Result<envelope::Matched> Reconciler::match(Transaction& txn, const envelope::Ma
 Result<envelope::PollTerms> Reconciler::polled(Transaction& txn, const envelope::CrmPolled& polled) {
     if (polled.code.empty()) {
         CLINIC_TRY(check_slots_to_come(txn, options_.slots_at_once));
-        CLINIC_TRY(purge_settled(txn));
+        if (releaser_.clock_trusted()) CLINIC_TRY(purge_settled(txn));
     }
     const auto probing = may_probe(txn, releaser_);
     CLINIC_TRY(probing);
