@@ -34,6 +34,11 @@ bool is_of_consent(const Word& word) {
     return text == "do_not_contact" || text == "review_ok" || text == "referral_ok";
 }
 
+bool has_stop(const std::vector<Word>& words) {
+    return std::ranges::any_of(words,
+                               [](const Word& word) { return word.text() == std::string_view{"do_not_contact"}; });
+}
+
 std::string listed(const std::vector<Word>& words) {
     std::string out;
     for (const Word& word : words)
@@ -66,6 +71,8 @@ Result<std::vector<Difference>> differences(Transaction& txn, const CrmContact& 
         add(out, Field::next, ours->value("next", ""), theirs.next);
         if (listed(state->tags) != listed(theirs.tags))
             out.push_back({Field::tags, listed(state->tags), listed(theirs.tags)});
+        else if (has_stop(state->tags) && !has_stop(theirs.tags)) // ours to keep, whoever takes it away there
+            out.push_back({Field::tags, "do_not_contact", "none"});
     }
     const auto visit = Outbox::last_said(txn, Destination::crm, patient, Kind::appt_state);
     CLINIC_TRY(visit);
@@ -83,9 +90,7 @@ Result<bool> is_older_than_our_write(Transaction& txn, const Object& contact, Pa
 }
 
 bool says_stop(const CrmContact& contact) {
-    return contact.dnd || std::ranges::any_of(contact.tags, [](const Word& word) {
-               return std::string_view{word.text()} == "do_not_contact";
-           });
+    return contact.dnd || has_stop(contact.tags);
 }
 
 } // namespace

@@ -217,6 +217,23 @@ TEST_F(Crm, TheTagOfARevokedConsentEndsNoOther) {
     EXPECT_FALSE(revoked(patient, records::ConsentScope::marketing));
 }
 
+TEST_F(Crm, ATagOfARevokedConsentThatIsTakenAwayInGhlIsSetAgain) {
+    const auto patient = linked("N1", lead);
+    clinic.consent(patient, records::ConsentScope::reminders, records::ConsentState::revoked);
+    clinic.deliver(false);
+    auto said = as_said(patient);
+    said.tags.push_back(*envelope::Word::parse("do_not_contact"));
+    std::ranges::sort(said.tags);
+    take(contact(lead, said));
+    EXPECT_TRUE(clinic.deliver(false).empty());
+    take(contact(lead, as_said(patient)));
+    const auto again = clinic.deliver(false);
+    ASSERT_FALSE(again.empty());
+    EXPECT_EQ(again[0].kind(), envelope::Kind::contact_state);
+    EXPECT_TRUE(std::ranges::any_of(again[0].tags(),
+                                    [](const auto& one) { return one.text() == std::string_view{"do_not_contact"}; }));
+}
+
 TEST_F(Crm, APatientsContactThatWasDeletedWaitsForAPersonAndIsNotMadeAgain) {
     const auto patient = linked("N1", lead);
     take(gone(lead));
