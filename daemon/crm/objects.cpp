@@ -203,7 +203,7 @@ Result<Conflict> settle_number(Transaction& txn, std::int64_t wanted, Literal by
         "UPDATE crm_conflict SET settled_at = ?, settled_by = ? WHERE number = ? AND settled_at IS NULL"
         " RETURNING number, object, field, ours, theirs, found_at, settled_at, settled_by",
         [&](const Statement& row) { found = conflict_in(row); }, txn.now(), by.c_str(), wanted));
-    if (!found) return Error{Errc::not_found, "no such open difference", "look at: clinicctl link conflicts"};
+    if (!found) return Error{Errc::not_found, "no such open difference", "see: clinicctl link list"};
     return std::move(*found);
 }
 

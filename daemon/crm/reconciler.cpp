@@ -26,11 +26,6 @@ bool all_in(const std::vector<std::string>& words, const std::vector<std::string
     return std::ranges::all_of(words, [&](const auto& word) { return std::ranges::find(list, word) != list.end(); });
 }
 
-std::optional<CrmContact> contact_of(const std::optional<Object>& object) {
-    const auto* contact = object ? std::get_if<CrmContact>(&object->fact.said) : nullptr;
-    return contact == nullptr ? std::nullopt : std::optional{*contact};
-}
-
 } // namespace
 
 Result<bool> may_probe(records::Session& session, const release::Releaser& releaser) {
@@ -59,11 +54,15 @@ Result<FactTaken> Reconciler::take(Transaction& txn, const CrmFact& fact) {
         const CrmFact& known = (*before)->fact;
         if (known.deleted()) return FactTaken{fact.deleted() ? Taken::known : Taken::after_delete};
         // A deletion needs no order: nothing that is deleted comes back under its id.
-        if (!fact.deleted() && !is_later(fact, known))
+        const bool same = fact.said == known.said && fact.updated_ms == known.updated_ms;
+        if (!fact.deleted() && !same && !is_later(fact, known))
             return FactTaken{fact.said == known.said ? Taken::known : Taken::stale};
-        if (fact.said == known.said && fact.updated_ms == known.updated_ms) {
-            CLINIC_TRY(touch(txn, (*before)->row, fact.read_ms));
-            return FactTaken{Taken::known};
+        if (same) {
+            if (is_later(fact, known)) CLINIC_TRY(touch(txn, (*before)->row, fact.read_ms));
+            // It may have come before its identifiers might be asked about, or their probe was lost.
+            const auto probe = wants_probe(txn, **before);
+            CLINIC_TRY(probe);
+            return FactTaken{Taken::known, *probe};
         }
     }
     const auto row = put(txn, *before, fact);
@@ -124,7 +123,7 @@ Result<void> Reconciler::contact_changed(Transaction& txn, const Object& now, co
     }
     const States states{releaser_};
     for (const PatientId patient : *patients) {
-        CLINIC_TRY(states.restrict(txn, now, contact_of(before), patient));
+        CLINIC_TRY(states.restrict(txn, now, before, patient));
         CLINIC_TRY(states.compare(txn, now, patient));
     }
     return {};
@@ -135,7 +134,7 @@ Result<bool> Reconciler::wants_probe(Transaction& txn, const Object& contact) {
     const auto* said = std::get_if<CrmContact>(&contact.fact.said);
     if (said == nullptr || !said->pid.empty()) return false;
     if (contact.matching == Matching::kept_apart || contact.matching == Matching::choice) return false;
-    if (contact.probed_ms != 0 && contact.probed_ms >= contact.fact.updated_ms) return false;
+    if (contact.matching == Matching::none && contact.probed_ms >= contact.fact.updated_ms) return false;
     const auto linked = Links::patients_of(txn, contact.fact.id);
     CLINIC_TRY(linked);
     return linked->empty() ? may_probe(txn, releaser_) : Result<bool>{false};
@@ -148,7 +147,7 @@ Result<envelope::Matched> Reconciler::match(Transaction& txn, const envelope::Ma
 Result<envelope::PollTerms> Reconciler::polled(Transaction& txn, const envelope::CrmPolled& polled) {
     if (polled.code.empty()) {
         CLINIC_TRY(check_slots_to_come(txn, options_.slots_at_once));
-        CLINIC_TRY(purge_settled(txn));
+        if (releaser_.clock_trusted()) CLINIC_TRY(purge_settled(txn));
     }
     const auto probing = may_probe(txn, releaser_);
     CLINIC_TRY(probing);

@@ -21,6 +21,7 @@ using records::Transaction;
 
 constexpr int written_again_max = 3; // a day and a field: something in GHL writes against us, and a person must look
 constexpr base::Micros a_day = std::chrono::hours{24};
+constexpr base::Micros clocks_differ = std::chrono::minutes{5}; // GHL's and ours, at the most
 
 struct Difference {
     Field field;
@@ -31,6 +32,11 @@ struct Difference {
 bool is_of_consent(const Word& word) {
     const std::string_view text = word.text();
     return text == "do_not_contact" || text == "review_ok" || text == "referral_ok";
+}
+
+bool has_stop(const std::vector<Word>& words) {
+    return std::ranges::any_of(words,
+                               [](const Word& word) { return word.text() == std::string_view{"do_not_contact"}; });
 }
 
 std::string listed(const std::vector<Word>& words) {
@@ -65,6 +71,8 @@ Result<std::vector<Difference>> differences(Transaction& txn, const CrmContact& 
         add(out, Field::next, ours->value("next", ""), theirs.next);
         if (listed(state->tags) != listed(theirs.tags))
             out.push_back({Field::tags, listed(state->tags), listed(theirs.tags)});
+        else if (has_stop(state->tags) && !has_stop(theirs.tags)) // ours to keep, whoever takes it away there
+            out.push_back({Field::tags, "do_not_contact", "none"});
     }
     const auto visit = Outbox::last_said(txn, Destination::crm, patient, Kind::appt_state);
     CLINIC_TRY(visit);
@@ -82,9 +90,7 @@ Result<bool> is_older_than_our_write(Transaction& txn, const Object& contact, Pa
 }
 
 bool says_stop(const CrmContact& contact) {
-    return contact.dnd || std::ranges::any_of(contact.tags, [](const Word& word) {
-               return std::string_view{word.text()} == "do_not_contact";
-           });
+    return contact.dnd || has_stop(contact.tags);
 }
 
 } // namespace
@@ -116,18 +122,24 @@ Result<void> States::compare(Transaction& txn, const Object& contact, PatientId 
     return releaser_.changed(txn, patient, std::nullopt);
 }
 
-// A shell is made with do-not-disturb: that first one is our own.
-Result<void> States::restrict(Transaction& txn, const Object& contact, const std::optional<CrmContact>& before,
+// A shell is made with do-not-disturb, and suppressions and consents of ours write it: those are our own, and come back
+// as anything that we write.
+Result<void> States::restrict(Transaction& txn, const Object& contact, const std::optional<Object>& seen,
                               PatientId patient) const {
     const auto* theirs = std::get_if<CrmContact>(&contact.fact.said);
+    const auto* before = seen ? std::get_if<CrmContact>(&seen->fact.said) : nullptr;
     if (theirs == nullptr) return {};
-    if (before && says_stop(*before) && !says_stop(*theirs))
+    if (before != nullptr && says_stop(*before) && !says_stop(*theirs))
         return record(txn, contact.row, Field::do_not_disturb, "kept as the clinic's consents say", "cleared",
                       Settled::by_rule);
     const auto ours = outbox::Links::is_ours(txn, patient);
     CLINIC_TRY(ours);
-    const bool own_first = !before && *ours;
-    if (!says_stop(*theirs) || own_first || (before && says_stop(*before))) return {};
+    const bool own_first = before == nullptr && *ours;
+    if (!says_stop(*theirs) || own_first || (before != nullptr && says_stop(*before))) return {};
+    const Timestamp since{before != nullptr ? seen->fact.updated_ms * 1'000 : 0};
+    const auto written = Outbox::wrote_stop_since(txn, patient, since - clocks_differ);
+    CLINIC_TRY(written);
+    if (*written) return {};
     const Timestamp at{std::min(contact.fact.updated_ms * 1'000, txn.now().micros)};
     return end_consents(txn, patient, contact.fact.updated_ms == 0 ? txn.now() : at);
 }

@@ -14,9 +14,9 @@ public:
 
     // Compares our fields and tags; what differs is recorded and written again.
     Result<void> compare(records::Transaction& txn, const Object& contact, records::PatientId patient) const;
-    // Do-not-disturb: `before` is the contact as it was seen before, if it was.
-    Result<void> restrict(records::Transaction& txn, const Object& contact,
-                          const std::optional<envelope::CrmContact>& before, records::PatientId patient) const;
+    // Do-not-disturb: `seen` is the contact as it was seen before, if it was.
+    Result<void> restrict(records::Transaction& txn, const Object& contact, const std::optional<Object>& seen,
+                          records::PatientId patient) const;
 
 private:
     Result<void> end_consents(records::Transaction& txn, records::PatientId patient, Timestamp at) const;

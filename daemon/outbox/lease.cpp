@@ -230,7 +230,9 @@ Result<void> Outbox::release_leases(records::Transaction& txn, std::optional<std
 }
 
 Result<void> Outbox::due_now(records::Transaction& txn) {
-    return execute(txn, "UPDATE outbox SET due_at = ?1 WHERE destination IN (0, 1) AND state = 1 AND due_at > ?1",
+    return execute(txn,
+                   "UPDATE outbox SET due_at = ?1, hold_until = 0 "
+                   "WHERE destination IN (0, 1) AND state = 1 AND due_at > ?1",
                    txn.now());
 }
 

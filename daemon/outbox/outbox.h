@@ -83,6 +83,9 @@ public:
     // GHL does not hold any more what was said of these kinds: whatever is decided next is said again.
     static Result<void> doubt(records::Transaction& txn, records::PatientId patient);
 
+    // A "do not contact" of ours (a suppression, or reminders that are not granted) was delivered since, or is begun.
+    static Result<bool> wrote_stop_since(records::Session& session, records::PatientId patient, Timestamp since);
+
     // The patient's envelopes that have not left: withdrawn. An open lease is settled as it ends.
     static Result<void> withdraw(records::Transaction& txn, records::PatientId patient, Literal code);
 

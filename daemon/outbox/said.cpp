@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "daemon/outbox/rows.h"
 #include "daemon/outbox/sql.h"
 
@@ -13,6 +15,10 @@ struct Said {
     crypto::Bytes sealed;
 };
 
+Said said_in(const records::Statement& row) {
+    return {row.integer(0), row.integer(1), row.integer(2) != 0, row.integer(3) != 0, copy(row.blob(4))};
+}
+
 constexpr std::int64_t any_scope = -2;
 
 Result<std::optional<Said>> find_said(records::Session& session, envelope::Destination destination,
@@ -23,10 +29,7 @@ Result<std::optional<Said>> find_said(records::Session& session, envelope::Desti
         "SELECT id, delivered, tags_known, unsure, envelope FROM said "
         "WHERE patient = ?1 AND destination = ?2 AND kind = ?3 AND (scope = ?4 OR ?4 = -2) "
         "ORDER BY delivered DESC LIMIT 1",
-        [&](const records::Statement& row) {
-            said = Said{row.integer(0), row.integer(1), row.integer(2) != 0, row.integer(3) != 0, copy(row.blob(4))};
-        },
-        patient, number(destination), number(kind), scope);
+        [&](const records::Statement& row) { said = said_in(row); }, patient, number(destination), number(kind), scope);
     CLINIC_TRY(found);
     return said;
 }
@@ -63,6 +66,24 @@ Result<std::int64_t> newest_queued(records::Session& session, envelope::Destinat
         number(kind), scope, after);
     CLINIC_TRY(found);
     return id;
+}
+
+bool says_stop(const MetadataEnvelope& envelope) {
+    using envelope::Field;
+    switch (envelope.kind()) {
+    case Kind::contact_suppress: return true;
+    case Kind::contact_state: {
+        const auto tags = envelope.tags();
+        return std::ranges::any_of(
+            tags, [](const envelope::Word& word) { return std::string_view{word.text()} == "do_not_contact"; });
+    }
+    case Kind::consent_state:
+        return envelope.text(Field::scope) == name(envelope::Scope::reminders) &&
+               envelope.text(Field::state) != name(envelope::Grant::granted);
+    case Kind::appt_state:
+    case Kind::contact_merge: break;
+    }
+    return false;
 }
 
 } // namespace
@@ -153,6 +174,34 @@ Result<LastSaid> Outbox::last_said(records::Session& session, envelope::Destinat
         last.queued_content = envelope->content();
     }
     return last;
+}
+
+Result<bool> Outbox::wrote_stop_since(records::Session& session, records::PatientId patient, Timestamp since) {
+    std::vector<Said> said;
+    CLINIC_TRY(each_row(
+        session,
+        "SELECT id, delivered, tags_known, unsure, envelope FROM said "
+        "WHERE patient = ? AND destination = 0 AND written_at >= ?",
+        [&](const records::Statement& row) { said.push_back(said_in(row)); }, patient, since));
+    for (const Said& one : said) {
+        const auto envelope = open_said(session, patient, one);
+        CLINIC_TRY(envelope);
+        if (says_stop(*envelope)) return true;
+    }
+    std::vector<std::int64_t> begun;
+    CLINIC_TRY(each_row(
+        session,
+        "SELECT id FROM outbox INDEXED BY outbox_subject "
+        "WHERE patient = ? AND destination = 0 AND state IN (1, 2) AND (state = 2 OR tries > 0)",
+        [&](const records::Statement& row) { begun.push_back(row.integer(0)); }, patient));
+    for (const std::int64_t id : begun) {
+        const auto row = find_row(session, id);
+        CLINIC_TRY(row);
+        const auto envelope = envelope_in(session, **row);
+        CLINIC_TRY(envelope);
+        if (says_stop(*envelope)) return true;
+    }
+    return false;
 }
 
 } // namespace clinic::outbox

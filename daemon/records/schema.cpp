@@ -237,7 +237,7 @@ CREATE INDEX patient_aside ON patient (id, merged_into, test_traffic)
 
 struct Migration {
     int to;
-    std::array<const char*, 6> scripts; // null: no more
+    std::array<const char*, 3> scripts;
     const char* mark;
 };
 
@@ -251,16 +251,14 @@ constexpr Migration migrations[] = {
     {7, {audit_v7, "", ""}, "PRAGMA user_version = 7"},
     {8, {audit_v8, "", ""}, "PRAGMA user_version = 8"},
     {9, {records_v9, "", ""}, "PRAGMA user_version = 9"},
-    {10,
-     {dead_letters_v10, ledger_fields_v10, outbox_trace_v10, outbox_traffic_v10, crm_schema_v10},
-     "PRAGMA user_version = 10"},
+    {10, {dead_letters_v10, ledger_fields_v10, outbox_trace_v10}, "PRAGMA user_version = 10"},
+    {11, {outbox_traffic_v11, crm_schema_v11, ""}, "PRAGMA user_version = 11"},
 };
 static_assert(migrations[std::size(migrations) - 1].to == schema_version_known);
 
 Result<void> run(Connection& connection, const Migration& migration) {
     CLINIC_TRY(connection.run("BEGIN IMMEDIATE"));
-    for (const char* script : migration.scripts)
-        if (script != nullptr) CLINIC_TRY(connection.run_script(script));
+    for (const char* script : migration.scripts) CLINIC_TRY(connection.run_script(script));
     CLINIC_TRY(connection.run_script(migration.mark));
     return connection.run("COMMIT");
 }

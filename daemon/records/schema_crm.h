@@ -1,11 +1,11 @@
-// The tables of clinic_crm, in migration 10: what GHL holds as it was last seen, what differs, and whom a contact may
+// The tables of clinic_crm, in migration 11: what GHL holds as it was last seen, what differs, and whom a contact may
 // be. `contact` is the blind index of a contact id, as in `link`. "sealed": under a key of the store, bound to the row;
 // all of a person's rows go when they are erased.
 #pragma once
 
 namespace clinic::records {
 
-inline constexpr const char* crm_schema_v10 = R"sql(
+inline constexpr const char* crm_schema_v11 = R"sql(
 CREATE TABLE crm_object (
     row           INTEGER PRIMARY KEY,
     kind          INTEGER NOT NULL,                -- envelope::CrmKind

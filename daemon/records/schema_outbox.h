@@ -1,4 +1,4 @@
-// The tables of clinic_outbox, in migrations 1, 3 and 10: they live in the records' file so that a row and its envelope
+// The tables of clinic_outbox, in migrations 1, 3 and 11: they live in the records' file so that a row and its envelope
 // are one commit. `patient` is the internal PatientId. Columns marked "sealed" are sealed with that patient's key and
 // bound to the row.
 #pragma once
@@ -128,7 +128,7 @@ ALTER TABLE link ADD COLUMN shell INTEGER NOT NULL DEFAULT 1;            -- we m
 )sql";
 
 // Coalescing and urgency: docs/ghl.md, "Many changes, one write" and "Who goes first".
-inline constexpr const char* outbox_traffic_v10 = R"sql(
+inline constexpr const char* outbox_traffic_v11 = R"sql(
 ALTER TABLE outbox ADD COLUMN hold_until INTEGER NOT NULL DEFAULT 0;     -- it waits for more changes, until then at the
                                                                          -- latest; 0: it does not
 ALTER TABLE said ADD COLUMN written_at INTEGER NOT NULL DEFAULT 0;       -- when it was delivered

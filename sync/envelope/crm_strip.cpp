@@ -31,11 +31,12 @@ std::string id(const json& object, const char* key) {
     return is_contact_id(value) ? std::string{value} : std::string{};
 }
 
-// dateUpdated, updatedAt: ISO, or milliseconds.
+// dateUpdated, updatedAt: ISO, or milliseconds. One that no fact may have is none: 0.
 std::int64_t time(const json& object, const char* key) {
     const auto* value = member(object, key);
-    if (value != nullptr && value->is_number_integer()) return std::max<std::int64_t>(0, value->get<std::int64_t>());
-    return std::max<std::int64_t>(0, ms_of(text(object, key)));
+    const bool counted = value != nullptr && value->is_number_integer();
+    const std::int64_t ms = counted ? value->get<std::int64_t>() : ms_of(text(object, key));
+    return ms > 0 && ms < crm_ms_max ? ms : 0;
 }
 
 template <class Enum, class List>
@@ -117,9 +118,11 @@ std::optional<CrmFact> appointment(const json& shown, const WriteRules& rules, s
     const auto from = time(shown, "startTime");
     auto until = time(shown, "endTime");
     if (until <= from) until = from + without_end_ms;
-    if (fact.id.empty() || !status || from == 0 || !is_listed(calendar, rules.reads.calendars)) return std::nullopt;
-    fact.said = CrmAppointment{id(shown, "contactId"), calendar, *status, from / quarter_ms,
-                               (until + quarter_ms - 1) / quarter_ms};
+    const std::int64_t from_quarter = from / quarter_ms, until_quarter = (until + quarter_ms - 1) / quarter_ms;
+    if (fact.id.empty() || !status || from == 0 || until_quarter - from_quarter > slot_quarters_max ||
+        until_quarter > crm_ms_max / quarter_ms || !is_listed(calendar, rules.reads.calendars))
+        return std::nullopt;
+    fact.said = CrmAppointment{id(shown, "contactId"), calendar, *status, from_quarter, until_quarter};
     return fact;
 }
 

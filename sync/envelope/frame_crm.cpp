@@ -9,9 +9,7 @@
 namespace clinic::envelope {
 namespace {
 
-constexpr std::int64_t ms_max = 4'102'444'800'000;      // the year 2100
-constexpr std::int64_t quarter_max = ms_max / 900'000;  // of an hour
-constexpr std::int64_t slot_quarters_max = 14 * 24 * 4; // longer ones are no appointment
+constexpr std::int64_t quarter_max = crm_ms_max / 900'000; // of an hour
 constexpr std::int64_t requests_max = 100'000;
 constexpr std::size_t email_bytes_max = 254;
 
@@ -207,8 +205,8 @@ std::string write(const CrmFact& fact) {
 CrmFact read_crm_fact(ObjectReader& reader) {
     CrmFact fact{.id = reader.text("id", is_contact_id),
                  .kind = CrmKind::contact,
-                 .updated_ms = reader.integer("updated_ms", 0, ms_max),
-                 .read_ms = reader.integer("read_ms", 1, ms_max),
+                 .updated_ms = reader.integer("updated_ms", 0, crm_ms_max),
+                 .read_ms = reader.integer("read_ms", 1, crm_ms_max),
                  .said = {}};
     fact.kind = reader.choice<CrmKind>("kind");
     read_said(reader, fact);

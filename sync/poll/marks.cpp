@@ -8,9 +8,9 @@ namespace clinic::poll {
 
 Result<Marks> Marks::open(lane::SealedFile file) {
     const auto json = file.read();
-    if (json && json->is_object() && json->size() == 1 && json->contains("contacts_ms") &&
-        json->at("contacts_ms").is_number_unsigned())
-        return Marks{std::move(file), json->at("contacts_ms").get<std::int64_t>()};
+    if (json && json->is_object() && json->size() == 2 && json->contains("contacts_ms") &&
+        json->at("contacts_ms").is_number_unsigned() && json->contains("probing") && json->at("probing").is_boolean())
+        return Marks{std::move(file), json->at("contacts_ms").get<std::int64_t>(), json->at("probing").get<bool>()};
     if (!json && json.error().code == Errc::system) return json.error();
     if (json || json.error().code != Errc::not_found) {
         base::log(base::Level::warning, "poll",
@@ -18,13 +18,21 @@ Result<Marks> Marks::open(lane::SealedFile file) {
                         "was `credential` changed? GHL is read from the beginning, nothing is lost"});
         CLINIC_TRY(file.set_aside());
     }
-    return Marks{std::move(file), 0};
+    return Marks{std::move(file), 0, false};
 }
 
 Result<void> Marks::move_contacts(std::int64_t to_ms) {
-    if (to_ms <= contacts_ms_) return {};
-    CLINIC_TRY(file_.write({{"contacts_ms", to_ms}}));
-    contacts_ms_ = to_ms;
+    return to_ms <= contacts_ms_ ? Result<void>{} : write(to_ms, probing_);
+}
+
+Result<void> Marks::all_read(bool probing) {
+    return probing == probing_ ? Result<void>{} : write(contacts_ms_, probing);
+}
+
+Result<void> Marks::write(std::int64_t contacts_ms, bool probing) {
+    CLINIC_TRY(file_.write({{"contacts_ms", contacts_ms}, {"probing", probing}}));
+    contacts_ms_ = contacts_ms;
+    probing_ = probing;
     return {};
 }
 

@@ -76,6 +76,7 @@ void Poller::run(std::stop_token stop) {
 Poller::Round Poller::round(std::stop_token stop) {
     stop_ = stop;
     requests_ = 0;
+    answered_ = false;
     code_.clear();
     const auto all = [&]() -> Result<void> {
         if (!client_.connected()) {
@@ -119,7 +120,8 @@ Result<ghl::Page> Poller::fetch(const ghl::Call& call, const std::stop_token& st
     }
     const bool long_one = delivery.settle.code == "too_long";
     const bool no_scope = delivery.settle.code == "scope";
-    if (delivery.fault && !long_one && !no_scope) lane_.fault(*delivery.fault);
+    const bool of_it_alone = answered_ && delivery.fault && delivery.fault->may_be_the_request;
+    if (delivery.fault && !long_one && !no_scope && !of_it_alone) lane_.fault(*delivery.fault);
     if (!delivery.settle.steps.empty()) {
         envelope::Settle ended{.lease = 0, .outcome = envelope::Outcome::delivered, .steps = delivery.settle.steps};
         CLINIC_TRY(client_.ask_for<envelope::Settled>(ended, reply_wait));
@@ -129,12 +131,14 @@ Result<ghl::Page> Poller::fetch(const ghl::Call& call, const std::stop_token& st
         code_ = delivery.settle.code.empty() ? "not_understood" : delivery.settle.code;
         return no_scope ? not_allowed : not_read;
     }
+    answered_ = true;
     return page;
 }
 
 Result<bool> Poller::tell(const CrmFact& fact) {
     const auto known = told_.find(key_of(fact));
     if (known != told_.end() && known->second == content_hash(fact)) return false;
+    options_.pulse.beat(); // a page of them may take longer than a beat may
     const auto taken = client_.ask_for<envelope::FactTaken>(fact, reply_wait, stop_);
     CLINIC_TRY(taken);
     if (told_.size() >= told_max) told_.clear(); // what is told again is known there
@@ -148,7 +152,11 @@ Result<void> Poller::tell(const ghl::Page& page) {
         CLINIC_TRY(wanted);
         if (!*wanted) continue;
         const auto person = std::ranges::find(page.people, page.facts[i].id, &ghl::Person::contact);
-        if (person != page.people.end()) CLINIC_TRY(probe(*person));
+        if (person == page.people.end()) continue;
+        if (const auto asked = probe(*person); !asked) {
+            told_.erase(key_of(page.facts[i])); // told once more, it is wanted once more
+            return asked;
+        }
     }
     return {};
 }
@@ -157,6 +165,7 @@ Result<void> Poller::probe(const ghl::Person& person) {
     auto phone = read_phone(person.phone, options_.country);
     const envelope::MatchProbe asked{person.contact, phone.e164, phone.national, read_email(person.email)};
     if (asked.phone.empty() && asked.email.empty()) return {};
+    options_.pulse.beat();
     CLINIC_TRY(client_.ask_for<envelope::Matched>(asked, reply_wait, stop_));
     return {};
 }
@@ -165,7 +174,11 @@ Result<void> Poller::probe(const ghl::Person& person) {
 // followed by the next of the same.
 Result<void> Poller::contacts(const std::stop_token& stop) {
     const std::int64_t overlap = std::chrono::duration_cast<std::chrono::milliseconds>(options_.overlap).count();
-    std::int64_t since = std::max<std::int64_t>(0, marks_.contacts_ms() - overlap);
+    // What was read before identifiers might be asked about is read once more: none of those has been.
+    const bool anew = probing_ && !marks_.probing();
+    if (anew) told_.clear();
+    std::int64_t since = anew ? 0 : std::max<std::int64_t>(0, marks_.contacts_ms() - overlap);
+    const std::int64_t latest = now_ms(); // a contact that is dated after it takes no mark with it
     for (int page = 1; page <= envelope::poll_pages_max && !stop.stop_requested();) {
         const auto read = fetch(
             {Route::contacts_changed, "/contacts/search", envelope::changed_contacts_body(rules_, since, page, page_)},
@@ -178,9 +191,9 @@ Result<void> Poller::contacts(const std::stop_token& stop) {
         CLINIC_TRY(read);
         CLINIC_TRY(tell(*read));
         std::int64_t newest = since;
-        for (const auto& fact : read->facts) newest = std::max(newest, fact.updated_ms);
+        for (const auto& fact : read->facts) newest = std::max(newest, std::min(fact.updated_ms, latest));
         CLINIC_TRY(marks_.move_contacts(newest));
-        if (read->things < static_cast<std::size_t>(page_)) return {};
+        if (read->things < static_cast<std::size_t>(page_)) return marks_.all_read(probing_);
         page = newest > since ? 1 : page + 1;
         since = newest;
     }

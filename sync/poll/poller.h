@@ -77,6 +77,7 @@ private:
     bool probing_ = false;
     int page_;
     std::int64_t requests_ = 0;
+    bool answered_ = false; // a read of this round: a fault of another one is no fault of the lane
     std::string code_;
     std::optional<base::Micros> location_read_;
     std::unordered_map<std::string, std::size_t> told_;           // kind and id: what of it was told last

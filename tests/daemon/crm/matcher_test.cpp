@@ -46,11 +46,23 @@ protected:
 TEST_F(CrmMatching, AContactThatIsNobodysIsAskedAboutOnce) {
     auto fact = contact(lead);
     EXPECT_TRUE(take(fact).probe);
+    EXPECT_TRUE(take(fact).probe) << "its probe was lost";
     EXPECT_EQ(match(lead, "+15550199999"), Match::none);
+    EXPECT_FALSE(take(fact).probe);
     fact.read_ms += 1;
     fact.said = CrmContact{.source = "website"};
     EXPECT_FALSE(take(fact).probe) << "GHL has not changed it since";
     EXPECT_TRUE(take(contact(lead)).probe) << "it may have another number now";
+}
+
+// The usual order of a set-up: GHL is read before a legal basis is set.
+TEST_F(CrmMatching, AContactThatWasSeenBeforeProbesWereAllowedIsAskedAboutThen) {
+    clinic.set_basis(release::Basis::off);
+    auto fact = contact(lead);
+    EXPECT_FALSE(take(fact).probe);
+    clinic.set_basis(release::Basis::baa, clinic.in_days(300));
+    fact.read_ms += 1;
+    EXPECT_TRUE(take(fact).probe);
 }
 
 TEST_F(CrmMatching, OneNumberOfOnePersonIsALink) {

@@ -169,6 +169,71 @@ TEST_F(Crm, TheDoNotDisturbOfOurOwnShellIsNoWithdrawal) {
     EXPECT_TRUE(revoked(patient, records::ConsentScope::reminders)) << "set by somebody since";
 }
 
+// What we write ourselves comes back as well: the end of the basis is no word of the patient's.
+TEST_F(Crm, OurOwnSuppressionEndsNoConsent) {
+    clinic.set_basis(release::Basis::baa, clinic.in_days(1));
+    const auto patient = linked("N1", lead);
+    take(contact(lead, as_said(patient)));
+    clinic.clock.advance(release::testing::one_day * 2);
+    clinic.walk();
+    auto said = as_said(patient);
+    said.stage = "archived";
+    said.tags = {*envelope::Word::parse("do_not_contact")};
+    said.dnd = true;
+    std::int64_t under_way = 0;
+    clinic.write([&](records::Transaction& txn) -> Result<void> {
+        const auto lease = outbox::Outbox::lease(txn, envelope::Destination::crm, false, {});
+        CLINIC_TRY(lease);
+        EXPECT_EQ((*lease)->envelope->kind(), envelope::Kind::contact_suppress);
+        under_way = (*lease)->lease;
+        return {};
+    });
+    take(contact(lead, said)); // seen before its delivery is settled
+    EXPECT_FALSE(revoked(patient, records::ConsentScope::reminders));
+    EXPECT_FALSE(revoked(patient, records::ConsentScope::marketing));
+    clinic.write([&](records::Transaction& txn) -> Result<void> {
+        const auto settled = outbox::Outbox::settle(txn, {.lease = under_way});
+        return settled ? Result<void>{} : settled.error();
+    });
+    clinic.clock.advance(std::chrono::hours{1});
+    said.dnd = false;
+    said.tags = {};
+    take(contact(lead, said));
+    said.dnd = true;
+    take(contact(lead, said));
+    EXPECT_TRUE(revoked(patient, records::ConsentScope::reminders)) << "set by somebody since";
+}
+
+TEST_F(Crm, TheTagOfARevokedConsentEndsNoOther) {
+    const auto patient = linked("N1", lead);
+    take(contact(lead, as_said(patient)));
+    clinic.consent(patient, records::ConsentScope::marketing, records::ConsentState::granted);
+    clinic.consent(patient, records::ConsentScope::reminders, records::ConsentState::revoked);
+    auto said = as_said(patient);
+    said.tags.push_back(*envelope::Word::parse("do_not_contact"));
+    std::ranges::sort(said.tags);
+    clinic.deliver(false);
+    take(contact(lead, said));
+    EXPECT_FALSE(revoked(patient, records::ConsentScope::marketing));
+}
+
+TEST_F(Crm, ATagOfARevokedConsentThatIsTakenAwayInGhlIsSetAgain) {
+    const auto patient = linked("N1", lead);
+    clinic.consent(patient, records::ConsentScope::reminders, records::ConsentState::revoked);
+    clinic.deliver(false);
+    auto said = as_said(patient);
+    said.tags.push_back(*envelope::Word::parse("do_not_contact"));
+    std::ranges::sort(said.tags);
+    take(contact(lead, said));
+    EXPECT_TRUE(clinic.deliver(false).empty());
+    take(contact(lead, as_said(patient)));
+    const auto again = clinic.deliver(false);
+    ASSERT_FALSE(again.empty());
+    EXPECT_EQ(again[0].kind(), envelope::Kind::contact_state);
+    EXPECT_TRUE(std::ranges::any_of(again[0].tags(),
+                                    [](const auto& one) { return one.text() == std::string_view{"do_not_contact"}; }));
+}
+
 TEST_F(Crm, APatientsContactThatWasDeletedWaitsForAPersonAndIsNotMadeAgain) {
     const auto patient = linked("N1", lead);
     take(gone(lead));

@@ -150,6 +150,16 @@ TEST_F(Coalescing, AClockThatWasSetBackOpensTheWindow) {
     EXPECT_EQ(leased(), row);
 }
 
+// What waited when the clock was set back does not wait for the end of a window that lies a year ahead.
+TEST_F(Coalescing, AWindowOfBeforeAStepBackIsOver) {
+    write_one();
+    push_contact(who_, Stage::active);
+    clock_.set(clock_.now() - std::chrono::hours{24 * 365});
+    in([](Transaction& txn) { return Outbox::due_now(txn); });
+    const auto row = push_contact(who_, Stage::lapsed);
+    EXPECT_EQ(leased(), row);
+}
+
 TEST_F(Coalescing, AStartDoesNotWait) {
     write_one();
     const auto row = push_contact(who_, Stage::active);

@@ -173,6 +173,22 @@ TEST_F(Damage, ALaterVersionsStoreIsNewer) {
     EXPECT_EQ(failure(), Errc::newer);
 }
 
+// What came after schema 10 was in use is a migration of its own.
+TEST_F(Damage, AStoreOfSchemaTenIsBroughtForward) {
+    RawDatabase{options_.folder, slot_of('k')}.run(
+        "DROP INDEX outbox_urgent; ALTER TABLE outbox DROP COLUMN hold_until; ALTER TABLE said DROP COLUMN written_at;"
+        "DROP TABLE crm_object; DROP TABLE crm_conflict; DROP TABLE crm_choice; DROP TABLE crm_never;"
+        "DROP INDEX appointment_open_start; PRAGMA user_version = 10");
+    reopen();
+    EXPECT_EQ(store_->numbers().schema_version, schema_version_known);
+    EXPECT_EQ(find("number", "HOSP|7").size(), 1U);
+    EXPECT_TRUE(store_->read([](Snapshot& snapshot) -> Result<void> {
+        CLINIC_TRY(snapshot.prepare("SELECT hold_until FROM outbox"));
+        CLINIC_TRY(snapshot.prepare("SELECT row FROM crm_object"));
+        return {};
+    }));
+}
+
 TEST_F(Damage, AnEarlierVersionsStoreIsBroughtForward) {
     RawDatabase{options_.folder, slot_of('k')}.run(back_to_first_version);
     reopen();

@@ -26,6 +26,28 @@ std::string all_of(const Page& page) {
     return out;
 }
 
+// A fact that clinicd would refuse stops the round in front of all that comes behind it.
+TEST(Pages, TellNothingThatNoFactMaySay) {
+    for (const char* updated : {R"("9999-12-31T23:59:59.999Z")", "4102444800001", "9223372036854775807", "-1",
+                                "18446744073709551615", "1e300", R"("0000-00-00T00:00:00Z")"}) {
+        const auto page =
+            read(Route::contacts_changed, R"({"contacts":[{"id":"c1","dateUpdated":)" + std::string{updated} + "}]}");
+        ASSERT_EQ(page.facts.size(), 1U) << updated;
+        EXPECT_EQ(page.facts[0].updated_ms, 0) << updated;
+        EXPECT_TRUE(envelope::decode_request(all_of(page))) << updated;
+    }
+    for (const char* until : {"2026-11-21T10:15:00Z", "2026-12-05T10:00:00Z", "2027-11-21T10:00:00Z",
+                              "9999-12-31T00:00:00Z", "2099-12-31T23:59:59Z"}) {
+        const auto page =
+            read(Route::calendar_events, R"({"events":[{"id":"a1","calendarId":"CAL1","appointmentStatus":"confirmed",)"
+                                         R"("startTime":"2026-11-21T10:00:00Z","endTime":")" +
+                                             std::string{until} + R"("}]})");
+        EXPECT_TRUE(page.whole);
+        for (const auto& fact : page.facts)
+            EXPECT_TRUE(envelope::decode_request(envelope::encode(envelope::Request{fact}))) << until;
+    }
+}
+
 const std::string contacts =
     R"({"contacts":[{"id":"c1","locationId":"LOC1","firstName":"Ottoline","lastName":"Quillfeather",
     "contactName":"Ottoline Quillfeather","email":"Ottoline@Example.org","phone":"+14155552671","dateOfBirth":"1971-03-04",

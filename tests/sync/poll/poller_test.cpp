@@ -58,13 +58,18 @@ protected:
             std::as_bytes(std::span{std::string_view{"0123456789abcdef0123456789abcdef"}}));
     }
     std::optional<envelope::Reply> answer(const Request& request) {
-        if (std::holds_alternative<envelope::Attempt>(request))
+        if (const auto* attempt = std::get_if<envelope::Attempt>(&request)) {
+            if (attempt->route == failing) client->post("/_faults", R"({"fault":"html-body","count":1})");
             return envelope::Verdict{++attempts, envelope::Answer::go, ""};
+        }
         if (std::holds_alternative<CrmFact>(request)) {
             if (refuse) return envelope::Refused{"busy"};
             return envelope::FactTaken{envelope::Taken::stored, probing};
         }
-        if (std::holds_alternative<envelope::MatchProbe>(request)) return envelope::Matched{envelope::Match::none};
+        if (std::holds_alternative<envelope::MatchProbe>(request)) {
+            if (refuse_probes) return envelope::Refused{"busy"};
+            return envelope::Matched{envelope::Match::none};
+        }
         if (std::holds_alternative<envelope::CrmPolled>(request)) return envelope::PollTerms{probing};
         return envelope::Settled{};
     }
@@ -105,7 +110,8 @@ protected:
     lane::Board board{clock};
     lane::Lane lane_{clock, board};
     std::atomic<std::int64_t> attempts{0};
-    std::atomic<bool> probing{false}, refuse{false};
+    std::atomic<bool> probing{false}, refuse{false}, refuse_probes{false};
+    std::optional<envelope::Route> failing; // GHL answers it with a fault
     std::optional<support::ScriptedEgress> egress;
     std::optional<Marks> marks;
     std::optional<Poller> poller;
@@ -159,20 +165,58 @@ TEST_F(Polling, ManyContactsComeInPages) {
 }
 
 TEST_F(Polling, IdentifiersArePassedOnceAndOnlyWhereClinicdAllows) {
-    lead("Ottoline", "+14155552671");
+    const auto before = lead("Ottoline", "+14155552671");
     round();
     EXPECT_TRUE(egress->seen<envelope::MatchProbe>().empty());
+    clock.advance(10min);
     probing = true;
     round(); // from here on it is known that they are allowed
     const auto id = lead("Percival", "+14155552672");
+    open(); // also by one that starts only now
     round();
     const auto probes = egress->seen<envelope::MatchProbe>();
-    ASSERT_EQ(probes.size(), 1U);
-    EXPECT_EQ(probes[0].contact, id);
-    EXPECT_EQ(probes[0].phone, "+14155552672");
-    EXPECT_EQ(probes[0].national, "4155552672");
+    ASSERT_EQ(probes.size(), 2U);
+    EXPECT_EQ(probes[0].contact, before) << "read before that";
+    EXPECT_EQ(probes[1].contact, id);
+    EXPECT_EQ(probes[1].phone, "+14155552672");
+    EXPECT_EQ(probes[1].national, "4155552672");
     round();
-    EXPECT_EQ(egress->seen<envelope::MatchProbe>().size(), 1U);
+    EXPECT_EQ(egress->seen<envelope::MatchProbe>().size(), 2U);
+}
+
+TEST_F(Polling, AProbeThatWasNotTakenIsPassedAgain) {
+    probing = true;
+    refuse_probes = true;
+    const auto id = lead("Ottoline", "+14155552671");
+    round();
+    EXPECT_NE(last.code, "");
+    refuse_probes = false;
+    EXPECT_EQ(ids(envelope::CrmKind::contact), std::vector{id});
+    EXPECT_EQ(egress->seen<envelope::MatchProbe>().size(), 2U);
+}
+
+TEST_F(Polling, AContactOfAnotherCenturyKeepsNoneFromBeingRead) {
+    lead("Ottoline");
+    clock.advance(std::chrono::hours{24 * 365 * 20});
+    const auto ahead = lead("Percival");
+    send("POST", "/contacts/search", Json::parse(envelope::changed_contacts_body(rules, 0, 1, 1))); // indexed by now
+    clock.set({clock.now().micros - 20LL * 365 * 86'400'000'000});
+    clock.advance(10min);
+    round();
+    clock.advance(10min);
+    open();
+    const auto id = lead("Quentin");
+    EXPECT_EQ(ids(envelope::CrmKind::contact), (std::vector{id, ahead}));
+}
+
+// One of GHL's services that is down takes no delivery with it.
+TEST_F(Polling, AFaultOfOneReadAloneLeavesTheLaneOpen) {
+    failing = envelope::Route::opportunities_page;
+    for (int in_a_row = 1; in_a_row <= 5; ++in_a_row) {
+        round();
+        EXPECT_EQ(last.code, "http_502");
+        EXPECT_TRUE(lane_.up());
+    }
 }
 
 TEST_F(Polling, ABookingThatIsGoneNoLongerStands) {
