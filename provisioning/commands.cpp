@@ -19,6 +19,7 @@
 #include "provisioning/containment_view.h"
 #include "provisioning/ghl_commands.h"
 #include "provisioning/keys_commands.h"
+#include "provisioning/ghl_token.h"
 #include "provisioning/ledger_commands.h"
 #include "provisioning/message_commands.h"
 #include "provisioning/setup_command.h"
@@ -376,6 +377,10 @@ const std::array rows{
         "keys list [--json]                    what opens the records: this machine, words on paper, a passphrase",
         list_keys},
     Row{{"keys", "recovery", "begin"},
+    Row{{"ghl", "token"},
+        {"--etc="},
+        "ghl token                             store GHL's private integration token, typed unseen or from a pipe",
+        store_token},
         {"--label=", "--reason=", "--json"},
         "keys recovery begin --reason TEXT [--label TEXT] [--json]   24 words for pen and paper, shown once",
         [](const Call& call, const Client& client) { return begin_recovery(call, client); }},
