@@ -17,9 +17,10 @@
 #include "provisioning/client.h"
 #include "provisioning/containment_look.h"
 #include "provisioning/containment_view.h"
+#include "provisioning/erase_command.h"
 #include "provisioning/ghl_commands.h"
-#include "provisioning/keys_commands.h"
 #include "provisioning/ghl_token.h"
+#include "provisioning/keys_commands.h"
 #include "provisioning/ledger_commands.h"
 #include "provisioning/message_commands.h"
 #include "provisioning/setup_command.h"
@@ -247,6 +248,10 @@ const std::array rows{
         "ledger [--day YYYY-MM-DD] [--kind KIND] [--destination crm] [--pid PSEUDONYM | --patient]\n"
         "      [--after ATTEMPT] [--limit N] [--json]   what left the building, field by field; oldest first",
         show_ledger},
+    Row{{"erase"},
+        {"--patient", "--pid=", "--reason=", "--leave-in-ghl"},
+        "erase --patient|--pid PSEUDONYM --reason TEXT [--leave-in-ghl]   a person's records, for good",
+        erase_person},
     Row{{"policy", "preview"},
         {"--days=", "--basis=", "--unlinked=", "--json"},
         "policy preview [--days N] [--basis MODE] [--unlinked park|shell] [--json]   what would leave then; changes "
@@ -372,15 +377,15 @@ const std::array rows{
         {"--ask="},
         "ghl authorize                         take the authorization that GHL's page has given; reads a line",
         authorize_grant},
+    Row{{"ghl", "token"},
+        {"--etc="},
+        "ghl token                             store GHL's private integration token, typed unseen or from a pipe",
+        store_token},
     Row{{"keys", "list"},
         {"--json"},
         "keys list [--json]                    what opens the records: this machine, words on paper, a passphrase",
         list_keys},
     Row{{"keys", "recovery", "begin"},
-    Row{{"ghl", "token"},
-        {"--etc="},
-        "ghl token                             store GHL's private integration token, typed unseen or from a pipe",
-        store_token},
         {"--label=", "--reason=", "--json"},
         "keys recovery begin --reason TEXT [--label TEXT] [--json]   24 words for pen and paper, shown once",
         [](const Call& call, const Client& client) { return begin_recovery(call, client); }},
