@@ -15,6 +15,7 @@
 #include "daemon/audit_commands.h"
 #include "daemon/bundle_commands.h"
 #include "daemon/control/wire/wire.h"
+#include "daemon/erase_commands.h"
 #include "daemon/feed_commands.h"
 #include "daemon/intake/csv_import.h"
 #include "daemon/ledger_commands.h"
@@ -255,6 +256,7 @@ Commands commands(const Room& room) {
     all.merge(setup_commands(room.store, room.health));
     all.merge(sync_commands(room.store, room.health));
     all.merge(ledger_commands(room.store, room.releaser));
+    all.merge(erase_commands(room.store, room.releaser));
     return all;
 }
 

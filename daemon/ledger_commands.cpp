@@ -10,6 +10,7 @@
 #include "daemon/outbox/outbox.h"
 #include "daemon/records/patients.h"
 #include "daemon/release/preview.h"
+#include "daemon/whom.h"
 
 namespace clinic::daemon {
 namespace {
@@ -81,25 +82,6 @@ Result<outbox::LedgerSearch> search_of(const json& args) {
     return search;
 }
 
-// Whom it is about, by what GHL calls them or by a record number. Nothing: the question names nobody.
-Result<std::optional<records::PatientId>> subject_of(records::Session& session, const json& args) {
-    const std::string pid = word(args, "pid"), of_record = word(args, "number");
-    if (!pid.empty()) {
-        const auto found = Links::patient_by_pid(session, pid);
-        CLINIC_TRY(found);
-        if (!*found) return Error{Errc::not_found, "nobody here has that pseudonym", "it is the field ce_pid in GHL"};
-        return *found;
-    }
-    if (of_record.empty()) return std::optional<records::PatientId>{};
-    const auto found = records::find_by_index(session, "number_any", of_record);
-    CLINIC_TRY(found);
-    if (found->empty())
-        return Error{Errc::not_found, "no patient has this record number", "see how the sender writes it"};
-    if (found->size() > 1)
-        return Error{Errc::conflict, "several patients have this record number", "name one by --pid, from GHL"};
-    return std::optional{found->front()};
-}
-
 json row_of(const outbox::LedgerLine& line) {
     const auto said = base::parse_json(line.said, said_bytes_max, said_depth_max);
     return {{"attempt", line.attempt},
@@ -132,7 +114,7 @@ Result<Answer> list(records::Store& store, const Question& question) {
     const auto limit = std::clamp<std::int64_t>(number(question.args, "limit", lines_shown), 1, lines_shown_max);
     json answer{{"lines", json::array()}, {"next", nullptr}, {"pid", nullptr}, {"contact", nullptr}};
     CLINIC_TRY(store.write([&](records::Transaction& txn) -> Result<void> {
-        const auto subject = subject_of(txn, question.args);
+        const auto subject = whom(txn, question.args);
         CLINIC_TRY(subject);
         search->subject = *subject;
         std::vector<records::PatientId> about;

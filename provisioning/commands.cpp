@@ -17,8 +17,10 @@
 #include "provisioning/client.h"
 #include "provisioning/containment_look.h"
 #include "provisioning/containment_view.h"
+#include "provisioning/erase_command.h"
 #include "provisioning/ghl_commands.h"
 #include "provisioning/ghl_prepare.h"
+#include "provisioning/ghl_token.h"
 #include "provisioning/keys_commands.h"
 #include "provisioning/ledger_commands.h"
 #include "provisioning/link_commands.h"
@@ -248,6 +250,10 @@ const std::array rows{
         "ledger [--day YYYY-MM-DD] [--kind KIND] [--destination crm] [--pid PSEUDONYM | --patient]\n"
         "      [--after ATTEMPT] [--limit N] [--json]   what left the building, field by field; oldest first",
         show_ledger},
+    Row{{"erase"},
+        {"--patient", "--pid=", "--reason=", "--leave-in-ghl"},
+        "erase --patient|--pid PSEUDONYM --reason TEXT [--leave-in-ghl]   a person's records, for good",
+        erase_person},
     Row{{"policy", "preview"},
         {"--days=", "--basis=", "--unlinked=", "--json"},
         "policy preview [--days N] [--basis MODE] [--unlinked park|shell] [--json]   what would leave then; changes "
@@ -397,6 +403,10 @@ const std::array rows{
         {"--apply", "--ask=", "--etc=", "--json"},
         "ghl prepare [--apply] [--json]        what GHL's location has and lacks; --apply makes our fields there",
         prepare_ghl},
+    Row{{"ghl", "token"},
+        {"--etc="},
+        "ghl token                             store GHL's private integration token, typed unseen or from a pipe",
+        store_token},
     Row{{"keys", "list"},
         {"--json"},
         "keys list [--json]                    what opens the records: this machine, words on paper, a passphrase",

@@ -47,8 +47,9 @@ std::string span(std::int64_t minutes) {
 std::string view(const json& said) {
     if (said.at("way") == "none") return "GHL is not configured: see ghl in clinic-syncd.json.\n";
     if (said.at("way") == "token")
-        return "GHL lets the box in by a private integration token. To change it put the new one into the slot\n"
-               "next_token_file; it is tried within five minutes and takes over when it works.\n";
+        return "GHL lets the box in by a private integration token. A new one: clinicctl ghl token\n"
+               "While both are good the new one may lie in next_token_file: it is tried within five minutes and\n"
+               "takes over when it works.\n";
     const auto state = said.at("state").get<std::string>();
     std::string text = state == "works"     ? "GHL has authorized this box.\n"
                        : state == "untried" ? "GHL has authorized this box; no answer has come to it yet.\n"

@@ -1,16 +1,14 @@
 #include "provisioning/ledger_commands.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdio>
-#include <iostream>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "provisioning/answers.h"
+#include "provisioning/record_number.h"
 
 namespace clinic::provisioning {
 namespace {
@@ -18,19 +16,9 @@ namespace {
 using nlohmann::json;
 
 constexpr std::int64_t lines_shown = 20, lines_shown_max = 500;
-constexpr std::size_t number_bytes_max = 64;
 
 std::string text_of(const json& value) {
     return value.is_string() ? value.get<std::string>() : value.is_null() ? std::string{"-"} : value.dump();
-}
-
-// A record number is a patient's: it is read, and is no word of the command line, which others see.
-std::optional<std::string> read_record_number() {
-    if (isatty(STDIN_FILENO) != 0) std::fputs("Record number: ", stderr);
-    std::string line;
-    if (std::getline(std::cin, line) && !line.empty() && line.size() <= number_bytes_max) return line;
-    std::fputs("clinicctl: ledger: --patient reads a line with the record number\n", stderr);
-    return std::nullopt;
 }
 
 std::optional<json> search(const Call& call) {
@@ -49,7 +37,7 @@ std::optional<json> search(const Call& call) {
         args["after"] = after;
     }
     if (!call.has("--patient")) return args;
-    const auto number = read_record_number();
+    const auto number = read_record_number("ledger");
     if (!number) return std::nullopt;
     args["number"] = *number;
     return args;

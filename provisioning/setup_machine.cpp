@@ -144,9 +144,11 @@ bool restart_programs(const Talk& talk) {
     const auto done = systemd::restart_units({}, both, {.wait = systemd::unit_start_max});
     static_cast<void>(systemd::restart_units({}, others, {.only_running = true}));
     if (done) return true;
-    if (done.error().code == Errc::offline || done.error().code == Errc::unauthorized)
-        talk.stop(std::string{"clinicd and clinic-syncd were not started anew: "} + done.error().what.c_str(),
-                  "as root: systemctl restart clinicd clinic-syncd; then go on with: clinicctl setup");
+    if (done.error().code == Errc::unauthorized)
+        talk.stop("clinicd and clinic-syncd were not started anew: only root may", "become root: sudo -i");
+    else if (done.error().code == Errc::offline) // nor on its own socket, which needs no bus
+        talk.stop("systemd does not answer, with a bus or without: clinicd and clinic-syncd were not started anew",
+                  "start the machine anew: reboot");
     else
         talk.stop("clinicd and clinic-syncd could not be started with the new settings",
                   "journalctl -u clinicd -u clinic-syncd -n 50 says what they do not like");

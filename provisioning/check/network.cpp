@@ -147,8 +147,8 @@ Finding net_resolver(const Scene& scene) {
         if (words >> word >> server && word == "nameserver") servers.push_back(server);
     }
     if (!servers.empty()) return ok(joined(servers));
-    return fail("none", "no name server is set: no name can be found",
-                "the router gives one with the address (DHCP); with fixed addresses set it in /etc/resolv.conf");
+    return fail("none", "no name server is set, and the router gave none with the address (DHCP): no name can be found",
+                "echo 'nameserver ADDRESS' >>/etc/resolv.conf, with the address of the clinic's name server");
 }
 
 Finding net_proxy(const Scene& scene) {

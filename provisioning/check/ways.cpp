@@ -35,7 +35,7 @@ Finding at(const Scene& scene, Way Said::*which, Finding (*look)(const Way&)) {
 
 Finding names(const Way& way) {
     constexpr Literal ask_router =
-        "see that the router runs and that its name server answers: resolvectl query NAME, or ping it";
+        "see that the router runs; it is mended when this names an address: getent hosts services.leadconnectorhq.com";
     switch (way.dns) {
     case Step::ok: return ok(way.host);
     case Step::no_name:
@@ -92,7 +92,7 @@ Finding issued(const Way& way) {
     if (way.tls != Step::issuer) return ok(way.issuer);
     return fail(
         way.issuer, "its certificate comes from an authority that is not trusted here, as when a firewall opens TLS",
-        "have the clinic's firewall not inspect the box's connections to this host; else see ghl.ca and mqtt.ca");
+        "have the clinic's firewall not inspect the box's connections to this host, and look again: clinicctl check");
 }
 
 Finding lasting(const Way& way) {
@@ -116,10 +116,10 @@ struct Meaning {
 };
 constexpr std::array ghl_meanings{
     Meaning{"no_token", "ghl.token", Outcome::fail, "the token file cannot be read, or holds no token",
-            "make a private integration token in GHL and seal it as clinic-edge.ghl-token; restart clinic-syncd"},
+            "clinicctl ghl token, with a private integration token made in GHL"},
     Meaning{"unauthorized", "ghl.accepted", Outcome::fail,
             "GHL does not accept the token: it was taken back or replaced",
-            "make a new private integration token in GHL and seal it as clinic-edge.ghl-token; restart clinic-syncd"},
+            "clinicctl ghl token, with a new private integration token from GHL"},
     Meaning{"scope", "ghl.scope", Outcome::fail, "the token lacks a scope",
             "give the integration its scopes in GHL (locations, contacts, custom fields); the token stays the same"},
     Meaning{"forbidden", "ghl.scope", Outcome::fail, "GHL denies this token what we ask for",

@@ -123,11 +123,30 @@ void UnsetBox::keep_answers(const json& answers) const {
     write(in("answers.json"), answers);
 }
 
-std::string UnsetBox::setup_command(const std::string& words) const {
+std::string UnsetBox::command(const std::string& bus) const {
     const std::string here = box_.folder().string();
-    return "env DBUS_SYSTEM_BUS_ADDRESS=" + bus_.address() + " " + here + "/bin/clinicctl --control " + here +
-           "/run/control.sock setup --etc " + here + "/unset --state " + here +
+    return "env DBUS_SYSTEM_BUS_ADDRESS=" + bus + " " + here + "/bin/clinicctl --control " + here +
+           "/run/control.sock ";
+}
+
+std::string UnsetBox::setup_words(const std::string& words) const {
+    const std::string here = box_.folder().string();
+    return "setup --etc " + here + "/unset --state " + here +
            "/setup --templates " CLINIC_SOURCE_DIR "/packaging/templates " + words;
+}
+
+std::string UnsetBox::setup_command(const std::string& words) const {
+    return command(bus_.address()) + setup_words(words);
+}
+
+Ran UnsetBox::ctl(const std::string& words, const std::string& typed) const {
+    std::ofstream{in("typed")} << typed;
+    return run(command(bus_.address()) + words + " <" + in("typed").string());
+}
+
+Ran UnsetBox::set_up_without_a_bus() const {
+    return run(command("unix:path=/nonexistent") + setup_words("--answers " + in("answers.json").string()) +
+               " </dev/null");
 }
 
 Ran UnsetBox::setup(const std::string& words, const std::string& typed, const std::string& before) const {

@@ -27,6 +27,9 @@ public:
     void keep_answers(const nlohmann::json& answers) const; // as the file of `setup`
     // clinicctl setup with these words besides; `before`: what a shell puts before it. Standard input is `typed`.
     Ran setup(const std::string& words, const std::string& typed = "", const std::string& before = "") const;
+    // Of clinicctl, with the bus that it has. Standard input is `typed`.
+    Ran ctl(const std::string& words, const std::string& typed) const;
+    Ran set_up_without_a_bus() const;
     std::string setup_command(const std::string& words) const; // for a shell, with the bus that it has
     Ran set_up() const { return setup("--answers " + in("answers.json").string()); }
     nlohmann::json progress() const;                                     // of --status --json
@@ -34,6 +37,9 @@ public:
     std::string secret(const char* name, const std::string& text) const; // a file of root's alone
 
 private:
+    std::string command(const std::string& bus) const;
+    std::string setup_words(const std::string& words) const;
+
     Box box_;
     test_support::PrivateBus bus_;
     Hands hands_;
