@@ -41,7 +41,8 @@ bool know_fields(const SetupDesk& desk) {
     }
     const auto made = made_of(*said);
     desk.talk.say(made.empty() ? "GHL: the six custom fields are there." : "GHL: made the custom fields " + made + ".");
-    if (const auto written = desk.files.write_location(*ids, calendars_of(*said)); !written) return desk.talk.stop(written.error()), false;
+    if (const auto written = desk.files.write_location(*ids, calendars_of(*said)); !written)
+        return desk.talk.stop(written.error()), false;
     return restart_programs(desk.talk) && records_are_open(desk);
 }
 

@@ -67,6 +67,7 @@ Result<Matched> Matcher::match(Transaction& txn, const MatchProbe& probe) {
     const auto linked = outbox::Links::patients_of(txn, probe.contact);
     CLINIC_TRY(linked);
     if (!linked->empty()) return Matched{Match::linked};
+    if (was_asked_about(**contact)) return Matched{Match::refused}; // else whoever asks could try number after number
     const auto found = people(txn, probe);
     CLINIC_TRY(found);
     const std::int64_t row = (*contact)->row, seen = (*contact)->fact.updated_ms;

@@ -11,6 +11,12 @@
 
 namespace clinic::crm {
 
+// Since GHL has changed it; or it is a person's to say.
+inline bool was_asked_about(const Object& contact) {
+    return contact.matching == Matching::choice || contact.matching == Matching::kept_apart ||
+           (contact.matching == Matching::none && contact.probed_ms >= contact.fact.updated_ms);
+}
+
 class Matcher {
 public:
     explicit Matcher(release::Releaser& releaser) : releaser_{releaser} {}

@@ -133,8 +133,7 @@ Result<void> Reconciler::contact_changed(Transaction& txn, const Object& now, co
 Result<bool> Reconciler::wants_probe(Transaction& txn, const Object& contact) {
     const auto* said = std::get_if<CrmContact>(&contact.fact.said);
     if (said == nullptr || !said->pid.empty()) return false;
-    if (contact.matching == Matching::kept_apart || contact.matching == Matching::choice) return false;
-    if (contact.matching == Matching::none && contact.probed_ms >= contact.fact.updated_ms) return false;
+    if (was_asked_about(contact)) return false;
     const auto linked = Links::patients_of(txn, contact.fact.id);
     CLINIC_TRY(linked);
     return linked->empty() ? may_probe(txn, releaser_) : Result<bool>{false};

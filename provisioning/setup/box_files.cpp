@@ -74,6 +74,10 @@ json& part_of(json& settings, const char* key) {
 }
 
 void put_rules(json& part, const Ghl& ghl, const std::string& tag_prefix) {
+    if (part.value("location", ghl.location) != ghl.location) { // the ids of another one are not there
+        part.erase("fields");
+        if (part.contains("reads")) part_of(part, "reads").erase("calendars");
+    }
     part["location"] = ghl.location;
     part["tag_prefix"] = tag_prefix;
     if (!ghl.fields.empty()) part["fields"] = ghl.fields;
@@ -232,7 +236,8 @@ Result<void> BoxFiles::seal_secrets(const Claim& claim) const {
 
 Result<bool> BoxFiles::write_location(const json& fields, const json& calendars) const {
     bool changed = false;
-    for (const auto& file : {syncd_settings(), clinicd_settings()}) {
+    // clinic-syncd's last: where it has them the setup takes both for written.
+    for (const auto& file : {clinicd_settings(), syncd_settings()}) {
         auto settings = read_settings(file);
         CLINIC_TRY(settings);
         json& ghl = part_of(*settings, "ghl");

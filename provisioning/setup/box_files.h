@@ -34,8 +34,8 @@ public:
     Result<void> seal_secrets(const Claim& claim) const;
     // What the claim says takes the place of what is there; all else stays, in `ghl` and `mqtt` too.
     Result<void> write_settings(const Claim& claim) const;
-    // What GHL's location has, into both files: the ids of our custom fields by our names, and the calendars' ids, where
-    // no list of calendars is there yet. False: nothing had to be written.
+    // What GHL's location has, into both files: the ids of our custom fields by our names, and the calendars' ids,
+    // where no list of calendars is there yet. False: nothing had to be written.
     Result<bool> write_location(const nlohmann::json& fields, const nlohmann::json& calendars) const;
     // The last before the programs start, and taken back where they do not: clinicd may make its first store, where
     // make_keys has written down that it is the first.

@@ -27,9 +27,9 @@ public:
     void uninstall() { access_.clear(), refresh_.clear(), installed_ = false; }
 
     int life_s = 86'399;
-    std::string scope =
-        "locations.readonly contacts.readonly contacts.write locations/customFields.readonly "
-        "locations/customFields.write locations/tags.readonly opportunities.readonly calendars.readonly calendars/events.readonly";
+    std::string scope = "locations.readonly contacts.readonly contacts.write locations/customFields.readonly "
+                        "locations/customFields.write locations/tags.readonly opportunities.readonly "
+                        "calendars.readonly calendars/events.readonly";
 
 private:
     Answer pair(std::int64_t now_ms);

@@ -49,6 +49,8 @@ TEST_F(CrmMatching, AContactThatIsNobodysIsAskedAboutOnce) {
     EXPECT_TRUE(take(fact).probe) << "its probe was lost";
     EXPECT_EQ(match(lead, "+15550199999"), Match::none);
     EXPECT_FALSE(take(fact).probe);
+    person("N1", "555 010 2031");
+    EXPECT_EQ(match(lead, "+15550102031"), Match::refused) << "no trying of number after number";
     fact.read_ms += 1;
     fact.said = CrmContact{.source = "website"};
     EXPECT_FALSE(take(fact).probe) << "GHL has not changed it since";
@@ -78,6 +80,7 @@ TEST_F(CrmMatching, AForeignNumberIsFoundAsItIsDialledToo) {
     const auto patient = person("N1", "020 7946 0958");
     take(contact(lead));
     EXPECT_EQ(match(lead, "+442079460958"), Match::none);
+    take(contact(lead));
     EXPECT_EQ(match(lead, "+442079460958", "", "02079460958"), Match::linked);
     EXPECT_EQ(contact_of(patient), lead);
 }

@@ -100,6 +100,12 @@ TEST_F(OfTheBox, IdsOfFieldsAreWrittenIntoBothFilesOnce) {
     ASSERT_TRUE(files.write_settings(unset));
     EXPECT_TRUE(settings("clinic-syncd.json").at("ghl").contains("polling"));
     EXPECT_TRUE(settings("clinicd.json").at("ghl").contains("fields")) << "a claim that says nothing keeps them";
+    unset.ghl.location = "Location2";
+    ASSERT_TRUE(files.write_settings(unset));
+    for (const char* file : {"clinicd.json", "clinic-syncd.json"}) {
+        EXPECT_FALSE(settings(file).at("ghl").contains("fields")) << "they are another location's";
+        EXPECT_FALSE(settings(file).at("ghl").at("reads").contains("calendars")) << file;
+    }
 }
 
 TEST_F(OfTheBox, KeysAreMadeOnceAndTheFirstStoreIsAllowedOnce) {
