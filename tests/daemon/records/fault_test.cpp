@@ -105,6 +105,10 @@ protected:
         }
         EXPECT_EQ(judge_store(folder, two.bounds()).wrong, "") << nth;
     }
+    // Of the numbers up to `most`, so many that some `points` lie within a life of so many calls.
+    static std::uint64_t plain(std::uint64_t points, int calls, std::uint64_t most) {
+        return points * most / static_cast<std::uint64_t>(calls);
+    }
     // Each n from 1 to `most` in its turn, far from each other at first. What a life calls differs by some from run to
     // run, as its threads meet; so the order is that of a number of its own, a power of two. Nothing: behind every
     // life.
@@ -148,7 +152,7 @@ TEST_P(StoreDiskFaults, EndInAnErrorAndLoseNothing) {
     const int calls = live_with(0);
     support::Campaign campaign{{.name = std::string{"store_disk_faults_"} + GetParam().name,
                                 .what = "calls",
-                                .plain = 20,
+                                .plain = plain(15, calls, GetParam().most),
                                 .most = GetParam().most}};
     while (const auto seed = campaign.next())
         if (const auto call = nth(*seed, calls, GetParam().most)) live_with(*call);
@@ -186,7 +190,7 @@ TEST_P(StoreMemoryFaults, EndInAnErrorAndLoseNothing) {
     constexpr std::uint64_t most = 32'768;
     support::Campaign campaign{{.name = std::string{"store_memory_faults_"} + (GetParam() ? "once" : "for_good"),
                                 .what = "allocations",
-                                .plain = 40,
+                                .plain = plain(20, calls, most),
                                 .most = most}};
     while (const auto seed = campaign.next())
         if (const auto allocation = nth(*seed, calls, most)) live_with(*allocation, memory);
