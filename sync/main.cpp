@@ -18,6 +18,7 @@
 #include "crypto/key_slot.h"
 #include "sync/channel/ghl/ghl_channel.h"
 #include "sync/channel/mqtt/mqtt_link.h"
+#include "sync/channel/mqtt/relay_link.h"
 #include "sync/channel/otlp/exporter.h"
 #include "sync/diagnose/desk.h"
 #include "sync/lane/keeper.h"
@@ -35,7 +36,7 @@ using namespace clinic;
 using base::Level;
 
 constexpr int exit_usage = 64, exit_configuration = 78; // sysexits.h
-constexpr rlim_t descriptors_of_our_own = 62;
+constexpr rlim_t descriptors_of_our_own = 66;
 constexpr rlim_t descriptors_a_worker = 3; // to clinicd, to GHL, and what wakes it
 // The longest between two beats: what a thread waits for has a bound of its own, and these lie well above it.
 constexpr std::chrono::seconds beat_max{60}, link_beat_max{180};
@@ -120,6 +121,9 @@ public:
         how.pulse = vitals.join("the polling of GHL", call_beat_max_);
         poller_.emplace(std::move(how), rules_, lane_, channel_, *marks_, clock);
         threads_.emplace_back([this](std::stop_token stop) { poller_->run(std::move(stop)); });
+    }
+    void look(envelope::CrmKind kind) {
+        if (poller_) poller_->look(kind);
     }
     ghl::Surveyor& surveyor() { return surveyor_; }
     void request_stop() {
@@ -309,6 +313,17 @@ int run(const sync::Options& options, const sigset_t& signals) {
                      **numbers, board, clock);
         link_thread = std::jthread{[&link](std::stop_token stop) { link->run(std::move(stop)); }};
     }
+    std::optional<mqtt::RelayLink> relay;
+    std::jthread relay_thread;
+    if (options.relay) {
+        relay.emplace(mqtt::RelayLinkOptions{.broker = *options.mqtt,
+                                             .box = options.box,
+                                             .egress = options.egress,
+                                             .pulse = vitals.join("the link to the relay", link_beat_max),
+                                             .look = [&crm](envelope::CrmKind kind) { crm->look(kind); }},
+                      options.ghl->rules, board, clock);
+        relay_thread = std::jthread{[&relay](std::stop_token stop) { relay->run(std::move(stop)); }};
+    }
     lane::Reporter reporter{options.egress, board, {}, vitals.join("the reporter", beat_max)};
     std::jthread reporter_thread{[&reporter](std::stop_token stop) { reporter.run(std::move(stop)); }};
     std::optional<Enquiries> enquiries;
@@ -321,6 +336,7 @@ int run(const sync::Options& options, const sigset_t& signals) {
     notifier.stopping();
     if (crm) crm->request_stop(); // all at once; the joins follow in reverse order
     link_thread.request_stop();
+    relay_thread.request_stop();
     return 0;
 }
 

@@ -171,7 +171,14 @@ Result<Options> from_json(const json& object) {
         out.ghl = std::move(*read);
     }
     if (const auto* broker = in.section("mqtt")) {
-        auto read = mqtt::read_broker(*broker, out.box, page);
+        auto settings = *broker;
+        const auto relay = settings.is_object() && settings.contains("relay") ? settings["relay"] : json(false);
+        in.require(relay.is_boolean(), "mqtt.relay: true or false");
+        out.relay = relay == true;
+        in.require(!out.relay || (out.ghl && out.ghl->polling), "mqtt.relay: needs ghl.polling, which is complete");
+        CLINIC_TRY(in.outcome());
+        if (settings.is_object()) settings.erase("relay");
+        auto read = mqtt::read_broker(settings, out.box, page);
         CLINIC_TRY(read);
         out.mqtt = std::move(*read);
     }

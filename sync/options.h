@@ -39,6 +39,7 @@ struct Options {
     int workers = 4;                  // 1..64
     std::optional<GhlOptions> ghl;
     std::optional<mqtt::BrokerOptions> mqtt;
+    bool relay = false;                 // what clinic-relay tells is heard, over that broker; needs ghl.polling
     std::optional<TraceOptions> traces; // none: nobody traces
 };
 

@@ -1,10 +1,9 @@
 #include "daemon/crm/reconciler.h"
 
-#include <algorithm>
-
 #include "daemon/crm/matcher.h"
 #include "daemon/crm/slots.h"
 #include "daemon/crm/states.h"
+#include "sync/envelope/crm_strip.h"
 
 namespace clinic::crm {
 namespace {
@@ -22,10 +21,6 @@ bool is_later(const CrmFact& fact, const CrmFact& known) {
     return std::pair{fact.updated_ms, fact.read_ms} > std::pair{known.updated_ms, known.read_ms};
 }
 
-bool all_in(const std::vector<std::string>& words, const std::vector<std::string>& list) {
-    return std::ranges::all_of(words, [&](const auto& word) { return std::ranges::find(list, word) != list.end(); });
-}
-
 } // namespace
 
 Result<bool> may_probe(records::Session& session, const release::Releaser& releaser) {
@@ -36,18 +31,9 @@ Result<bool> may_probe(records::Session& session, const release::Releaser& relea
     return basis != release::Basis::off && basis != release::Basis::deid;
 }
 
-// clinic-syncd has taken away what is not configured; a word that is none of ours is not kept here either.
-bool Reconciler::words_are_ours(const CrmFact& fact) const {
-    if (const auto* contact = std::get_if<CrmContact>(&fact.said))
-        return all_in(contact->campaigns, options_.reads.campaigns) &&
-               (contact->source.empty() || all_in({contact->source}, options_.reads.sources));
-    if (const auto* booked = std::get_if<envelope::CrmAppointment>(&fact.said))
-        return all_in({booked->calendar}, options_.reads.calendars);
-    return true;
-}
-
 Result<FactTaken> Reconciler::take(Transaction& txn, const CrmFact& fact) {
-    if (!words_are_ours(fact)) return FactTaken{Taken::refused};
+    // clinic-syncd has taken away what is not configured; a word that is none of ours is not kept here either.
+    if (!envelope::is_configured(fact, options_.reads)) return FactTaken{Taken::refused};
     auto before = find(txn, fact.kind, fact.id);
     CLINIC_TRY(before);
     if (*before) {

@@ -27,7 +27,6 @@ public:
     Result<envelope::PollTerms> polled(records::Transaction& txn, const envelope::CrmPolled& polled);
 
 private:
-    bool words_are_ours(const envelope::CrmFact& fact) const;
     Result<void> effect(records::Transaction& txn, const Object& now, const std::optional<Object>& before);
     Result<void> contact_changed(records::Transaction& txn, const Object& now, const std::optional<Object>& before);
     Result<std::vector<records::PatientId>> patients_of(records::Transaction& txn, const Object& contact);

@@ -13,6 +13,7 @@ using std::chrono::seconds;
 // A reconnect is not shown; what nobody answers has been waited for already. Central ops hears of what lasts.
 constexpr seconds link_visible_after{2};
 constexpr seconds link_told_after{15};
+constexpr std::chrono::hours webhook_fault_shown{24};
 constexpr std::int64_t held_up_s_min = 15;
 constexpr seconds clock_visible_after{60};
 constexpr seconds silence_visible_after{60}; // a box that was off gives its senders time to come back
@@ -91,6 +92,15 @@ void find_read_backs(const envelope::TimeState& lanes, std::vector<Finding>& fou
         found.push_back({"E2112", Tone::look, lanes.read_backs.differing, {}, link_told_after});
 }
 
+// What came over the relay's topic and was none of its messages, or holds a word that is not configured here.
+void find_webhooks(const Status& status, std::vector<Finding>& found) {
+    const auto& heard = status.lanes.webhooks;
+    if (!heard || heard->fault_ms == 0) return;
+    const base::Micros age = status.at - Timestamp{heard->fault_ms * 1'000};
+    if (age < webhook_fault_shown)
+        found.push_back({"E2113", Tone::look, heard->refused + heard->bad, {}, link_told_after});
+}
+
 // Root causes of the links: a silent program hides its lanes, no network hides GHL and central operations.
 void find_links(const Status& status, std::vector<Finding>& found) {
     const auto& lanes = status.lanes;
@@ -101,6 +111,7 @@ void find_links(const Status& status, std::vector<Finding>& found) {
     if (const char* code = crm_code(crm_trouble(lanes))) found.push_back(link(code, visible_after(lanes.crm_code)));
     find_location(lanes, found);
     find_read_backs(lanes, found);
+    find_webhooks(status, found);
     if (lanes.mqtt != envelope::LaneState::up && is_set_up(lanes.mqtt_code))
         found.push_back(link(is_limit(lanes.mqtt_code) ? "E2110" : "E2106", visible_after(lanes.mqtt_code)));
 }

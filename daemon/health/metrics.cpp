@@ -139,6 +139,19 @@ void put_dead(Writer& out, const Status& status) {
     for (const auto& one : status.dead) out.sample(label("class", outbox::name(one.of)), one.letters);
 }
 
+void put_webhooks(Writer& out, const Status& status) {
+    const auto& heard = status.lanes.webhooks;
+    if (!heard) return;
+    out.single("clinic_webhooks_up", "gauge", "1 while what clinic-relay tells is listened to.", heard->up);
+    out.family("clinic_webhooks_total", "counter", "What clinic-relay told, since the start of clinic-syncd.");
+    out.sample(label("result", "told"), heard->told);
+    out.sample(label("result", "looked"), heard->looked);
+    out.sample(label("result", "refused"), heard->refused);
+    out.sample(label("result", "bad"), heard->bad);
+    out.single("clinic_webhooks_newest_age_seconds", "gauge", "Age of the newest; -1: none was heard.",
+               heard->newest_ms == 0 ? -1 : (status.at - Timestamp{heard->newest_ms * 1'000}).count() / 1'000'000);
+}
+
 void put_links(Writer& out, const Status& status) {
     out.family("clinic_lane_up", "gauge", "1 when the lane is up, as clinic-syncd last said.");
     out.sample(label("lane", "crm"), status.lanes_age_s >= 0 && status.lanes.crm == envelope::LaneState::up);
@@ -234,6 +247,7 @@ std::string to_metrics(const Status& status) {
     put_senders(out, status.senders);
     put_measures(out, status.measures);
     put_links(out, status);
+    put_webhooks(out, status);
     put_checks(out, status.checks);
     put_store(out, status);
     return out.take();

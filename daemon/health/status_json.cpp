@@ -136,6 +136,18 @@ json location(const envelope::TimeState& lanes) {
     return faults;
 }
 
+json webhooks(const Status& status) {
+    const auto& heard = status.lanes.webhooks;
+    if (!heard) return nullptr;
+    const std::int64_t age_s = (status.at - Timestamp{heard->newest_ms * 1'000}).count() / 1'000'000;
+    return {{"up", heard->up},
+            {"told", heard->told},
+            {"looked", heard->looked},
+            {"refused", heard->refused},
+            {"bad", heard->bad},
+            {"newest_s", heard->newest_ms == 0 ? json{} : json(std::max<std::int64_t>(0, age_s))}};
+}
+
 json lanes(const Status& status) {
     const bool silent = program_silent(status), heard = status.lanes_age_s >= 0 && !silent;
     return {{"heard_s", age_or_null(status.lanes_age_s)},
@@ -146,7 +158,8 @@ json lanes(const Status& status) {
             {"crm", lane(heard, status.lanes.crm, status.lanes.crm_code)},
             {"mqtt", lane(heard, status.lanes.mqtt, status.lanes.mqtt_code)},
             {"location", heard ? location(status.lanes) : json::array()},
-            {"read_back", {{"read", status.lanes.read_backs.read}, {"differing", status.lanes.read_backs.differing}}}};
+            {"read_back", {{"read", status.lanes.read_backs.read}, {"differing", status.lanes.read_backs.differing}}},
+            {"webhooks", webhooks(status)}};
 }
 
 json clock(const Status& status) {

@@ -152,6 +152,20 @@ std::optional<CrmFact> location(const json& shown, const WriteRules& rules, std:
 
 } // namespace
 
+bool is_configured(const CrmFact& fact, const WriteRules::Reads& reads) {
+    if (const auto* contact = std::get_if<CrmContact>(&fact.said))
+        return std::ranges::all_of(contact->campaigns,
+                                   [&](const auto& word) { return is_listed(word, reads.campaigns); }) &&
+               (contact->source.empty() || is_listed(contact->source, reads.sources));
+    if (const auto* booked = std::get_if<CrmAppointment>(&fact.said))
+        return is_listed(booked->calendar, reads.calendars);
+    return true;
+}
+
+bool is_configured(const CrmFact& fact, const WriteRules& rules) {
+    return (fact.kind != CrmKind::location || fact.id == rules.location) && is_configured(fact, rules.reads);
+}
+
 std::optional<CrmFact> strip(CrmKind kind, const json& shown, const WriteRules& rules, std::int64_t read_ms) {
     switch (kind) {
     case CrmKind::contact: return contact(shown, rules, read_ms);

@@ -108,6 +108,18 @@ struct ReadBacks {
 };
 inline constexpr int read_backs_max = 20;
 
+// What clinic-relay told the box since clinic-syncd started, where that is set up.
+struct Webhooks {
+    bool up = false;            // it is listened to
+    std::int64_t told = 0;      // facts that clinicd took
+    std::int64_t looked = 0;    // that GHL was asked for
+    std::int64_t refused = 0;   // facts that clinicd would not have
+    std::int64_t bad = 0;       // no message of the relay's, or with a word that is not configured
+    std::int64_t newest_ms = 0; // when the newest was heard; 0: none
+    std::int64_t fault_ms = 0;  // the newest of the last two kinds
+    friend bool operator==(const Webhooks&, const Webhooks&) = default;
+};
+
 struct TimeState {
     bool kernel_synchronised = false;           // adjtimex(2): not STA_UNSYNC
     std::optional<std::int64_t> https_offset_s; // GHL's Date header minus our clock, over verified TLS
@@ -116,6 +128,7 @@ struct TimeState {
     std::string mqtt_code;
     std::vector<LocationFault> location; // what GHL's location lacks of what is configured: at most 16, each once
     ReadBacks read_backs;
+    std::optional<Webhooks> webhooks;
     friend bool operator==(const TimeState&, const TimeState&) = default;
 };
 

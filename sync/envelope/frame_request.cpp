@@ -121,6 +121,28 @@ Settle read_settle(ObjectReader& reader) {
     return settle;
 }
 
+std::string write_webhooks(const Webhooks& all) {
+    return ObjectWriter{}
+        .boolean("up", all.up)
+        .integer("told", all.told)
+        .integer("looked", all.looked)
+        .integer("refused", all.refused)
+        .integer("bad", all.bad)
+        .integer("newest_ms", all.newest_ms)
+        .integer("fault_ms", all.fault_ms)
+        .str();
+}
+
+Webhooks read_webhooks(ObjectReader& reader) {
+    return {.up = reader.boolean("up"),
+            .told = reader.integer("told", 0, integer_max),
+            .looked = reader.integer("looked", 0, integer_max),
+            .refused = reader.integer("refused", 0, integer_max),
+            .bad = reader.integer("bad", 0, integer_max),
+            .newest_ms = reader.integer("newest_ms", 0, integer_max),
+            .fault_ms = reader.integer("fault_ms", 0, integer_max)};
+}
+
 std::string write(const TimeState& state) {
     ObjectWriter writer = frame("time_state");
     writer.boolean("kernel_synchronised", state.kernel_synchronised);
@@ -131,6 +153,7 @@ std::string write(const TimeState& state) {
         .text("mqtt_code", state.mqtt_code);
     if (state.read_backs.read > 0)
         writer.integer("read_back", state.read_backs.read).integer("differing", state.read_backs.differing);
+    if (state.webhooks) writer.written("webhooks", write_webhooks(*state.webhooks));
     if (state.location.empty()) return writer.str();
     std::vector<std::string> faults;
     for (const auto& [part, lack] : state.location)
@@ -151,6 +174,8 @@ TimeState read_time_state(ObjectReader& reader) {
         state.read_backs.read = reader.small("read_back", 1, read_backs_max);
         state.read_backs.differing = reader.small("differing", 0, state.read_backs.read);
     }
+    if (reader.has("webhooks"))
+        reader.object("webhooks", [&](ObjectReader& inner) { state.webhooks = read_webhooks(inner); });
     if (!reader.has("location")) return state;
     reader.objects("location", location_faults_max, [&](ObjectReader& one) {
         state.location.push_back({one.choice<Part>("part"), one.choice<Lack>("lack")});

@@ -56,6 +56,36 @@ void Board::read_back(bool kept) {
     changed_.notify_all();
 }
 
+void Board::relay(bool up) {
+    {
+        const std::lock_guard lock{mutex_};
+        if (webhooks_ && webhooks_->up == up) return;
+        if (!webhooks_) webhooks_.emplace();
+        webhooks_->up = up;
+        ++version_;
+    }
+    changed_.notify_all();
+}
+
+void Board::heard(Heard what, Timestamp at) {
+    const std::int64_t at_ms = at.micros / 1'000;
+    {
+        const std::lock_guard lock{mutex_};
+        if (!webhooks_) webhooks_.emplace();
+        auto& all = *webhooks_;
+        switch (what) {
+        case Heard::told: ++all.told; break;
+        case Heard::looked: ++all.looked; break;
+        case Heard::refused: ++all.refused; break;
+        case Heard::bad: ++all.bad; break;
+        }
+        all.newest_ms = at_ms;
+        if (what == Heard::refused || what == Heard::bad) all.fault_ms = at_ms;
+        ++version_;
+    }
+    changed_.notify_all();
+}
+
 void Board::https_date(Timestamp server) {
     bool first = false;
     {
@@ -77,6 +107,7 @@ envelope::TimeState Board::said() const {
     out.mqtt_code = mqtt_code_;
     out.location = location_;
     out.read_backs = {static_cast<int>(kept_.size()), static_cast<int>(std::count(kept_.begin(), kept_.end(), false))};
+    out.webhooks = webhooks_;
     // Carried forward on the monotonic clock, so that a step of ours shows at once.
     if (date_ && clock_.monotonic() - date_->at < date_life) {
         const auto server_now = date_->server + (clock_.monotonic() - date_->at);

@@ -23,7 +23,10 @@ public:
     void crm(envelope::LaneState state, std::string code);
     void mqtt(envelope::LaneState state, std::string code);
     void location(std::vector<envelope::LocationFault> faults); // what GHL's location lacks
-    void read_back(bool kept);         // a contact was read after a write: it holds what was written
+    void read_back(bool kept); // a contact was read after a write: it holds what was written
+    void relay(bool up);       // whether we hear what clinic-relay tells; not called: it is not set up
+    enum class Heard : std::uint8_t { told, looked, refused, bad };
+    void heard(Heard what, Timestamp at);
     void https_date(Timestamp server); // from a Date header over verified TLS, just now
     void watched(bool somebody);       // clinicd's word: somebody looks at the page
 
@@ -47,6 +50,7 @@ private:
     std::string crm_code_ = "not_configured", mqtt_code_ = "not_configured";
     std::vector<envelope::LocationFault> location_;
     std::deque<bool> kept_; // the newest
+    std::optional<envelope::Webhooks> webhooks_;
     struct Seen {
         Timestamp server;
         base::Micros at;

@@ -13,6 +13,7 @@ namespace clinic::poll {
 namespace {
 
 using envelope::CrmFact;
+using envelope::CrmKind;
 using envelope::Route;
 
 constexpr std::chrono::milliseconds reply_wait{10'000};
@@ -49,7 +50,7 @@ Result<void> where_allowed(Result<void> read) {
 Poller::Poller(PollOptions options, const envelope::WriteRules& rules, lane::Lane& lane, ghl::GhlChannel& channel,
                Marks& marks, const Clock& clock)
     : options_{std::move(options)}, rules_{rules}, lane_{lane}, channel_{channel}, marks_{marks}, clock_{clock},
-      client_{options_.egress}, page_{options_.page} {}
+      client_{options_.egress}, page_{options_.page}, reasons_{clock, options_.look_again} {}
 
 bool Poller::in_hours() const {
     if (!options_.hours) return true;
@@ -60,41 +61,63 @@ bool Poller::in_hours() const {
 
 void Poller::run(std::stop_token stop) {
     lane::Backoff backoff{again};
+    base::Micros round_at = clock_.monotonic();
     for (;;) {
         options_.pulse.rest();
+        const bool looks = reasons_.wait(stop, round_at);
         if (!lane_.wait_up(stop)) return;
         options_.pulse.beat();
+        if (looks) {
+            look_now(stop);
+            continue;
+        }
         const auto made = round(stop);
         if (stop.stop_requested()) return;
-        options_.pulse.rest();
         const auto wait = wait_after(options_.pace, in_hours(), made.requests);
         if (made.code.empty()) backoff.reset();
-        lane::sleep_for(stop, made.code.empty() ? wait : std::min(wait, backoff.next()));
+        round_at = clock_.monotonic() + (made.code.empty() ? wait : std::min(wait, backoff.next()));
     }
 }
 
-Poller::Round Poller::round(std::stop_token stop) {
+Poller::Round Poller::make(const std::stop_token& stop, const std::function<Result<void>()>& all) {
     stop_ = stop;
     requests_ = 0;
     answered_ = false;
     code_.clear();
-    const auto all = [&]() -> Result<void> {
-        if (!client_.connected()) {
-            CLINIC_TRY(client_.connect());
-            CLINIC_TRY(report({"starting", 0}));
-        }
+    const auto begin = [&]() -> Result<void> {
+        if (client_.connected()) return {};
+        CLINIC_TRY(client_.connect());
+        return report({"starting", 0});
+    };
+    auto made = begin();
+    if (made) made = all();
+    return {made || !code_.empty() ? code_ : "clinicd", requests_};
+}
+
+Poller::Round Poller::round(std::stop_token stop) {
+    reasons_.round_begins();
+    Round out = make(stop, [&]() -> Result<void> {
         CLINIC_TRY(location(stop));
         CLINIC_TRY(contacts(stop));
-        const std::int64_t from = now_ms() / quarter_ms * quarter_ms - day_ms;
-        // What our key may not read is left out; the rest goes on.
-        for (const auto& calendar : rules_.reads.calendars)
-            CLINIC_TRY(where_allowed(appointments(stop, calendar, from, from + options_.ahead.count())));
+        CLINIC_TRY(bookings(stop));
         return where_allowed(opportunities(stop));
-    };
-    const auto made = all();
-    Round out{made || !code_.empty() ? code_ : "clinicd", requests_};
+    });
     if (client_.connected() && !stop.stop_requested())
-        if (const auto said = report(out); !said && made) out.code = "clinicd";
+        if (const auto said = report(out); !said && out.code.empty()) out.code = "clinicd";
+    return out;
+}
+
+// No round: what it does not look at is not complete, and clinicd is not told that it were.
+Poller::Round Poller::look_now(std::stop_token stop) {
+    const auto kinds = reasons_.take();
+    const Round out = make(stop, [&]() -> Result<void> {
+        if (kinds.contains(CrmKind::contact)) CLINIC_TRY(contacts(stop));
+        if (kinds.contains(CrmKind::appointment)) CLINIC_TRY(bookings(stop));
+        return kinds.contains(CrmKind::opportunity) ? where_allowed(opportunities(stop)) : Result<void>{};
+    });
+    if (!out.code.empty()) reasons_.keep(kinds);
+    const Pace looks{.busy = options_.look_spacing, .busy_share = options_.look_share};
+    reasons_.space(wait_after(looks, true, out.requests));
     return out;
 }
 
@@ -217,6 +240,14 @@ Result<void> Poller::opportunities(const std::stop_token& stop) {
     }
     code_ = "too_many";
     return not_read;
+}
+
+// What our key may not read is left out; the rest goes on.
+Result<void> Poller::bookings(const std::stop_token& stop) {
+    const std::int64_t from = now_ms() / quarter_ms * quarter_ms - day_ms;
+    for (const auto& calendar : rules_.reads.calendars)
+        CLINIC_TRY(where_allowed(appointments(stop, calendar, from, from + options_.ahead.count())));
+    return {};
 }
 
 Result<void> Poller::appointments(const std::stop_token& stop, const std::string& calendar, std::int64_t from_ms,

@@ -22,6 +22,7 @@
 #include "sync/lane/lane.h"
 #include "sync/poll/hours.h"
 #include "sync/poll/marks.h"
+#include "sync/poll/reasons.h"
 
 namespace clinic::poll {
 
@@ -34,6 +35,9 @@ struct PollOptions {
     base::Micros overlap = std::chrono::seconds{120};   // GHL's index may show a change this much later
     std::chrono::milliseconds ahead{90LL * 86'400'000}; // bookings from yesterday until then
     base::Micros location_every = std::chrono::hours{1};
+    base::Micros look_spacing = std::chrono::seconds{10}; // between two looks out of turn
+    double look_share = 0.05;                             // of the day's requests, were it always so
+    base::Micros look_again = std::chrono::seconds{60};   // behind the last reason: GHL's index lags
     base::Pulse pulse = {};
 };
 
@@ -49,7 +53,13 @@ public:
     };
     Round round(std::stop_token stop); // one; for tests too
 
+    // One of this kind may have changed: GHL is looked at out of turn, soon. Any thread.
+    void look(envelope::CrmKind kind) { reasons_.add(kind); }
+    Round look_now(std::stop_token stop); // at what there is reason to; for tests too
+
 private:
+    Round make(const std::stop_token& stop, const std::function<Result<void>()>& all);
+    Result<void> bookings(const std::stop_token& stop);
     Result<void> contacts(const std::stop_token& stop);
     Result<void> opportunities(const std::stop_token& stop);
     Result<void> appointments(const std::stop_token& stop, const std::string& calendar, std::int64_t from_ms,
@@ -80,6 +90,7 @@ private:
     bool answered_ = false; // a read of this round: a fault of another one is no fault of the lane
     std::string code_;
     std::optional<base::Micros> location_read_;
+    Reasons reasons_;
     std::unordered_map<std::string, std::size_t> told_;           // kind and id: what of it was told last
     std::unordered_map<std::string, envelope::CrmFact> bookings_; // as last seen, those that stand
 };

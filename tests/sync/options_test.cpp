@@ -96,6 +96,18 @@ TEST(Options, EachModuleHasItsVersion) {
     EXPECT_FALSE(read(some.dump()));
 }
 
+TEST(Options, TheRelayIsHeardWhereItIsAskedForAndThePollingIsComplete) {
+    auto some = whole();
+    EXPECT_FALSE(read(some.dump())->relay);
+    some["mqtt"]["relay"] = true;
+    EXPECT_FALSE(read(some.dump())) << "without the polling";
+    some["ghl"]["polling"] = json::object();
+    ASSERT_TRUE(read(some.dump()));
+    EXPECT_TRUE(read(some.dump())->relay);
+    some["mqtt"]["relay"] = "yes";
+    EXPECT_FALSE(read(some.dump()));
+}
+
 TEST(Options, LanesAreOptional) {
     auto some = whole();
     some.erase("ghl");

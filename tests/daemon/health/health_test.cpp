@@ -255,6 +255,26 @@ TEST(Findings, AChangeThatGhlDidNotKeepIsSaid) {
     EXPECT_THAT(codes(shown(status)), ElementsAre());
 }
 
+TEST(Findings, WhatTheRelayToldAndCouldNotBeTakenIsSaidForADay) {
+    Status status = with_lane(envelope::LaneState::up, "");
+    status.at = Timestamp{1'795'255'200'000'000};
+    status.lanes.webhooks = envelope::Webhooks{.up = true,
+                                               .told = 9,
+                                               .looked = 3,
+                                               .refused = 1,
+                                               .bad = 2,
+                                               .newest_ms = 1'795'255'199'000,
+                                               .fault_ms = 1'795'255'100'000};
+    EXPECT_THAT(codes(shown(status)), ElementsAre("E2113"));
+    EXPECT_EQ(shown(status).needs.front().number, 3);
+    EXPECT_THAT(to_metrics(status), testing::HasSubstr("clinic_webhooks_total{result=\"bad\"} 2"));
+    EXPECT_THAT(to_metrics(status), testing::HasSubstr("clinic_webhooks_newest_age_seconds 1"));
+    status.at = Timestamp{status.at.micros + 86'400'000'000};
+    EXPECT_THAT(codes(shown(status)), ElementsAre());
+    status.lanes.webhooks.reset();
+    EXPECT_THAT(to_metrics(status), testing::Not(testing::HasSubstr("clinic_webhooks")));
+}
+
 TEST(Findings, WhatWaitsIsSaidByHowLong) {
     struct Row {
         const char* code;

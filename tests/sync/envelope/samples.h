@@ -97,6 +97,7 @@ inline std::vector<Request> requests() {
     time.crm_code = "throttled";
     TimeState lacking;
     lacking.read_backs = {20, 3};
+    lacking.webhooks = Webhooks{true, 12, 3, 1, 2, 1'795'255'198'000, 1'795'255'100'000};
     lacking.location = {{Part::stage, Lack::missing}, {Part::stage, Lack::options}, {Part::calendar, Lack::unset}};
     return {LeaseRequest{Destination::crm, 20'000},
             LeaseRequest{Destination::crm, 20'000, Least::urgent},

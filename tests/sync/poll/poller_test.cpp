@@ -263,6 +263,53 @@ TEST_F(Polling, FaultsOfTheFarSideCloseTheLaneAndTheNextRoundGoesOn) {
     EXPECT_EQ(ids(envelope::CrmKind::contact), std::vector{id});
 }
 
+// What a webhook is a reason for: one request, and clinicd is not told of a round.
+TEST_F(Polling, LooksOutOfTurnAtWhatThereIsReasonTo) {
+    round();
+    const auto rounds = egress->seen<envelope::CrmPolled>().size();
+    const auto before = egress->seen<CrmFact>().size();
+    const auto one = lead("Ottoline"), two = lead("Percival");
+    poller->look(envelope::CrmKind::contact);
+    poller->look(envelope::CrmKind::contact);
+    const auto made = poller->look_now({});
+    EXPECT_EQ(made.code, "");
+    EXPECT_EQ(made.requests, 1);
+    const auto told = egress->seen<CrmFact>();
+    ASSERT_EQ(told.size(), before + 2);
+    EXPECT_EQ(told[before].id, one);
+    EXPECT_EQ(told[before + 1].id, two);
+    EXPECT_EQ(egress->seen<envelope::CrmPolled>().size(), rounds);
+    EXPECT_EQ(poller->look_now({}).requests, 0) << "for no reason nothing is asked";
+}
+
+TEST_F(Polling, ALookThatTheIndexKeptTheChangeFromIsMadeAgain) {
+    round();
+    client->post("/_faults", R"({"knob":"index_lag_ms","value":30000})");
+    const auto before = egress->seen<CrmFact>().size();
+    const auto id = lead("Ottoline");
+    poller->look(envelope::CrmKind::contact);
+    EXPECT_EQ(poller->look_now({}).requests, 1);
+    EXPECT_EQ(egress->seen<CrmFact>().size(), before);
+    clock.advance(60s);
+    EXPECT_EQ(poller->look_now({}).requests, 1);
+    ASSERT_EQ(egress->seen<CrmFact>().size(), before + 1);
+    EXPECT_EQ(egress->seen<CrmFact>().back().id, id);
+}
+
+TEST_F(Polling, ALookIsMadeWhileTheNextRoundIsFarAway) {
+    PollOptions how{.egress = folder / "egress.sock"};
+    how.pace.busy = 1h;
+    poller.emplace(how, rules, lane_, *channel, *marks, clock);
+    const std::jthread thread{[this](std::stop_token stop) { poller->run(std::move(stop)); }};
+    ASSERT_TRUE(support::eventually([&] {
+        return !egress->seen<envelope::CrmPolled>().empty() && egress->seen<envelope::CrmPolled>().back().code.empty();
+    }));
+    const auto id = lead("Ottoline");
+    poller->look(envelope::CrmKind::contact);
+    EXPECT_TRUE(support::eventually(
+        [&] { return !egress->seen<CrmFact>().empty() && egress->seen<CrmFact>().back().id == id; }));
+}
+
 // Names in every answer, and none in what is told.
 TEST_F(Polling, NoNameIsInWhatIsTold) {
     probing = true;

@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <set>
 
 namespace clinic::mqtt {
 namespace {
@@ -22,6 +23,7 @@ constexpr std::size_t in_flight_max = 20;
 constexpr const char* ping_filter = "clinic/ping";
 
 constexpr Error unreachable{Errc::offline, "the broker is not to be reached"};
+constexpr Error not_taken{Errc::offline, "what the broker told was not taken and comes again"};
 
 Error limit(Literal what, Literal remedy, int reason) {
     return {Errc::throttled, what, remedy, {}, reason};
@@ -66,16 +68,50 @@ int port_of(const sockaddr_storage& address) {
     return -1;
 }
 
+// A connection of ours, by its descriptor and its own port: the library closes descriptors when it likes.
+struct Socket {
+    int fd = -1, port = 0;
+    auto operator<=>(const Socket&) const = default;
+};
+
+// The library shows none of its sockets: ours are those to the broker's port.
+std::set<Socket> sockets_to(std::uint16_t peer_port) {
+    std::set<Socket> found;
+    std::error_code failed;
+    for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd", failed}) {
+        const auto name = entry.path().filename().string();
+        int fd = -1;
+        std::from_chars(name.data(), name.data() + name.size(), fd);
+        sockaddr_storage peer{}, own{};
+        socklen_t size = sizeof peer, own_size = sizeof own;
+        if (fd < 0 || getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0 || port_of(peer) != peer_port ||
+            getsockname(fd, reinterpret_cast<sockaddr*>(&own), &own_size) != 0)
+            continue;
+        found.insert({fd, port_of(own)});
+    }
+    return found;
+}
+
+// It has no call for this either.
+void set_no_delay(const std::set<Socket>& sockets) {
+    const int on = 1;
+    for (const Socket& one : sockets) setsockopt(one.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
 } // namespace
 
 struct Broker::State {
     explicit State(const BrokerOptions& given)
-        : publish_max{given.publish_max},
-          quiet_after{given.quiet_after}, client{"ssl://" + given.host + ":" + std::to_string(given.port), given.client,
-                                                 paho::create_options{MQTTVERSION_5}, nullptr} {}
+        : publish_max{given.publish_max}, quiet_after{given.quiet_after}, port{given.port},
+          client{"ssl://" + given.host + ":" + std::to_string(given.port), given.client,
+                 paho::create_options{MQTTVERSION_5}, nullptr} {}
 
     std::chrono::milliseconds publish_max, quiet_after;
     std::function<void(bool)> quiet_listener;
+    std::function<bool(std::string_view)> take; // of a subscription
+    std::uint16_t port = 0;
+    std::set<Socket> others;               // that were there before we connected
+    std::optional<std::set<Socket>> own{}; // that came with it
     mutable std::mutex mutex;
     std::condition_variable_any gone;
     std::optional<Error> ended;    // why the connection is lost
@@ -83,7 +119,11 @@ struct Broker::State {
     paho::async_client client;     // last: its threads end before what they touch
 
     paho::delivery_token_ptr send(const Message& message);
-    void prepare(const BrokerOptions& given, const Will& will);
+    void prepare(const BrokerOptions& given, std::chrono::seconds session_life, int receive_max);
+    void leave_will(const BrokerOptions& given, const Will& will);
+    void hear(std::string_view payload);
+    std::set<Socket> ours() const;
+    void cut();
     void end(const Error& why);
     std::optional<Error> why_ended() const {
         const std::lock_guard lock{mutex};
@@ -122,27 +162,23 @@ Result<void> Broker::State::wait(const paho::token_ptr& token, std::chrono::mill
     return Error{Errc::timeout, "the broker does not answer in time"};
 }
 
-void Broker::State::prepare(const BrokerOptions& given, const Will& will) {
+void Broker::State::prepare(const BrokerOptions& given, std::chrono::seconds session_life, int receive_max) {
     client.set_connection_lost_handler([this](const std::string&) { end(unreachable); });
     client.set_disconnected_handler(
         [this](const paho::properties&, paho::ReasonCode reason) { end(refusal(reason).value_or(unreachable)); });
     options.set_mqtt_version(MQTTVERSION_5);
     options.set_automatic_reconnect(false);
-    // The session outlives the will's delay, or the broker would tell the will at once.
     options.set_clean_start(false);
     options.set_keep_alive_interval(given.keep_alive);
     options.set_connect_timeout(std::chrono::ceil<std::chrono::seconds>(given.connect_max));
     options.set_max_inflight(static_cast<int>(in_flight_max));
-    const auto delay = static_cast<int>(given.will_delay.count());
     paho::properties session;
-    session.add({paho::property::SESSION_EXPIRY_INTERVAL, delay + 10});
+    session.add({paho::property::SESSION_EXPIRY_INTERVAL, static_cast<int>(session_life.count())});
+    if (receive_max > 0) {
+        session.add({paho::property::RECEIVE_MAXIMUM, receive_max});
+        session.add({paho::property::MAXIMUM_PACKET_SIZE, static_cast<int>(heard_bytes_max)});
+    }
     options.set_properties(std::move(session));
-    paho::will_options last{will.topic, will.payload, 1, true};
-    last.set_retained(true);
-    paho::properties delayed;
-    delayed.add({paho::property::WILL_DELAY_INTERVAL, delay});
-    last.set_properties(std::move(delayed));
-    options.set_will(std::move(last));
     paho::ssl_options tls;
     tls.set_trust_store(given.ca.string());
     tls.set_key_store(given.cert.string());
@@ -153,17 +189,84 @@ void Broker::State::prepare(const BrokerOptions& given, const Will& will) {
     options.set_ssl(std::move(tls));
 }
 
+void Broker::State::leave_will(const BrokerOptions& given, const Will& will) {
+    paho::will_options last{will.topic, will.payload, 1, true};
+    last.set_retained(true);
+    paho::properties delayed;
+    delayed.add({paho::property::WILL_DELAY_INTERVAL, static_cast<int>(given.will_delay.count())});
+    last.set_properties(std::move(delayed));
+    options.set_will(std::move(last));
+}
+
+// The library acknowledges when this returns, whatever it returns (facts/mqtt.md §2): unless the connection is no more.
+void Broker::State::hear(std::string_view payload) {
+    bool taken = false;
+    try {
+        taken = !why_ended() && take(payload);
+    } catch (const std::exception&) {
+        taken = false; // the library has no catch
+    }
+    if (taken) return;
+    end(not_taken);
+    cut();
+}
+
+// Those that came since. Another of this process that came up in the same moment may be among them: it comes up again.
+std::set<Socket> Broker::State::ours() const {
+    std::set<Socket> out;
+    for (const Socket& one : sockets_to(port))
+        if (!others.contains(one)) out.insert(one);
+    return out;
+}
+
+void Broker::State::cut() {
+    const std::lock_guard lock{mutex};
+    const auto there = ours();
+    for (const Socket& one : own ? *own : there)
+        if (there.contains(one)) shutdown(one.fd, SHUT_RDWR);
+}
+
 Broker::Broker(std::unique_ptr<State> state) : state_{std::move(state)} {}
 Broker::~Broker() = default;
+
+Result<std::unique_ptr<Broker>> Broker::open(std::unique_ptr<State> state, const BrokerOptions& options,
+                                             const std::stop_token& stop) {
+    CLINIC_TRY(state->wait(state->client.connect(state->options), options.connect_max, stop));
+    set_no_delay(sockets_to(options.port));
+    {
+        const std::lock_guard lock{state->mutex};
+        state->own = state->ours();
+    }
+    return std::unique_ptr<Broker>{new Broker{std::move(state)}};
+}
 
 Result<std::unique_ptr<Broker>> Broker::connect(const BrokerOptions& options, const Will& will, std::stop_token stop) {
     try {
         auto state = std::make_unique<State>(options);
-        state->prepare(options, will);
-        const auto token = state->client.connect(state->options);
-        CLINIC_TRY(state->wait(token, options.connect_max, stop));
-        set_no_delay(options.port);
-        return std::unique_ptr<Broker>{new Broker{std::move(state)}};
+        // The session outlives the will's delay, or the broker would tell the will at once.
+        state->prepare(options, options.will_delay + std::chrono::seconds{10}, 0);
+        state->leave_will(options, will);
+        return open(std::move(state), options, stop);
+    } catch (const paho::exception& failed) {
+        return what_failed(failed);
+    }
+}
+
+Result<std::unique_ptr<Broker>> Broker::subscribe(const BrokerOptions& options, Subscription what,
+                                                  std::stop_token stop) {
+    try {
+        auto state = std::make_unique<State>(options);
+        state->prepare(options, what.keep, what.in_flight_max);
+        state->others = sockets_to(options.port);
+        state->take = std::move(what.take);
+        auto* hears = state.get();
+        state->client.set_message_callback(
+            [hears](const paho::const_message_ptr& message) { hears->hear(message->get_payload_str()); });
+        auto broker = open(std::move(state), options, stop);
+        CLINIC_TRY(broker);
+        CLINIC_TRY(
+            (*broker)->state_->wait((*broker)->state_->client.subscribe(what.topic, 1), options.connect_max, stop));
+        return broker;
     } catch (const paho::exception& failed) {
         return what_failed(failed);
     }
@@ -235,23 +338,6 @@ void Broker::leave(const Message& last) {
     } catch (const paho::exception&) {
         return; // it is gone already
     }
-}
-
-int set_no_delay(std::uint16_t peer_port) {
-    int count = 0;
-    std::error_code failed;
-    for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd", failed}) {
-        const auto name = entry.path().filename().string();
-        int fd = -1;
-        std::from_chars(name.data(), name.data() + name.size(), fd);
-        sockaddr_storage peer{};
-        socklen_t size = sizeof peer;
-        if (fd < 0 || getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0 || port_of(peer) != peer_port)
-            continue;
-        const int on = 1;
-        if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0) ++count;
-    }
-    return count;
 }
 
 } // namespace clinic::mqtt

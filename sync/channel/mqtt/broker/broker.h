@@ -2,7 +2,7 @@
 //   Errors:  offline, timeout, unauthorized (the broker or its access list says no), conflict (another came under our
 //            name), throttled (a limit of the broker's
 //            is reached; `native` is its reason).
-//   Threads: one owner; the library's threads only set a flag.
+//   Threads: one owner; the library's threads only set a flag. `Subscription::take` alone is called on one of them.
 //   Source:  facts/mqtt.md §2.
 #pragma once
 
@@ -13,6 +13,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "crypto/base/result.h"
@@ -20,6 +21,7 @@
 namespace clinic::mqtt {
 
 // Reasons of MQTT 5 (its 2.4), as CONNACK, PUBACK or DISCONNECT give them.
+inline constexpr std::size_t heard_bytes_max = 16'384; // a longer one the broker does not hand out
 inline constexpr int reason_packet_too_large = 0x95, reason_message_rate = 0x96, reason_quota = 0x97;
 
 struct BrokerOptions {
@@ -38,10 +40,24 @@ struct Will {
     std::string topic, payload; // retained, QoS 1
 };
 
+// What is to be heard, in a session that the broker keeps while we are away: QoS 1.
+struct Subscription {
+    std::string topic;
+    std::chrono::seconds keep{std::chrono::hours{7 * 24}}; // the session, after we left
+    int in_flight_max = 20;                                // that the broker sends before it is told that they are here
+    // One at a time, in order; what it answers true to is acknowledged when it returns. At false the connection is cut
+    // before any acknowledgement: the broker keeps the message for the next one. On the library's thread, which serves
+    // all connections of the process: within some seconds, and without a call of this class.
+    std::function<bool(std::string_view payload)> take;
+};
+
 class Broker {
 public:
     static Result<std::unique_ptr<Broker>> connect(const BrokerOptions& options, const Will& will,
                                                    std::stop_token stop);
+    // A connection that hears. It has no will.
+    static Result<std::unique_ptr<Broker>> subscribe(const BrokerOptions& options, Subscription what,
+                                                     std::stop_token stop);
     ~Broker();
 
     // QoS 1: returns when the broker has it. `expires` zero: never.
@@ -73,11 +89,9 @@ public:
 private:
     struct State;
     explicit Broker(std::unique_ptr<State> state);
+    static Result<std::unique_ptr<Broker>> open(std::unique_ptr<State> state, const BrokerOptions& options,
+                                                const std::stop_token& stop);
     std::unique_ptr<State> state_;
 };
-
-// TCP_NODELAY on each of our sockets that is connected to this port; how many there were. The library has no call for
-// it.
-int set_no_delay(std::uint16_t peer_port);
 
 } // namespace clinic::mqtt
