@@ -93,6 +93,10 @@ void Surveyor::run(std::stop_token stop) {
 
 Inventory Surveyor::look(Extent extent, const base::Pulse& pulse, std::stop_token stop) {
     const std::lock_guard one_at_a_time{look_mutex_};
+    return look_now(extent, pulse, std::move(stop));
+}
+
+Inventory Surveyor::look_now(Extent extent, const base::Pulse& pulse, std::stop_token stop) {
     Inventory found;
     if (!egress_.connected() && !egress_.connect()) {
         found.unread.emplace_back("fields", "offline");
@@ -130,7 +134,9 @@ bool Surveyor::doubt(std::stop_token stop) {
         const std::lock_guard lock{mutex_};
         if (looked_at_ && means_.clock.monotonic() - *looked_at_ < times_.doubt_spacing) return fields_lack_;
     }
-    look(Extent::fields, std::move(stop));
+    // A whole look may take longer than a worker's pulse allows: what it finds is for the next doubt.
+    const std::unique_lock one_at_a_time{look_mutex_, std::try_to_lock};
+    if (one_at_a_time) look_now(Extent::fields, {}, std::move(stop));
     return lacking().has_value();
 }
 

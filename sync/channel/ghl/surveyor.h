@@ -48,13 +48,14 @@ public:
     void run(std::stop_token stop);
     // Each request is asked for, as any.
     Inventory look(Extent extent, std::stop_token stop) { return look(extent, {}, std::move(stop)); }
-    // GHL refused a body: is it for what the location lacks? Looked up, unless that was just done.
+    // GHL refused a body: is it for what the location lacks? Looked up, unless that was just done or is being done.
     bool doubt(std::stop_token stop);
     // Why nothing can be written; nothing: as far as is known it can.
     std::optional<lane::Fault> lacking() const;
 
 private:
     Inventory look(Extent extent, const base::Pulse& pulse, std::stop_token stop);
+    Inventory look_now(Extent extent, const base::Pulse& pulse, std::stop_token stop); // under look_mutex_
     void judge(const Inventory& found);
 
     const Means means_;
