@@ -38,6 +38,7 @@ bool stands(const CrmFact& fact) {
 
 constexpr Error too_long{Errc::full, "a page of GHL is longer than an answer may be"};
 constexpr Error not_read{Errc::offline, "a page of GHL was not read"};
+constexpr Error not_there{Errc::not_found, "GHL has nothing of that id"};
 constexpr Error not_allowed{Errc::unauthorized, "our key lacks a scope of the polling"};
 
 Result<void> where_allowed(Result<void> read) {
@@ -69,7 +70,10 @@ void Poller::run(std::stop_token stop) {
         options_.pulse.rest();
         const auto wait = wait_after(options_.pace, in_hours(), made.requests);
         if (made.code.empty()) backoff.reset();
-        lane::sleep_for(stop, made.code.empty() ? wait : std::min(wait, backoff.next()));
+        const auto until = clock_.monotonic() + (made.code.empty() ? wait : std::min(wait, backoff.next()));
+        if (made.code.empty()) walk(stop, until);
+        options_.pulse.rest();
+        lane::sleep_for(stop, std::max(base::Micros{0}, until - clock_.monotonic()));
     }
 }
 
@@ -125,6 +129,7 @@ Result<ghl::Page> Poller::fetch(const ghl::Call& call, const std::stop_token& st
         CLINIC_TRY(client_.ask_for<envelope::Settled>(ended, reply_wait));
     }
     if (long_one) return too_long;
+    if (delivery.settle.code == ghl::absent_code) return not_there;
     if (delivery.settle.outcome != envelope::Outcome::delivered || !page.whole) {
         code_ = delivery.settle.code.empty() ? "not_understood" : delivery.settle.code;
         return no_scope ? not_allowed : not_read;

@@ -34,6 +34,7 @@ struct PollOptions {
     base::Micros overlap = std::chrono::seconds{120};   // GHL's index may show a change this much later
     std::chrono::milliseconds ahead{90LL * 86'400'000}; // bookings from yesterday until then
     base::Micros location_every = std::chrono::hours{1};
+    base::Micros walk_pause = std::chrono::seconds{2}; // after each request of a full comparison
     base::Pulse pulse = {};
 };
 
@@ -48,18 +49,23 @@ public:
         std::int64_t requests = 0;
     };
     Round round(std::stop_token stop); // one; for tests too
+    // The full comparison, as far as it comes: in the time between two rounds.
+    void walk(const std::stop_token& stop, base::Micros until);
 
 private:
     Result<void> contacts(const std::stop_token& stop);
+    Result<envelope::CrmWalk> walk_page(const std::stop_token& stop, const envelope::WalkTerms& terms);
+    Result<envelope::CrmWalk> walk_contact(const std::stop_token& stop, const envelope::WalkTerms& terms);
     Result<void> opportunities(const std::stop_token& stop);
     Result<void> appointments(const std::stop_token& stop, const std::string& calendar, std::int64_t from_ms,
                               std::int64_t until_ms);
     Result<void> no_longer_booked(const std::string& calendar, std::int64_t from_ms, std::int64_t until_ms,
                                   std::int64_t read_ms);
     Result<void> location(const std::stop_token& stop);
-    // Errors: full (the page is too long), offline (clinicd), otherwise `code_` says why.
+    // Errors: full (the page is too long), not_found, offline (clinicd), otherwise `code_` says why.
     Result<ghl::Page> fetch(const ghl::Call& call, const std::stop_token& stop);
     Result<void> tell(const ghl::Page& page);
+    Result<void> tell_anew(const ghl::Page& page);
     Result<bool> tell(const envelope::CrmFact& fact); // true: a probe is wanted
     Result<void> probe(const ghl::Person& person);
     Result<void> report(const Round& round);
@@ -79,6 +85,7 @@ private:
     std::int64_t requests_ = 0;
     std::string code_;
     std::optional<base::Micros> location_read_;
+    int walk_page_ = 1;                                           // of those that begin at one moment
     std::unordered_map<std::string, std::size_t> told_;           // kind and id: what of it was told last
     std::unordered_map<std::string, envelope::CrmFact> bookings_; // as last seen, those that stand
 };
