@@ -68,8 +68,12 @@ egress::ServerOptions egress_options(const Options& options, base::Vitals& vital
 }
 
 egress::GateOptions gate_options(const Options& options) {
-    return {options.ghl, std::chrono::milliseconds{options.index_lag_ms}, std::chrono::milliseconds{options.late_ms},
-            options.dry_run, options.slots_at_once};
+    return {options.ghl,
+            std::chrono::milliseconds{options.index_lag_ms},
+            std::chrono::milliseconds{options.late_ms},
+            options.dry_run,
+            options.slots_at_once,
+            options.compare_hour};
 }
 
 outbox::Coalesce coalesce_of(const Options& options) {
