@@ -243,12 +243,12 @@ Result<void> agree(Transaction& txn, std::int64_t row) {
     return execute(txn, "UPDATE crm_object SET differs = 0, differs_since = NULL WHERE row = ? AND differs != 0", row);
 }
 
-Result<void> forget_orphans(Transaction& txn, std::int64_t read_before_ms) {
-    constexpr std::int64_t nobodys = Kinds::bit(Differs::orphan) | Kinds::bit(Differs::twice);
+Result<void> forget_unseen(Transaction& txn, std::int64_t read_before_ms) {
     return execute(txn,
                    "UPDATE crm_object INDEXED BY crm_object_differs SET differs = 0, differs_since = NULL"
-                   " WHERE differs != 0 AND (differs & ?) != 0 AND read_ms < ?",
-                   nobodys, read_before_ms);
+                   " WHERE differs != 0 AND read_ms < ?"
+                   " AND NOT EXISTS (SELECT 1 FROM link WHERE link.token = crm_object.contact)",
+                   read_before_ms);
 }
 
 } // namespace clinic::crm

@@ -73,7 +73,7 @@ Result<std::vector<Differing>> differing(records::Session& session, Differs kind
 Result<void> gone(records::Transaction& txn, std::string_view contact);
 // Nothing differs any more, or is not there to differ.
 Result<void> agree(records::Transaction& txn, std::int64_t row);
-// Those that are nobody's and that no comparison has seen since: they are in GHL no more.
-Result<void> forget_orphans(records::Transaction& txn, std::int64_t read_before_ms);
+// Those that nobody is linked to and that the comparison has not seen: they are in GHL no more.
+Result<void> forget_unseen(records::Transaction& txn, std::int64_t read_before_ms);
 
 } // namespace clinic::crm

@@ -22,7 +22,7 @@ using records::Transaction;
 
 constexpr int links_a_step = 100, walks_kept = 50;
 constexpr int night_hours = 4; // a box that was off at the hour itself begins within these
-constexpr base::Micros nightly_apart = std::chrono::hours{20};
+constexpr base::Micros nightly_apart = std::chrono::hours{8};
 
 Walk walk_in(const Statement& row) {
     Walk out{.number = row.integer(0),
@@ -93,7 +93,7 @@ Result<void> Walks::keep(Transaction& txn, const Walk& walk) {
                    walk.number);
 }
 
-// At night, once: whatever a person asked for in the meantime.
+// At night, once.
 Result<bool> Walks::is_due(Transaction& txn) const {
     if (nightly_hour_ == no_hour || (local_hour(txn.now()) - nightly_hour_ + 24) % 24 >= night_hours) return false;
     Timestamp newest{};
@@ -154,7 +154,7 @@ Result<WalkTerms> Walks::look(Transaction& txn, Walk walk, const CrmWalk& done) 
     }
     const bool whole = links->size() < static_cast<std::size_t>(links_a_step);
     if (whole) {
-        CLINIC_TRY(forget_orphans(txn, walk.started_at->micros / 1'000));
+        CLINIC_TRY(forget_unseen(txn, walk.started_at->micros / 1'000));
         walk.ended_at = txn.now();
     }
     CLINIC_TRY(keep(txn, walk));

@@ -71,7 +71,7 @@ void Poller::run(std::stop_token stop) {
         const auto wait = wait_after(options_.pace, in_hours(), made.requests);
         if (made.code.empty()) backoff.reset();
         const auto until = clock_.monotonic() + (made.code.empty() ? wait : std::min(wait, backoff.next()));
-        if (made.code.empty()) walk(stop, until);
+        if (made.code.empty() || made.code == "scope") walk(stop, until); // without a scope the contacts are read
         options_.pulse.rest();
         lane::sleep_for(stop, std::max(base::Micros{0}, until - clock_.monotonic()));
     }

@@ -32,7 +32,10 @@ void Poller::walk(const std::stop_token& stop, base::Micros until) {
         if (!terms || terms->step == WalkStep::rest || clock_.monotonic() >= until) return;
         if (terms->quiet && options_.hours && in_hours()) return;
         done = {.walk = terms->walk};
-        if (terms->step == WalkStep::go_on) continue;
+        if (terms->step == WalkStep::go_on) { // clinicd has others to write for
+            lane::sleep_for(stop, options_.walk_pause / 10);
+            continue;
+        }
         code_.clear();
         const auto made = terms->step == WalkStep::read ? walk_page(stop, *terms) : walk_contact(stop, *terms);
         if (!made) return;

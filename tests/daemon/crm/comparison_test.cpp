@@ -154,6 +154,17 @@ TEST_F(FullComparison, AContactThatNoPageShowsIsReadByItselfAndIsGone) {
     EXPECT_EQ(clinic.deliver_kinds(), std::vector<std::string>{"contact.state"}) << "looks for a contact anew";
 }
 
+TEST_F(FullComparison, OneThatIsGoneAndWasUnlinkedByAPersonIsForgotten) {
+    const auto patient = linked("N1", lead);
+    clinic.clock.advance(std::chrono::seconds{1});
+    walk({});
+    ASSERT_EQ(count(Differs::gone), 1);
+    said_by([&](Linking links, records::Transaction& txn) { return links.unset(txn, patient); });
+    clinic.clock.advance(std::chrono::seconds{1});
+    walk({});
+    EXPECT_EQ(counts().contacts, 0);
+}
+
 TEST_F(FullComparison, AMarkerWithoutALinkIsAnOrphanAndIsLinkedToWhomItNames) {
     const auto patient = clinic.add("N1", "Quillfeather");
     walk({contact(lead, as_said(patient))});
