@@ -49,6 +49,8 @@ Result<std::unique_ptr<records::Store>> open_store(const Options& options, const
     return store;
 }
 
+constexpr int hours_a_day = 24;
+
 // What the machine or a person may put right while we run; stored data that failed its check waits for a restore.
 std::chrono::seconds try_again_after(Errc code) {
     const bool may_pass = code == Errc::full || code == Errc::locked || code == Errc::system || code == Errc::refused ||
@@ -73,7 +75,7 @@ egress::GateOptions gate_options(const Options& options) {
             std::chrono::milliseconds{options.late_ms},
             options.dry_run,
             options.slots_at_once,
-            options.compare_hour};
+            options.compare_hour < hours_a_day ? options.compare_hour : crm::no_hour};
 }
 
 outbox::Coalesce coalesce_of(const Options& options) {

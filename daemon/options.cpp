@@ -24,7 +24,7 @@ struct Range {
     std::uint64_t least, most;
     const char* refusal;
 };
-constexpr Range night{-1, 23, "is no hour: 0 to 23, or -1 for none"};
+constexpr Range night{0, 24, "is no hour: 0 to 23, or 24: never by itself"};
 constexpr Range slots{1, 1'000, "is a number from 1 to 1,000"};
 constexpr Range half_a_day{0, 43'200'000, // two such spans are a lease frame's bound
                            "is not a whole number of milliseconds up to 43200000, half a day"};
