@@ -14,6 +14,7 @@
 #include "daemon/audit/trail.h"
 #include "daemon/audit_commands.h"
 #include "daemon/bundle_commands.h"
+#include "daemon/compare_commands.h"
 #include "daemon/control/wire/wire.h"
 #include "daemon/erase_commands.h"
 #include "daemon/feed_commands.h"
@@ -255,6 +256,7 @@ Commands commands(const Room& room) {
     all.merge(link_commands(room.store, room.releaser));
     all.merge(setup_commands(room.store, room.health));
     all.merge(sync_commands(room.store, room.health));
+    all.merge(compare_commands(room.store, room.releaser, room.health));
     all.merge(ledger_commands(room.store, room.releaser));
     all.merge(erase_commands(room.store, room.releaser));
     return all;

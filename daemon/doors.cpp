@@ -50,6 +50,8 @@ Result<std::unique_ptr<records::Store>> open_store(const Options& options, const
     return store;
 }
 
+constexpr int hours_a_day = 24;
+
 // What the machine or a person may put right while we run; stored data that failed its check waits for a restore.
 std::chrono::seconds try_again_after(Errc code) {
     const bool may_pass = code == Errc::full || code == Errc::locked || code == Errc::system || code == Errc::refused ||
@@ -69,8 +71,12 @@ egress::ServerOptions egress_options(const Options& options, base::Vitals& vital
 }
 
 egress::GateOptions gate_options(const Options& options) {
-    return {options.ghl, std::chrono::milliseconds{options.index_lag_ms}, std::chrono::milliseconds{options.late_ms},
-            options.dry_run, options.slots_at_once};
+    return {options.ghl,
+            std::chrono::milliseconds{options.index_lag_ms},
+            std::chrono::milliseconds{options.late_ms},
+            options.dry_run,
+            options.slots_at_once,
+            options.compare_hour < hours_a_day ? options.compare_hour : crm::no_hour};
 }
 
 outbox::Coalesce coalesce_of(const Options& options) {

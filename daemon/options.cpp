@@ -24,6 +24,7 @@ struct Range {
     std::uint64_t least, most;
     const char* refusal;
 };
+constexpr Range night{0, 24, "is no hour: 0 to 23, or 24: never by itself"};
 constexpr Range slots{1, 1'000, "is a number from 1 to 1,000"};
 constexpr Range half_a_day{0, 43'200'000, // two such spans are a lease frame's bound
                            "is not a whole number of milliseconds up to 43200000, half a day"};
@@ -153,6 +154,7 @@ void read_ghl(const json& from, Options& options, int& faults) {
     ghl.read_optional("index_lag_ms", options.index_lag_ms, half_a_day);
     ghl.read_optional("late_ms", options.late_ms, half_a_day);
     ghl.read_optional("slots_at_once", options.slots_at_once, slots);
+    ghl.read_optional("compare_hour", options.compare_hour, night);
     ghl.read_optional("coalesce_ms", options.coalesce_ms, an_hour);
     ghl.read_optional("coalesce_quiet_ms", options.coalesce_quiet_ms, an_hour);
     if (const json* lists = ghl.section_if_any("reads")) {
@@ -247,7 +249,7 @@ std::vector<std::string> wait_for_restart(const Options& running, const Options&
     look("mllp.tls", &Options::mllp_certificate, &Options::mllp_key, &Options::mllp_client_ca);
     look("delivery", &Options::dry_run);
     look("ghl", &Options::ghl, &Options::index_lag_ms, &Options::late_ms, &Options::coalesce_ms,
-         &Options::coalesce_quiet_ms, &Options::slots_at_once);
+         &Options::coalesce_quiet_ms, &Options::slots_at_once, &Options::compare_hour);
     return names;
 }
 

@@ -30,6 +30,7 @@ struct Options {
     std::filesystem::path mllp_certificate, mllp_key, mllp_client_ca; // of MLLP over TLS; all three, or none
     envelope::WriteRules ghl;                                         // without a location: nothing goes to GHL
     int slots_at_once = 1;                                            // how many the clinic sees at a time
+    int compare_hour = 2;                                             // of the nightly comparison; 24: none
     std::string support_key;                              // for clinicctl bundle alone: 64 hexadecimal digits
     bool dry_run = false;                                 // delivery: "dry-run"; the ledger is written, nothing is sent
     int index_lag_ms = 60'000, late_ms = 120'000;         // each at most half a day; see egress::GateOptions

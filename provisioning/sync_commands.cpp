@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "provisioning/answers.h"
+#include "provisioning/compare_view.h"
 #include "provisioning/sync_view.h"
 
 namespace clinic::provisioning {
@@ -24,6 +25,15 @@ int ask(const Call& call, const Client& client, const char* command, const json&
 
 int sync_status(const Call& call, const Client& client) {
     return ask(call, client, "sync-status", json::object(), view_sync);
+}
+
+int sync_compare(const Call& call, const Client& client) {
+    return ask(call, client, "sync-compare", {{"dry_run", call.has("--dry-run")}}, view_compare);
+}
+
+int sync_repair(const Call& call, const Client& client) {
+    return ask(call, client, "sync-repair", {{"kind", call.value("--kind")}, {"dry_run", call.has("--dry-run")}},
+               view_repair);
 }
 
 int list_dead(const Call& call, const Client& client) {

@@ -7,6 +7,8 @@
 namespace clinic::provisioning {
 
 int sync_status(const Call& call, const Client& client);
+int sync_compare(const Call& call, const Client& client);
+int sync_repair(const Call& call, const Client& client);
 int list_dead(const Call& call, const Client& client);
 int show_dead(const Call& call, const Client& client);
 int settle_dead(const Call& call, const Client& client, const char* command); // sync-dead-retry, sync-dead-discard

@@ -44,7 +44,11 @@ Result<FactTaken> Reconciler::take(Transaction& txn, const CrmFact& fact) {
         if (!fact.deleted() && !same && !is_later(fact, known))
             return FactTaken{fact.said == known.said ? Taken::known : Taken::stale};
         if (same) {
-            if (is_later(fact, known)) CLINIC_TRY(touch(txn, (*before)->row, fact.read_ms));
+            if (is_later(fact, known)) {
+                CLINIC_TRY(touch(txn, (*before)->row, fact.read_ms));
+                (*before)->fact.read_ms = fact.read_ms;
+                CLINIC_TRY(comparison_.compare(txn, **before));
+            }
             // It may have come before its identifiers might be asked about, or their probe was lost.
             const auto probe = wants_probe(txn, **before);
             CLINIC_TRY(probe);
@@ -55,6 +59,7 @@ Result<FactTaken> Reconciler::take(Transaction& txn, const CrmFact& fact) {
     CLINIC_TRY(row);
     auto now = object_at(txn, *row);
     CLINIC_TRY(now);
+    CLINIC_TRY(comparison_.compare(txn, **now)); // as it is, before anything is done about it
     CLINIC_TRY(effect(txn, **now, *before));
     const auto probe = wants_probe(txn, **now);
     CLINIC_TRY(probe);
@@ -127,6 +132,10 @@ Result<bool> Reconciler::wants_probe(Transaction& txn, const Object& contact) {
 
 Result<envelope::Matched> Reconciler::match(Transaction& txn, const envelope::MatchProbe& probe) {
     return Matcher{releaser_}.match(txn, probe);
+}
+
+Result<envelope::WalkTerms> Reconciler::walk(Transaction& txn, const envelope::CrmWalk& done) {
+    return walks_.step(txn, done, releaser_.clock_trusted());
 }
 
 Result<envelope::PollTerms> Reconciler::polled(Transaction& txn, const envelope::CrmPolled& polled) {

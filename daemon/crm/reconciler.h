@@ -6,7 +6,7 @@
 //   Source:  design, "From a message to GHL", step 5 and 6; docs/crm.md.
 #pragma once
 
-#include "daemon/crm/objects.h"
+#include "daemon/crm/walks.h"
 #include "daemon/release/releaser.h"
 #include "sync/envelope/frame.h"
 
@@ -15,16 +15,20 @@ namespace clinic::crm {
 struct ReconcilerOptions {
     envelope::WriteRules::Reads reads; // the words that are kept of a lead: what is none of them is refused
     int slots_at_once = 1;             // how many the clinic sees at a time
+    int compare_hour = no_hour;        // see Walks
+    std::chrono::milliseconds index_lag{60'000};
 };
 
 class Reconciler {
 public:
     Reconciler(ReconcilerOptions options, release::Releaser& releaser)
-        : options_{std::move(options)}, releaser_{releaser} {}
+        : options_{std::move(options)}, releaser_{releaser},
+          comparison_{options_.index_lag}, walks_{comparison_, options_.compare_hour} {}
 
     Result<envelope::FactTaken> take(records::Transaction& txn, const envelope::CrmFact& fact);
     Result<envelope::Matched> match(records::Transaction& txn, const envelope::MatchProbe& probe);
     Result<envelope::PollTerms> polled(records::Transaction& txn, const envelope::CrmPolled& polled);
+    Result<envelope::WalkTerms> walk(records::Transaction& txn, const envelope::CrmWalk& done);
 
 private:
     Result<void> effect(records::Transaction& txn, const Object& now, const std::optional<Object>& before);
@@ -34,6 +38,8 @@ private:
 
     ReconcilerOptions options_;
     release::Releaser& releaser_;
+    Comparison comparison_;
+    Walks walks_;
 };
 
 // Identifiers of contacts may be asked about: not in `off` and `deid`, nor while the basis cannot be trusted.

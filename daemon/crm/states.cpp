@@ -23,11 +23,6 @@ constexpr int written_again_max = 3; // a day and a field: something in GHL writ
 constexpr base::Micros a_day = std::chrono::hours{24};
 constexpr base::Micros clocks_differ = std::chrono::minutes{5}; // GHL's and ours, at the most
 
-struct Difference {
-    Field field;
-    std::string ours, theirs;
-};
-
 // What consents say is told by envelopes of their own, and by `restrict`.
 bool is_of_consent(const Word& word) {
     const std::string_view text = word.text();
@@ -50,8 +45,9 @@ std::string shown(const std::string& theirs) {
     return theirs.empty() ? "other" : theirs;
 }
 
-// The said envelope's own words; nothing where nothing is sure.
-std::optional<nlohmann::json> sure(const outbox::LastSaid& said) {
+// The said envelope's own words; nothing where nothing was said, or nothing is sure.
+std::optional<nlohmann::json> words_of(const outbox::LastSaid& said, bool& sure) {
+    sure = sure && !said.unsure && said.queued_content.empty();
     if (said.content.empty() || said.unsure || !said.queued_content.empty()) return std::nullopt;
     const auto parsed = base::parse_json(said.content, envelope::envelope_bytes_max, 3);
     return parsed ? std::optional{*parsed} : std::nullopt;
@@ -59,28 +55,6 @@ std::optional<nlohmann::json> sure(const outbox::LastSaid& said) {
 
 void add(std::vector<Difference>& out, Field field, const std::string& ours, const std::string& theirs) {
     if (ours != theirs && !(ours == "none" && theirs.empty())) out.push_back({field, ours, shown(theirs)});
-}
-
-Result<std::vector<Difference>> differences(Transaction& txn, const CrmContact& theirs, PatientId patient) {
-    std::vector<Difference> out;
-    const auto state = Outbox::last_said(txn, Destination::crm, patient, Kind::contact_state);
-    CLINIC_TRY(state);
-    if (const auto ours = sure(*state)) {
-        add(out, Field::stage, ours->value("stage", ""), theirs.stage);
-        add(out, Field::last, ours->value("last", ""), theirs.last);
-        add(out, Field::next, ours->value("next", ""), theirs.next);
-        if (listed(state->tags) != listed(theirs.tags))
-            out.push_back({Field::tags, listed(state->tags), listed(theirs.tags)});
-        else if (has_stop(state->tags) && !has_stop(theirs.tags)) // ours to keep, whoever takes it away there
-            out.push_back({Field::tags, "do_not_contact", "none"});
-    }
-    const auto visit = Outbox::last_said(txn, Destination::crm, patient, Kind::appt_state);
-    CLINIC_TRY(visit);
-    if (const auto ours = sure(*visit)) {
-        add(out, Field::appt_status, ours->value("status", ""), theirs.appt_status);
-        add(out, Field::appt_when, ours->value("when", ""), theirs.appt_when);
-    }
-    return out;
 }
 
 Result<bool> is_older_than_our_write(Transaction& txn, const Object& contact, PatientId patient) {
@@ -95,16 +69,38 @@ bool says_stop(const CrmContact& contact) {
 
 } // namespace
 
+Result<Compared> compared(Transaction& txn, const CrmContact& theirs, PatientId patient) {
+    Compared out;
+    const auto state = Outbox::last_said(txn, Destination::crm, patient, Kind::contact_state);
+    CLINIC_TRY(state);
+    if (const auto ours = words_of(*state, out.sure)) {
+        add(out.differences, Field::stage, ours->value("stage", ""), theirs.stage);
+        add(out.differences, Field::last, ours->value("last", ""), theirs.last);
+        add(out.differences, Field::next, ours->value("next", ""), theirs.next);
+        if (listed(state->tags) != listed(theirs.tags))
+            out.differences.push_back({Field::tags, listed(state->tags), listed(theirs.tags)});
+        else if (has_stop(state->tags) && !has_stop(theirs.tags)) // ours to keep, whoever takes it away there
+            out.differences.push_back({Field::tags, "do_not_contact", "none"});
+    }
+    const auto visit = Outbox::last_said(txn, Destination::crm, patient, Kind::appt_state);
+    CLINIC_TRY(visit);
+    if (const auto ours = words_of(*visit, out.sure)) {
+        add(out.differences, Field::appt_status, ours->value("status", ""), theirs.appt_status);
+        add(out.differences, Field::appt_when, ours->value("when", ""), theirs.appt_when);
+    }
+    return out;
+}
+
 Result<void> States::compare(Transaction& txn, const Object& contact, PatientId patient) const {
     const auto* theirs = std::get_if<CrmContact>(&contact.fact.said);
     if (theirs == nullptr) return {};
     const auto older = is_older_than_our_write(txn, contact, patient);
     CLINIC_TRY(older);
     if (*older) return {};
-    const auto found = differences(txn, *theirs, patient);
+    const auto found = compared(txn, *theirs, patient);
     CLINIC_TRY(found);
     bool write_again = false;
-    for (const auto& one : *found) {
+    for (const auto& one : found->differences) {
         const auto times = recorded_since(txn, contact.row, one.field, txn.now() - a_day);
         CLINIC_TRY(times);
         const bool by_rule = *times < written_again_max;

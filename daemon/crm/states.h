@@ -8,6 +8,18 @@
 
 namespace clinic::crm {
 
+struct Difference {
+    Field field;
+    std::string ours, theirs; // words of ours
+};
+// `sure` is false where something waits, is on its way, or may have changed what was said: that is not compared.
+struct Compared {
+    bool sure = true;
+    std::vector<Difference> differences;
+};
+// Our fields and tags as they are, against what was said of the patient last. What consents say is left out.
+Result<Compared> compared(records::Transaction& txn, const envelope::CrmContact& theirs, records::PatientId patient);
+
 class States {
 public:
     explicit States(release::Releaser& releaser) : releaser_{releaser} {}

@@ -153,6 +153,7 @@ struct EgressServer::State {
     void handle(std::uint64_t id, const envelope::CrmFact& request);
     void handle(std::uint64_t id, const envelope::MatchProbe& request);
     void handle(std::uint64_t id, const envelope::CrmPolled& request);
+    void handle(std::uint64_t id, const envelope::CrmWalk& request);
     template <class Request, class Reply>
     void reconcile(std::uint64_t id, const Request& request,
                    Result<Reply> (crm::Reconciler::*what)(records::Transaction&, const Request&));
@@ -406,6 +407,10 @@ void EgressServer::State::handle(std::uint64_t id, const envelope::MatchProbe& r
 
 void EgressServer::State::handle(std::uint64_t id, const envelope::CrmPolled& request) {
     reconcile(id, request, &crm::Reconciler::polled);
+}
+
+void EgressServer::State::handle(std::uint64_t id, const envelope::CrmWalk& request) {
+    reconcile(id, request, &crm::Reconciler::walk);
 }
 
 void EgressServer::State::take(Answer made) {

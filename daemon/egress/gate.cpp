@@ -38,11 +38,22 @@ Result<release::Allowed> allowed_ids(records::Transaction& txn, const outbox::Le
     return allowed;
 }
 
+// A contact that is read by itself is one that somebody is linked to.
+Result<bool> is_of_a_link(records::Transaction& txn, std::string_view path) {
+    const auto linked = Links::patients_of(txn, path.substr(path.rfind('/') + 1));
+    CLINIC_TRY(linked);
+    return !linked->empty();
+}
+
 } // namespace
 
 Gate::Gate(GateOptions options, const records::IdentifierIndex& identifiers, release::Releaser& releaser)
     : options_{std::move(options)}, identifiers_{identifiers}, releaser_{releaser},
-      reconciler_{{.reads = options_.rules.reads, .slots_at_once = options_.slots_at_once}, releaser} {}
+      reconciler_{{.reads = options_.rules.reads,
+                   .slots_at_once = options_.slots_at_once,
+                   .compare_hour = options_.dry_run ? crm::no_hour : options_.compare_hour,
+                   .index_lag = options_.index_lag},
+                  releaser} {}
 
 Result<envelope::Lease> Gate::lease(records::Transaction& txn, envelope::Destination destination,
                                     envelope::Least least) {
@@ -114,7 +125,12 @@ Result<Judged> Gate::allow(records::Transaction& txn, const Attempt& attempt, co
 // What serves no envelope: is the location there, what has it, is our token good, what time is it; and the reads of the
 // polling.
 Result<Judged> Gate::judge_read(records::Transaction& txn, const Attempt& attempt) {
-    if (!envelope::serves_none(attempt.route)) return say(0, Answer::no, "no_lease");
+    if (!envelope::may_serve_none(attempt.route)) return say(0, Answer::no, "no_lease");
+    if (attempt.route == envelope::Route::contact_read) {
+        const auto linked = is_of_a_link(txn, attempt.path);
+        CLINIC_TRY(linked);
+        if (!*linked) return say(0, Answer::no, "not_linked");
+    }
     if (!envelope::check_request(options_.rules, attempt.route, attempt.path, attempt.body))
         return say(0, Answer::no, "write_set");
     const auto line = Ledger::open_line(txn, std::nullopt, attempt, options_.dry_run ? Literal{"dry_run"} : "open");

@@ -23,6 +23,7 @@ struct GateOptions {
     std::chrono::milliseconds late{120'000};
     bool dry_run = false;  // the ledger is written as ever, and nothing is sent
     int slots_at_once = 1; // see crm::ReconcilerOptions
+    int compare_hour = crm::no_hour;
 };
 
 // A verdict, and whether a person must hear of it.

@@ -22,6 +22,7 @@ constexpr std::int64_t waiting_s_max = 3'600;
 constexpr std::int64_t day_s = 86'400;
 constexpr std::int64_t expiry_notice_days = 30, expiry_urgent_days = 7;
 constexpr int disk_free_percent_min = 10;
+constexpr int consistency_percent_min = 99, consistency_percent_low = 95;
 
 bool closed(Mode mode) {
     return serves(mode, Surface::delivery) == Serves::nothing;
@@ -125,12 +126,23 @@ void find_basis(const Status& status, std::vector<Finding>& found) {
         found.push_back({"E2203", days <= expiry_urgent_days ? Tone::look : Tone::information, days});
 }
 
+// What has differed for less than an hour may be on its way.
+void find_consistency(const Consistency& of, std::vector<Finding>& found) {
+    if (of.compared < 0 || of.lasting_percent() >= consistency_percent_min) return;
+    const bool much = of.lasting_percent() < consistency_percent_low;
+    found.push_back({.code = much ? "E2322" : "E2321",
+                     .tone = Tone::look,
+                     .n = of.lasting,
+                     .severity = much ? "critical" : "warn"});
+}
+
 void find_queue(const Status& status, bool link_trouble, std::vector<Finding>& found) {
     if (status.crm.dead > 0) found.push_back({"E2301", Tone::look, status.crm.dead});
     const bool released = status.basis != "off" && !status.basis_expired;
     if (status.crm.parked > 0 && !status.dry_run && released && status.clock_trusted)
         found.push_back({"E2302", Tone::information, status.crm.parked});
     if (status.links_waiting > 0) found.push_back({"E2320", Tone::look, status.links_waiting});
+    find_consistency(status.consistency, found);
     if (!link_trouble && released && status.crm.oldest_pending_s > waiting_s_max)
         found.push_back({"E2303", Tone::look, status.crm.pending});
 }

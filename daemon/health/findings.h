@@ -21,6 +21,7 @@ struct Finding {
     std::chrono::seconds visible_after{0}; // it must last this long to be shown
     std::chrono::seconds told_after{0};    // and this long to be an event for central ops
     std::string name = {};                 // of a sender
+    const char* severity = nullptr;        // of the event; null: by the tone
 };
 
 // clinic-syncd says a word each second.

@@ -70,6 +70,11 @@ const char* severity_of(CheckResult result) {
     return result == CheckResult::fail ? "error" : "warn";
 }
 
+const char* severity_of(const Finding& found) {
+    if (found.severity != nullptr) return found.severity;
+    return found.tone == Tone::not_working ? "error" : "warn";
+}
+
 // What kept the store from being opened or written, as a mode.
 Mode mode_of(const Error& error) {
     switch (error.code) {
@@ -278,6 +283,7 @@ void Health::State::copy_view(Status& status) const {
     status.patients = patients;
     status.quarantine_items = view.quarantine_items;
     status.links_waiting = view.links_waiting;
+    status.consistency = view.consistency;
     status.audit_entries = view.audit_entries;
     status.check = view.check;
 }
@@ -336,7 +342,7 @@ void Health::State::judge(Status& status, base::Micros now) {
         if (store == nullptr && is_mode_code(need.code) && !lost.empty()) need.cause += "; lost: " + lost;
         need.remedy = why->remedy;
     }
-    for (const Finding& one : seen.news) keep(one.code, one.tone == Tone::not_working ? "error" : "warn");
+    for (const Finding& one : seen.news) keep(one.code, severity_of(one));
 }
 
 // The newest time that was right: no clock is trusted before it, after a restart either.
@@ -616,11 +622,17 @@ envelope::Device Health::device() {
         .contained = !status.containment.empty() && std::all_of(status.containment.begin(), status.containment.end(),
                                                                 [](const ContainmentPart& part) { return part.holds; }),
         .basis = status.basis_expired ? "off" : status.basis};
+    if (status.consistency.compared >= 0) device.data_consistency = status.consistency.percent();
     for (const Feed& feed : status.feeds)
         device.feeds.push_back({feed.feed, feed.received, feed.stored, feed.quarantined, feed.refused, feed.duplicate,
                                 feed.last_message_s});
     device.events = state_->open_events();
     return device;
+}
+
+int Consistency::share(std::int64_t of) const {
+    if (compared <= 0) return of == 0 ? 100 : 0;
+    return static_cast<int>(100 * (compared - std::min(of, compared)) / compared);
 }
 
 const char* name(Tone tone) {

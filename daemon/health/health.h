@@ -76,6 +76,19 @@ struct Sentence {
     Timestamp at{};
 };
 
+// Of the contacts that GHL holds for us, as many as are as they were meant; what was compared last, and what differs
+// now.
+struct Consistency {
+    std::int64_t compared = -1;              // -1: no comparison has ended yet
+    std::int64_t differing = 0, lasting = 0; // now; of those, for more than an hour
+    Timestamp at{};                          // when that comparison ended
+    int percent() const { return share(differing); }
+    int lasting_percent() const { return share(lasting); }
+
+private:
+    int share(std::int64_t of) const; // whole, rounded down
+};
+
 struct Status {
     enum class Well : std::uint8_t { well, look, not_working } well = Well::well;
     Timestamp at{}, since{}; // of the state in `well`
@@ -113,6 +126,7 @@ struct Status {
     std::int64_t telemetry_dropped = 0; // events and time stamps: no room, or more than their bound; since start
     std::int64_t patients = 0, quarantine_items = 0, audit_entries = 0;
     std::int64_t links_waiting = 0; // see StoreView
+    Consistency consistency;
     int disk_free_percent = 0;
 };
 

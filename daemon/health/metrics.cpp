@@ -165,6 +165,19 @@ void put_links(Writer& out, const Status& status) {
     for (const auto& part : status.containment) out.sample(label("part", part.part.c_str()), part.holds);
 }
 
+void put_consistency(Writer& out, const Consistency& of) {
+    out.single(
+        "clinic_ghl_data_consistency_percent", "gauge",
+        "Of the contacts that were compared, how many are as they were meant, whole percent; -1: never compared.",
+        of.compared < 0 ? -1 : of.percent());
+    out.single("clinic_ghl_contacts_compared", "gauge", "Linked contacts of the newest full comparison; -1: none yet.",
+               of.compared);
+    out.family("clinic_ghl_contacts_differing", "gauge",
+               "Contacts that differ now, and of those for more than an hour.");
+    out.sample(label("since", "now"), of.differing);
+    out.sample(label("since", "hour"), of.lasting);
+}
+
 void put_checks(Writer& out, const CheckRound& round) {
     out.single("clinic_checks_age_seconds", "gauge", "Age of the newest results of the checks; -1: none were told.",
                round.age_s);
@@ -248,6 +261,7 @@ std::string to_metrics(const Status& status) {
     put_measures(out, status.measures);
     put_links(out, status);
     put_webhooks(out, status);
+    put_consistency(out, status.consistency);
     put_checks(out, status.checks);
     put_store(out, status);
     return out.take();

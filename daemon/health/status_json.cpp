@@ -162,6 +162,16 @@ json lanes(const Status& status) {
             {"webhooks", webhooks(status)}};
 }
 
+json consistency(const Consistency& of) {
+    const bool ever = of.compared >= 0;
+    return {{"compared_at", time_or_null(of.at)},
+            {"compared", ever ? json(of.compared) : json{}},
+            {"differing", of.differing},
+            {"lasting", of.lasting},
+            {"percent", ever ? json(of.percent()) : json{}},
+            {"lasting_percent", ever ? json(of.lasting_percent()) : json{}}};
+}
+
 json clock(const Status& status) {
     const auto& offset = status.lanes.https_offset_s;
     return {{"trusted", status.clock_trusted},
@@ -247,6 +257,7 @@ std::string to_json(const Status& status) {
         {"intake", intake(status.feeds)},
         {"feeds", feeds(status)},
         {"lanes", lanes(status)},
+        {"data_consistency", consistency(status.consistency)},
         {"basis", basis(status)},
         {"clock", clock(status)},
         {"containment", containment(status.containment)},

@@ -64,6 +64,28 @@ Result<void> read_policy(records::Session& session, StoreView& view) {
     return {};
 }
 
+constexpr std::int64_t lasting_us = 3'600'000'000;
+
+Result<void> read_consistency(records::Session& session, Consistency& into) {
+    auto walk = session.prepare("SELECT compared, ended_at FROM crm_walk"
+                                " WHERE number = (SELECT max(number) FROM crm_walk WHERE ended_at > 0)");
+    CLINIC_TRY(walk);
+    const auto ended = walk->step();
+    CLINIC_TRY(ended);
+    if (!*ended) return {};
+    into.compared = walk->integer(0);
+    into.at = Timestamp{walk->integer(1)};
+    auto rows = session.prepare("SELECT count(*), coalesce(sum(differs_since <= ?), 0)"
+                                " FROM crm_object INDEXED BY crm_object_differs WHERE differs != 0");
+    CLINIC_TRY(rows);
+    rows->bind(session.now().micros - lasting_us);
+    const auto counted = rows->step();
+    CLINIC_TRY(counted);
+    into.differing = rows->integer(0);
+    into.lasting = rows->integer(1);
+    return {};
+}
+
 Result<std::int64_t> waiting_in_quarantine(records::Session& session) {
     if (const auto kept = session.kept<records::QuarantineCounter>({})) return kept->waiting;
     const auto items = records::count_waiting(session);
@@ -98,6 +120,7 @@ Result<StoreView> read_view(records::Session& session) {
                  " (SELECT count(*) FROM crm_object INDEXED BY crm_object_choice WHERE matching = 2)");
     CLINIC_TRY(links);
     view.links_waiting = *links;
+    CLINIC_TRY(read_consistency(session, view.consistency));
     const auto chain = records::audit_end(session);
     CLINIC_TRY(chain);
     view.audit_entries = chain->newest;

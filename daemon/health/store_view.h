@@ -19,6 +19,7 @@ struct StoreView {
     records::CheckPlace check;
     std::int64_t quarantine_items = 0, audit_entries = 0;
     std::int64_t links_waiting = 0; // contacts in GHL that may be several people's, and differences for a person
+    Consistency consistency;
 };
 
 inline constexpr int events_frame_max = 32;

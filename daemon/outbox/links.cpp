@@ -221,6 +221,17 @@ Result<std::vector<PatientId>> Links::patients_of(records::Session& session, std
     return patients;
 }
 
+Result<std::vector<Links::Linked>> Links::after(records::Session& session, std::int64_t number, int links_max) {
+    std::vector<Linked> links;
+    CLINIC_TRY(each_row(
+        session, "SELECT id, patient FROM link WHERE id > ? ORDER BY id LIMIT ?",
+        [&](const records::Statement& row) {
+            links.push_back({row.integer(0), {row.uuid(1)}});
+        },
+        number, links_max));
+    return links;
+}
+
 Result<bool> Links::is_ours(records::Session& session, PatientId patient) {
     return is_shell(session, patient);
 }

@@ -159,6 +159,12 @@ public:
     // The blind index of a contact id, and who is linked to it: one, or several where a person said so.
     static crypto::Token contact_token(records::Session& session, std::string_view contact);
     static Result<std::vector<records::PatientId>> patients_of(records::Session& session, std::string_view contact);
+    // All links in the order of their numbers, behind `after`: the full comparison walks them.
+    struct Linked {
+        std::int64_t number = 0;
+        records::PatientId patient;
+    };
+    static Result<std::vector<Linked>> after(records::Session& session, std::int64_t number, int links_max);
     static Result<bool> is_ours(records::Session& session, records::PatientId patient); // linked to a contact we made
     static Result<void> unset_contact(records::Transaction& txn, records::PatientId patient);
     // A contact may be there that we made and that no suppression has emptied, delivered or queued: though its first

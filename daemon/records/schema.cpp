@@ -2,6 +2,7 @@
 
 #include <span>
 
+#include "daemon/records/schema_compare.h"
 #include "daemon/records/schema_crm.h"
 #include "daemon/records/schema_outbox.h"
 #include "daemon/records/schema_sync.h"
@@ -252,7 +253,7 @@ constexpr Migration migrations[] = {
     {8, {audit_v8, "", ""}, "PRAGMA user_version = 8"},
     {9, {records_v9, "", ""}, "PRAGMA user_version = 9"},
     {10, {dead_letters_v10, ledger_fields_v10, outbox_trace_v10}, "PRAGMA user_version = 10"},
-    {11, {outbox_traffic_v11, crm_schema_v11, ""}, "PRAGMA user_version = 11"},
+    {11, {outbox_traffic_v11, crm_schema_v11, compare_schema_v11}, "PRAGMA user_version = 11"},
 };
 static_assert(migrations[std::size(migrations) - 1].to == schema_version_known);
 

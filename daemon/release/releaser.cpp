@@ -371,6 +371,21 @@ Result<void> Releaser::consent_changed(Transaction& txn, PatientId patient, Cons
     return release.tell_consent(*consent, moment().now);
 }
 
+Result<void> Releaser::say_again(Transaction& txn, PatientId patient) {
+    CLINIC_TRY(Outbox::doubt(txn, patient));
+    auto facts = records::patient_facts(txn, patient);
+    if (!facts) return facts.error();
+    auto policy = this->policy(txn);
+    if (!policy) return policy.error();
+    const Decision decision = decide(*facts, *policy, moment(), std::nullopt);
+    Release release{txn, patient, *policy, decision, coalesce_};
+    auto taken_back = release.last_said(Kind::contact_suppress);
+    if (!taken_back) return taken_back.error();
+    if (!decision.suppress || is_empty(*taken_back)) return changed(txn, patient, std::nullopt);
+    CLINIC_TRY(release.suppress(*decision.suppress));
+    return release.note();
+}
+
 Result<void> Releaser::merged(Transaction& txn, PatientId survivor, PatientId prior) {
     auto facts = survivor_facts(txn, survivor);
     if (!facts) return facts.error();

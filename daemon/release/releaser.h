@@ -32,6 +32,8 @@ public:
     Result<void> changed(records::Transaction& txn, records::PatientId patient,
                          std::optional<records::AppointmentId> appointment);
     Result<void> consent_changed(records::Transaction& txn, records::PatientId patient, records::ConsentScope scope);
+    // GHL does not hold what it was told: it is told once more, a suppression too.
+    Result<void> say_again(records::Transaction& txn, records::PatientId patient);
     Result<void> merged(records::Transaction& txn, records::PatientId survivor, records::PatientId prior);
 
     // Before a person is erased: GHL is to hold nothing of them. What waits is withdrawn and what was said is

@@ -2,7 +2,7 @@
 // allow-list; and the one question that holds an identifier, `match_probe`.
 //   Units:   times in milliseconds UTC as GHL says them; slots in whole quarters of an hour since 1970.
 //   Bounds:  one fact a frame; 8 campaigns; ids as a contact's.
-//   Rules:   docs/egress.md, "crm_fact", "match_probe", "crm_polled". Both sides check.
+//   Rules:   docs/egress.md, "crm_fact", "match_probe", "crm_polled", "crm_walk". Both sides check.
 //   Threads: values; any.
 #pragma once
 
@@ -91,6 +91,30 @@ struct CrmPolled {
 };
 struct PollTerms {
     bool probing = false; // identifiers may be read and passed as probes
+};
+
+// The full comparison, a step at a time: what has been done of it since the last answer, and what comes next.
+struct CrmWalk {
+    std::int64_t walk = 0;       // the number of the answer that is followed; 0: none yet
+    std::int64_t reached_ms = 0; // `read`: all contacts that were updated until then have been told
+    bool whole = false;          // the last page was among them
+    std::string looked;          // `look`: that contact was read by itself, and told
+    bool absent = false;         // GHL has none of that id
+    std::int64_t requests = 0;   // 0..100,000
+};
+enum class WalkStep : std::uint8_t {
+    rest,  // nothing is to be done
+    read,  // pages of contacts, by dateUpdated, from `from_ms` on
+    look,  // `contact` by itself
+    go_on, // ask again: clinicd compares a slice at a time
+};
+const char* name(WalkStep step);
+struct WalkTerms {
+    WalkStep step = WalkStep::rest;
+    std::int64_t walk = 0; // 0: a contact is looked at outside of one
+    std::int64_t from_ms = 0;
+    bool quiet = false;  // not in the clinic's hours
+    std::string contact; // of `look` alone
 };
 
 bool is_campaign(std::string_view text); // ^[a-z0-9][a-z0-9-]{0,31}$

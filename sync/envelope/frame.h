@@ -54,10 +54,11 @@ enum class Route : std::uint8_t {
     contact_read,   // GET  /contacts/{contact}: was kept what was written?
 };
 const char* name(Route route);
-bool serves_none(Route route); // no envelope, so no lease: what the location has, and the reads of the polling
+bool serves_none(Route route);    // no envelope, so no lease: what the location has, and the reads of the polling
+bool may_serve_none(Route route); // those, and contact_read: the full comparison reads a contact by itself
 
 struct Attempt {
-    std::int64_t lease = 0; // 0: it serves no envelope (`serves_none`)
+    std::int64_t lease = 0; // 0: it serves no envelope (`may_serve_none`)
     Route route = Route::location_read;
     std::string path; // as it will be sent, with its query where the route has one
     std::string body; // as it will be sent, or empty; no secrets
@@ -186,6 +187,8 @@ struct Device {
         std::int64_t at_ms = 0;
     };
     std::vector<Event> events; // not yet reported: at most 32; code ^E[0-9]{4}$
+    std::optional<int>
+        data_consistency; // whole percent of the contacts that are as they were meant; none: not compared
 };
 struct DeviceAck {
     std::int64_t event = 0;
@@ -195,9 +198,9 @@ struct Refused {
     std::string code;
 }; // out: the frame broke a rule; the connection goes on
 
-using Request =
-    std::variant<LeaseRequest, Attempt, Settle, TimeState, DeviceRequest, DeviceAck, CrmFact, MatchProbe, CrmPolled>;
-using Reply = std::variant<Lease, Verdict, Settled, Device, Refused, FactTaken, Matched, PollTerms>;
+using Request = std::variant<LeaseRequest, Attempt, Settle, TimeState, DeviceRequest, DeviceAck, CrmFact, MatchProbe,
+                             CrmPolled, CrmWalk>;
+using Reply = std::variant<Lease, Verdict, Settled, Device, Refused, FactTaken, Matched, PollTerms, WalkTerms>;
 
 // Out there is one form: a reply other than `encode` would write it is refused. In, the order of keys and spaces are
 // free.

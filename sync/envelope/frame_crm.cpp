@@ -168,6 +168,9 @@ const char* name(Taken taken) {
 const char* name(Match match) {
     return name_of(match);
 }
+const char* name(WalkStep step) {
+    return name_of(step);
+}
 
 bool is_campaign(std::string_view text) {
     return !text.empty() && text.size() <= 32 && text[0] != '-' && only(text, "-", false, true, true);
@@ -240,6 +243,29 @@ CrmPolled read_crm_polled(ObjectReader& reader) {
     return {.code = reader.text("code", is_code), .requests = reader.integer("requests", 0, requests_max)};
 }
 
+std::string write(const CrmWalk& walk) {
+    return frame("crm_walk")
+        .integer("walk", walk.walk)
+        .integer("reached_ms", walk.reached_ms)
+        .boolean("whole", walk.whole)
+        .text("looked", walk.looked)
+        .boolean("absent", walk.absent)
+        .integer("requests", walk.requests)
+        .str();
+}
+
+CrmWalk read_crm_walk(ObjectReader& reader) {
+    CrmWalk walk{.walk = reader.integer("walk", 0, integer_max),
+                 .reached_ms = reader.integer("reached_ms", 0, ms_max),
+                 .whole = reader.boolean("whole"),
+                 .looked = reader.text("looked", is_id_or_empty),
+                 .absent = reader.boolean("absent"),
+                 .requests = reader.integer("requests", 0, requests_max)};
+    reader.require(walk.walk > 0 || (walk.reached_ms == 0 && !walk.whole), "pages that no walk asked for");
+    reader.require(walk.looked.empty() ? !walk.absent : !walk.whole, "a contact's step is its own");
+    return walk;
+}
+
 std::string write(const FactTaken& taken) {
     return frame("fact_taken").text("taken", name_of(taken.taken)).boolean("probe", taken.probe).str();
 }
@@ -262,6 +288,28 @@ std::string write(const PollTerms& terms) {
 
 PollTerms read_poll_terms(ObjectReader& reader) {
     return {.probing = reader.boolean("probing")};
+}
+
+std::string write(const WalkTerms& terms) {
+    return frame("walk_terms")
+        .text("step", name_of(terms.step))
+        .integer("walk", terms.walk)
+        .integer("from_ms", terms.from_ms)
+        .boolean("quiet", terms.quiet)
+        .text("contact", terms.contact)
+        .str();
+}
+
+WalkTerms read_walk_terms(ObjectReader& reader) {
+    WalkTerms terms{.step = reader.choice<WalkStep>("step"),
+                    .walk = reader.integer("walk", 0, integer_max),
+                    .from_ms = reader.integer("from_ms", 0, ms_max),
+                    .quiet = reader.boolean("quiet"),
+                    .contact = reader.text("contact", is_id_or_empty)};
+    reader.require((terms.step == WalkStep::look) != terms.contact.empty(),
+                   "a contact stands with a look, and only there");
+    reader.require(terms.step != WalkStep::read || terms.walk > 0, "pages without a walk");
+    return terms;
 }
 
 } // namespace clinic::envelope

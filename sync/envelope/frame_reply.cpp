@@ -201,8 +201,8 @@ std::string write(const Device& device) {
     std::vector<std::string> feeds, events;
     for (const Device::Feed& feed : device.feeds) feeds.push_back(write(feed));
     for (const Device::Event& event : device.events) events.push_back(write(event));
-    return frame("device")
-        .text("mode", device.mode)
+    ObjectWriter writer = frame("device");
+    writer.text("mode", device.mode)
         .integer("uptime_s", device.uptime_s)
         .text("version", device.version)
         .integer("queue", device.queue)
@@ -214,8 +214,9 @@ std::string write(const Device& device) {
         .boolean("contained", device.contained)
         .text("basis", device.basis)
         .list("feeds", feeds)
-        .list("events", events)
-        .str();
+        .list("events", events);
+    if (device.data_consistency) writer.integer("data_consistency", *device.data_consistency);
+    return writer.str();
 }
 
 void check_lists(ObjectReader& reader, const Device& device) {
@@ -246,6 +247,7 @@ Device read_device(ObjectReader& reader) {
     reader.objects("feeds", feeds_max, [&](ObjectReader& feed) { device.feeds.push_back(read_feed(feed)); });
     reader.objects("events", events_max, [&](ObjectReader& event) { device.events.push_back(read_event(event)); });
     check_lists(reader, device);
+    if (reader.has("data_consistency")) device.data_consistency = reader.small("data_consistency", 0, 100);
     return device;
 }
 
@@ -271,6 +273,7 @@ Reply read_reply(ObjectReader& reader) {
     if (frame == "fact_taken") return read_fact_taken(reader);
     if (frame == "matched") return read_matched(reader);
     if (frame == "poll_terms") return read_poll_terms(reader);
+    if (frame == "walk_terms") return read_walk_terms(reader);
     reader.require(frame == "refused", "the frame is not a reply that is known");
     return read_refused(reader);
 }

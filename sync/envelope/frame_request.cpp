@@ -66,7 +66,8 @@ Attempt read_attempt(ObjectReader& reader) {
                          attempt.route == Route::calendar_events;
     reader.require(may_ask || attempt.path.find_first_of("?=&") == std::string::npos, "a query where there is none");
     const bool serves_one = attempt.lease > 0;
-    reader.require(serves_one != serves_none(attempt.route), "a lease stands with what serves one, and only there");
+    reader.require(serves_one ? !serves_none(attempt.route) : may_serve_none(attempt.route),
+                   "a lease stands with what serves one, and only there");
     return attempt;
 }
 
@@ -212,6 +213,7 @@ Request read_request(ObjectReader& reader) {
     if (frame == "crm_fact") return read_crm_fact(reader);
     if (frame == "match_probe") return read_match_probe(reader);
     if (frame == "crm_polled") return read_crm_polled(reader);
+    if (frame == "crm_walk") return read_crm_walk(reader);
     reader.require(frame == "device", "the frame is not a request that is known");
     return DeviceRequest{};
 }

@@ -47,6 +47,7 @@ CLINIC_NAMES(Booking, "new", "confirmed", "cancelled", "showed", "noshow", "inva
 CLINIC_NAMES(Case, "open", "won", "lost", "abandoned");
 CLINIC_NAMES(Taken, "stored", "known", "stale", "after_delete", "refused");
 CLINIC_NAMES(Match, "none", "linked", "choice", "refused");
+CLINIC_NAMES(WalkStep, "rest", "read", "look", "go_on");
 CLINIC_NAMES(Least, "any", "live", "urgent");
 
 #undef CLINIC_NAMES

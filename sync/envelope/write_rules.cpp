@@ -206,6 +206,10 @@ bool serves_none(Route route) {
     return false;
 }
 
+bool may_serve_none(Route route) {
+    return serves_none(route) || route == Route::contact_read;
+}
+
 std::string field_name(Part part) {
     return std::string{"ce_"} + name(part);
 }

@@ -39,6 +39,7 @@ bool stands(const CrmFact& fact) {
 
 constexpr Error too_long{Errc::full, "a page of GHL is longer than an answer may be"};
 constexpr Error not_read{Errc::offline, "a page of GHL was not read"};
+constexpr Error not_there{Errc::not_found, "GHL has nothing of that id"};
 constexpr Error not_allowed{Errc::unauthorized, "our key lacks a scope of the polling"};
 
 Result<void> where_allowed(Result<void> read) {
@@ -76,6 +77,7 @@ void Poller::run(std::stop_token stop) {
         const auto wait = wait_after(options_.pace, in_hours(), made.requests);
         if (made.code.empty()) backoff.reset();
         round_at = clock_.monotonic() + (made.code.empty() ? wait : std::min(wait, backoff.next()));
+        if (made.code.empty() || made.code == "scope") walk(stop, round_at); // without a scope the contacts are read
     }
 }
 
@@ -150,6 +152,7 @@ Result<ghl::Page> Poller::fetch(const ghl::Call& call, const std::stop_token& st
         CLINIC_TRY(client_.ask_for<envelope::Settled>(ended, reply_wait));
     }
     if (long_one) return too_long;
+    if (delivery.settle.code == ghl::absent_code) return not_there;
     if (delivery.settle.outcome != envelope::Outcome::delivered || !page.whole) {
         code_ = delivery.settle.code.empty() ? "not_understood" : delivery.settle.code;
         return no_scope ? not_allowed : not_read;

@@ -38,6 +38,7 @@ struct PollOptions {
     base::Micros look_spacing = std::chrono::seconds{10}; // between two looks out of turn
     double look_share = 0.05;                             // of the day's requests, were it always so
     base::Micros look_again = std::chrono::seconds{60};   // behind the last reason: GHL's index lags
+    base::Micros walk_pause = std::chrono::seconds{2}; // after each request of a full comparison
     base::Pulse pulse = {};
 };
 
@@ -52,6 +53,8 @@ public:
         std::int64_t requests = 0;
     };
     Round round(std::stop_token stop); // one; for tests too
+    // The full comparison, as far as it comes: in the time between two rounds.
+    void walk(const std::stop_token& stop, base::Micros until);
 
     // One of this kind may have changed: GHL is looked at out of turn, soon. Any thread.
     void look(envelope::CrmKind kind) { reasons_.add(kind); }
@@ -61,15 +64,18 @@ private:
     Round make(const std::stop_token& stop, const std::function<Result<void>()>& all);
     Result<void> bookings(const std::stop_token& stop);
     Result<void> contacts(const std::stop_token& stop);
+    Result<envelope::CrmWalk> walk_page(const std::stop_token& stop, const envelope::WalkTerms& terms);
+    Result<envelope::CrmWalk> walk_contact(const std::stop_token& stop, const envelope::WalkTerms& terms);
     Result<void> opportunities(const std::stop_token& stop);
     Result<void> appointments(const std::stop_token& stop, const std::string& calendar, std::int64_t from_ms,
                               std::int64_t until_ms);
     Result<void> no_longer_booked(const std::string& calendar, std::int64_t from_ms, std::int64_t until_ms,
                                   std::int64_t read_ms);
     Result<void> location(const std::stop_token& stop);
-    // Errors: full (the page is too long), offline (clinicd), otherwise `code_` says why.
+    // Errors: full (the page is too long), not_found, offline (clinicd), otherwise `code_` says why.
     Result<ghl::Page> fetch(const ghl::Call& call, const std::stop_token& stop);
     Result<void> tell(const ghl::Page& page);
+    Result<void> tell_anew(const ghl::Page& page);
     Result<bool> tell(const envelope::CrmFact& fact); // true: a probe is wanted
     Result<void> probe(const ghl::Person& person);
     Result<void> report(const Round& round);
@@ -91,6 +97,7 @@ private:
     std::string code_;
     std::optional<base::Micros> location_read_;
     Reasons reasons_;
+    int walk_page_ = 1;                                           // of those that begin at one moment
     std::unordered_map<std::string, std::size_t> told_;           // kind and id: what of it was told last
     std::unordered_map<std::string, envelope::CrmFact> bookings_; // as last seen, those that stand
 };

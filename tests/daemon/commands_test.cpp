@@ -165,6 +165,22 @@ TEST_F(CommandsTest, WhatWasSetAsideIsShownWithWhatToDoAndSentAgainOrGivenUp) {
     EXPECT_EQ(data("sync-dead-list", json::object()).size(), 0U);
 }
 
+TEST_F(CommandsTest, AFullComparisonIsAskedForOnceAndARepairNamesItsKind) {
+    const auto dry = data("sync-compare", {{"dry_run", true}});
+    EXPECT_EQ(dry.at("asked"), false);
+    EXPECT_EQ(dry.at("under_way"), json{});
+    EXPECT_EQ(dry.at("last"), json{});
+    EXPECT_EQ(dry.at("percent"), json{});
+    EXPECT_EQ(dry.at("kinds").size(), 7U);
+    const auto asked = data("sync-compare", json::object());
+    EXPECT_EQ(asked.at("under_way").at("by"), "operator");
+    EXPECT_EQ(asked.at("under_way").at("step"), "waits");
+    EXPECT_EQ(data("sync-compare", json::object()).at("under_way").at("number"), asked.at("under_way").at("number"));
+    expect_refused("sync-repair", json::object(), "--kind fields, tags");
+    expect_refused("sync-repair", {{"kind", "all"}}, "--kind fields, tags");
+    EXPECT_EQ(data("sync-repair", {{"kind", "gone"}, {"dry_run", true}}).at("found"), 0);
+}
+
 TEST_F(CommandsTest, TheLedgerIsReadByPersonDayAndKindAndWhoReadItStandsInTheChain) {
     data("basis-set", {{"mode", "baa"}, {"expires", "2028-02-29"}}, "paper");
     data("policy-unlinked", {{"mode", "shell"}});

@@ -99,6 +99,7 @@ Answer read_answer(std::string_view body, std::string_view marker_field, std::st
     if (!parsed || !parsed->is_object()) return out;
     out.json = true;
     out.scope_fault = says(*parsed, "scope");
+    out.absent = says(*parsed, "not found");
     if (const auto* contact = member(*parsed, "contact")) {
         out.contact = id_of(member(*contact, "id"));
         if (expected != nullptr && contact->is_object()) out.as_expected = holds(*contact, *expected);

@@ -30,6 +30,7 @@ struct Expected {
 struct Answer {
     bool json = false;               // an object of the bounds; a page of HTML is not
     bool scope_fault = false;        // "not authorized for this scope": no token refresh helps
+    bool absent = false;             // "not found": what a 400 says of an id that GHL does not have
     std::string contact;             // contact.id of a create
     std::string duplicate_of;        // meta.contactId of a 400; a claim, not yet ours
     std::vector<std::string> marked; // of a search: contacts whose marker field holds exactly the marker

@@ -101,6 +101,8 @@ void Conversation::note(std::int64_t attempt, const Exchange& exchange) {
 // What the answer means for this envelope and for the lane.
 bool Conversation::over(const Exchange& exchange) {
     const auto judged = judge(exchange);
+    absent_ = judged.meaning == Meaning::about_body &&
+              (exchange.status == 404 || exchange.status == 410 || (exchange.status == 400 && exchange.answer.absent));
     switch (judged.meaning) {
     case Meaning::ok:
     case Meaning::duplicate: return false;

@@ -30,7 +30,8 @@ public:
     lane::Delivery against(std::string code); // the request's own fault
     lane::Delivery delivery() { return delivery_; }
     base::Micros backoff() const;
-    bool dry() const { return dry_; } // nothing is sent: the newest verdict was a dry run's
+    bool absent() const { return absent_; } // GHL has nothing of the newest request's id
+    bool dry() const { return dry_; }       // nothing is sent: the newest verdict was a dry run's
 
 private:
     bool budget();
@@ -44,7 +45,7 @@ private:
     GhlClient::Marker marker_;
     std::stop_token stop_;
     lane::Delivery delivery_;
-    bool dry_ = false;
+    bool dry_ = false, absent_ = false;
 };
 
 } // namespace clinic::ghl

@@ -186,6 +186,7 @@ Delivery GhlChannel::read(const Call& call, std::function<void(std::string_view)
     // In a dry run nothing was asked: no answer is no emptiness.
     if (exchange && !exchange->dry) out.settle.outcome = envelope::Outcome::delivered;
     if (exchange && exchange->dry) out.settle.code = "dry_run";
+    if (talk.absent()) out.settle.code = absent_code;
     out.settle.counts_against = false;
     return out;
 }

@@ -17,6 +17,8 @@
 
 namespace clinic::ghl {
 
+inline constexpr const char* absent_code = "absent"; // of a read: there is nothing of that id
+
 struct ChannelTimes {
     base::Micros retry_base = std::chrono::seconds{1};
     base::Micros retry_cap = std::chrono::minutes{5};

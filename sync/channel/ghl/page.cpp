@@ -59,9 +59,11 @@ Page read_page(Route route, std::string_view body, const PageRules& how) {
     Page page;
     const auto parsed = base::parse_json(body, body_bytes_max, depth_max);
     if (!parsed) return page;
-    if (route == Route::location_read) {
-        const auto* shown = member(*parsed, "location");
-        auto fact = shown == nullptr ? std::nullopt : strip(CrmKind::location, *shown, how.rules, how.read_ms);
+    if (route == Route::location_read || route == Route::contact_read) {
+        const bool place = route == Route::location_read;
+        const auto* shown = member(*parsed, place ? "location" : "contact");
+        const auto kind = place ? CrmKind::location : CrmKind::contact;
+        auto fact = shown == nullptr ? std::nullopt : strip(kind, *shown, how.rules, how.read_ms);
         page.whole = fact.has_value();
         if (fact) page.facts.push_back(std::move(*fact));
         return page;

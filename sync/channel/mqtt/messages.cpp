@@ -80,6 +80,7 @@ std::string metrics_payload(const Heading& heading, const envelope::Device& devi
     data["crm"] = lane_word(lanes.crm);
     data["crm_code"] = lanes.crm_code;
     data["kernel_clock"] = lanes.kernel_synchronised;
+    if (device.data_consistency) data["data_consistency"] = *device.data_consistency;
     return base::dump_json(headed(heading, "metrics", std::move(data)));
 }
 

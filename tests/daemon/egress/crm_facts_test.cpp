@@ -50,6 +50,35 @@ TEST_F(EgressServerTest, AReadOfThePollingHasAVerdictAndALine) {
               "write_set");
 }
 
+// The full comparison: from the first step to a contact that is read by itself, because somebody is linked to it.
+TEST_F(EgressServerTest, AFullComparisonIsAskedForStepByStep) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    clinic.write([&](records::Transaction& txn) -> Result<void> {
+        CLINIC_TRY(outbox::Links::set_contact(txn, patient, "GHLlead1", outbox::Made::by_others));
+        const auto asked = crm::Walks::ask(txn, false);
+        return asked ? Result<void>{} : asked.error();
+    });
+    const Caller caller{path};
+    const auto read = caller.ask<envelope::WalkTerms>(envelope::CrmWalk{});
+    EXPECT_EQ(read.step, envelope::WalkStep::read);
+    EXPECT_FALSE(read.quiet);
+    const auto look = caller.ask<envelope::WalkTerms>(
+        envelope::CrmWalk{.walk = read.walk, .reached_ms = 5, .whole = true, .requests = 1});
+    EXPECT_EQ(look.step, envelope::WalkStep::look);
+    EXPECT_EQ(look.contact, "GHLlead1");
+    const auto may_read = [&](const std::string& where) {
+        return caller.ask<envelope::Verdict>(
+            envelope::Attempt{.lease = 0, .route = envelope::Route::contact_read, .path = where, .body = ""});
+    };
+    EXPECT_EQ(may_read("/contacts/GHLlead1").answer, Answer::go);
+    EXPECT_EQ(may_read("/contacts/GHLnobody").code, "not_linked");
+    EXPECT_EQ(caller
+                  .ask<envelope::WalkTerms>(
+                      envelope::CrmWalk{.walk = read.walk, .looked = "GHLlead1", .absent = true, .requests = 1})
+                  .step,
+              envelope::WalkStep::rest);
+}
+
 TEST_F(EgressServerTest, WithoutABasisNothingIsAskedAbout) {
     clinic.set_basis(release::Basis::off);
     const Caller caller{path};

@@ -275,6 +275,24 @@ TEST(Findings, WhatTheRelayToldAndCouldNotBeTakenIsSaidForADay) {
     EXPECT_THAT(to_metrics(status), testing::Not(testing::HasSubstr("clinic_webhooks")));
 }
 
+TEST(Findings, WhatGhlHoldsOtherwiseForAnHourIsSaidByHowMuchItIs) {
+    Status status = with_lane(envelope::LaneState::up, "");
+    status.consistency.lasting = 5;
+    EXPECT_THAT(codes(shown(status)), ElementsAre()) << "nothing was compared yet";
+    status.consistency.compared = 500;
+    EXPECT_THAT(codes(shown(status)), ElementsAre()) << "99 %";
+    status.consistency.lasting = 6;
+    EXPECT_THAT(codes(shown(status)), ElementsAre("E2321"));
+    EXPECT_EQ(shown(status).needs.front().number, 6);
+    status.consistency.lasting = 26;
+    EXPECT_THAT(codes(shown(status)), ElementsAre("E2322"));
+    status.consistency = {.compared = 500, .differing = 26, .lasting = 0, .at = {}};
+    EXPECT_EQ(status.consistency.percent(), 94);
+    EXPECT_THAT(codes(shown(status)), ElementsAre()) << "it may be on its way";
+    status.consistency = {.compared = 1, .differing = 3, .lasting = 3, .at = {}};
+    EXPECT_EQ(status.consistency.percent(), 0);
+}
+
 TEST(Findings, WhatWaitsIsSaidByHowLong) {
     struct Row {
         const char* code;

@@ -23,6 +23,7 @@ inline constexpr const char* back_to_first_version =
     "ALTER TABLE ledger DROP COLUMN destination; ALTER TABLE ledger DROP COLUMN kind; ALTER TABLE ledger DROP COLUMN "
     "said;"
     "DROP TABLE crm_object; DROP TABLE crm_conflict; DROP TABLE crm_choice; DROP TABLE crm_never;"
+    "DROP TABLE crm_walk;"
     "DROP INDEX appointment_open_start;"
     "DROP INDEX patient_aside; DROP INDEX consent_to_end; ALTER TABLE consent DROP COLUMN ended;"
     "CREATE INDEX consent_expiry ON consent (expires_at);"

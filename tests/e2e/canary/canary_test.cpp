@@ -40,6 +40,7 @@ public:
         EXPECT_EQ(room_.box.ctl("policy unlinked park").exit, 0);
         send(whole_way, messages_);
         people_are_in_ghl();
+        all_is_compared();
         std::size_t wrong = 0;
         for (std::size_t n = 0; n < messages_; ++n) wrong += ClinicDay::is_wrong(n) ? 1U : 0U;
         EXPECT_EQ(accepted_, messages_ - wrong);
@@ -116,6 +117,22 @@ public:
                 return links.find("crm_linked") != std::string::npos;
             },
             settled_s));
+        settle();
+    }
+
+    // All of GHL is read once more, names and all, and compared.
+    void all_is_compared() {
+        std::string said = room_.box.ctl("sync compare --json").out;
+        EXPECT_TRUE(eventually(
+            [&] {
+                said = room_.box.ctl("sync compare --dry-run --json").out;
+                const auto facts = nlohmann::json::parse(said, nullptr, false);
+                return facts.is_object() && facts.contains("last") && facts["last"].is_object();
+            },
+            settled_s))
+            << said;
+        room_.places.look("clinicctl sync compare", said);
+        room_.places.look("clinicctl sync repair", room_.box.ctl("sync repair --kind fields").out);
         settle();
     }
 

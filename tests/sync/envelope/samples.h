@@ -134,7 +134,11 @@ inline std::vector<Request> requests() {
             MatchProbe{"abcDEF123", "+15550102030", "5550102030", "mara@example.org"},
             MatchProbe{.contact = "abcDEF123", .phone = "", .national = "", .email = "mara+x@example.org"},
             CrmPolled{"starting", 0},
-            CrmPolled{"", 4}};
+            CrmPolled{"", 4},
+            CrmWalk{},
+            CrmWalk{7, 1'795'255'200'000, true, "", false, 1},
+            CrmWalk{0, 0, false, "abcDEF123", true, 1},
+            Attempt{0, Route::contact_read, "/contacts/abcDEF123", ""}};
 }
 
 inline Lease lease() {
@@ -170,6 +174,12 @@ inline Device device() {
     return device;
 }
 
+inline Device compared() {
+    Device compared = device();
+    compared.data_consistency = 98;
+    return compared;
+}
+
 inline std::vector<Reply> replies() {
     return {lease(),
             Lease{},
@@ -180,11 +190,16 @@ inline std::vector<Reply> replies() {
             Settled{false},
             Settled{true, true},
             device(),
+            compared(),
             Refused{"busy"},
             FactTaken{Taken::stored, true},
             FactTaken{Taken::after_delete, false},
             Matched{Match::choice},
-            PollTerms{true}};
+            PollTerms{true},
+            WalkTerms{},
+            WalkTerms{WalkStep::read, 7, 1'795'255'200'000, true, ""},
+            WalkTerms{WalkStep::look, 0, 0, false, "abcDEF123"},
+            WalkTerms{WalkStep::go_on, 7, 0, false, ""}};
 }
 
 } // namespace clinic::envelope::samples

@@ -19,6 +19,8 @@ using namespace std::chrono_literals;
 using emulator::Json;
 using envelope::CrmFact;
 using envelope::Request;
+using envelope::WalkStep;
+using envelope::WalkTerms;
 
 class Polling : public emulator::GhlEmulator {
 protected:
@@ -51,6 +53,8 @@ protected:
         marks.emplace(std::move(*Marks::open({folder / "poll.sealed", crypto::KeySlot::from_key(key()), "poll test"})));
         PollOptions how{.egress = folder / "egress.sock"};
         how.page = page;
+        how.walk_pause = {};
+        how.hours = hours;
         poller.emplace(how, rules, lane_, *channel, *marks, clock);
     }
     static crypto::SecureBytes key() {
@@ -71,6 +75,7 @@ protected:
             return envelope::Matched{envelope::Match::none};
         }
         if (std::holds_alternative<envelope::CrmPolled>(request)) return envelope::PollTerms{probing};
+        if (const auto* walk = std::get_if<envelope::CrmWalk>(&request)) return walks ? walks(*walk) : WalkTerms{};
         return envelope::Settled{};
     }
     // The facts that a round tells, and no others.
@@ -112,6 +117,8 @@ protected:
     std::atomic<std::int64_t> attempts{0};
     std::atomic<bool> probing{false}, refuse{false}, refuse_probes{false};
     std::optional<envelope::Route> failing; // GHL answers it with a fault
+    std::optional<Hours> hours;
+    std::function<WalkTerms(const envelope::CrmWalk&)> walks; // what clinicd answers to each step
     std::optional<support::ScriptedEgress> egress;
     std::optional<Marks> marks;
     std::optional<Poller> poller;
@@ -308,6 +315,58 @@ TEST_F(Polling, ALookIsMadeWhileTheNextRoundIsFarAway) {
     poller->look(envelope::CrmKind::contact);
     EXPECT_TRUE(support::eventually(
         [&] { return !egress->seen<CrmFact>().empty() && egress->seen<CrmFact>().back().id == id; }));
+}
+
+// As clinicd asks for it: pages to the last, then a contact that is there, and one that is not.
+TEST_F(Polling, AFullComparisonTellsAllOfItAnewAndWhatIsGone) {
+    std::vector<std::string> all;
+    for (int i = 0; i < 3; ++i) all.push_back(lead("A" + std::to_string(i)));
+    open(2);
+    round();
+    walks = [&](const envelope::CrmWalk& done) -> WalkTerms {
+        if (done.looked == "GHLnobody1") return {.step = WalkStep::rest, .walk = 7};
+        if (!done.looked.empty()) return {.step = WalkStep::look, .walk = 7, .contact = "GHLnobody1"};
+        if (done.whole) return {.step = WalkStep::look, .walk = 7, .contact = all[1]};
+        return {.step = WalkStep::read, .walk = 7, .from_ms = done.reached_ms};
+    };
+    const auto before = egress->seen<CrmFact>().size();
+    poller->walk({}, clock.monotonic() + 1min);
+    std::vector<std::string> told;
+    for (const auto& fact : egress->seen<CrmFact>()) told.push_back(fact.id);
+    told.erase(told.begin(), told.begin() + static_cast<std::ptrdiff_t>(before));
+    for (const auto& id : all) EXPECT_NE(std::ranges::find(told, id), told.end());
+    ASSERT_FALSE(told.empty());
+    EXPECT_EQ(told.back(), all[1]) << "read by itself";
+    const auto steps = egress->seen<envelope::CrmWalk>();
+    EXPECT_EQ(steps[0].walk, 0);
+    EXPECT_TRUE(steps.back().absent);
+    EXPECT_EQ(steps.back().looked, "GHLnobody1");
+    EXPECT_FALSE(steps[steps.size() - 2].absent);
+    EXPECT_TRUE(lane_.up()) << "that it is not there is no fault";
+}
+
+TEST_F(Polling, AFullComparisonStopsAtTheNextRoundAndKeepsOutOfTheClinicsHours) {
+    lead("A");
+    round();
+    walks = [&](const envelope::CrmWalk&) -> WalkTerms {
+        return {.step = WalkStep::read, .walk = 7, .from_ms = 0, .quiet = true};
+    };
+    const auto reads = [&] {
+        int count = 0;
+        for (const auto& one : egress->seen<envelope::Attempt>())
+            count += one.route == envelope::Route::contacts_changed ? 1 : 0;
+        return count;
+    };
+    const int before = reads();
+    poller->walk({}, clock.monotonic());
+    EXPECT_EQ(reads(), before);
+    hours = Hours::parse("sun-sat 00:00-24:00");
+    ASSERT_TRUE(hours);
+    open();
+    round();
+    const int by_round = reads();
+    poller->walk({}, clock.monotonic() + 1min);
+    EXPECT_EQ(reads(), by_round);
 }
 
 // Names in every answer, and none in what is told.

@@ -1,0 +1,99 @@
+#include "daemon/crm/repair.h"
+
+#include "daemon/crm/linking.h"
+
+namespace clinic::crm {
+namespace {
+
+using envelope::Destination;
+using envelope::Kind;
+using outbox::Links;
+using outbox::Outbox;
+using records::PatientId;
+using records::Transaction;
+
+constexpr int contacts_a_slice = 50;
+
+Result<bool> something_waits(Transaction& txn, PatientId patient) {
+    for (const Kind kind : {Kind::contact_state, Kind::appt_state, Kind::contact_suppress}) {
+        const auto said = Outbox::last_said(txn, Destination::crm, patient, kind);
+        CLINIC_TRY(said);
+        if (!said->queued_content.empty()) return true;
+    }
+    return false;
+}
+
+// Whose marker it carries, where they are there and have no contact.
+Result<std::vector<PatientId>> owner_of(Transaction& txn, const Object& contact) {
+    std::vector<PatientId> out;
+    const auto* said = std::get_if<envelope::CrmContact>(&contact.fact.said);
+    if (said == nullptr) return out;
+    const auto marked = Links::patient_by_pid(txn, said->pid);
+    CLINIC_TRY(marked);
+    if (!*marked) return out;
+    const auto told = is_told(txn, **marked);
+    CLINIC_TRY(told);
+    const auto own = Links::contact(txn, **marked);
+    CLINIC_TRY(own);
+    if (*told && own->empty()) out.push_back(**marked);
+    return out;
+}
+
+} // namespace
+
+// Nobody: a person is needed.
+Result<std::vector<PatientId>> Repair::whose(Transaction& txn, Differs kind, const Object& contact) const {
+    if (kind == Differs::marker || kind == Differs::twice) return std::vector<PatientId>{};
+    if (kind == Differs::orphan) return owner_of(txn, contact);
+    const auto linked = Links::patients_of(txn, contact.fact.id);
+    CLINIC_TRY(linked);
+    std::vector<PatientId> out;
+    for (const PatientId patient : *linked) {
+        const auto told = is_told(txn, patient);
+        CLINIC_TRY(told);
+        if (*told || kind == Differs::gone) out.push_back(patient);
+    }
+    return out;
+}
+
+Result<void> Repair::put_right(Transaction& txn, Differs kind, const Object& contact, PatientId patient) const {
+    if (kind == Differs::gone) {
+        CLINIC_TRY(Linking{releaser_}.unset(txn, patient));
+        CLINIC_TRY(agree(txn, contact.row));
+        return releaser_.changed(txn, patient, std::nullopt);
+    }
+    if (kind == Differs::orphan) {
+        CLINIC_TRY(Links::set_contact(txn, patient, contact.fact.id, outbox::Made::by_us));
+        CLINIC_TRY(settle(txn, contact.row, Field::marker, "clinic"));
+        CLINIC_TRY(agree(txn, contact.row));
+    }
+    return releaser_.say_again(txn, patient);
+}
+
+Result<std::optional<std::int64_t>> Repair::slice(Transaction& txn, Differs kind, std::int64_t after,
+                                                  Repaired& so_far) const {
+    const auto found = differing(txn, kind, after, contacts_a_slice);
+    CLINIC_TRY(found);
+    for (const auto& one : *found) {
+        const auto contact = object_at(txn, one.row);
+        CLINIC_TRY(contact);
+        if (!*contact) continue;
+        ++so_far.found;
+        const auto patients = whose(txn, kind, **contact);
+        CLINIC_TRY(patients);
+        bool again = dry_run_ && !patients->empty();
+        for (const PatientId patient : *patients) {
+            if (dry_run_) break;
+            CLINIC_TRY(put_right(txn, kind, **contact, patient));
+            const auto waits = something_waits(txn, patient);
+            CLINIC_TRY(waits);
+            if (*waits) so_far.patients.push_back(patient);
+            again = again || *waits;
+        }
+        ++(again ? so_far.put_again : so_far.left);
+    }
+    if (found->size() < static_cast<std::size_t>(contacts_a_slice)) return std::optional<std::int64_t>{};
+    return std::optional{found->back().row};
+}
+
+} // namespace clinic::crm

@@ -1,0 +1,87 @@
+// The full comparison: clinicd says what is to be read, and knows how far it has come.
+#include <algorithm>
+
+#include "sync/channel/ghl/requests.h"
+#include "sync/envelope/crm_reads.h"
+#include "sync/lane/wait.h"
+#include "sync/poll/poller.h"
+
+namespace clinic::poll {
+namespace {
+
+using envelope::CrmWalk;
+using envelope::Route;
+using envelope::WalkStep;
+using envelope::WalkTerms;
+
+constexpr std::chrono::milliseconds terms_wait{10'000};
+
+// What GHL said of this one contact, and not of the way there: the next one may be read.
+bool is_about_it(const std::string& code) {
+    return code == "not_understood" || code == "not_linked" || code.starts_with("http_4");
+}
+
+} // namespace
+
+// What has been done is told before the time is looked at, so that none of it is done twice.
+void Poller::walk(const std::stop_token& stop, base::Micros until) {
+    CrmWalk done;
+    while (!stop.stop_requested()) {
+        options_.pulse.beat();
+        const auto terms = client_.ask_for<WalkTerms>(done, terms_wait, stop_);
+        const auto look = reasons_.due(); // somebody said that something has changed: that comes first
+        const auto most = look ? std::min(*look, until) : until;
+        if (!terms || terms->step == WalkStep::rest || clock_.monotonic() >= most) return;
+        if (terms->quiet && options_.hours && in_hours()) return;
+        done = {.walk = terms->walk};
+        if (terms->step == WalkStep::go_on) { // clinicd has others to write for
+            lane::sleep_for(stop, options_.walk_pause / 10);
+            continue;
+        }
+        code_.clear();
+        const auto made = terms->step == WalkStep::read ? walk_page(stop, *terms) : walk_contact(stop, *terms);
+        if (!made) return;
+        done = *made;
+        options_.pulse.rest();
+        lane::sleep_for(stop, options_.walk_pause);
+    }
+}
+
+// By `dateUpdated`, upwards, as a round reads what has changed; each fact is told, known or not: that it was seen
+// counts.
+Result<CrmWalk> Poller::walk_page(const std::stop_token& stop, const WalkTerms& terms) {
+    CrmWalk done{.walk = terms.walk, .reached_ms = terms.from_ms, .requests = 1};
+    const auto read = fetch({Route::contacts_changed, "/contacts/search",
+                             envelope::changed_contacts_body(rules_, terms.from_ms, walk_page_, page_)},
+                            stop);
+    if (!read && read.error().code == Errc::full && page_ > 1) {
+        page_ = std::max(1, page_ / 2);
+        walk_page_ = 1;
+        return done;
+    }
+    CLINIC_TRY(read);
+    for (const auto& fact : read->facts) done.reached_ms = std::max(done.reached_ms, fact.updated_ms);
+    CLINIC_TRY(tell_anew(*read));
+    done.whole = read->things < static_cast<std::size_t>(page_);
+    walk_page_ = done.whole || done.reached_ms > terms.from_ms ? 1 : walk_page_ + 1;
+    return done;
+}
+
+Result<CrmWalk> Poller::walk_contact(const std::stop_token& stop, const WalkTerms& terms) {
+    CrmWalk done{.walk = terms.walk, .looked = terms.contact, .requests = 1};
+    const auto read = fetch(ghl::read_contact(terms.contact), stop);
+    if (read) {
+        CLINIC_TRY(tell_anew(*read));
+        return done;
+    }
+    done.absent = read.error().code == Errc::not_found;
+    if (!done.absent && !is_about_it(code_)) return read.error();
+    return done;
+}
+
+Result<void> Poller::tell_anew(const ghl::Page& page) {
+    for (const auto& fact : page.facts) told_.erase(envelope::name(fact.kind) + std::string{"/"} + fact.id);
+    return tell(page);
+}
+
+} // namespace clinic::poll
