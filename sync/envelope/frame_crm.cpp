@@ -256,7 +256,7 @@ std::string write(const CrmWalk& walk) {
 
 CrmWalk read_crm_walk(ObjectReader& reader) {
     CrmWalk walk{.walk = reader.integer("walk", 0, integer_max),
-                 .reached_ms = reader.integer("reached_ms", 0, ms_max),
+                 .reached_ms = reader.integer("reached_ms", 0, crm_ms_max),
                  .whole = reader.boolean("whole"),
                  .looked = reader.text("looked", is_id_or_empty),
                  .absent = reader.boolean("absent"),
@@ -303,7 +303,7 @@ std::string write(const WalkTerms& terms) {
 WalkTerms read_walk_terms(ObjectReader& reader) {
     WalkTerms terms{.step = reader.choice<WalkStep>("step"),
                     .walk = reader.integer("walk", 0, integer_max),
-                    .from_ms = reader.integer("from_ms", 0, ms_max),
+                    .from_ms = reader.integer("from_ms", 0, crm_ms_max),
                     .quiet = reader.boolean("quiet"),
                     .contact = reader.text("contact", is_id_or_empty)};
     reader.require((terms.step == WalkStep::look) != terms.contact.empty(),
