@@ -38,7 +38,7 @@ struct PollOptions {
     base::Micros look_spacing = std::chrono::seconds{10}; // between two looks out of turn
     double look_share = 0.05;                             // of the day's requests, were it always so
     base::Micros look_again = std::chrono::seconds{60};   // behind the last reason: GHL's index lags
-    base::Micros walk_pause = std::chrono::seconds{2}; // after each request of a full comparison
+    base::Micros walk_pause = std::chrono::seconds{2};    // after each request of a full comparison
     base::Pulse pulse = {};
 };
 

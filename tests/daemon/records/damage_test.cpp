@@ -177,7 +177,8 @@ TEST_F(Damage, ALaterVersionsStoreIsNewer) {
 TEST_F(Damage, AStoreOfSchemaTenIsBroughtForward) {
     RawDatabase{options_.folder, slot_of('k')}.run(
         "DROP INDEX outbox_urgent; ALTER TABLE outbox DROP COLUMN hold_until; ALTER TABLE said DROP COLUMN written_at;"
-        "DROP TABLE crm_object; DROP TABLE crm_conflict; DROP TABLE crm_choice; DROP TABLE crm_never; DROP TABLE crm_walk;"
+        "DROP TABLE crm_object; DROP TABLE crm_conflict; DROP TABLE crm_choice; DROP TABLE crm_never; DROP TABLE "
+        "crm_walk;"
         "DROP INDEX appointment_open_start; PRAGMA user_version = 10");
     reopen();
     EXPECT_EQ(store_->numbers().schema_version, schema_version_known);
