@@ -41,19 +41,26 @@ bool make_room(const SetupDesk& desk, const std::filesystem::path& file) {
     return desk.talk.stop("the recovery words of before cannot be taken out of their file", "see its folder"), false;
 }
 
-// Written before the slot is: a cut leaves words without a slot, and never a slot without its words.
-bool write_words(const SetupDesk& desk, const std::filesystem::path& file) {
+bool lay_words(const SetupDesk& desk, const std::filesystem::path& file) {
     if (!make_room(desk, file)) return false;
     const auto words = begin_recovery(desk.client, label, reason);
     if (!words) return desk.talk.stop("no recovery words were made", "see above"), false;
     const auto noted = desk.progress.note(setup::words_mark, setup::mark_of(words->bytes()));
     if (!noted) return desk.talk.stop(noted.error()), false;
-    const auto written = base::write_durable(file, words->bytes(), owner_alone);
-    if (!written)
-        return desk.talk.stop("the recovery words could not be written to their file", "see its folder"), false;
-    const auto back = read_typed(file);
-    if (!back || !confirm_recovery(desk.client, *back))
-        return desk.talk.stop("the recovery words in their file are not what was made", "see its folder"), false;
+    if (base::write_durable(file, words->bytes(), owner_alone)) return true;
+    return desk.talk.stop("the recovery words could not be written to their file", "see its folder"), false;
+}
+
+// Written before the slot is: a cut leaves words without a slot, and never a slot without its words. A clinicd that was
+// started anew meanwhile, as a setup that was cut had asked, knows of no words: it makes others, once.
+bool write_words(const SetupDesk& desk, const std::filesystem::path& file) {
+    for (const bool last : {false, true}) {
+        if (!lay_words(desk, file)) return false;
+        const auto back = read_typed(file);
+        if (back && confirm_recovery(desk.client, *back)) break;
+        if (last)
+            return desk.talk.stop("the recovery words in their file are not what was made", "see its folder"), false;
+    }
     desk.talk.say("The recovery words are in " + file.string() + ". Take that file off this machine.");
     return true;
 }
