@@ -29,9 +29,8 @@ std::string step(const json& walk) {
 std::string what_to_do(const json& facts) {
     for (const json& one : facts.at("kinds"))
         if (number(one, "contacts") > 0 && one.at("repair") == "again")
-            return "\n" + wrapped("What would be put into the queue again: clinicctl sync repair --dry-run --kind " +
-                                      one.at("kind").get<std::string>(),
-                                  0);
+            return "\nWhat would be put into the queue again:\n  clinicctl sync repair --dry-run --kind " +
+                   one.at("kind").get<std::string>() + "\n";
     return "";
 }
 
