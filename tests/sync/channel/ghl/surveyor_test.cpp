@@ -136,7 +136,8 @@ TEST_F(OfALocation, WhatCannotBeReadIsSaidAndJudgesNothing) {
     auto looks = surveyor(rules());
     const auto there = looks.look(Extent::all, {});
     ASSERT_EQ(there.unread.size(), 1U);
-    EXPECT_EQ(there.unread.front(), (std::pair<const char*, std::string>{"pipelines", "scope"}));
+    EXPECT_STREQ(there.unread.front().first, "pipelines");
+    EXPECT_EQ(there.unread.front().second, "scope");
     EXPECT_TRUE(there.calendars) << "the others are read all the same";
     verdict = envelope::Answer::hold;
     const auto nothing = looks.look(Extent::all, {});
