@@ -112,7 +112,7 @@ Poller::Round Poller::round(std::stop_token stop) {
 // No round: what it does not look at is not complete, and clinicd is not told that it were.
 Poller::Round Poller::look_now(std::stop_token stop) {
     const auto kinds = reasons_.take();
-    const Round out = make(stop, [&]() -> Result<void> {
+    Round out = make(stop, [&]() -> Result<void> {
         if (kinds.contains(CrmKind::contact)) CLINIC_TRY(contacts(stop));
         if (kinds.contains(CrmKind::appointment)) CLINIC_TRY(bookings(stop));
         return kinds.contains(CrmKind::opportunity) ? where_allowed(opportunities(stop)) : Result<void>{};
