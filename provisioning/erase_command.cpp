@@ -26,7 +26,7 @@ std::optional<json> person(const Call& call) {
 }
 
 std::string view(const json& look) {
-    const auto last = look.at("last_visit");
+    const auto& last = look.at("last_visit");
     return "A person known since " + look.at("since").get<std::string>().substr(0, 10) + ", " +
            std::to_string(look.at("visits").get<std::int64_t>()) + " visits, " +
            std::to_string(look.at("appointments").get<std::int64_t>()) + " appointments" +
