@@ -24,7 +24,7 @@ json parsed(const std::string& text) {
 } // namespace
 
 ClinicMachine::~ClinicMachine() {
-    run("kill $(cat " + (outside() / "pid").string() + " " + (outside() / "broker.pid").string() + ")");
+    stop_outside();
 }
 
 Ran ClinicMachine::install() {
@@ -111,7 +111,7 @@ void ClinicMachine::start_ghl() {
 
 void ClinicMachine::stop_outside() const {
     run("cd " + outside().string() +
-        " && for p in pid broker.pid; do [ ! -e $p ] || { kill $(cat $p); rm $p; }; done 2>/dev/null");
+        " && for p in pid broker.pid; do [ ! -e $p ] || { kill -- -$(cat $p); rm $p; }; done 2>/dev/null");
 }
 
 void ClinicMachine::pull_cable() {
