@@ -87,6 +87,7 @@ void Surveyor::run(std::stop_token stop) {
         const bool read = look(Extent::all, pulse_, stop).fields.has_value();
         if (read) backoff.reset();
         pulse_.rest();
+        // What somebody changes over there tells nobody: it is looked at now and then.
         lane::sleep_for(stop, !read ? backoff.next() : lacking() ? times_.lacking_period : times_.period);
     }
 }

@@ -52,7 +52,7 @@ void RelayLink::run(std::stop_token stop) {
         logged = ended.error().code;
         if (taken_) backoff.reset(), logged.reset();
         options_.pulse.beat();
-        lane::sleep_for(stop, backoff.next());
+        lane::sleep_for(stop, backoff.next()); // a broker that comes back is not met by all boxes at once
     }
 }
 
