@@ -155,6 +155,7 @@ void OnTheBus::start() {
         while (!stop.stop_requested()) {
             const int more = sd_bus_process(bus_, nullptr);
             if (more < 0) return;
+            turn();
             if (more == 0) sd_bus_wait(bus_, 20'000); // a change of the process's user cuts it short
         }
     }};

@@ -66,6 +66,7 @@ protected:
     void start();
     void stop();
     sd_bus* bus() const { return bus_; }
+    virtual void turn() {} // on that thread, at least every 20 ms: what is to be said without being asked
 
 private:
     sd_bus* bus_ = nullptr;

@@ -2,6 +2,7 @@
 
 #include <systemd/sd-bus.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <stdexcept>
 
@@ -43,12 +44,20 @@ int Hands::restart(sd_bus_message* call, void* hands, void*) {
     const char *unit = nullptr, *mode = nullptr;
     if (const int code = sd_bus_message_read(call, "ss", &unit, &mode); code < 0) return code;
     const std::string job = std::string{path} + "/job/" + std::to_string(++self.jobs_);
-    if (const int code = sd_bus_reply_method_return(call, "o", job.c_str()); code < 0) return code;
-    const bool done =
-        !self.fails_ &&
-        run(CLINIC_SOURCE_DIR "/tests/e2e/setup/hands/restart '" + self.box_.string() + "' " + unit).exit == 0;
-    return sd_bus_emit_signal(self.bus(), path, interface, "JobRemoved", "uoss", static_cast<std::uint32_t>(self.jobs_),
-                              job.c_str(), unit, done ? "done" : "failed");
+    const std::string command = CLINIC_SOURCE_DIR "/tests/e2e/setup/hands/restart '" + self.box_.string() + "' " + unit;
+    const bool fails = self.fails_;
+    self.running_.push_back(
+        {job, unit, std::async(std::launch::async, [=] { return !fails && run(command).exit == 0; })});
+    return sd_bus_reply_method_return(call, "o", job.c_str());
+}
+
+void Hands::turn() {
+    std::erase_if(running_, [this](Job& job) {
+        if (job.done.wait_for(std::chrono::seconds{0}) != std::future_status::ready) return false;
+        sd_bus_emit_signal(bus(), path, interface, "JobRemoved", "uoss", jobs_, job.path.c_str(), job.unit.c_str(),
+                           job.done.get() ? "done" : "failed");
+        return true;
+    });
 }
 
 } // namespace clinic::e2e
