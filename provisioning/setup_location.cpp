@@ -19,12 +19,26 @@ std::string made_of(const diagnose::LocationSaid& said) {
     return names;
 }
 
+// The programs read the ids at their start. `waits` is noted before they are written, so that a setup that was cut
+// behind that starts them all the same.
+constexpr const char *ids_noted = "ids", *waits = "wait for a start";
+
+bool note(const SetupDesk& desk, const char* what) {
+    const auto noted = desk.progress.note(ids_noted, what);
+    if (!noted) desk.talk.stop(noted.error());
+    return static_cast<bool>(noted);
+}
+
+bool start_with_the_ids(const SetupDesk& desk) {
+    return restart_programs(desk.talk) && records_are_open(desk) && note(desk, "in use");
+}
+
 } // namespace
 
 bool know_fields(const SetupDesk& desk) {
     const auto now = desk.files.ghl();
     if (!now) return desk.talk.stop(now.error()), false;
-    if (now->contains("fields")) return true;
+    if (now->contains("fields")) return desk.progress.noted(ids_noted) != waits || start_with_the_ids(desk);
     const auto socket = desk.files.ask_socket();
     if (!socket) return desk.talk.stop(socket.error()), false;
     const auto said = diagnose::ask_location(socket->string(), true, patience_s);
@@ -41,9 +55,10 @@ bool know_fields(const SetupDesk& desk) {
     }
     const auto made = made_of(*said);
     desk.talk.say(made.empty() ? "GHL: the six custom fields are there." : "GHL: made the custom fields " + made + ".");
+    if (!note(desk, waits)) return false;
     if (const auto written = desk.files.write_location(*ids, calendars_of(*said)); !written)
         return desk.talk.stop(written.error()), false;
-    return restart_programs(desk.talk) && records_are_open(desk);
+    return start_with_the_ids(desk);
 }
 
 } // namespace clinic::provisioning

@@ -99,6 +99,32 @@ TEST_F(Setup, FindsTheFieldsThatTheAnswersDoNotName) {
     EXPECT_EQ(unset().box().contacts().size(), 1U) << "the test person";
 }
 
+// The ids are written, and the plug is pulled before the programs are started with them.
+TEST_F(Setup, StartsTheProgramsWithTheFieldsAlsoWhereItWasCutBehindThem) {
+    json some = unset().answers();
+    some["ghl"].erase("fields");
+    unset().keep_answers(some);
+    const auto has_fields = [&] {
+        return json::parse(text(unset().in("unset/clinic-syncd.json"))).value("ghl", json::object()).contains("fields");
+    };
+    const std::string right = text(unset().in("ghl.token"));
+    unset().secret("ghl.token", "pit-wrong\n"); // it stops where the fields would be looked for
+    ASSERT_EQ(unset().set_up().exit, 2);
+    ASSERT_EQ(unset().ctl("ghl token --etc " + unset().in("unset").string(), right).exit, 0);
+    Ran ran;
+    for (int moment = 1; moment < 60 && !has_fields(); ++moment)
+        ran = unset().setup("--answers " + unset().in("answers.json").string(), "",
+                            "CLINIC_CUT=" + std::to_string(moment) + " LD_PRELOAD=" CUT_LIBRARY);
+    ASSERT_TRUE(has_fields());
+    ASSERT_NE(ran.exit, 0) << "it was not cut there";
+    EXPECT_FALSE(unset().progress().at("finished").get<bool>());
+    const auto goes_on = unset().set_up();
+    EXPECT_EQ(goes_on.exit, 0) << goes_on.out;
+    const auto made = unset().box().contacts();
+    ASSERT_EQ(made.size(), 1U);
+    EXPECT_FALSE(made.front().value("customFields", json::array()).empty()) << "without them it is a name alone";
+}
+
 // A step that stops has changed nothing behind where it stopped, and leaves no word that lets a store be made later.
 TEST_F(Setup, NoFirstStoreIsAllowedBehindAStepThatStopped) {
     unset().keep_answers(unset().answers());
