@@ -48,6 +48,18 @@ struct Served {
     std::atomic<int> busy{0};
 };
 
+// Also where the answer cannot be sent, and the library throws.
+class Busy {
+public:
+    explicit Busy(std::atomic<int>& count) : count_{count} { ++count_; }
+    ~Busy() { --count_; }
+    Busy(const Busy&) = delete;
+    Busy& operator=(const Busy&) = delete;
+
+private:
+    std::atomic<int>& count_;
+};
+
 // What is refused by its head alone; 0: it may come in. `bytes`: of its body.
 int refusal_of(const listener::Head& head, std::size_t& bytes) {
     const auto length = listener::body_bytes(head);
@@ -69,7 +81,7 @@ public:
 
     void handleRequest(HTTPServerRequest& request, HTTPServerResponse& response) override {
         auto* ticket = listener::stream_of(static_cast<HTTPServerRequestImpl&>(request).socket()).ticket();
-        ++served_.busy;
+        const Busy busy{served_.busy};
         const int status = answer(request, *ticket);
         if (served_.ending || status == 400 || refused_ != 0) response.setKeepAlive(false); // what is left is not read
         if (status == 429 || status == 503)
@@ -79,7 +91,6 @@ public:
         response.setContentLength(0);
         response.send();
         ticket->waits_for_request();
-        --served_.busy;
     }
 
 private:
