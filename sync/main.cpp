@@ -85,7 +85,7 @@ public:
         : options_{means.options}, rules_{options_.ghl->rules}, call_beat_max_{options_.ghl->client.connect_max +
                                                                                options_.ghl->client.call_max +
                                                                                beat_max},
-          rate_{std::move(rate)}, budget_{means.clock, rate_limits(options_), rate_.read()},
+          rate_{std::move(rate), rules_.location}, budget_{means.clock, rate_limits(options_), rate_.read()},
           surveyor_{{means.client, budget_, rules_, means.board, means.clock},
                     options_.egress,
                     {},
@@ -113,7 +113,7 @@ public:
     lane::Lane& lane() { return lane_; }
     // Asks GHL what has changed, besides.
     void poll(lane::SealedFile marks, base::Vitals& vitals, const Clock& clock) {
-        auto opened = poll::Marks::open(std::move(marks));
+        auto opened = poll::Marks::open(std::move(marks), rules_.location);
         if (!opened) return base::log(Level::error, "syncd", opened.error());
         marks_.emplace(std::move(*opened));
         auto how = *options_.ghl->polling;

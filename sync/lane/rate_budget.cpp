@@ -11,7 +11,7 @@ constexpr int kept_for_urgent = 4;                                         // of
 constexpr int spare_beyond = 4;                                            // besides those under way
 constexpr base::Micros urgent_goes_ahead = std::chrono::milliseconds{500}; // of a longer wait than that
 constexpr base::Micros interval_most = std::chrono::seconds{60};
-constexpr base::Micros day_life = std::chrono::hours{24}; // of what was said before a restart
+constexpr base::Micros day_life = std::chrono::hours{24}; // of what was said of one: it is over by then
 
 base::Micros span_of(double seconds) {
     return base::Micros{static_cast<std::int64_t>(std::ceil(seconds * 1e6))};
@@ -60,7 +60,7 @@ RateBudget::RateBudget(const Clock& clock, RateLimits limits, std::optional<Day>
     const Timestamp now = clock.now();
     if (!day || day->max <= 0 || day->at > now || now - day->at > day_life) return;
     day_ = day;
-    day_seen_at_ = filled_at_ - (now - day->at);
+    day_said_at_ = day_asked_at_ = filled_at_ - (now - day->at);
     not_before_ = filled_at_ + std::clamp(day->not_before - now, base::Micros{0}, limits.daily_recheck);
 }
 
@@ -84,10 +84,15 @@ bool RateBudget::is_short(double floor) const {
     return day_->remaining <= 0 || static_cast<double>(day_->remaining) < floor * static_cast<double>(day_->max);
 }
 
+// Whoever stops saying it must not find us counting down to nothing for good.
+void RateBudget::forget_an_old_day(base::Micros now) {
+    if (day_ && now - day_said_at_ > day_life) day_.reset();
+}
+
 // What was said of the day is believed for a while; then one request goes out to hear it again.
 base::Micros RateBudget::daily_wait(base::Micros now, double floor) const {
     if (!is_short(floor)) return {};
-    return std::max(base::Micros{0}, day_seen_at_ + limits_.daily_recheck - now);
+    return std::max(base::Micros{0}, day_asked_at_ + limits_.daily_recheck - now);
 }
 
 // What is urgent does not wait for the even flow, and has the last of an interval.
@@ -107,12 +112,13 @@ base::Micros RateBudget::take(Priority priority) {
     const std::lock_guard lock{mutex_};
     const auto now = clock_.monotonic();
     refill(now);
+    forget_an_old_day(now);
     if (const auto wait = daily_wait(now, floor_of(priority)); wait.count() > 0) return wait;
     if (const auto wait = interval_wait(now, priority); wait.count() > 0) return wait;
     tokens_ = std::max(tokens_ - 1, -burst_);
     window_.add(now, interval_);
     if (day_) {
-        if (is_short(floor_of(priority))) day_seen_at_ = now; // this one hears it again; the others wait for it
+        if (is_short(floor_of(priority))) day_asked_at_ = now; // this one hears it again; the others wait for it
         day_->remaining = std::max<std::int64_t>(0, day_->remaining - 1);
     }
     return {};
@@ -122,6 +128,7 @@ RateBudget::Room RateBudget::room() {
     const std::lock_guard lock{mutex_};
     const auto now = clock_.monotonic();
     refill(now);
+    forget_an_old_day(now);
     const auto urgent = std::max(daily_wait(now, 0), interval_wait(now, Priority::urgent));
     const auto ordinary = interval_wait(now, Priority::ordinary);
     if (daily_wait(now, limits_.daily_reserve).count() > 0 || ordinary > urgent + urgent_goes_ahead)
@@ -140,7 +147,7 @@ std::optional<Day> RateBudget::day() const {
     auto day = day_;
     const auto now = clock_.monotonic();
     if (!day) return day;
-    day->at = clock_.now() - (now - day_seen_at_);
+    day->at = clock_.now() - (now - day_said_at_);
     day->not_before = not_before_ > now ? clock_.now() + (not_before_ - now) : Timestamp{};
     return day;
 }
@@ -169,7 +176,7 @@ void RateBudget::learn(const RateHints& hints) {
     if (hints.refused) not_before_ = std::max(not_before_, now + std::max(hints.retry_after, interval_));
     if (hints.daily_max && hints.daily_remaining && *hints.daily_max > 0) {
         day_ = Day{.max = *hints.daily_max, .remaining = std::clamp(*hints.daily_remaining, 0, *hints.daily_max)};
-        day_seen_at_ = now;
+        day_said_at_ = day_asked_at_ = now;
     }
 }
 

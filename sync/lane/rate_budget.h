@@ -85,6 +85,7 @@ private:
     base::Micros interval_wait(base::Micros now, Priority priority);
     base::Micros daily_wait(base::Micros now, double floor) const;
     bool is_short(double floor) const; // of what the day has left
+    void forget_an_old_day(base::Micros now);
     double floor_of(Priority priority) const;
     void learn_interval(const RateHints& hints);
 
@@ -95,8 +96,9 @@ private:
     std::optional<int> interval_max_; // for us, in each interval; nothing: no answer has said
     base::Micros interval_{std::chrono::seconds{10}};
     Window window_;
-    base::Micros filled_at_{}, not_before_{}, day_seen_at_{};
-    std::optional<Day> day_; // `remaining` counts what was taken since
+    base::Micros filled_at_{}, not_before_{};
+    base::Micros day_said_at_{}, day_asked_at_{}; // heard; heard, or one request went out to hear it again
+    std::optional<Day> day_;                      // `remaining` counts what was taken since
 };
 
 } // namespace clinic::lane

@@ -14,7 +14,8 @@ constexpr std::int64_t parts = 100; // a difference of one of them is worth a wr
 
 bool holds_its_numbers(const nlohmann::json& json) {
     constexpr std::array keys{"max", "remaining", "at", "not_before"};
-    if (!json.is_object() || json.size() != keys.size()) return false;
+    if (!json.is_object() || json.size() != keys.size() + 1 || !json.value("location", nlohmann::json{}).is_string())
+        return false;
     for (const char* key : keys)
         if (!json.value(key, nlohmann::json{}).is_number_unsigned()) return false;
     return true;
@@ -30,6 +31,7 @@ std::optional<Day> RateFile::read() {
                       "what was kept of the day's requests cannot be read; GHL says it again");
         return std::nullopt;
     }
+    if (json->at("location").get_ref<const std::string&>() != location_) return std::nullopt;
     kept_ = Day{json->at("max").get<std::int64_t>(),
                 json->at("remaining").get<std::int64_t>(),
                 {json->at("at").get<std::int64_t>()},
@@ -45,7 +47,8 @@ void RateFile::keep(const std::optional<Day>& day) {
     const auto written = file_.write({{"max", day->max},
                                       {"remaining", day->remaining},
                                       {"at", day->at.micros},
-                                      {"not_before", day->not_before.micros}});
+                                      {"not_before", day->not_before.micros},
+                                      {"location", location_}});
     if (written) {
         kept_ = day;
         logged_ = false;

@@ -1,5 +1,5 @@
 // What GHL last said of the day's requests, over a restart: a box that starts again and again spends no day twice.
-//   Format:  an object of four integers in rate.sealed: docs/ghl.md, "Rate".
+//   Format:  an object of four integers and the location in rate.sealed: docs/ghl.md, "Rate".
 //   Errors:  none for who asks: a file that is not there, or does not open, is a day of which nothing is known. One
 //   that
 //            cannot be written is in the log, once.
@@ -7,6 +7,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "sync/lane/rate_budget.h"
 #include "sync/lane/sealed_file.h"
@@ -15,14 +16,15 @@ namespace clinic::lane {
 
 class RateFile {
 public:
-    explicit RateFile(SealedFile file) : file_{std::move(file)} {}
+    RateFile(SealedFile file, std::string location) : file_{std::move(file)}, location_{std::move(location)} {}
 
-    std::optional<Day> read();
+    std::optional<Day> read(); // nothing of another location's
     // Written where it differs by a hundredth of the day, or forbids what was not forbidden: some hundred times a day.
     void keep(const std::optional<Day>& day);
 
 private:
     SealedFile file_;
+    std::string location_;
     std::optional<Day> kept_;
     bool logged_ = false;
 };

@@ -6,11 +6,22 @@
 
 namespace clinic::poll {
 
-Result<Marks> Marks::open(lane::SealedFile file) {
+namespace {
+
+bool are_marks(const nlohmann::json& json) {
+    return json.is_object() && json.size() == 3 && json.value("contacts_ms", nlohmann::json{}).is_number_unsigned() &&
+           json.value("probing", nlohmann::json{}).is_boolean() && json.value("location", nlohmann::json{}).is_string();
+}
+
+} // namespace
+
+Result<Marks> Marks::open(lane::SealedFile file, std::string location) {
     const auto json = file.read();
-    if (json && json->is_object() && json->size() == 2 && json->contains("contacts_ms") &&
-        json->at("contacts_ms").is_number_unsigned() && json->contains("probing") && json->at("probing").is_boolean())
-        return Marks{std::move(file), json->at("contacts_ms").get<std::int64_t>(), json->at("probing").get<bool>()};
+    if (json && are_marks(*json)) {
+        const bool is_ours = json->at("location").get_ref<const std::string&>() == location;
+        return Marks{std::move(file), std::move(location), is_ours ? json->at("contacts_ms").get<std::int64_t>() : 0,
+                     is_ours && json->at("probing").get<bool>()};
+    }
     if (!json && json.error().code == Errc::system) return json.error();
     if (json || json.error().code != Errc::not_found) {
         base::log(base::Level::warning, "poll",
@@ -18,7 +29,7 @@ Result<Marks> Marks::open(lane::SealedFile file) {
                         "was `credential` changed? GHL is read from the beginning, nothing is lost"});
         CLINIC_TRY(file.set_aside());
     }
-    return Marks{std::move(file), 0, false};
+    return Marks{std::move(file), std::move(location), 0, false};
 }
 
 Result<void> Marks::move_contacts(std::int64_t to_ms) {
@@ -30,7 +41,7 @@ Result<void> Marks::all_read(bool probing) {
 }
 
 Result<void> Marks::write(std::int64_t contacts_ms, bool probing) {
-    CLINIC_TRY(file_.write({{"contacts_ms", contacts_ms}, {"probing", probing}}));
+    CLINIC_TRY(file_.write({{"contacts_ms", contacts_ms}, {"probing", probing}, {"location", location_}}));
     contacts_ms_ = contacts_ms;
     probing_ = probing;
     return {};

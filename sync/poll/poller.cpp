@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <utility>
 
 #include "crypto/base/log.h"
 #include "sync/envelope/crm_reads.h"
@@ -19,7 +20,7 @@ using envelope::Route;
 constexpr std::chrono::milliseconds reply_wait{10'000};
 constexpr std::size_t told_max = 20'000, bookings_max = 20'000;
 constexpr int page_min = 1;
-constexpr std::int64_t day_ms = 86'400'000, quarter_ms = 900'000;
+constexpr std::int64_t day_ms = 86'400'000, hour_ms = 3'600'000, quarter_ms = 900'000;
 constexpr lane::BackoffLimits again{
     .base = std::chrono::seconds{2}, .cap = std::chrono::minutes{4}, .floor = std::chrono::seconds{1}};
 
@@ -51,7 +52,8 @@ Result<void> where_allowed(Result<void> read) {
 Poller::Poller(PollOptions options, const envelope::WriteRules& rules, lane::Lane& lane, ghl::GhlChannel& channel,
                Marks& marks, const Clock& clock)
     : options_{std::move(options)}, rules_{rules}, lane_{lane}, channel_{channel}, marks_{marks}, clock_{clock},
-      client_{options_.egress}, page_{options_.page}, reasons_{clock, options_.look_again} {}
+      client_{options_.egress}, page_{options_.page}, reasons_{clock, options_.look_again}, walk_length_{
+                                                                                                options_.page} {}
 
 bool Poller::in_hours() const {
     if (!options_.hours) return true;
@@ -98,6 +100,7 @@ Poller::Round Poller::make(const std::stop_token& stop, const std::function<Resu
 
 Poller::Round Poller::round(std::stop_token stop) {
     reasons_.round_begins();
+    page_ = std::min(options_.page, 2 * page_);
     Round out = make(stop, [&]() -> Result<void> {
         CLINIC_TRY(location(stop));
         CLINIC_TRY(contacts(stop));
@@ -172,6 +175,12 @@ Result<bool> Poller::tell(const CrmFact& fact) {
     return taken->probe;
 }
 
+void Poller::pass_over(Literal what) {
+    if (std::exchange(passed_over_, true)) return;
+    base::log(base::Level::warning, "poll",
+              Error{Errc::full, what, "GHL holds something with more than 256 KiB of text; what follows it is read"});
+}
+
 Result<void> Poller::tell(const ghl::Page& page) {
     for (std::size_t i = 0; i < page.facts.size(); ++i) {
         const auto wanted = tell(page.facts[i]);
@@ -205,6 +214,7 @@ Result<void> Poller::contacts(const std::stop_token& stop) {
     if (anew) told_.clear();
     std::int64_t since = anew ? 0 : std::max<std::int64_t>(0, marks_.contacts_ms() - overlap);
     const std::int64_t latest = now_ms(); // a contact that is dated after it takes no mark with it
+    bool passed = false;
     for (int page = 1; page <= envelope::poll_pages_max && !stop.stop_requested();) {
         const auto read = fetch(
             {Route::contacts_changed, "/contacts/search", envelope::changed_contacts_body(rules_, since, page, page_)},
@@ -214,12 +224,19 @@ Result<void> Poller::contacts(const std::stop_token& stop) {
             page = 1; // the numbers count in the new length
             continue;
         }
+        if (!read && read.error().code == Errc::full) {
+            pass_over("a contact is longer than an answer may be");
+            passed = true;
+            ++page;
+            continue;
+        }
         CLINIC_TRY(read);
         CLINIC_TRY(tell(*read));
         std::int64_t newest = since;
         for (const auto& fact : read->facts) newest = std::max(newest, std::min(fact.updated_ms, latest));
         CLINIC_TRY(marks_.move_contacts(newest));
         if (read->things < static_cast<std::size_t>(page_)) return marks_.all_read(probing_);
+        if (newest > since && std::exchange(passed, false)) page_ = options_.page; // it is behind us
         page = newest > since ? 1 : page + 1;
         since = newest;
     }
@@ -235,6 +252,10 @@ Result<void> Poller::opportunities(const std::stop_token& stop) {
         if (!read && read.error().code == Errc::full && page_ > page_min) {
             page_ = std::max(page_min, page_ / 2);
             page = 0;
+            continue;
+        }
+        if (!read && read.error().code == Errc::full) {
+            pass_over("an opportunity is longer than an answer may be");
             continue;
         }
         CLINIC_TRY(read);
@@ -257,11 +278,13 @@ Result<void> Poller::appointments(const std::stop_token& stop, const std::string
                                   std::int64_t until_ms) {
     const auto read =
         fetch({Route::calendar_events, envelope::calendar_events_path(rules_, calendar, from_ms, until_ms), ""}, stop);
-    if (!read && read.error().code == Errc::full && until_ms - from_ms > day_ms) {
+    if (!read && read.error().code == Errc::full && until_ms - from_ms > hour_ms) {
         const std::int64_t middle = from_ms + (until_ms - from_ms) / 2 / quarter_ms * quarter_ms;
         CLINIC_TRY(appointments(stop, calendar, from_ms, middle));
         return appointments(stop, calendar, middle, until_ms);
     }
+    if (!read && read.error().code == Errc::full)
+        return pass_over("an hour of a calendar is longer than an answer may be"), Result<void>{};
     CLINIC_TRY(read);
     CLINIC_TRY(tell(*read));
     const std::int64_t read_ms = read->facts.empty() ? now_ms() : read->facts.front().read_ms;

@@ -2,7 +2,8 @@
 //   Rules:   each request passes the gate like any other; a fact is durable in clinicd before the mark moves;
 //   identifiers
 //            are held for a page, and only where clinicd allows probes.
-//   Bounds:  100 things a page, halved while a page is too long; 20,000 facts remembered as told.
+//   Bounds:  100 things a page, halved while a page is too long; what alone is longer than an answer may be is passed
+//            over, and said in the log once; 20,000 facts remembered as told.
 //   Errors:  a round that fails is begun again at the next, from the mark; clinicd hears why (`crm_polled`).
 //   Threads: `run` in its own, with a connection of its own.
 //   Source:  design, "From a message to GHL", step 5 and 6; docs/crm.md.
@@ -74,6 +75,7 @@ private:
     Result<void> location(const std::stop_token& stop);
     // Errors: full (the page is too long), not_found, offline (clinicd), otherwise `code_` says why.
     Result<ghl::Page> fetch(const ghl::Call& call, const std::stop_token& stop);
+    void pass_over(Literal what);
     Result<void> tell(const ghl::Page& page);
     Result<void> tell_anew(const ghl::Page& page);
     Result<bool> tell(const envelope::CrmFact& fact); // true: a probe is wanted
@@ -91,13 +93,15 @@ private:
     lane::EgressClient client_;
     std::stop_token stop_;
     bool probing_ = false;
-    int page_;
+    int page_; // of a round; what made it shorter may have gone by the next
+    bool passed_over_ = false;
     std::int64_t requests_ = 0;
     bool answered_ = false; // a read of this round: a fault of another one is no fault of the lane
     std::string code_;
     std::optional<base::Micros> location_read_;
     Reasons reasons_;
-    int walk_page_ = 1;                                           // of those that begin at one moment
+    std::int64_t walk_from_ = 0;                                  // where the comparison's newest page began, ms
+    int walk_page_ = 1, walk_length_;                             // of those that begin at one moment
     std::unordered_map<std::string, std::size_t> told_;           // kind and id: what of it was told last
     std::unordered_map<std::string, envelope::CrmFact> bookings_; // as last seen, those that stand
 };

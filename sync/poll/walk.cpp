@@ -1,5 +1,6 @@
 // The full comparison: clinicd says what is to be read, and knows how far it has come.
 #include <algorithm>
+#include <utility>
 
 #include "sync/channel/ghl/requests.h"
 #include "sync/envelope/crm_reads.h"
@@ -51,18 +52,21 @@ void Poller::walk(const std::stop_token& stop, base::Micros until) {
 // counts.
 Result<CrmWalk> Poller::walk_page(const std::stop_token& stop, const WalkTerms& terms) {
     CrmWalk done{.walk = terms.walk, .reached_ms = terms.from_ms, .requests = 1};
+    if (terms.from_ms < std::exchange(walk_from_, terms.from_ms)) walk_page_ = 1, walk_length_ = options_.page; // anew
     const auto read = fetch({Route::contacts_changed, "/contacts/search",
-                             envelope::changed_contacts_body(rules_, terms.from_ms, walk_page_, page_)},
+                             envelope::changed_contacts_body(rules_, terms.from_ms, walk_page_, walk_length_)},
                             stop);
-    if (!read && read.error().code == Errc::full && page_ > 1) {
-        page_ = std::max(1, page_ / 2);
-        walk_page_ = 1;
+    if (!read && read.error().code == Errc::full) {
+        const bool is_one = walk_length_ == 1;
+        if (is_one) pass_over("a contact is longer than an answer may be");
+        walk_page_ = is_one ? walk_page_ + 1 : 1;
+        walk_length_ = std::max(1, walk_length_ / 2);
         return done;
     }
     CLINIC_TRY(read);
     for (const auto& fact : read->facts) done.reached_ms = std::max(done.reached_ms, fact.updated_ms);
     CLINIC_TRY(tell_anew(*read));
-    done.whole = read->things < static_cast<std::size_t>(page_);
+    done.whole = read->things < static_cast<std::size_t>(walk_length_);
     walk_page_ = done.whole || done.reached_ms > terms.from_ms ? 1 : walk_page_ + 1;
     return done;
 }

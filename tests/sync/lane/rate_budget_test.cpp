@@ -128,6 +128,21 @@ TEST_F(RateBudgets, SaysWhatIsWorthLeasing) {
     EXPECT_EQ(budget.room().least, Least::any);
 }
 
+TEST_F(RateBudgets, ADayThatIsNotSaidAgainIsOverWithIt) {
+    budget.learn({.daily_max = 1'000, .daily_remaining = 0});
+    EXPECT_EQ(budget.take(Priority::urgent), 15min);
+    for (int hour = 0; hour < 24; ++hour) {
+        clock.advance(1h);
+        EXPECT_EQ(budget.take(Priority::urgent), 0s)
+            << "one may hear it again, and GHL says nothing of its day any more";
+        budget.learn({.max = 100, .remaining = 90, .interval_ms = 10'000});
+    }
+    clock.advance(1s);
+    EXPECT_EQ(budget.take(Priority::poll), 0s);
+    EXPECT_EQ(budget.take(Priority::poll), 0s);
+    EXPECT_FALSE(budget.day());
+}
+
 TEST_F(RateBudgets, RemembersTheDayOverARestart) {
     budget.learn({.max = 100, .remaining = 0, .interval_ms = 10'000, .daily_max = 1'000, .daily_remaining = 50});
     const auto day = budget.day();

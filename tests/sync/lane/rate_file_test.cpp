@@ -13,9 +13,10 @@ namespace {
 
 struct RateFiles : testing::Test {
     void SetUp() override { ASSERT_TRUE(crypto::start()); }
-    RateFile file() {
+    RateFile file(std::string location = "ours") {
         const std::vector<std::byte> key(32, std::byte{1});
-        return RateFile{{path, crypto::KeySlot::from_key(crypto::SecureBytes::copy_of(key)), "rate in a test"}};
+        return RateFile{{path, crypto::KeySlot::from_key(crypto::SecureBytes::copy_of(key)), "rate in a test"},
+                        std::move(location)};
     }
     auto bytes() { return base::read_bytes(path, 4'096).value(); }
     fakes::TempFolder folder;
@@ -45,6 +46,13 @@ TEST_F(RateFiles, IsWrittenForAHundredthOfTheDayOrANewProhibition) {
     day.not_before = day.at;
     one.keep(day);
     EXPECT_NE(bytes(), second);
+}
+
+TEST_F(RateFiles, ADayOfAnotherLocationIsNone) {
+    file("theirs").keep(day);
+    EXPECT_FALSE(file().read());
+    file().keep(day);
+    EXPECT_EQ(file().read(), day);
 }
 
 TEST_F(RateFiles, OneThatDoesNotOpenIsADayOfWhichNothingIsKnown) {

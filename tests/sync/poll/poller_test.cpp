@@ -50,7 +50,8 @@ protected:
     }
     // A clinic-syncd that starts: its marks are read from the file.
     void open(int page = 100) {
-        marks.emplace(std::move(*Marks::open({folder / "poll.sealed", crypto::KeySlot::from_key(key()), "poll test"})));
+        marks.emplace(std::move(
+            *Marks::open({folder / "poll.sealed", crypto::KeySlot::from_key(key()), "poll test"}, rules.location)));
         PollOptions how{.egress = folder / "egress.sock"};
         how.page = page;
         how.walk_pause = {};
@@ -169,6 +170,55 @@ TEST_F(Polling, ManyContactsComeInPages) {
     std::ranges::sort(all);
     EXPECT_EQ(told, all);
     EXPECT_EQ(last.code, "");
+}
+
+// Of the long one nothing is known but where it stands: those before it and behind it are read, also when it is read
+// for the comparison, and the next round has whole pages again.
+TEST_F(Polling, AContactThatIsLongerThanAnAnswerMayBeIsPassedOver) {
+    std::vector<std::string> all;
+    for (int i = 0; i < 4; ++i) all.push_back(lead("A" + std::to_string(i)));
+    lead(std::string(300'000, 'L'));
+    for (int i = 0; i < 4; ++i) all.push_back(lead("B" + std::to_string(i)));
+    std::ranges::sort(all);
+    open(4);
+    auto told = ids(envelope::CrmKind::contact);
+    std::ranges::sort(told);
+    EXPECT_EQ(told, all);
+    EXPECT_EQ(last.code, "");
+
+    std::int64_t step = 0, from = 0;
+    bool whole = false;
+    walks = [&](const envelope::CrmWalk& done) {
+        if (done.walk != 0) from = done.reached_ms;
+        whole = whole || done.whole;
+        return whole || step > 40 ? WalkTerms{} : WalkTerms{.step = WalkStep::read, .walk = ++step, .from_ms = from};
+    };
+    const auto before = egress->seen<CrmFact>().size();
+    poller->walk({}, clock.monotonic() + 10min);
+    EXPECT_TRUE(whole) << step;
+    EXPECT_GE(egress->seen<CrmFact>().size() - before, all.size());
+
+    clock.advance(10min);
+    for (int i = 0; i < 3; ++i) lead("C" + std::to_string(i));
+    round();
+    const auto requests = last.requests;
+    open(4);
+    clock.advance(10min);
+    lead("D");
+    round();
+    EXPECT_LT(last.requests, requests + 3) << "behind it nothing is short any more";
+}
+
+TEST_F(Polling, AnotherLocationIsReadFromItsBeginning) {
+    const auto one = lead("Percival");
+    round();
+    clock.advance(10min);
+    rules.location = "elsewhere";
+    open();
+    EXPECT_EQ(marks->contacts_ms(), 0);
+    rules.location = emulator::location;
+    open();
+    EXPECT_GT(marks->contacts_ms(), 0);
 }
 
 TEST_F(Polling, IdentifiersArePassedOnceAndOnlyWhereClinicdAllows) {
