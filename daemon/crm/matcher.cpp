@@ -1,6 +1,8 @@
 #include "daemon/crm/matcher.h"
 
 #include <algorithm>
+#include <chrono>
+#include <ratio>
 
 #include "daemon/audit/trail.h"
 #include "daemon/crm/linking.h"
@@ -54,7 +56,23 @@ Result<bool> has_a_contact(Transaction& txn, PatientId patient) {
     return outbox::Links::may_hold_a_shell(txn, patient);
 }
 
+Result<void> note(Transaction& txn, audit::Action action, Literal detail, std::vector<PatientId> subjects) {
+    const auto noted = audit::Trail::append(txn, {.actor = audit::Actor::egress,
+                                                  .action = action,
+                                                  .purpose = audit::Purpose::release,
+                                                  .detail = detail,
+                                                  .subjects = std::move(subjects)});
+    return noted ? Result<void>{} : noted.error();
+}
+
 } // namespace
+
+bool Allowance::has_any(base::Micros now) {
+    const double days = std::chrono::duration<double, std::ratio<86'400>>(now - looked_at_.value_or(now)).count();
+    left_ = std::min<double>(per_day_, left_ + days * per_day_);
+    looked_at_ = now;
+    return left_ >= 1;
+}
 
 Result<Matched> Matcher::match(Transaction& txn, const MatchProbe& probe) {
     const auto allowed = may_probe(txn, releaser_);
@@ -68,11 +86,14 @@ Result<Matched> Matcher::match(Transaction& txn, const MatchProbe& probe) {
     CLINIC_TRY(linked);
     if (!linked->empty()) return Matched{Match::linked};
     if (was_asked_about(**contact)) return Matched{Match::refused}; // else whoever asks could try number after number
+    if (!allowance_.has_any(txn.monotonic())) return Matched{Match::refused};
+    allowance_.take();
     const auto found = people(txn, probe);
     CLINIC_TRY(found);
     const std::int64_t row = (*contact)->row, seen = (*contact)->fact.updated_ms;
     if (found->empty() || found->size() > offered_max) {
         CLINIC_TRY(set_matching(txn, row, Matching::none, seen));
+        CLINIC_TRY(note(txn, audit::Action::read, "crm_nobody", {}));
         return Matched{Match::none};
     }
     if (found->size() == 1) {
@@ -80,21 +101,13 @@ Result<Matched> Matcher::match(Transaction& txn, const MatchProbe& probe) {
         CLINIC_TRY(held);
         if (!*held) {
             CLINIC_TRY(set_matching(txn, row, Matching::none, seen));
-            CLINIC_TRY(audit::Trail::append(txn, {.actor = audit::Actor::egress,
-                                                  .action = audit::Action::update,
-                                                  .purpose = audit::Purpose::release,
-                                                  .detail = "crm_linked",
-                                                  .subjects = {found->front()}}));
+            CLINIC_TRY(note(txn, audit::Action::update, "crm_linked", {found->front()}));
             CLINIC_TRY(Linking{releaser_}.link(txn, **contact, found->front()));
             return Matched{Match::linked};
         }
     }
     CLINIC_TRY(set_matching(txn, row, Matching::choice, seen));
-    CLINIC_TRY(audit::Trail::append(txn, {.actor = audit::Actor::egress,
-                                          .action = audit::Action::read,
-                                          .purpose = audit::Purpose::release,
-                                          .detail = "crm_choice",
-                                          .subjects = *found}));
+    CLINIC_TRY(note(txn, audit::Action::read, "crm_choice", *found));
     CLINIC_TRY(offer(txn, row, *found));
     return Matched{Match::choice};
 }

@@ -124,14 +124,14 @@ Result<void> Reconciler::contact_changed(Transaction& txn, const Object& now, co
 Result<bool> Reconciler::wants_probe(Transaction& txn, const Object& contact) {
     const auto* said = std::get_if<CrmContact>(&contact.fact.said);
     if (said == nullptr || !said->pid.empty()) return false;
-    if (was_asked_about(contact)) return false;
+    if (was_asked_about(contact) || !allowance_.has_any(txn.monotonic())) return false;
     const auto linked = Links::patients_of(txn, contact.fact.id);
     CLINIC_TRY(linked);
     return linked->empty() ? may_probe(txn, releaser_) : Result<bool>{false};
 }
 
 Result<envelope::Matched> Reconciler::match(Transaction& txn, const envelope::MatchProbe& probe) {
-    return Matcher{releaser_}.match(txn, probe);
+    return Matcher{releaser_, allowance_}.match(txn, probe);
 }
 
 Result<envelope::WalkTerms> Reconciler::walk(Transaction& txn, const envelope::CrmWalk& done) {

@@ -6,6 +6,7 @@
 //   Source:  design, "From a message to GHL", step 5 and 6; docs/crm.md.
 #pragma once
 
+#include "daemon/crm/matcher.h"
 #include "daemon/crm/walks.h"
 #include "daemon/release/releaser.h"
 #include "sync/envelope/frame.h"
@@ -17,13 +18,14 @@ struct ReconcilerOptions {
     int slots_at_once = 1;             // how many the clinic sees at a time
     int compare_hour = no_hour;        // see Walks
     std::chrono::milliseconds index_lag{60'000};
+    int probes_per_day = 5'000;
 };
 
 class Reconciler {
 public:
     Reconciler(ReconcilerOptions options, release::Releaser& releaser)
-        : options_{std::move(options)}, releaser_{releaser},
-          comparison_{options_.index_lag}, walks_{comparison_, options_.compare_hour} {}
+        : options_{std::move(options)}, releaser_{releaser}, comparison_{options_.index_lag},
+          walks_{comparison_, options_.compare_hour}, allowance_{options_.probes_per_day} {}
 
     Result<envelope::FactTaken> take(records::Transaction& txn, const envelope::CrmFact& fact);
     Result<envelope::Matched> match(records::Transaction& txn, const envelope::MatchProbe& probe);
@@ -40,6 +42,7 @@ private:
     release::Releaser& releaser_;
     Comparison comparison_;
     Walks walks_;
+    Allowance allowance_;
 };
 
 // Identifiers of contacts may be asked about: not in `off` and `deid`, nor while the basis cannot be trusted.

@@ -41,7 +41,7 @@ protected:
     FactTaken take(const CrmFact& fact) {
         FactTaken out;
         clinic.write([&](records::Transaction& txn) -> Result<void> {
-            const auto taken = reconciler.take(txn, fact);
+            const auto taken = reconciler->take(txn, fact);
             CLINIC_TRY(taken);
             out = *taken;
             return {};
@@ -52,7 +52,7 @@ protected:
                 const std::string& national = "") {
         Match out{};
         clinic.write([&](records::Transaction& txn) -> Result<void> {
-            const auto matched = reconciler.match(txn, {id, phone, national, email});
+            const auto matched = reconciler->match(txn, {id, phone, national, email});
             CLINIC_TRY(matched);
             out = matched->match;
             return {};
@@ -144,9 +144,8 @@ protected:
     }
 
     release::testing::Clinic clinic;
-    Reconciler reconciler{
-        {.reads = {.calendars = {calendar}, .campaigns = {"spring"}, .sources = {"website"}}, .slots_at_once = 1},
-        clinic.releaser};
+    ReconcilerOptions options{.reads = {.calendars = {calendar}, .campaigns = {"spring"}, .sources = {"website"}}};
+    std::optional<Reconciler> reconciler{std::in_place, options, clinic.releaser};
 };
 
 } // namespace clinic::crm

@@ -57,6 +57,34 @@ TEST_F(CrmMatching, AContactThatIsNobodysIsAskedAboutOnce) {
     EXPECT_TRUE(take(contact(lead)).probe) << "it may have another number now";
 }
 
+// Whoever has clinic-syncd could invent contacts without end, and a number for each.
+TEST_F(CrmMatching, NumberAfterNumberIsTriedOnlySoOftenADayAndEachTryIsInTheChain) {
+    person("N1", "555 010 2031");
+    options.probes_per_day = 24;
+    reconciler.emplace(options, clinic.releaser);
+    const auto entries = [&] {
+        std::int64_t newest = 0;
+        clinic.write([&](records::Transaction& txn) -> Result<void> {
+            const auto found = audit::Trail::newest(txn);
+            CLINIC_TRY(found);
+            newest = *found;
+            return {};
+        });
+        return newest;
+    };
+    const auto id = [](int i) { return "GHLinvented" + std::to_string(i); };
+    const auto before = entries();
+    int asked = 0;
+    for (; take(contact(id(asked))).probe && asked < 100; ++asked)
+        ASSERT_EQ(match(id(asked), "+155501990" + std::to_string(10 + asked)), Match::none);
+    EXPECT_EQ(asked, 24);
+    EXPECT_EQ(entries() - before, asked);
+    EXPECT_EQ(match(id(asked), "+15550102031"), Match::refused);
+    clinic.clock.advance(std::chrono::hours{1});
+    EXPECT_TRUE(take(contact(id(asked))).probe);
+    EXPECT_EQ(match(id(asked), "+15550102031"), Match::linked);
+}
+
 // The usual order of a set-up: GHL is read before a legal basis is set.
 TEST_F(CrmMatching, AContactThatWasSeenBeforeProbesWereAllowedIsAskedAboutThen) {
     clinic.set_basis(release::Basis::off);

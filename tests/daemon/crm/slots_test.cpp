@@ -18,7 +18,7 @@ protected:
     Timestamp at_ten() const { return Timestamp{(clinic.in_days(2).micros / quarter_us) * quarter_us}; }
     void round() {
         clinic.write([&](records::Transaction& txn) -> Result<void> {
-            const auto terms = reconciler.polled(txn, {});
+            const auto terms = reconciler->polled(txn, {});
             return terms ? Result<void>{} : terms.error();
         });
     }
