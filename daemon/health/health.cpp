@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <atomic>
 #include <ctime>
-#include <deque>
 #include <mutex>
 
 #include "crypto/base/log.h"
 #include "daemon/health/clock_trust.h"
 #include "daemon/health/findings.h"
 #include "daemon/health/store_view.h"
+#include "daemon/health/telemetry.h"
 #include "daemon/records/patients.h"
 
 namespace clinic::health {
@@ -98,7 +98,8 @@ Status::Data data_of(Errc code) {
 // writer thread that raises an event never waits for a reader.
 struct Health::State {
     State(Settings how, const Clock& ticking)
-        : settings{std::move(how)}, clock{ticking}, started{ticking.monotonic()}, time{settings.clock_floor, ticking} {}
+        : settings{std::move(how)}, clock{ticking}, started{ticking.monotonic()}, time{settings.clock_floor, ticking},
+          telemetry{ticking} {}
 
     const Settings settings;
     const Clock& clock;
@@ -118,10 +119,7 @@ struct Health::State {
     std::map<std::string, Error> not_served;
     Literal dbus = "none";
     ClockTrust time;
-    std::deque<envelope::Device::Event> events; // while there is no store, or it cannot be written
-    std::int64_t newest_event = 0, acknowledged = 0;
-    // Jobs of the store count here too, which may outlive us.
-    const std::shared_ptr<std::atomic<std::int64_t>> telemetry_dropped = std::make_shared<std::atomic<std::int64_t>>(0);
+    Telemetry telemetry;             // has a lock of its own, and takes none of ours
     records::Store* store = nullptr; // changed under both mutexes, so either allows a look
 
     std::mutex look_mutex;
@@ -139,11 +137,6 @@ struct Health::State {
     base::Micros round_at = never; // monotonic; never: told before this start, or not at all
     CheckNews check_news;
 
-    void post(records::Store::Job job, std::int64_t telemetry = 0);
-    void keep(std::string_view code, std::string_view severity);
-    void hold(envelope::Device::Event event);
-    void store_event(const envelope::Device::Event& event);
-    void store_held_events();
     void read_store(base::Micros now);
     void copy_facts(Status& status) const;
     void copy_view(Status& status) const;
@@ -154,63 +147,7 @@ struct Health::State {
     void judge(Status& status, base::Micros now);
     void remember_time(base::Micros now);
     void compute(base::Micros now);
-    std::vector<envelope::Device::Event> open_events() const;
-    std::int64_t acknowledged_now() const;
 };
-
-// Under facts_mutex. A full queue costs an event or a time stamp, never a caller's wait. `telemetry`: so many are
-// dropped when it cannot be written.
-void Health::State::post(records::Store::Job job, std::int64_t telemetry) {
-    const bool taken = store->post(std::move(job), [dropped = telemetry_dropped, telemetry](const Result<void>& done) {
-        if (done) return;
-        *dropped += telemetry;
-        base::log(base::Level::warning, "health", done.error());
-    });
-    if (taken) return;
-    *telemetry_dropped += telemetry;
-    base::log(base::Level::warning, "health", "the store's queue is full: a time stamp is not kept");
-}
-
-// Under facts_mutex.
-void Health::State::hold(envelope::Device::Event event) {
-    if (events.size() >= events_memory_max) {
-        events.pop_front();
-        ++*telemetry_dropped;
-    }
-    events.push_back(std::move(event));
-}
-
-// Under facts_mutex. One that the store cannot take now is held, and stored when it can.
-void Health::State::store_event(const envelope::Device::Event& event) {
-    if (!store->takes_records()) return hold(event);
-    const auto job = [dropped = telemetry_dropped, event](records::Transaction& txn) -> Result<void> {
-        const auto untold = keep_event(txn, event);
-        CLINIC_TRY(untold);
-        if (*untold > 0) txn.on_commit([dropped, count = *untold] { *dropped += count; });
-        return {};
-    };
-    const bool taken = store->post(job, [this, event](const Result<void>& done) {
-        if (done) return;
-        const std::lock_guard lock{facts_mutex};
-        hold(event);
-    });
-    if (!taken) hold(event);
-}
-
-void Health::State::store_held_events() {
-    const std::lock_guard lock{facts_mutex};
-    if (store == nullptr || numbers.write_failure) return;
-    for (const auto& event : std::exchange(events, {})) store_event(event);
-}
-
-// Under facts_mutex.
-void Health::State::keep(std::string_view code, std::string_view severity) {
-    const Timestamp now = clock.now();
-    newest_event = std::max(newest_event + 1, now.micros); // one order for memory and store, and after a restart
-    envelope::Device::Event event{newest_event, std::string{code}, std::string{severity}, now.micros / 1'000};
-    if (store != nullptr) return store_event(event);
-    hold(std::move(event));
-}
 
 // Under look_mutex.
 void Health::State::read_store(base::Micros now) {
@@ -256,7 +193,7 @@ void Health::State::copy_facts(Status& status) const {
     status.clock_floor_holds = time.floor_holds(status.at);
     if (!status.clock_trusted) status.clock_step_s = seconds_of(time.step_forward(status.at));
     status.store_open = store != nullptr;
-    status.telemetry_dropped = *telemetry_dropped;
+    status.telemetry_dropped = telemetry.dropped();
 }
 
 void Health::State::copy_view(Status& status) const {
@@ -304,7 +241,7 @@ void Health::State::copy_checks(Status& status, base::Micros now) const {
 void Health::State::keep_checks() {
     const std::lock_guard lock{facts_mutex};
     if (store == nullptr || !store->takes_records()) return;
-    post([text = encode(round, check_news)](records::Transaction& txn) {
+    telemetry.post([text = encode(round, check_news)](records::Transaction& txn) {
         return records::set_setting(txn, checks_setting, text);
     });
 }
@@ -342,7 +279,7 @@ void Health::State::judge(Status& status, base::Micros now) {
         if (store == nullptr && is_mode_code(need.code) && !lost.empty()) need.cause += "; lost: " + lost;
         need.remedy = why->remedy;
     }
-    for (const Finding& one : seen.news) keep(one.code, severity_of(one));
+    for (const Finding& one : seen.news) telemetry.tell(one.code, severity_of(one));
 }
 
 // The newest time that was right: no clock is trusted before it, after a restart either.
@@ -352,11 +289,8 @@ void Health::State::remember_time(base::Micros now) {
     if (!at) return;
     if (store == nullptr || (trusted_time_at != never && now - trusted_time_at < trusted_time_kept_each)) return;
     trusted_time_at = now;
-    if (!store->takes_records()) { // the next one does as well
-        ++*telemetry_dropped;
-        return;
-    }
-    post([at = *at](records::Transaction& txn) { return keep_trusted_time(txn, at); }, 1);
+    if (!store->takes_records()) return telemetry.drop_one(); // the next one does as well
+    telemetry.post([at = *at](records::Transaction& txn) { return keep_trusted_time(txn, at); }, 1);
 }
 
 void Health::State::compute(base::Micros now) {
@@ -374,33 +308,9 @@ void Health::State::compute(base::Micros now) {
     copy_checks(status, now);
     judge(status, now);
     remember_time(now);
-    store_held_events();
+    if (store != nullptr && !numbers.write_failure) telemetry.store_held();
     last = std::move(status);
     computed_at = now;
-}
-
-std::int64_t Health::State::acknowledged_now() const {
-    const std::lock_guard lock{facts_mutex};
-    return acknowledged;
-}
-
-// Under look_mutex. Straight from the store, so that one full frame follows the other. What was acknowledged is out at
-// once, though the store may still be writing that down.
-std::vector<envelope::Device::Event> Health::State::open_events() const {
-    std::vector<envelope::Device::Event> open;
-    if (store != nullptr) {
-        const auto read = store->read([&, after = acknowledged_now()](records::Snapshot& snapshot) -> Result<void> {
-            auto stored = health::open_events(snapshot, after);
-            CLINIC_TRY(stored);
-            open = std::move(*stored);
-            return {};
-        });
-        if (!read) base::log(base::Level::warning, "health", read.error());
-    }
-    const std::lock_guard lock{facts_mutex};
-    for (const auto& event : events)
-        if (event.number > acknowledged && open.size() < events_frame_max) open.push_back(event);
-    return open;
 }
 
 Health::Health(Settings settings, const Clock& clock) : state_{std::make_unique<State>(std::move(settings), clock)} {}
@@ -427,9 +337,8 @@ void Health::attach(records::Store& store) {
         const std::scoped_lock lock{state_->look_mutex, state_->facts_mutex};
         state_->store = &store;
         state_->mode = Mode::running;
-        state_->newest_event = std::max(state_->newest_event, newest);
         state_->time.restore(trusted);
-        for (const auto& event : std::exchange(state_->events, {})) state_->store_event(event);
+        state_->telemetry.attach(store, newest);
         if (state_->round_at == never) decode(checks, state_->round, state_->check_news);
         state_->cause.reset();
         state_->computed_at = state_->patients_at = never;
@@ -440,6 +349,7 @@ void Health::attach(records::Store& store) {
 void Health::detach() {
     const std::scoped_lock lock{state_->look_mutex, state_->facts_mutex};
     state_->store = nullptr;
+    state_->telemetry.detach();
     state_->computed_at = never;
 }
 
@@ -555,10 +465,8 @@ void Health::take_checks(CheckSet set) {
         state_->round = {.at = state_->clock.now(), .set = set};
         state_->round_at = state_->clock.monotonic();
         const auto news = state_->check_news.take(set, state_->round_at);
-        {
-            const std::lock_guard facts{state_->facts_mutex};
-            for (const auto& one : news) state_->keep(declared_checks()[one.check].code.c_str(), severity_of(one.now));
-        }
+        for (const auto& one : news)
+            state_->telemetry.tell(declared_checks()[one.check].code.c_str(), severity_of(one.now));
         state_->keep_checks();
     }
     changed();
@@ -582,19 +490,12 @@ std::uint64_t Health::change() const {
 }
 
 void Health::raise(Literal code, Literal severity) {
-    {
-        const std::lock_guard lock{state_->facts_mutex};
-        state_->keep(code.c_str(), severity.c_str());
-    }
+    state_->telemetry.tell(code.c_str(), severity.c_str());
     changed();
 }
 
 void Health::acknowledge_events(std::int64_t number) {
-    const std::lock_guard lock{state_->facts_mutex};
-    state_->acknowledged = std::max(state_->acknowledged, number);
-    std::erase_if(state_->events, [&](const auto& event) { return event.number <= number; });
-    if (state_->store != nullptr)
-        state_->post([number](records::Transaction& txn) { return close_events(txn, number); });
+    state_->telemetry.acknowledge(number);
 }
 
 Status Health::status() {
@@ -626,7 +527,7 @@ envelope::Device Health::device() {
     for (const Feed& feed : status.feeds)
         device.feeds.push_back({feed.feed, feed.received, feed.stored, feed.quarantined, feed.refused, feed.duplicate,
                                 feed.last_message_s});
-    device.events = state_->open_events();
+    device.events = state_->telemetry.open_events();
     return device;
 }
 
