@@ -82,15 +82,15 @@ public:
         trace::SpanQueue* spans; // null: nobody traces
     };
     Crm(const Means& means, lane::SealedFile rate)
-        : options_{means.options}, rules_{options_.ghl->rules}, call_beat_max_{options_.ghl->client.connect_max +
-                                                                               options_.ghl->client.call_max +
-                                                                               beat_max},
+        : options_{means.options}, rules_{options_.ghl->rules}, board_{means.board},
+          call_beat_max_{options_.ghl->client.connect_max + options_.ghl->client.call_max + beat_max},
           rate_{std::move(rate), rules_.location}, budget_{means.clock, rate_limits(options_), rate_.read()},
           surveyor_{{means.client, budget_, rules_, means.board, means.clock},
                     options_.egress,
                     {},
                     means.vitals.join("the surveyor of GHL's location", surveyed_max * call_beat_max_)},
           channel_{means.client, rules_, budget_, {}, &surveyor_, &means.board}, lane_{means.clock, means.board} {
+        means.board.requests_of_day([this] { return budget_.said_of_day(); });
         means.client.on_date([&board = means.board](Timestamp at) { board.https_date(at); });
         threads_.emplace_back([this](std::stop_token stop) { surveyor_.run(std::move(stop)); });
         prober_.emplace(options_.egress, rules_, lane_, channel_,
@@ -108,6 +108,7 @@ public:
     }
     ~Crm() {
         threads_.clear(); // joined: nobody asks any more
+        board_.requests_of_day({});
         rate_.keep(budget_.day());
     }
     lane::Lane& lane() { return lane_; }
@@ -133,6 +134,7 @@ public:
 private:
     const sync::Options& options_;
     const envelope::WriteRules& rules_;
+    lane::Board& board_;
     const base::Micros call_beat_max_;
     lane::RateFile rate_;
     lane::RateBudget budget_;

@@ -165,6 +165,14 @@ void put_links(Writer& out, const Status& status) {
     for (const auto& part : status.containment) out.sample(label("part", part.part.c_str()), part.holds);
 }
 
+void put_requests(Writer& out, const envelope::TimeState& lanes) {
+    if (!lanes.requests) return;
+    out.single("clinic_ghl_requests_a_day", "gauge", "Requests that GHL allows the location a day.",
+               lanes.requests->max);
+    out.single("clinic_ghl_requests_left", "gauge", "Of those, how many the day still has, in steps of a hundredth.",
+               lanes.requests->left);
+}
+
 void put_consistency(Writer& out, const Consistency& of) {
     out.single(
         "clinic_ghl_data_consistency_percent", "gauge",
@@ -261,6 +269,7 @@ std::string to_metrics(const Status& status) {
     put_measures(out, status.measures);
     put_links(out, status);
     put_webhooks(out, status);
+    put_requests(out, status.lanes);
     put_consistency(out, status.consistency);
     put_checks(out, status.checks);
     put_store(out, status);

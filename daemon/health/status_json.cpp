@@ -148,6 +148,11 @@ json webhooks(const Status& status) {
             {"newest_s", heard->newest_ms == 0 ? json{} : json(std::max<std::int64_t>(0, age_s))}};
 }
 
+json requests(const envelope::TimeState& lanes) {
+    if (!lanes.requests) return json{};
+    return {{"a_day", lanes.requests->max}, {"left", lanes.requests->left}};
+}
+
 json lanes(const Status& status) {
     const bool silent = program_silent(status), heard = status.lanes_age_s >= 0 && !silent;
     return {{"heard_s", age_or_null(status.lanes_age_s)},
@@ -159,6 +164,7 @@ json lanes(const Status& status) {
             {"mqtt", lane(heard, status.lanes.mqtt, status.lanes.mqtt_code)},
             {"location", heard ? location(status.lanes) : json::array()},
             {"read_back", {{"read", status.lanes.read_backs.read}, {"differing", status.lanes.read_backs.differing}}},
+            {"requests", requests(status.lanes)},
             {"webhooks", webhooks(status)}};
 }
 

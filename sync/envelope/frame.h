@@ -109,6 +109,14 @@ struct ReadBacks {
 };
 inline constexpr int read_backs_max = 20;
 
+// What GHL's day allows and still has, as GHL last said it, less what was asked since. In steps of a hundredth of a
+// day, so that not every request is news.
+struct RequestsOfDay {
+    std::int64_t max = 0, left = 0;
+    friend bool operator==(const RequestsOfDay&, const RequestsOfDay&) = default;
+};
+inline constexpr std::int64_t requests_of_day_max = 1'000'000'000;
+
 // What clinic-relay told the box since clinic-syncd started, where that is set up.
 struct Webhooks {
     bool up = false;            // it is listened to
@@ -129,6 +137,7 @@ struct TimeState {
     std::string mqtt_code;
     std::vector<LocationFault> location; // what GHL's location lacks of what is configured: at most 16, each once
     ReadBacks read_backs;
+    std::optional<RequestsOfDay> requests;
     std::optional<Webhooks> webhooks;
     friend bool operator==(const TimeState&, const TimeState&) = default;
 };

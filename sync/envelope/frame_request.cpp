@@ -154,6 +154,7 @@ std::string write(const TimeState& state) {
         .text("mqtt_code", state.mqtt_code);
     if (state.read_backs.read > 0)
         writer.integer("read_back", state.read_backs.read).integer("differing", state.read_backs.differing);
+    if (state.requests) writer.integer("day_max", state.requests->max).integer("day_left", state.requests->left);
     if (state.webhooks) writer.written("webhooks", write_webhooks(*state.webhooks));
     if (state.location.empty()) return writer.str();
     std::vector<std::string> faults;
@@ -174,6 +175,10 @@ TimeState read_time_state(ObjectReader& reader) {
     if (reader.has("read_back")) {
         state.read_backs.read = reader.small("read_back", 1, read_backs_max);
         state.read_backs.differing = reader.small("differing", 0, state.read_backs.read);
+    }
+    if (reader.has("day_max")) {
+        const auto max = reader.integer("day_max", 1, requests_of_day_max);
+        state.requests = RequestsOfDay{max, reader.integer("day_left", 0, max)};
     }
     if (reader.has("webhooks"))
         reader.object("webhooks", [&](ObjectReader& inner) { state.webhooks = read_webhooks(inner); });

@@ -86,6 +86,11 @@ void Board::heard(Heard what, Timestamp at) {
     changed_.notify_all();
 }
 
+void Board::requests_of_day(std::function<std::optional<envelope::RequestsOfDay>()> source) {
+    const std::lock_guard lock{mutex_};
+    requests_ = std::move(source);
+}
+
 void Board::https_date(Timestamp server) {
     bool first = false;
     {
@@ -108,6 +113,7 @@ envelope::TimeState Board::said() const {
     out.location = location_;
     out.read_backs = {static_cast<int>(kept_.size()), static_cast<int>(std::count(kept_.begin(), kept_.end(), false))};
     out.webhooks = webhooks_;
+    if (requests_) out.requests = requests_();
     // Carried forward on the monotonic clock, so that a step of ours shows at once.
     if (date_ && clock_.monotonic() - date_->at < date_life) {
         const auto server_now = date_->server + (clock_.monotonic() - date_->at);

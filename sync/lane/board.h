@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -27,6 +28,8 @@ public:
     void relay(bool up);       // whether we hear what clinic-relay tells; not called: it is not set up
     enum class Heard : std::uint8_t { told, looked, refused, bad };
     void heard(Heard what, Timestamp at);
+    // Asked with each word to clinicd, from any thread: must not wait. Before anybody asks.
+    void requests_of_day(std::function<std::optional<envelope::RequestsOfDay>()> source);
     void https_date(Timestamp server); // from a Date header over verified TLS, just now
     void watched(bool somebody);       // clinicd's word: somebody looks at the page
 
@@ -50,6 +53,7 @@ private:
     std::string crm_code_ = "not_configured", mqtt_code_ = "not_configured";
     std::vector<envelope::LocationFault> location_;
     std::deque<bool> kept_; // the newest
+    std::function<std::optional<envelope::RequestsOfDay>()> requests_;
     std::optional<envelope::Webhooks> webhooks_;
     struct Seen {
         Timestamp server;

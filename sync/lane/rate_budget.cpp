@@ -152,6 +152,13 @@ std::optional<Day> RateBudget::day() const {
     return day;
 }
 
+std::optional<envelope::RequestsOfDay> RateBudget::said_of_day() const {
+    const std::lock_guard lock{mutex_};
+    if (!day_) return std::nullopt;
+    const std::int64_t step = std::max<std::int64_t>(1, day_->max / 100);
+    return envelope::RequestsOfDay{day_->max, day_->remaining / step * step};
+}
+
 void RateBudget::learn_interval(const RateHints& hints) {
     const int max = *hints.max;
     const base::Micros interval = std::clamp<base::Micros>(std::chrono::milliseconds{*hints.interval_ms},

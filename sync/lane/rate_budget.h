@@ -63,6 +63,7 @@ public:
     Room room();
     base::Micros closed_for() const; // how long nothing at all may be asked, the far side's word
     std::optional<Day> day() const;
+    std::optional<envelope::RequestsOfDay> said_of_day() const;
 
 private:
     // Requests of the last interval, in slices: what leaves it leaves at a slice's end.

@@ -160,6 +160,16 @@ TEST(Metrics, SayTheBooks) {
     EXPECT_EQ(samples.at(R"(clinic_build_info{box="demo \"1\"\\\n",version="0.1.0"})"), "1");
 }
 
+TEST(Metrics, SayWhatIsLeftOfGhlsDayOnceItIsKnown) {
+    Status status;
+    EXPECT_FALSE(parse(to_metrics(status)).samples.contains("clinic_ghl_requests_left"));
+    status.lanes.requests = envelope::RequestsOfDay{200'000, 148'000};
+    const auto parsed = parse(to_metrics(status));
+    EXPECT_TRUE(parsed.broken.empty());
+    EXPECT_EQ(parsed.samples.at("clinic_ghl_requests_a_day"), "200000");
+    EXPECT_EQ(parsed.samples.at("clinic_ghl_requests_left"), "148000");
+}
+
 TEST(Metrics, SayHowTheStoreIsRead) {
     Status status = example();
     status.store.reads = 11;

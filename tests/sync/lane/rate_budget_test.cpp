@@ -4,6 +4,7 @@
 
 #include <deque>
 
+#include "sync/lane/board.h"
 #include "tests/fakes/manual_clock.h"
 
 namespace clinic::lane {
@@ -141,6 +142,18 @@ TEST_F(RateBudgets, ADayThatIsNotSaidAgainIsOverWithIt) {
     EXPECT_EQ(budget.take(Priority::poll), 0s);
     EXPECT_EQ(budget.take(Priority::poll), 0s);
     EXPECT_FALSE(budget.day());
+}
+
+TEST_F(RateBudgets, SaysWhatIsLeftOfTheDayInHundredths) {
+    Board board{clock};
+    board.requests_of_day([this] { return budget.said_of_day(); });
+    EXPECT_FALSE(board.said().requests) << "GHL has not said it";
+    budget.learn({.daily_max = 200'000, .daily_remaining = 150'000});
+    EXPECT_EQ(board.said().requests, (envelope::RequestsOfDay{200'000, 150'000}));
+    budget.take(Priority::ordinary);
+    EXPECT_EQ(board.said().requests, (envelope::RequestsOfDay{200'000, 148'000}));
+    board.requests_of_day({});
+    EXPECT_FALSE(board.said().requests);
 }
 
 TEST_F(RateBudgets, RemembersTheDayOverARestart) {
