@@ -31,10 +31,15 @@ std::filesystem::path passable(const std::filesystem::path& folder) {
 } // namespace
 
 Room::Room(std::uint64_t seed)
-    : day{seed}, search{day.canaries()}, tap{{port_base + 1, port_base + 2, port_base + 3, port_base + 4, mqtt_recorded,
-                                              port_base + 6, ghl_recorded, spare_port},
+    : collectors_authority{passable(own.path()), "collectors"}, collector{collectors_authority.issue("collector",
+                                                                                                     "IP:127.0.0.1"),
+                                                                          [](const support::Received&) {
+                                                                              return support::answer(200, "{}");
+                                                                          }},
+      day{seed}, search{day.canaries()}, tap{{port_base + 1, port_base + 2, port_base + 3, port_base + 4, mqtt_recorded,
+                                              port_base + 6, ghl_recorded, spare_port, collector.port()},
                                              port_base + 2},
-      dumps{passable(own.path()) / "dumps"}, box{port_base}, places{box, search}, visits{box, day, places, own.path()} {
+      dumps{own / "dumps"}, box{port_base}, places{box, search}, visits{box, day, places, own.path()} {
     std::vector<pid_t> all;
     for (const char* name : {"clinic-supervise", "clinicd", "clinic-syncd"})
         for (const pid_t one : box.pids(name)) all.push_back(one);
@@ -77,6 +82,9 @@ void Room::lead_through_recorders() {
     settings["ghl"]["requests_per_second_max"] = 100'000; // the emulator's own limit is raised too
     settings["ghl"]["polling"] = {{"busy_s", 5}};
     settings["workers"] = 16;
+    chmod(collectors_authority.pem().c_str(), 0644);
+    settings["traces"] = {{"base", "https://127.0.0.1:" + std::to_string(collector.port())},
+                          {"ca", collectors_authority.pem().string()}};
     std::ofstream{file} << settings.dump();
     EXPECT_TRUE(signal_program("clinic-syncd", SIGTERM));
     EXPECT_TRUE(eventually([this] { return is_up() && !mqtt->outward().empty() && !ghl->outward().empty(); }, 60));
@@ -106,6 +114,16 @@ void Room::listen_to_all() {
 std::string Room::heard() const {
     std::error_code absent;
     return std::filesystem::exists(own / "heard", absent) ? read_all(own / "heard") : std::string{};
+}
+
+std::string Room::traces() const {
+    std::string all;
+    for (const auto& one : collector.received()) {
+        all += one.method + " " + one.path + "\n";
+        for (const auto& [name, value] : one.headers) all += name + ": " + value + "\n";
+        all += one.body + "\n";
+    }
+    return all;
 }
 
 void Room::control_ghl(const nlohmann::json& body) const {
@@ -157,6 +175,7 @@ void Room::look_at_what_left() {
     for (std::string line; std::getline(lines, line);)
         if (!line.starts_with("clinic/demo-1/down/")) upward += line + "\n";
     places.look("what the broker gave on", upward);
+    places.look("traces", traces());
     places.look("the wire", tap.bytes());
 }
 

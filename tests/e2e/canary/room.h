@@ -1,5 +1,6 @@
 // A box in a network of the test's own, with everything around it that hears: a recorder before GHL and one before the
-// broker, a listener for all topics, the tap on the wire, the kernel's trace of refused calls, a folder for core dumps.
+// broker, a collector of traces, a listener for all topics, the tap on the wire, the kernel's trace of refused calls, a
+// folder for core dumps.
 //   Threads: one.
 #pragma once
 
@@ -14,6 +15,7 @@
 #include "tests/e2e/canary/recorder.h"
 #include "tests/e2e/canary/visits.h"
 #include "tests/e2e/canary/wire_tap.h"
+#include "tests/sync/support/scripted_https.h"
 
 namespace clinic::e2e {
 
@@ -35,6 +37,7 @@ public:
     bool settled() const;                                // nothing waits for GHL
     bool is_up() const;                                  // and both ways out are open
     std::string heard() const;
+    std::string traces() const; // all that the collector got, heads and bodies
     // The program is gone by that signal and there again.
     bool signal_program(const std::string& name, int signal) const;
 
@@ -42,6 +45,8 @@ public:
     void look_everywhere();
 
     fakes::TempFolder own; // what a person at the clinic has: CSV files, and the listener's notes
+    support::Authority collectors_authority;
+    support::ScriptedHttps collector;
     ClinicDay day;
     support::Search search;
     WireTap tap;
