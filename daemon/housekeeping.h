@@ -31,10 +31,11 @@ public:
     // Walks everybody now; how many transactions it took. Any thread. Errors: offline after `request_stop`.
     Result<std::int64_t> re_release();
     void request_stop(); // a walk ends after the slice it is in, and none begins
+    // What comes due by now; everybody is walked where the day is new, or `walk` says so. For tests too.
+    Result<void> look(bool walk);
 
 private:
     void run(const std::stop_token& stop);
-    Result<void> look(bool walk);
     Result<void> expire_consents();
     Result<void> discard_dead_letters();
     Result<void> purge_ledger();

@@ -21,10 +21,9 @@ public:
            base::Pulse pulse = {},             // rests until a probe is due
            std::function<void()> probed = {}); // after each probe, on this thread
     void run(std::stop_token stop);
+    Result<void> probe(std::stop_token stop); // one, whether it is due or not; for tests too
 
 private:
-    Result<void> probe(std::stop_token stop);
-
     const envelope::WriteRules& rules_;
     Lane& lane_;
     Channel& channel_;

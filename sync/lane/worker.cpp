@@ -10,7 +10,6 @@ namespace clinic::lane {
 namespace {
 
 constexpr std::chrono::milliseconds settle_wait{3'000}; // also while stopping
-constexpr std::chrono::milliseconds empty_pause{200};   // clinicd said "nothing" without waiting
 constexpr std::chrono::milliseconds refused_pause{1'000};
 constexpr std::chrono::milliseconds part_wait{
     1'000}; // for a lease of a part: until what else may go is looked at again
@@ -81,7 +80,8 @@ Result<void> Worker::turn(std::stop_token stop) {
     auto lease = client_.ask_for<envelope::Lease>(request, options_.lease_wait + options_.reply_wait, stop);
     if (!lease) return lease.error();
     if (lease->lease == 0) {
-        if (std::chrono::steady_clock::now() - asked_at < empty_pause) sleep_for(stop, empty_pause);
+        const auto pause = options_.empty_pause;
+        if (std::chrono::steady_clock::now() - asked_at < pause) sleep_for(stop, pause);
         return {};
     }
     while (lease && lease->lease != 0) lease = deliver(*lease, stop);

@@ -23,6 +23,7 @@ struct WorkerOptions {
     envelope::Destination destination = envelope::Destination::crm;
     std::chrono::milliseconds lease_wait{10'000}; // how long clinicd may hold the question
     std::chrono::milliseconds reply_wait{10'000}; // for any other reply
+    std::chrono::milliseconds empty_pause{200};   // clinicd said "nothing" without waiting
     RateBudget* budget = nullptr;                 // asked before each lease; null: leases are taken as they come
     base::Pulse pulse = {};                       // before each question and each request; rests while the lane is shut
     trace::SpanQueue* spans = nullptr;            // null: nobody traces
@@ -50,9 +51,10 @@ class Worker {
 public:
     Worker(WorkerOptions options, const envelope::WriteRules& rules, Lane& lane, Channel& channel);
     void run(std::stop_token stop);
+    // One lease and those that follow it at once, or none; for tests too.
+    Result<void> turn(std::stop_token stop);
 
 private:
-    Result<void> turn(std::stop_token stop); // one lease and those that follow it at once, or none
     Result<envelope::Lease> deliver(const envelope::Lease& lease, std::stop_token stop);
     Result<envelope::Lease> settle(const envelope::Settle& outcome);
     bool has_room() const;

@@ -149,8 +149,8 @@ Json list(const std::vector<const Json*>& documents) {
 } // namespace
 
 Service::Service(World world, const ServiceOptions& options, Lines requests, Lines answers)
-    : world_{std::move(world)}, token_{options.token}, grants_{options.location}, requests_{std::move(requests)},
-      answers_{std::move(answers)} {}
+    : world_{std::move(world)}, token_{options.token}, heard_{options.heard}, grants_{options.location},
+      requests_{std::move(requests)}, answers_{std::move(answers)} {}
 
 Result<std::unique_ptr<Service>> Service::open(const ServiceOptions& options, const Clock& clock) {
     auto world = World::open(clock, options.location, options.fields, options.state);
@@ -162,9 +162,19 @@ Result<std::unique_ptr<Service>> Service::open(const ServiceOptions& options, co
     return std::unique_ptr<Service>{new Service{std::move(*world), options, std::move(*requests), std::move(*answers)}};
 }
 
-Answer Service::answer(const Request& request) {
+Answer Service::by_hand(const std::string& method, const std::string& target, const Json& body) {
+    Request request{method, target, {{"Authorization", "Bearer " + token_}, {"Version", "v3"}}, ""};
+    request.headers.emplace_back("Content-Type", "application/json");
+    if (!body.is_null()) request.body = body.dump();
     const std::lock_guard hold{lock_};
-    if (request.path().starts_with("/_")) return control(request);
+    return handle(request, route_of(request));
+}
+
+Answer Service::answer(const Request& request) {
+    const bool controls = request.path().starts_with("/_");
+    if (heard_ && !controls) heard_(request);
+    const std::lock_guard hold{lock_};
+    if (controls) return control(request);
     Answer answer = decide(request);
     answer.headers.emplace_back("X-RateLimit-Limit-Daily", std::to_string(throttle_.per_day));
     answer.headers.emplace_back("X-RateLimit-Daily-Remaining", std::to_string(throttle_.daily_remaining()));
@@ -259,6 +269,7 @@ Answer Service::control(const Request& request) {
 
 Answer Service::control_faults(const Json& body) {
     static constexpr int count_max = 1'000'000;
+    if (body.value("fault", Json{}) == "none") return faults_ = {}, json_answer(200, {{"waiting", 0}}); // all are over
     if (body.contains("fault") && body["fault"].is_string()) {
         const auto fault = fault_named(body["fault"].get_ref<const std::string&>());
         const Json count = body.value("count", Json(1));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -24,15 +25,18 @@ struct ServiceOptions {
     std::string location = "CEdemoLocation000001";
     std::string token; // the whole private integration token
     std::vector<CustomField> fields = default_fields();
-    std::filesystem::path requests; // JSON lines; empty: none
-    std::filesystem::path answers;  // the same for answers, to validate them
-    std::filesystem::path state;    // to go on after a restart; empty: none
+    std::filesystem::path requests;                 // JSON lines; empty: none
+    std::filesystem::path answers;                  // the same for answers, to validate them
+    std::filesystem::path state;                    // to go on after a restart; empty: none
+    std::function<void(const Request&)> heard = {}; // each call before it is answered; on the thread that got it
 };
 
 class Service {
 public:
     static Result<std::unique_ptr<Service>> open(const ServiceOptions& options, const Clock& clock);
     Answer answer(const Request& request);
+    // What a person does in GHL: no limit counts it, no fault takes it, nothing of it is recorded.
+    Answer by_hand(const std::string& method, const std::string& target, const Json& body);
 
 private:
     Service(World world, const ServiceOptions& options, Lines requests, Lines answers);
@@ -52,6 +56,7 @@ private:
     std::mutex lock_;
     World world_;
     std::string token_;
+    std::function<void(const Request&)> heard_;
     Grants grants_;
     Lines requests_, answers_;
     Faults faults_;

@@ -1,0 +1,291 @@
+#include "tests/model/check.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "crypto/base/files.h"
+#include "crypto/seal.h"
+#include "daemon/audit/trail.h"
+#include "daemon/crm/objects.h"
+#include "daemon/records/patients.h"
+#include "sync/envelope/crm_strip.h"
+#include "tests/emulator/exchange.h"
+
+namespace clinic::model {
+namespace {
+
+using outbox::Links;
+using records::ConsentScope;
+using records::ConsentState;
+
+std::set<std::string> our_tags(const nlohmann::json& contact) {
+    std::set<std::string> out;
+    for (const std::string tag : contact["tags"])
+        if (tag.starts_with("ce-")) out.insert(tag);
+    return out;
+}
+
+std::set<std::string> other_tags(const nlohmann::json& contact) {
+    std::set<std::string> out;
+    for (const std::string tag : contact["tags"])
+        if (!tag.starts_with("ce-")) out.insert(tag);
+    return out;
+}
+
+std::string field(const nlohmann::json& contact, const char* name) {
+    return contact["fields"].value(name, "");
+}
+
+bool is_none(const std::string& value) {
+    return value.empty() || value == "none";
+}
+
+std::string joined(const std::set<std::string>& all) {
+    std::string out;
+    for (const auto& one : all) out += (out.empty() ? "" : " ") + one;
+    return "[" + out + "]";
+}
+
+std::string digest(const Box::Heard& heard) {
+    const std::string head = heard.method + " " + heard.target + "\n";
+    return crypto::hex(crypto::digest(base::as_bytes(head), base::as_bytes(heard.body)));
+}
+
+} // namespace
+
+Check::Known Check::known(const Patient& patient) {
+    Known out;
+    const auto done = box_.clinicd->store->write([&](records::Transaction& txn) -> Result<void> {
+        const auto found = records::find_by_index(txn, "number_any", patient.number);
+        CLINIC_TRY(found);
+        if (found->size() != 1) return {};
+        out.found = true;
+        out.id = found->front();
+        auto facts = records::patient_facts(txn, out.id);
+        CLINIC_TRY(facts);
+        out.facts = std::move(*facts);
+        const auto pid = Links::pid(txn, envelope::Destination::crm, out.id);
+        CLINIC_TRY(pid);
+        out.pid = pid->text();
+        const auto contact = Links::contact(txn, out.id);
+        CLINIC_TRY(contact);
+        out.contact = *contact;
+        return {};
+    });
+    if (!done) say(patient.number + ": cannot be read: " + done.error().what.c_str());
+    return out;
+}
+
+void Check::all() {
+    state_ = box_.ghl_state();
+    for (const auto& contact : state_["contacts"]) contacts_[contact["id"]] = &contact;
+    books();
+    chain();
+    ledger();
+    nobody_is_named();
+    people();
+    every_contact();
+    what_was_seen();
+}
+
+void Check::books() {
+    outbox::Books books;
+    const auto read = box_.clinicd->store->read([&](records::Snapshot& session) -> Result<void> {
+        auto found = outbox::Outbox::books(session, envelope::Destination::crm);
+        CLINIC_TRY(found);
+        books = *found;
+        return {};
+    });
+    if (!read || !books.balanced()) say("the books do not balance");
+    if (books.pending + books.leased + books.dead > 0)
+        say("not all is done: pending " + std::to_string(books.pending) + ", leased " + std::to_string(books.leased) +
+            ", dead " + std::to_string(books.dead) + ", last code " + books.last_code);
+}
+
+void Check::chain() {
+    const auto read = box_.clinicd->store->read([&](records::Snapshot& session) -> Result<void> {
+        const auto verified = audit::Trail::verify(session);
+        return verified ? Result<void>{} : verified.error();
+    });
+    if (!read) say("the audit chain does not verify");
+}
+
+// What GHL received is in the ledger, request by request; and what the ledger calls answered was received.
+void Check::ledger() {
+    std::map<std::string, int> asked, answered;
+    const auto read = box_.clinicd->store->read([&](records::Snapshot& session) -> Result<void> {
+        for (std::int64_t after = 0;;) {
+            const auto lines = outbox::Ledger::lines(session, after, 500);
+            CLINIC_TRY(lines);
+            if (lines->empty()) return {};
+            for (const auto& line : *lines) {
+                after = line.attempt;
+                if (line.result == "answered" || line.result == "unknown" || line.result == "open")
+                    ++asked[line.digest];
+                if (line.result == "answered") ++answered[line.digest];
+            }
+        }
+    });
+    if (!read) say("the ledger cannot be read");
+    std::map<std::string, int> received;
+    for (const auto& heard : box_.heard()) {
+        const auto of = digest(heard);
+        if (++received[of] == asked[of] + 1)
+            say("GHL received what the ledger has not: " + heard.method + " " + heard.target);
+    }
+    for (const auto& [of, count] : answered)
+        if (count > received[of]) say("the ledger calls answered what GHL never received");
+}
+
+void Check::nobody_is_named() {
+    for (const auto& heard : box_.heard()) {
+        const std::string all = emulator::lower(heard.target + "\n" + heard.body);
+        for (const auto& patient : program_.patients_)
+            for (const auto& value : {patient.number, patient.family, patient.phone, patient.given})
+                if (all.find(emulator::lower(value)) != std::string::npos && value != patient.phone)
+                    say("a request names somebody: " + heard.method + " " + heard.target);
+                else if (all.find("503" + value) != std::string::npos)
+                    say("a request has somebody's number");
+    }
+}
+
+void Check::people() {
+    for (const auto& patient : program_.patients_) one_of(patient);
+}
+
+void Check::one_of(const Patient& patient) {
+    if (patient.merged) return; // their contact is looked at by its marker
+    if (patient.erasing) {
+        if (!patient.erased) say(patient.number + ": is not erased");
+        if (known(patient).found) say(patient.number + ": is erased, and found");
+        return;
+    }
+    const auto have = known(patient);
+    if (!have.found) return say(patient.number + ": is not in the records");
+    consents(patient, have);
+    const auto at = contacts_.find(have.contact);
+    if (!have.contact.empty() && at == contacts_.end())
+        return say(patient.number + ": is linked to a contact that is not there");
+    if (!have.contact.empty()) linked_[have.contact] = have.pid;
+    const auto sync = release::consent_at(have.facts, ConsentScope::crm_sync, box_.true_time());
+    const bool allowed = !sync || sync == ConsentState::granted;
+    if (!allowed && at != contacts_.end()) return emptied(patient.number, *at->second);
+    if (!allowed) return;
+    if (at != contacts_.end()) return told(patient, have, *at->second);
+    if (patient.active) say(patient.number + ": may be told, and has no contact");
+}
+
+// The clinic's newest word, and what GHL's people ended.
+void Check::consents(const Patient& patient, const Known& known) {
+    if (patient.was_merged) return; // the words of two persons
+    for (const auto scope : {ConsentScope::crm_sync, ConsentScope::reminders, ConsentScope::marketing}) {
+        const auto said = patient.said.find(records::name(scope));
+        const auto now = release::consent_at(known.facts, scope, box_.true_time());
+        std::optional<ConsentState> wanted;
+        if (said != patient.said.end())
+            wanted = !said->second.granted                                               ? ConsentState::revoked
+                     : said->second.expires && *said->second.expires <= box_.true_time() ? ConsentState::expired
+                                                                                         : ConsentState::granted;
+        const bool may_be_ended =
+            scope != ConsentScope::crm_sync && patient.stopped_in_ghl && now == ConsentState::revoked;
+        if (now != wanted && !may_be_ended)
+            say(patient.number + ": consent to " + records::name(scope) + " is " +
+                (now ? std::to_string(static_cast<int>(*now)) : "none") + ", not " +
+                (wanted ? std::to_string(static_cast<int>(*wanted)) : "none"));
+    }
+}
+
+void Check::told(const Patient& patient, const Known& known, const Json& contact) {
+    const auto now = box_.true_time();
+    const Shown wanted = shown(patient, now);
+    const auto differs = [&](const char* name, const std::string& is, const std::string& should) {
+        if (is != should && !(is_none(is) && is_none(should)))
+            say(patient.number + ": " + name + " is '" + is + "', not '" + should + "'");
+    };
+    differs("ce_stage", field(contact, "ce_stage"), wanted.stage);
+    differs("ce_last", field(contact, "ce_last"), wanted.last);
+    differs("ce_next", field(contact, "ce_next"), wanted.next);
+    const std::pair appointment{field(contact, "ce_appt_status"), field(contact, "ce_appt_when")};
+    if (std::ranges::none_of(wanted.appointment, [&](const auto& one) {
+            return (one.first == appointment.first || (is_none(one.first) && is_none(appointment.first))) &&
+                   (one.second == appointment.second || (is_none(one.second) && is_none(appointment.second)));
+        }))
+        say(patient.number + ": the appointment is '" + appointment.first + "' '" + appointment.second + "', not '" +
+            wanted.appointment.begin()->first + "' '" + wanted.appointment.begin()->second + "'");
+    auto tags = wanted.stage_tags;
+    const auto reminders = release::consent_at(known.facts, ConsentScope::reminders, now);
+    if (reminders && reminders != ConsentState::granted)
+        tags.insert("ce-do-not-contact");
+    else if (release::consent_at(known.facts, ConsentScope::marketing, now) == ConsentState::granted &&
+             wanted.stage != "inactive")
+        tags.insert({"ce-review-ok", "ce-referral-ok"});
+    if (our_tags(contact) != tags)
+        say(patient.number + ": tags are " + joined(our_tags(contact)) + ", not " + joined(tags));
+    const auto marker = field(contact, "ce_pid");
+    const bool lead = program_.leads_.contains(contact["id"]);
+    if (marker != known.pid && !(lead && marker.empty()))
+        say(patient.number + ": the contact carries another's marker");
+}
+
+void Check::emptied(const std::string& who, const Json& contact) {
+    if (field(contact, "ce_stage") != "archived")
+        say(who + ": must not be told, and is '" + field(contact, "ce_stage") + "'");
+    for (const char* name : {"ce_last", "ce_next", "ce_appt_status", "ce_appt_when"})
+        if (!is_none(field(contact, name)))
+            say(who + ": must not be told, and " + name + " is '" + field(contact, name) + "'");
+    auto tags = our_tags(contact);
+    tags.erase("ce-do-not-contact");
+    if (!tags.empty()) say(who + ": must not be told, and has the tags " + joined(tags));
+    if (!contact["dnd"]) say(who + ": must not be told, and may be disturbed");
+}
+
+// Each that carries a marker is somebody's who is there, once, or is empty.
+void Check::every_contact() {
+    std::set<std::string> seen;
+    for (const auto& [id, contact] : contacts_) {
+        const auto marker = field(*contact, "ce_pid");
+        const auto linked = linked_.find(id);
+        if (linked == linked_.end() && !marker.empty())
+            emptied("the contact " + id + " of nobody who is there", *contact);
+        if (linked == linked_.end() && marker.empty() && !program_.leads_.contains(id))
+            say("a contact of nobody's: " + id);
+        if (linked != linked_.end() && !seen.insert(linked->second).second) say("somebody has two contacts");
+        const auto own = program_.own_tags_.find(id);
+        const std::set<std::string> wanted = own == program_.own_tags_.end() ? std::set<std::string>{} : own->second;
+        if (other_tags(*contact) != wanted)
+            say("GHL's own tags of " + id + " are " + joined(other_tags(*contact)) + ", not " + joined(wanted));
+    }
+    for (const auto& heard : box_.heard())
+        for (const auto& lead : program_.leads_)
+            if (!linked_.contains(lead) && contacts_.contains(lead) && heard.method != "GET" &&
+                heard.target.find(lead) != std::string::npos && field(*contacts_.at(lead), "ce_stage") != "archived")
+                say("a lead that is nobody's was written to");
+}
+
+// GHL's things are kept as they are there.
+void Check::what_was_seen() {
+    using envelope::CrmKind;
+    const std::vector<std::pair<CrmKind, const Json*>> all{{CrmKind::contact, &state_["contacts"]},
+                                                           {CrmKind::appointment, &state_["appointments"]},
+                                                           {CrmKind::opportunity, &state_["opportunities"]}};
+    for (const auto& [kind, list] : all)
+        for (const auto& one : *list) {
+            const auto wanted = envelope::strip(kind, one, box_.rules, 1);
+            if (!wanted) continue;
+            std::optional<crm::Object> seen;
+            const auto read = box_.clinicd->store->read([&, kind = kind](records::Snapshot& session) -> Result<void> {
+                auto found = crm::find(session, kind, wanted->id);
+                CLINIC_TRY(found);
+                seen = std::move(*found);
+                return {};
+            });
+            const std::string what = std::string{envelope::name(kind)} + " " + wanted->id;
+            if (!read || !seen)
+                say("not seen: the " + what);
+            else if (seen->fact.said != wanted->said)
+                say("seen otherwise than it is: the " + what + ": " + envelope::content_of(seen->fact) + " and not " +
+                    envelope::content_of(*wanted));
+        }
+}
+
+} // namespace clinic::model

@@ -1,0 +1,43 @@
+// Whether the box, GHL, the model and the ledger agree, when all is quiet. Each disagreement is a line of the program's
+// `wrong_`.
+#pragma once
+
+#include "tests/model/program.h"
+
+namespace clinic::model {
+
+class Check {
+public:
+    explicit Check(Program& program) : program_{program}, box_{program.box} {}
+    void all();
+
+private:
+    using Json = nlohmann::json;
+    struct Known { // of a patient, as the box has it
+        bool found = false;
+        records::PatientId id;
+        std::string pid, contact;
+        records::PatientFacts facts;
+    };
+    void say(const std::string& what) { program_.wrong_.push_back(what); }
+    Known known(const Patient& patient);
+    void books();
+    void chain();
+    void ledger();
+    void nobody_is_named();
+    void people();
+    void one_of(const Patient& patient);
+    void consents(const Patient& patient, const Known& known);
+    void told(const Patient& patient, const Known& known, const Json& contact);
+    void emptied(const std::string& who, const Json& contact);
+    void every_contact();
+    void what_was_seen();
+
+    Program& program_;
+    Box& box_;
+    Json state_;
+    std::map<std::string, const Json*> contacts_; // of GHL, by id
+    std::map<std::string, std::string> linked_;   // contact to pid, of those who are there
+};
+
+} // namespace clinic::model

@@ -1,0 +1,46 @@
+// The box and GHL's people at once, with everything that can go wrong: after quiet both sides agree with the model.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "tests/model/program.h"
+#include "tests/support/campaign.h"
+
+namespace clinic::model {
+namespace {
+
+std::string all_of(const std::vector<std::string>& lines) {
+    std::string out;
+    for (const auto& line : lines) out += "\n  " + line;
+    return out;
+}
+
+TEST(Model, BothSidesAgreeAfterQuiet) {
+    support::Campaign campaign{{.name = "model", .what = "programs", .plain = 50, .most = 1'000}};
+    ProgramCounts sum;
+    int kills = 0, deliveries = 0;
+    while (const auto seed = campaign.next()) {
+        Program program{*seed};
+        if (std::getenv("CLINIC_SEED") != nullptr) program.tell_story();
+        program.run();
+        program.quiet();
+        const auto& wrong = program.wrong();
+        EXPECT_TRUE(wrong.empty()) << "seed " << *seed << all_of(wrong);
+        sum.changes += program.counts.changes;
+        sum.in_ghl += program.counts.in_ghl;
+        sum.faults += program.counts.faults;
+        sum.clock_steps += program.counts.clock_steps;
+        sum.webhooks += program.counts.webhooks;
+        sum.lost_webhooks += program.counts.lost_webhooks;
+        kills += program.box.kills;
+        deliveries += program.box.deliveries;
+    }
+    std::printf(
+        "the clinic's changes %d, GHL's people's %d, deliveries %d, faults %d, kills %d, clock steps %d, webhooks "
+        "%d (lost %d)\n",
+        sum.changes, sum.in_ghl, deliveries, sum.faults, kills, sum.clock_steps, sum.webhooks, sum.lost_webhooks);
+}
+
+} // namespace
+} // namespace clinic::model
