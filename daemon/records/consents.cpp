@@ -34,6 +34,19 @@ Result<void> insert_consent(Transaction& txn, PatientId patient, const ConsentCh
         .run();
 }
 
+// Said today, where something is known that was given after now: by a clock that was ahead then, or is behind now. What
+// arrives later was said later: without this a withdrawal would count only when the clock has caught up.
+Result<Timestamp> behind_what_is_known(Session& session, PatientId patient, ConsentScope scope, Timestamp given_at,
+                                       Timestamp said_at) {
+    if (given_at < said_at - ahead_max) return given_at; // of another day: its own time counts
+    auto find = session.prepare("SELECT max(given_at) FROM consent WHERE patient = ? AND scope = ?");
+    if (!find) return find.error();
+    const auto row = find->bind(patient, static_cast<int>(scope)).step();
+    if (!row) return row.error();
+    const bool ahead = !find->is_null(0) && Timestamp{find->integer(0)} > session.now();
+    return ahead ? Timestamp{find->integer(0) + 1} : given_at;
+}
+
 } // namespace
 
 Result<void> record_consent(Transaction& txn, PatientId patient, const ConsentChange& change, const Stamp& stamp) {
@@ -49,7 +62,9 @@ Result<void> record_consent(Transaction& txn, PatientId patient, const ConsentCh
     const auto known = is_known(txn, person->id, change, given_at);
     if (!known) return known.error();
     if (*known) return {};
-    return insert_consent(txn, person->id, change, given_at, stamp.said_at);
+    const auto counts_from = behind_what_is_known(txn, person->id, change.scope, given_at, stamp.said_at);
+    CLINIC_TRY(counts_from);
+    return insert_consent(txn, person->id, change, *counts_from, stamp.said_at);
 }
 
 Result<void> pass_over_replaced(Transaction& txn, Timestamp at) {

@@ -43,6 +43,20 @@ TEST_F(Consents, ARevocationWinsAmongEquals) {
     EXPECT_EQ(current(id_).state, ConsentState::revoked);
 }
 
+// The clock was ahead when the consent was given, and has been set right: a withdrawal counts at once.
+TEST_F(Consents, AWithdrawalCountsWhateverTheClockSaidBefore) {
+    clock_.set(clock_.now() + std::chrono::hours{2});
+    ASSERT_TRUE(record(id_, ConsentState::granted, clock_.now()));
+    clock_.set(ago(2) + std::chrono::minutes{1});
+    ASSERT_TRUE(record(id_, ConsentState::revoked, clock_.now()));
+    EXPECT_EQ(current(id_).state, ConsentState::revoked);
+    clock_.advance(std::chrono::minutes{1});
+    ASSERT_TRUE(record(id_, ConsentState::granted, clock_.now()));
+    EXPECT_EQ(current(id_).state, ConsentState::granted);
+    ASSERT_TRUE(record(id_, ConsentState::revoked, ago(30 * 24)));
+    EXPECT_EQ(current(id_).state, ConsentState::granted) << "one of another day stands where it was";
+}
+
 TEST_F(Consents, SaidAgainIsNoNewRevision) {
     ASSERT_TRUE(record(id_, ConsentState::granted, ago(1)));
     ASSERT_TRUE(record(id_, ConsentState::granted, ago(1)));
