@@ -267,24 +267,32 @@ bool is_told(const Decision& decision) {
     return decision.contact.has_value();
 }
 
-// A state that is on its way says something that may not be said any more: a consent for just that has ended.
-bool says_too_much(const MetadataEnvelope& waiting, const ContactState& now) {
-    const auto has = [](const std::vector<envelope::Word>& tags, std::string_view word) {
-        return std::ranges::any_of(tags, [&](const envelope::Word& tag) { return tag.text() == word; });
-    };
-    const auto then = waiting.tags();
-    for (const char* word : {"review_ok", "referral_ok"}) {
-        if (has(then, word) && !has(now.tags, word)) return true;
-    }
-    return has(now.tags, "do_not_contact") && !has(then, "do_not_contact");
+bool names(const std::vector<envelope::Word>& tags, std::string_view word) {
+    return std::ranges::any_of(tags, [&](const envelope::Word& tag) { return tag.text() == word; });
 }
 
-// A "granted" that has ended since.
-bool grants_too_much(const MetadataEnvelope& waiting, const PatientFacts& facts, Timestamp now) {
+// A state that is on its way says something that may not be said any more: a consent for just that has ended.
+bool says_too_much(const MetadataEnvelope& waiting, const ContactState& now) {
+    const auto then = waiting.tags();
+    for (const char* word : {"review_ok", "referral_ok"}) {
+        if (names(then, word) && !names(now.tags, word)) return true;
+    }
+    return names(now.tags, "do_not_contact") && !names(then, "do_not_contact");
+}
+
+// Marketing that is granted beside reminders that are not, or of somebody inactive: the state of the contact does not
+// name its words, and a consent told besides must not set them.
+bool is_withheld(ConsentScope scope, const ContactState& now) {
+    return scope == ConsentScope::marketing && !names(now.tags, "review_ok");
+}
+
+// A "granted" that has ended since, or is withheld.
+bool grants_too_much(const MetadataEnvelope& waiting, const PatientFacts& facts, const ContactState& state,
+                     Timestamp now) {
     if (waiting.kind() != Kind::consent_state || waiting.text(Field::state) != "granted") return false;
     for (const auto scope : {ConsentScope::crm_sync, ConsentScope::reminders, ConsentScope::marketing}) {
         if (waiting.text(Field::scope) == name(scope))
-            return consent_at(facts, scope, now) != records::ConsentState::granted;
+            return consent_at(facts, scope, now) != records::ConsentState::granted || is_withheld(scope, state);
     }
     return true;
 }
@@ -368,6 +376,9 @@ Result<void> Releaser::consent_changed(Transaction& txn, PatientId patient, Cons
         if (!said) return said.error();
         if (!*said) return {};
     }
+    if (consent_at(*facts, scope, moment().now) == records::ConsentState::granted &&
+        is_withheld(scope, *decision.contact))
+        return {};
     return release.tell_consent(*consent, moment().now);
 }
 
@@ -459,8 +470,9 @@ Result<std::optional<Because>> Releaser::still_allowed(Transaction& txn, const o
         return decision.clock_holds ? std::optional{Because::clock_untrusted} : std::nullopt;
     }
     if (!decision.may_leave) return std::optional{decision.because};
-    const bool too_much = waiting.kind() == Kind::contact_state ? says_too_much(waiting, *decision.contact)
-                                                                : grants_too_much(waiting, *facts, moment().now);
+    const bool too_much = waiting.kind() == Kind::contact_state
+                              ? says_too_much(waiting, *decision.contact)
+                              : grants_too_much(waiting, *facts, *decision.contact, moment().now);
     if (too_much) return std::optional{Because::consent_expired};
     return std::optional<Because>{};
 }

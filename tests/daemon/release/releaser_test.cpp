@@ -332,6 +332,29 @@ TEST(Releaser, RemindersAndMarketingConsentsAreTold) {
     EXPECT_EQ(sent[1].text(Field::scope), "reminders");
 }
 
+// The words of marketing are the contact's state to name: beside refused reminders, or of somebody inactive, it names
+// none, and the consent that is told besides must not set them.
+TEST(Releaser, MarketingIsNotTiedToSomebodyWhoIsNotToBeContacted) {
+    Clinic clinic;
+    clinic.set_basis(Basis::baa);
+    const auto patient = clinic.add("1001", "Quillfeather");
+    clinic.consent(patient, ConsentScope::reminders, ConsentState::revoked);
+    clinic.deliver();
+    clinic.consent(patient, ConsentScope::marketing, ConsentState::granted);
+    EXPECT_THAT(clinic.deliver_kinds(), IsEmpty());
+    clinic.consent(patient, ConsentScope::reminders, ConsentState::granted);
+    const auto sent = clinic.deliver();
+    ASSERT_EQ(sent.size(), 2U);
+    EXPECT_EQ(sent[0].tags().size(), 3U) << "now they may be told";
+    EXPECT_EQ(sent[1].text(Field::scope), "reminders");
+    clinic.add("1001", "Quillfeather", false, false);
+    clinic.deliver();
+    clinic.consent(patient, ConsentScope::marketing, ConsentState::revoked);
+    clinic.deliver();
+    clinic.consent(patient, ConsentScope::marketing, ConsentState::granted);
+    EXPECT_THAT(clinic.deliver_kinds(), IsEmpty()) << "inactive";
+}
+
 TEST(Releaser, AnAppointmentEnteredInErrorIsToldAsCancelled) {
     Clinic clinic;
     clinic.set_basis(Basis::baa);
