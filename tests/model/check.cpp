@@ -227,7 +227,10 @@ void Check::told(const Patient& patient, const Known& known, const Json& contact
         say(patient.number + ": the contact carries another's marker");
 }
 
+// What GHL's people put there afterwards is theirs, but for the stop: that is said again.
 void Check::emptied(const std::string& who, const Json& contact) {
+    if (!contact["dnd"]) say(who + ": must not be told, and may be disturbed");
+    if (is_a_persons(contact["id"])) return;
     if (field(contact, "ce_stage") != "archived")
         say(who + ": must not be told, and is '" + field(contact, "ce_stage") + "'");
     for (const char* name : {"ce_last", "ce_next", "ce_appt_status", "ce_appt_when"})
@@ -236,7 +239,17 @@ void Check::emptied(const std::string& who, const Json& contact) {
     auto tags = our_tags(contact);
     tags.erase("ce-do-not-contact");
     if (!tags.empty()) say(who + ": must not be told, and has the tags " + joined(tags));
-    if (!contact["dnd"]) say(who + ": must not be told, and may be disturbed");
+}
+
+// Emptied once, and filled again by GHL's people: shown as an orphan, and left to a person (docs/crm.md).
+bool Check::is_a_persons(const std::string& contact) const {
+    const auto touched = program_.touched_.find(contact);
+    const auto all = box_.heard();
+    const auto last = std::find_if(all.rbegin(), all.rend(), [&](const Box::Heard& heard) {
+        return heard.method == "PUT" && heard.target == "/contacts/" + contact;
+    });
+    return touched != program_.touched_.end() && last != all.rend() && last->at < touched->second &&
+           last->body.find("archived") != std::string::npos;
 }
 
 // Each that carries a marker is somebody's who is there, once, or is empty.
@@ -245,7 +258,7 @@ void Check::every_contact() {
     for (const auto& [id, contact] : contacts_) {
         const auto marker = field(*contact, "ce_pid");
         const auto linked = linked_.find(id);
-        if (linked == linked_.end() && !marker.empty())
+        if (linked == linked_.end() && !marker.empty() && !is_a_persons(id))
             emptied("the contact " + id + " of nobody who is there", *contact);
         if (linked == linked_.end() && marker.empty() && !program_.leads_.contains(id))
             say("a contact of nobody's: " + id);
@@ -260,6 +273,20 @@ void Check::every_contact() {
             if (!linked_.contains(lead) && contacts_.contains(lead) && heard.method != "GET" &&
                 heard.target.find(lead) != std::string::npos && field(*contacts_.at(lead), "ce_stage") != "archived")
                 say("a lead that is nobody's was written to");
+}
+
+// A contact that is gone, or of somebody who was erased: what was kept of it, and of its bookings, went with it.
+bool Check::is_nobodys_any_more(const std::string& contact) {
+    const auto at = contacts_.find(contact);
+    if (at == contacts_.end()) return true;
+    bool known = true;
+    const auto done = box_.clinicd->store->read([&](records::Snapshot& session) -> Result<void> {
+        const auto patient = Links::patient_by_pid(session, field(*at->second, "ce_pid"));
+        CLINIC_TRY(patient);
+        known = patient->has_value();
+        return {};
+    });
+    return done && !known && !field(*at->second, "ce_pid").empty();
 }
 
 // GHL's things are kept as they are there.
@@ -280,6 +307,9 @@ void Check::what_was_seen() {
                 return {};
             });
             const std::string what = std::string{envelope::name(kind)} + " " + wanted->id;
+            if (read && !seen &&
+                is_nobodys_any_more(kind == CrmKind::contact ? wanted->id : one.value("contactId", "")))
+                continue;
             if (!read || !seen)
                 say("not seen: the " + what);
             else if (seen->fact.said != wanted->said)

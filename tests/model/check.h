@@ -30,6 +30,8 @@ private:
     void consents(const Patient& patient, const Known& known);
     void told(const Patient& patient, const Known& known, const Json& contact);
     void emptied(const std::string& who, const Json& contact);
+    bool is_nobodys_any_more(const std::string& contact);
+    bool is_a_persons(const std::string& contact) const;
     void every_contact();
     void what_was_seen();
 

@@ -479,6 +479,7 @@ void Program::repair() {
     for (const char* kind : {"fields", "tags", "do_not_disturb", "gone", "orphan"})
         if (box.ask("sync-repair", {{"kind", kind}}).exit == 2) wrong_.push_back("a repair is refused");
     box.ask("sync-dead-retry", {{"all", true}});
+    go_on_erasing();
 }
 
 void Program::quiet() {
