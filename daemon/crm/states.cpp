@@ -67,6 +67,12 @@ bool says_stop(const CrmContact& contact) {
     return contact.dnd || has_stop(contact.tags);
 }
 
+// Set since it was seen before: each of the two for itself, because the shells that we make have the one from the
+// start.
+bool is_stopped_since(const CrmContact& before, const CrmContact& now) {
+    return (now.dnd && !before.dnd) || (has_stop(now.tags) && !has_stop(before.tags));
+}
+
 } // namespace
 
 Result<Compared> compared(Transaction& txn, const CrmContact& theirs, PatientId patient) {
@@ -130,8 +136,11 @@ Result<void> States::restrict(Transaction& txn, const Object& contact, const std
                       Settled::by_rule);
     const auto ours = outbox::Links::is_ours(txn, patient);
     CLINIC_TRY(ours);
-    const bool own_first = before == nullptr && *ours;
-    if (!says_stop(*theirs) || own_first || (before != nullptr && says_stop(*before))) return {};
+    // Of a shell that is seen for the first time, do-not-disturb says nothing; the tag does.
+    const bool stops = before != nullptr ? is_stopped_since(*before, *theirs)
+                       : *ours           ? has_stop(theirs->tags)
+                                         : says_stop(*theirs);
+    if (!stops) return {};
     const Timestamp since{before != nullptr ? seen->fact.updated_ms * 1'000 : 0};
     const auto written = Outbox::wrote_stop_since(txn, patient, since - clocks_differ);
     CLINIC_TRY(written);

@@ -169,6 +169,21 @@ TEST_F(Crm, TheDoNotDisturbOfOurOwnShellIsNoWithdrawal) {
     EXPECT_TRUE(revoked(patient, records::ConsentScope::reminders)) << "set by somebody since";
 }
 
+// Whoever takes up the tag means it, though the shell may not be disturbed anyway.
+TEST_F(Crm, TheTagOnAShellOfOursEndsTheConsents) {
+    for (const bool seen_before : {true, false}) {
+        const std::string number = seen_before ? "N1" : "N2", id = seen_before ? "contact1" : "contact2";
+        const auto patient = clinic.add(number, "Quillfeather");
+        clinic.deliver();
+        auto said = as_said(patient);
+        said.dnd = true;
+        if (seen_before) take(contact(id, said));
+        said.tags.push_back(*envelope::Word::parse("do_not_contact"));
+        take(contact(id, said));
+        EXPECT_TRUE(revoked(patient, records::ConsentScope::reminders)) << number;
+    }
+}
+
 // What we write ourselves comes back as well: the end of the basis is no word of the patient's.
 TEST_F(Crm, OurOwnSuppressionEndsNoConsent) {
     clinic.set_basis(release::Basis::baa, clinic.in_days(1));
