@@ -79,6 +79,19 @@ Result<void> merge_patients(Transaction& txn, const Disclosure&, PatientId survi
     return mark_merged(txn, stays->id, goes->id);
 }
 
+Result<std::vector<PatientId>> merged_into(Session& session, PatientId survivor) {
+    auto find = session.prepare("SELECT id FROM patient WHERE merged_into = ?");
+    if (!find) return find.error();
+    find->bind(survivor);
+    std::vector<PatientId> all;
+    for (;;) {
+        const auto row = find->step();
+        if (!row) return row.error();
+        if (!*row) return all;
+        all.push_back({find->uuid(0)});
+    }
+}
+
 Result<void> erase_patient(Transaction& txn, const Disclosure&, PatientId patient, const AlsoErase& also) {
     const auto person = survivor_of(txn, patient);
     if (!person) return person.error();

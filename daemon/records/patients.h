@@ -30,6 +30,7 @@ Result<std::optional<PatientId>> find_patient(Session& session, const Disclosure
 // its row stays as `merged`. A no-op when they are one person already.
 // Errors: not_found, conflict (one is test traffic and the other is not).
 Result<void> merge_patients(Transaction& txn, const Disclosure& why, PatientId survivor, PatientId prior);
+Result<std::vector<PatientId>> merged_into(Session& session, PatientId survivor); // chains of merges lead there too
 // Rows and tokens of the person and of all that were merged into it; their keys right after the commit. `also`: what
 // others keep of each of them goes with it (the outbox's rows), while its key is still there.
 using AlsoErase = std::function<Result<void>(PatientId)>;

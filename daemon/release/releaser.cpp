@@ -254,6 +254,25 @@ private:
     bool did_anything_ = false;
 };
 
+bool waits(const Result<LastSaid>& said) {
+    return !said->queued_content.empty();
+}
+
+// A contact of somebody who was merged into them is still to be emptied: by a merge, or by a suppression of theirs.
+Result<bool> a_contact_is_left(Transaction& txn, PatientId survivor) {
+    auto people = records::merged_into(txn, survivor);
+    CLINIC_TRY(people);
+    people->push_back(survivor);
+    for (const PatientId one : *people) {
+        const auto merge = Outbox::last_said(txn, Destination::crm, one, Kind::contact_merge);
+        CLINIC_TRY(merge);
+        const auto suppression = Outbox::last_said(txn, Destination::crm, one, Kind::contact_suppress);
+        CLINIC_TRY(suppression);
+        if (waits(merge) || (one != survivor && waits(suppression))) return true;
+    }
+    return false;
+}
+
 // Whoever a chain of merges leads to.
 Result<PatientFacts> survivor_facts(records::Session& session, PatientId patient) {
     auto facts = records::patient_facts(session, patient);
@@ -444,9 +463,11 @@ Result<TakenBack> Releaser::take_back(Transaction& txn, PatientId patient) {
     Release release{txn, facts->id, *policy, decision, coalesce_};
     auto said = release.ever_said_something();
     if (!said) return said.error();
+    const auto left = a_contact_is_left(txn, facts->id);
+    CLINIC_TRY(left);
     CLINIC_TRY(release.stop());
     if (release.did_anything()) CLINIC_TRY(release.note());
-    if (!*said) return TakenBack::done;
+    if (!*said && !*left) return TakenBack::done;
     return closed ? TakenBack::not_allowed : TakenBack::waits;
 }
 

@@ -223,6 +223,35 @@ TEST(Releaser, APersonIsErasedWhenGhlHoldsNothingOfThem) {
     EXPECT_TRUE(clinic.books().balanced());
 }
 
+// The contact of somebody who was merged into them holds a state of its own until the merge has reached GHL.
+TEST(Releaser, APersonIsErasedWhenGhlHoldsNothingOfWhomTheyWereMergedWith) {
+    Clinic clinic;
+    clinic.set_basis(Basis::baa);
+    const auto survivor = clinic.add("1001", "Quillfeather");
+    const auto prior = clinic.add("1002", "Quilfeather");
+    clinic.deliver();
+    clinic.consent(survivor, ConsentScope::reminders, ConsentState::granted, clinic.in_days(3));
+    clinic.deliver();
+    clinic.releaser.set_clock_trusted(false);
+    clinic.merge(survivor, prior); // waits for a trusted clock
+    clinic.consent(survivor, ConsentScope::reminders, ConsentState::revoked);
+    clinic.consent(survivor, ConsentScope::crm_sync, ConsentState::revoked);
+    EXPECT_THAT(clinic.deliver_kinds(), ElementsAre("contact.suppress"));
+    const auto take_back = [&] {
+        TakenBack taken{};
+        clinic.write([&](records::Transaction& txn) -> Result<void> {
+            auto answer = clinic.releaser.take_back(txn, survivor);
+            CLINIC_TRY(answer);
+            taken = *answer;
+            return outbox::Outbox::unpark(txn, "clock");
+        });
+        return taken;
+    };
+    EXPECT_EQ(take_back(), TakenBack::waits);
+    EXPECT_THAT(clinic.deliver_kinds(), ElementsAre("contact.merge"));
+    EXPECT_EQ(take_back(), TakenBack::done);
+}
+
 TEST(Releaser, NobodyIsSuppressedOfWhomNothingWasSaid) {
     Clinic clinic;
     clinic.set_basis(Basis::authorized);
