@@ -55,11 +55,17 @@ Poller::Poller(PollOptions options, const envelope::WriteRules& rules, lane::Lan
       client_{options_.egress}, page_{options_.page}, reasons_{clock, options_.look_again}, walk_length_{
                                                                                                 options_.page} {}
 
-bool Poller::in_hours() const {
+bool Poller::in_hours(base::Micros ahead) const {
     if (!options_.hours) return true;
-    const std::time_t now = clock_.now().micros / 1'000'000;
+    const std::time_t then = (clock_.now() + ahead).micros / 1'000'000;
     std::tm local{};
-    return localtime_r(&now, &local) != nullptr && options_.hours->hold(local);
+    return localtime_r(&then, &local) != nullptr && options_.hours->hold(local);
+}
+
+// A quiet wait that would end within the clinic's hours is none: what happens as the clinic opens is seen as fast.
+base::Micros Poller::rest_after(std::int64_t requests) const {
+    const auto quiet = wait_after(options_.pace, false, requests);
+    return in_hours() || in_hours(quiet) ? wait_after(options_.pace, true, requests) : quiet;
 }
 
 void Poller::run(std::stop_token stop) {
@@ -76,7 +82,7 @@ void Poller::run(std::stop_token stop) {
         }
         const auto made = round(stop);
         if (stop.stop_requested()) return;
-        const auto wait = wait_after(options_.pace, in_hours(), made.requests);
+        const auto wait = rest_after(made.requests);
         if (made.code.empty()) backoff.reset();
         round_at = clock_.monotonic() + (made.code.empty() ? wait : std::min(wait, backoff.next()));
         if (made.code.empty() || made.code == "scope") walk(stop, round_at); // without a scope the contacts are read

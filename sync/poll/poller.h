@@ -53,7 +53,8 @@ public:
         std::string code; // empty: complete
         std::int64_t requests = 0;
     };
-    Round round(std::stop_token stop); // one; for tests too
+    Round round(std::stop_token stop);                    // one; for tests too
+    base::Micros rest_after(std::int64_t requests) const; // from the end of such a round to the next
     // The full comparison, as far as it comes: in the time between two rounds.
     void walk(const std::stop_token& stop, base::Micros until);
 
@@ -82,7 +83,7 @@ private:
     Result<void> probe(const ghl::Person& person);
     Result<void> report(const Round& round);
     std::int64_t now_ms() const { return clock_.now().micros / 1'000; }
-    bool in_hours() const;
+    bool in_hours(base::Micros ahead = {}) const; // now, or so much later
 
     PollOptions options_;
     const envelope::WriteRules& rules_;

@@ -395,6 +395,18 @@ TEST_F(Polling, AFullComparisonTellsAllOfItAnewAndWhatIsGone) {
     EXPECT_TRUE(lane_.up()) << "that it is not there is no fault";
 }
 
+// A change of the first minute of the day is seen as fast as any other of the clinic's hours.
+TEST_F(Polling, TheWaitBeforeTheClinicOpensIsOneOfItsHours) {
+    setenv("TZ", "UTC", 1);
+    tzset();
+    hours = Hours::parse("sun-sat 10:03-24:00"); // it is ten
+    open();
+    EXPECT_EQ(poller->rest_after(3), 45s);
+    hours = Hours::parse("sun-sat 10:05-24:00");
+    open();
+    EXPECT_EQ(poller->rest_after(3), 240s);
+}
+
 TEST_F(Polling, AFullComparisonStopsAtTheNextRoundAndKeepsOutOfTheClinicsHours) {
     lead("A");
     round();
