@@ -28,6 +28,7 @@ private:
     void people();
     void one_of(const Patient& patient);
     void consents(const Patient& patient, const Known& known);
+    bool is_untouched(const Json& contact) const;
     void told(const Patient& patient, const Known& known, const Json& contact);
     void emptied(const std::string& who, const Json& contact);
     bool is_nobodys_any_more(const std::string& contact);

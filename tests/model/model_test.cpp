@@ -42,5 +42,32 @@ TEST(Model, BothSidesAgreeAfterQuiet) {
         sum.changes, sum.in_ghl, deliveries, sum.faults, kills, sum.clock_steps, sum.webhooks, sum.lost_webhooks);
 }
 
+struct Weak {
+    Weakness what;
+    const char* words;
+};
+
+// A test that finds nothing proves nothing: each of these is found within some seeds.
+TEST(Model, FindsABoxThatIsWeakenedOnPurpose) {
+    constexpr std::uint64_t seeds_max = 12;
+    for (const auto& [what, words] :
+         {Weak{Weakness::no_look_up, "a look-up before a create is left out"},
+          Weak{Weakness::unsent_delivered, "a write is called answered that was never sent"},
+          Weak{Weakness::unasked, "a write is sent that clinicd was not asked about"},
+          Weak{Weakness::blind, "GHL is never looked at"},
+          Weak{Weakness::forgets_commits, "a commit is lost with a kill"}}) {
+        std::uint64_t seed = 0;
+        std::string first;
+        while (first.empty() && seed < seeds_max) {
+            Program program{++seed, what};
+            program.run();
+            program.quiet();
+            if (!program.wrong().empty()) first = program.wrong().front();
+        }
+        EXPECT_FALSE(first.empty()) << words << ": not found in " << seeds_max << " seeds";
+        std::printf("%s: found with seed %llu: %s\n", words, static_cast<unsigned long long>(seed), first.c_str());
+    }
+}
+
 } // namespace
 } // namespace clinic::model

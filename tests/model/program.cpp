@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <nlohmann/json.hpp>
@@ -277,7 +278,7 @@ void Program::deliver_webhooks() {
 }
 
 void Program::user_fields(const std::string& contact) {
-    static constexpr std::array stages{"lead", "new", "active", "lapsed", "inactive", "archived", "whatever"};
+    static constexpr std::array stages{"lead", "new", "active", "lapsed", "inactive", "whatever"};
     Json fields = Json::array();
     fields.push_back({{"id", emulator::field_ce_stage}, {"field_value", any(stages)}});
     if (chance(40)) fields.push_back({{"id", emulator::field_ce_next}, {"field_value", "m1_3"}});
@@ -475,11 +476,18 @@ void Program::run() {
     }
 }
 
-void Program::repair() {
-    for (const char* kind : {"fields", "tags", "do_not_disturb", "gone", "orphan"})
-        if (box.ask("sync-repair", {{"kind", kind}}).exit == 2) wrong_.push_back("a repair is refused");
-    box.ask("sync-dead-retry", {{"all", true}});
+// As an operator does who reads what the comparison says. True: there was something to do.
+bool Program::repair() {
+    bool any = false;
+    for (const char* kind : {"fields", "tags", "do_not_disturb", "gone", "orphan"}) {
+        const auto answer = box.ask("sync-repair", {{"kind", kind}});
+        if (!answer.data) wrong_.push_back("a repair is refused");
+        any = any || (answer.data && answer.data->value("put_again", 0) > 0);
+    }
+    const auto retried = box.ask("sync-dead-retry", {{"all", true}});
     go_on_erasing();
+    const bool erases = std::ranges::any_of(patients_, [](const auto& one) { return one.erasing && !one.erased; });
+    return any || erases || (retried.data && retried.data->value("retried", 0) > 0);
 }
 
 void Program::quiet() {
@@ -494,12 +502,15 @@ void Program::quiet() {
         cycle(1h, true);
         go_on_erasing();
     }
-    for (int i = 0; i < 3; ++i) {
+    for (int i = 0; i < 6; ++i) {
         box.compare();
-        repair();
+        if (!repair() && i > 1) break;
         for (int n = 0; n < 6; ++n) cycle(3min, false);
     }
     box.compare();
+    constexpr std::int64_t day_us = 86'400'000'000, late = day_us - 3'600'000'000;
+    if (const auto of_day = box.true_time().micros % day_us; of_day > late)
+        cycle(base::Micros{day_us - of_day} + 5min, false);
     (void)box.clinicd->housekeeping.look(true); // as a midnight would: what has aged by now is told
     for (int n = 0; n < 3; ++n) cycle(3min, false);
 }

@@ -82,7 +82,7 @@ private:
     void meanwhile(Instant instant);
     void note(const std::string& what) const;
     void cycle(base::Micros span, bool keep_house);
-    void repair();
+    bool repair();
 
     std::mt19937_64 random_;
     bool story_ = false, calm_ = false, inside_ = false;
