@@ -125,7 +125,15 @@ StepFacts keep_keys(const SetupDesk& desk) {
         desk.talk.fact("A " + one.kind + " key", one.label.empty() ? "is there" : one.label);
         all.push_back({{"kind", one.kind}, {"label", one.label}, {"made_at", one.made_at}});
     }
-    return json{{"slots", std::move(all)}};
+    json facts{{"slots", std::move(all)}};
+    const auto sealed = desk.files.keys().sealed_to("clinic-edge.store");
+    if (!sealed && sealed.error().code == Errc::not_found) return facts; // a plain file: docs/package.md, Keys
+    if (!sealed) return desk.talk.stop(sealed.error()), std::nullopt;
+    const bool by_tpm = *sealed == SealedTo::tpm;
+    desk.talk.fact("The machine's key",
+                   by_tpm ? "sealed to its TPM and its host key" : "sealed to its host key alone: no TPM of it seals");
+    facts["sealed_to"] = by_tpm ? "tpm2" : "host";
+    return facts;
 }
 
 } // namespace clinic::provisioning

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "crypto/store_look.h"
 #include "provisioning/check/looks.h"
 #include "provisioning/check/scene.h"
+#include "provisioning/programs/sealing.h"
 
 namespace clinic::check {
 namespace {
@@ -61,10 +63,45 @@ Finding not_for_us() {
     return unknown("cannot be seen", "the keys are root's", "run clinicctl as root");
 }
 
+// How many of the sealed keys are sealed to what; a file that is no sealed key counts for nothing.
+std::map<provisioning::SealedTo, int> sealings(const Scene& scene) {
+    std::map<provisioning::SealedTo, int> counts;
+    for (const auto& key : wanted(scene))
+        if (const std::string name = key.filename().string(); is_sealed(key) && !is_plain(scene, name))
+            ++counts[provisioning::sealed_to(scene.text(std::filesystem::path{kept} / name))];
+    return counts;
+}
+
+std::string keys(int count) {
+    return std::to_string(count) + (count == 1 ? " key" : " keys");
+}
+
+std::string that_do_not_open(const Scene& scene) {
+    std::string closed;
+    for (const auto& key : wanted(scene))
+        if (const std::string name = key.filename().string();
+            is_sealed(key) && !is_plain(scene, name) && !is_there(scene.under(offered) / name))
+            add(closed, name);
+    return closed;
+}
+
+// One that systemd was told of by a name is not among the kernel's: what opens tells, once the box has been set up.
+Finding without_a_tpm(const Scene& scene, int sealed) {
+    const std::string box = scene.clinicd_settings ? text_at(*scene.clinicd_settings, {"box"}) : std::string{};
+    if (box == "new-box" || that_do_not_open(scene).empty())
+        return ok(keys(sealed) + " sealed to a TPM and the host key");
+    return fail(keys(sealed) + " sealed to a TPM", "this machine has none any more",
+                "switch it on in the firmware, or give the machine back; else: clinicctl keys recover --new-key");
+}
+
 } // namespace
 
 Finding keys_tpm(const Scene& scene) {
+    using provisioning::SealedTo;
     const std::string version = scene.text("sys/class/tpm/tpm0/tpm_version_major");
+    auto counts = sealings(scene);
+    const int with = counts[SealedTo::tpm], without = counts[SealedTo::host];
+    if (version.empty() && with > 0) return without_a_tpm(scene, with);
     if (version.empty()) return ok("this machine has none: its keys are sealed to its host key");
     if (!version.starts_with("2"))
         return warn("TPM 1.2", "systemd seals to TPM 2.0 only: keys are sealed to the host key alone",
@@ -72,7 +109,10 @@ Finding keys_tpm(const Scene& scene) {
     if (!is_there(scene.under("dev/tpmrm0")))
         return fail("TPM 2.0 without its device", "keys that were sealed to the TPM cannot be opened",
                     "modprobe tpm_tis tpm_crb; look at: dmesg | grep -i tpm");
-    return ok("TPM 2.0");
+    if (without > 0)
+        return warn("TPM 2.0, and " + keys(without) + " not sealed to it", "who takes the disk has what opens them",
+                    "seal them anew: docs/package.md, Keys");
+    return ok(with > 0 ? "TPM 2.0: " + keys(with) + " sealed to it and the host key" : "TPM 2.0");
 }
 
 Finding keys_there(const Scene& scene) {
@@ -92,14 +132,11 @@ Finding keys_there(const Scene& scene) {
 
 Finding keys_open(const Scene& scene) {
     if (cannot_look(scene.under(offered))) return not_for_us();
-    std::string closed;
-    int sealed = 0;
-    for (const auto& key : wanted(scene)) {
-        const std::string name = key.filename().string();
-        if (!is_sealed(key) || is_plain(scene, name)) continue;
-        ++sealed;
-        if (!is_there(scene.under(offered) / name)) add(closed, name);
-    }
+    const std::string closed = that_do_not_open(scene);
+    const auto all = wanted(scene);
+    const auto sealed = std::count_if(all.begin(), all.end(), [&](const std::filesystem::path& key) {
+        return is_sealed(key) && !is_plain(scene, key.filename().string());
+    });
     if (closed.empty()) return ok(sealed == 0 ? "plain files: nothing to open" : std::to_string(sealed) + " open here");
     return fail(
         closed, "a sealed key does not open: it is another machine's, or the TPM was cleared or changed",

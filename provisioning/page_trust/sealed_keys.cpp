@@ -13,6 +13,18 @@ namespace clinic::provisioning {
 namespace {
 
 constexpr unsigned root_alone = 0600;
+constexpr std::size_t file_bytes_max = 65'536;
+
+// Where the TPM does not seal, as on a machine without one, to the host's key alone: the check keys.tpm says which it
+// was. systemd-creds' own choice would not, and takes a container for a machine that has none.
+Result<Ended> seal(const std::string& name, std::span<const std::byte> secret) {
+    const auto with = [&](const char* key) {
+        return run_program({"systemd-creds", "encrypt", std::string{"--with-key="} + key, "--name=" + name, "-", "-"},
+                           secret);
+    };
+    auto sealed = with("host+tpm2");
+    return sealed && sealed->exit == 0 ? std::move(sealed) : with("host");
+}
 
 } // namespace
 
@@ -33,12 +45,18 @@ Result<std::optional<crypto::SecureBytes>> SealedKeys::get(const std::string& fi
 
 Result<void> SealedKeys::put(const std::string& file, const std::string& name,
                              std::span<const std::byte> secret) const {
-    const auto sealed = run_program({"systemd-creds", "encrypt", "--name=" + name, "-", "-"}, secret);
+    const auto sealed = seal(name, secret);
     if (!sealed) return sealed.error();
     if (sealed->exit != 0)
         return Error{Errc::system, "this machine seals no key",
                      "run it as root; look at: systemd-creds setup, systemd-creds has-tpm2"};
     return base::write_durable(folder_ / file, sealed->out.bytes(), root_alone);
+}
+
+Result<SealedTo> SealedKeys::sealed_to(const std::string& file) const {
+    const auto text = base::read_text(folder_ / file, file_bytes_max);
+    CLINIC_TRY(text);
+    return provisioning::sealed_to(*text);
 }
 
 Result<void> SealedKeys::rename(const std::string& from, const std::string& to) const {

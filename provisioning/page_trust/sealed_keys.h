@@ -1,5 +1,5 @@
-// Private keys of this machine, in files that systemd-creds(1) sealed to it: by its host key, and its TPM2 where there
-// is one. As root.
+// Private keys of this machine, in files that systemd-creds(1) sealed to it: to its host key, and to its TPM2 where
+// there is one that seals. As root.
 //   Threads: any; files are replaced whole.
 #pragma once
 
@@ -9,6 +9,7 @@
 
 #include "crypto/base/result.h"
 #include "crypto/secure_bytes.h"
+#include "provisioning/programs/sealing.h"
 
 namespace clinic::provisioning {
 
@@ -20,6 +21,8 @@ public:
     // Errors: locked (another machine's, another name's), system.
     Result<std::optional<crypto::SecureBytes>> get(const std::string& file, const std::string& name) const;
     Result<void> put(const std::string& file, const std::string& name, std::span<const std::byte> secret) const;
+    // As its file says. Errors: not_found, system.
+    Result<SealedTo> sealed_to(const std::string& file) const;
     Result<void> rename(const std::string& from, const std::string& to) const; // durable
 
 private:

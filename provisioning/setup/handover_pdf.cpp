@@ -73,6 +73,11 @@ void add_keys(std::vector<Paragraph>& all, const json& keys) {
         const std::string label = word(slot, "label");
         all.push_back({false, "A " + word(slot, "kind") + " key", label.empty() ? "is there" : label});
     }
+    const std::string sealed = word(keys, "sealed_to"); // empty in a report of a version before
+    if (!sealed.empty())
+        all.push_back({false, "The machine's own",
+                       sealed == "tpm2" ? "is sealed to its TPM: the disk alone opens nothing"
+                                        : "is sealed to a key on its disk: who has the disk can open them"});
 }
 
 void add_feeds(std::vector<Paragraph>& all, const json& feeds) {

@@ -159,6 +159,14 @@ const Fault faults[] = {
 
     {"keys.tpm", Outcome::warn, "TPM 2.0 only", [](World& w) { w.put("sys/class/tpm/tpm0/tpm_version_major", "1\n"); }},
     {"keys.tpm", Outcome::fail, "cannot be opened", [](World& w) { w.take_away("dev/tpmrm0"); }},
+    {"keys.tpm", Outcome::warn, "who takes the disk",
+     [](World& w) { w.put("etc/clinic-edge/keys/clinic-edge.store", "Whxqht+dQJax1aZeCGLxmiAAAAABAAAADAAA"); }},
+    {"keys.tpm", Outcome::fail, "has none any more",
+     [](World& w) {
+         w.put("etc/clinic-edge/keys/clinic-edge.store", "k6iUCUh0RJCQyvL8k8q1UyAAAAABAAAADAAA");
+         w.take_away("sys/class/tpm/tpm0/tpm_version_major");
+         w.take_away("run/credstore.encrypted/clinic-edge.store");
+     }},
     {"keys.there", Outcome::fail, "not on the box",
      [](World& w) { w.take_away("etc/clinic-edge/keys/clinic-edge.store"); }},
     {"keys.there", Outcome::fail, "not on the box",
