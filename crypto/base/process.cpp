@@ -61,6 +61,10 @@ Result<void> drop_capabilities() {
     return {};
 }
 
+void name_this_thread(Literal name) {
+    prctl(PR_SET_NAME, name.c_str(), 0, 0, 0);
+}
+
 long status_value(const std::string& status, std::string_view key, int number_base) {
     const auto at = status.find("\n" + std::string{key} + ":");
     if (at == std::string::npos) return -1;

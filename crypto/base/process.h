@@ -1,5 +1,5 @@
 // What both programs of the box take from themselves at start, whoever started them.
-//   Threads: before the first one.
+//   Threads: before the first one; name_this_thread is each one's own.
 #pragma once
 
 #include <signal.h>
@@ -28,6 +28,9 @@ void bound_capabilities();
 
 // None is left, and none is to be had from a program file.
 Result<void> drop_capabilities();
+
+// As ps and top show it; at most 15 letters.
+void name_this_thread(Literal name);
 
 // "Seccomp:\t2" of the text of a /proc/…/status; -1 where it is not there.
 long status_value(const std::string& status, std::string_view key, int number_base);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "crypto/base/log.h"
+#include "crypto/base/process.h"
 #include "daemon/records/closed_mark.h"
 
 namespace clinic::records {
@@ -92,6 +93,7 @@ bool Writer::post(Store::Job job, Store::Done done) {
 }
 
 void Writer::run(const std::stop_token& stop) {
+    base::name_this_thread("store-writer");
     for (;;) {
         const auto group = next_group(stop);
         if (group.empty()) {

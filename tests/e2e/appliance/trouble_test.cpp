@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/e2e/appliance/on_machine.h"
+#include "tests/e2e/appliance/stopped_thread.h"
 
 namespace clinic::e2e {
 namespace {
@@ -95,6 +96,44 @@ TEST_F(Trouble, AProgramThatHangsIsStartedAnew) {
         ASSERT_TRUE(box().serves());
     }
     EXPECT_TRUE(acknowledges());
+}
+
+// A disk that does not answer holds the writer, and a fault the loop, while all others turn: the watchdog is fed by
+// them together or not at all. "clinicd" is the first thread, the loop's.
+TEST_F(Trouble, AThreadThatHangsAloneIsSeenAndNothingAcknowledgedIsLost) {
+    const std::string unit = "clinicd.service";
+    ASSERT_EQ(box()
+                  .in("mkdir -p /run/systemd/system/" + unit +
+                      ".d; printf '[Service]\\nWatchdogSec=6\\n' >/run/systemd/system/" + unit +
+                      ".d/quick.conf; systemctl daemon-reload; systemctl restart " + unit)
+                  .exit,
+              0);
+    for (const auto& [thread, said] :
+         {std::pair{"store-writer", "the store's writer"}, std::pair{"clinicd", "Watchdog timeout"}}) {
+        ASSERT_TRUE(box().serves());
+        const auto stored = box().stored();
+        int acknowledged = 0;
+        for (int i = 0; i < 20; ++i)
+            if (box().send(next_message()) == "AA") ++acknowledged;
+        EXPECT_GT(acknowledged, 0);
+        const long old = box().main_process(unit);
+        StoppedThread stopped{box().process_outside(old), thread};
+        const auto waiting = tcp(mllp_port); // its message is with who is stuck, or was answered before
+        send_all(waiting, mllp_frame(next_message()));
+        EXPECT_TRUE(eventually([&] { return stopped.is_gone(); }, patience_s)) << thread;
+        EXPECT_TRUE(box().has_restarted(unit, old)) << thread;
+        const auto journal = box().in("journalctl -b --no-pager -u " + unit).out;
+        EXPECT_NE(journal.find("Watchdog timeout"), std::string::npos) << thread;
+        EXPECT_NE(journal.find(said), std::string::npos) << journal;
+        ASSERT_TRUE(becomes("running")) << thread;
+        EXPECT_TRUE(acknowledges()) << thread;
+        EXPECT_TRUE(page_is_served());
+        EXPECT_GE(box().stored(), stored + acknowledged) << thread;
+    }
+    ASSERT_EQ(
+        box().in("rm -r /run/systemd/system/" + unit + ".d; systemctl daemon-reload; systemctl restart " + unit).exit,
+        0);
+    ASSERT_TRUE(box().serves());
 }
 
 TEST_F(Trouble, AJournalThatIsStartedAnewGoesOnHearing) {
