@@ -75,8 +75,8 @@ std::unique_ptr<ghl::GhlClient> make_client(const Box& box) {
 }
 
 poll::Marks open_marks(const Box& box) {
-    return std::move(
-        *poll::Marks::open({box.folder / "poll.sealed", crypto::KeySlot::from_key(key()), "clinic-syncd polling 1"}));
+    return std::move(*poll::Marks::open(
+        {box.folder / "poll.sealed", crypto::KeySlot::from_key(key()), "clinic-syncd polling 1"}, emulator::location));
 }
 
 // In the middle of a delivery the worker asks here first, and something may happen on either side of the question.
