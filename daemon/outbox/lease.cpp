@@ -22,6 +22,7 @@ constexpr std::string_view no_contact = "no_contact";
 std::optional<State> without_contact(Kind kind, bool may_create) {
     if (kind == Kind::contact_suppress) return State::discarded; // nothing is there to be suppressed
     if (kind == Kind::contact_state && may_create) return std::nullopt;
+    if (kind == Kind::contact_merge) return std::nullopt; // it is the other's contact that is emptied
     return State::parked;
 }
 

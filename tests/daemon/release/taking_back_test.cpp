@@ -252,6 +252,24 @@ TEST(Releaser, APersonIsErasedWhenGhlHoldsNothingOfWhomTheyWereMergedWith) {
     EXPECT_EQ(take_back(), TakenBack::done);
 }
 
+// Somebody deleted the survivor's contact in GHL: the prior's is emptied all the same.
+TEST(Releaser, AMergeEmptiesTheOtherContactThoughTheSurvivorHasNone) {
+    Clinic clinic;
+    clinic.set_basis(Basis::baa);
+    const auto survivor = clinic.add("1001", "Quillfeather");
+    const auto prior = clinic.add("1002", "Quilfeather");
+    clinic.deliver();
+    clinic.merge(survivor, prior);
+    clinic.write([&](records::Transaction& txn) { return outbox::Links::unset_contact(txn, survivor); });
+    const auto lease = next(clinic);
+    ASSERT_TRUE(lease);
+    EXPECT_EQ(lease->envelope->kind(), envelope::Kind::contact_merge);
+    EXPECT_EQ(lease->contact, "");
+    EXPECT_EQ(lease->old_contact, "contact2");
+    settle(clinic, {.lease = lease->lease});
+    EXPECT_EQ(clinic.books().parked, 0);
+}
+
 TEST(Releaser, NobodyIsSuppressedOfWhomNothingWasSaid) {
     Clinic clinic;
     clinic.set_basis(Basis::authorized);
