@@ -89,6 +89,7 @@ json row_of(const outbox::LedgerLine& line) {
             {"at", base::rfc3339(line.at)},
             {"destination", envelope::name(line.destination)},
             {"kind", line.kind ? json(envelope::name(*line.kind)) : json{}},
+            {"also", line.also != 0 ? json(line.also) : json{}},
             {"route", envelope::name(line.route)},
             {"path", said ? said->value("path", json{}) : json{}},
             {"fields", said ? said->value("fields", json{}) : json{}},

@@ -34,7 +34,7 @@ struct Options {
     std::string support_key;                              // for clinicctl bundle alone: 64 hexadecimal digits
     bool dry_run = false;                                 // delivery: "dry-run"; the ledger is written, nothing is sent
     int index_lag_ms = 60'000, late_ms = 120'000;         // each at most half a day; see egress::GateOptions
-    int coalesce_ms = 60'000, coalesce_quiet_ms = 10'000; // each at most an hour; see outbox::Coalesce
+    int coalesce_ms = 60'000, coalesce_quiet_ms = 15'000; // each at most an hour; see outbox::Coalesce
 };
 
 // Says on standard error what is wrong and where; nullopt then.

@@ -16,6 +16,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::int64_t lines_shown = 20, lines_shown_max = 500;
+constexpr const char* both_states = "both states"; // of a line that served two envelopes
 
 std::string text_of(const json& value) {
     return value.is_string() ? value.get<std::string>() : value.is_null() ? std::string{"-"} : value.dump();
@@ -84,11 +85,11 @@ std::string view_ledger(const json& page) {
     out += "   attempt  at                    to   kind              request         result     status\n";
     for (const json& one : page.at("lines")) {
         std::array<char, 256> line{};
-        std::snprintf(line.data(), line.size(), "%10lld  %.19sZ  %-4s %-16s  %-14s  %-9s %7lld\n",
-                      one.at("attempt").get<long long>(), text_of(one.at("at")).c_str(),
-                      text_of(one.at("destination")).c_str(), text_of(one.at("kind")).c_str(),
-                      text_of(one.at("route")).c_str(), text_of(one.at("result")).c_str(),
-                      one.at("status").get<long long>());
+        std::snprintf(
+            line.data(), line.size(), "%10lld  %.19sZ  %-4s %-16s  %-14s  %-9s %7lld\n",
+            one.at("attempt").get<long long>(), text_of(one.at("at")).c_str(), text_of(one.at("destination")).c_str(),
+            one.at("also").is_null() ? text_of(one.at("kind")).c_str() : both_states, text_of(one.at("route")).c_str(),
+            text_of(one.at("result")).c_str(), one.at("status").get<long long>());
         out += line.data();
         std::string fields;
         if (one.at("fields").is_object())

@@ -1,5 +1,7 @@
 #include "daemon/egress/gate.h"
 
+#include <algorithm>
+
 #include "daemon/audit/trail.h"
 #include "daemon/egress/said.h"
 #include "daemon/outbox/dead_letters.h"
@@ -29,11 +31,12 @@ void add(std::vector<std::string>& ids, std::string_view id) {
 }
 
 // The ids that the store issued or recorded for this very lease.
-Result<release::Allowed> allowed_ids(records::Transaction& txn, const outbox::Leased& lease) {
-    const auto contacts = Links::contacts_of(txn, lease);
-    CLINIC_TRY(contacts);
+Result<release::Allowed> allowed_ids(records::Transaction& txn, const std::vector<outbox::Leased>& lease) {
     release::Allowed allowed;
-    for (const Field field : {Field::pid, Field::aid, Field::old}) add(allowed.ids, lease.envelope.text(field));
+    for (const auto& one : lease)
+        for (const Field field : {Field::pid, Field::aid, Field::old}) add(allowed.ids, one.envelope.text(field));
+    const auto contacts = Links::contacts_of(txn, lease.front()); // of one subject: the same
+    CLINIC_TRY(contacts);
     for (const auto& contact : *contacts) add(allowed.ids, contact);
     return allowed;
 }
@@ -87,10 +90,15 @@ Result<Judged> Gate::judge(records::Transaction& txn, const Attempt& attempt) {
     const auto lease = Outbox::leased(txn, attempt.lease);
     if (!lease && lease.error().code == Errc::not_found) return say(0, Answer::no, "lease_unknown");
     CLINIC_TRY(lease);
-    const records::PatientId subject = lease->patient;
-    const auto because = releaser_.still_allowed(txn, *lease);
-    CLINIC_TRY(because);
-    if (*because) return not_allowed(txn, attempt, subject, **because);
+    const records::PatientId subject = lease->front().patient;
+    std::vector<std::optional<release::Because>> because;
+    for (const auto& one : *lease) {
+        const auto still = releaser_.still_allowed(txn, one);
+        CLINIC_TRY(still);
+        because.push_back(*still);
+    }
+    if (std::ranges::any_of(because, [](const auto& one) { return one.has_value(); }))
+        return not_allowed(txn, attempt, *lease, because);
     if (attempt.route == envelope::Route::contact_create) {
         const auto contact = Links::contact(txn, subject);
         CLINIC_TRY(contact);
@@ -99,16 +107,17 @@ Result<Judged> Gate::judge(records::Transaction& txn, const Attempt& attempt) {
     const auto allowed = allowed_ids(txn, *lease);
     CLINIC_TRY(allowed);
     if (const auto clean = release::last_check(identifiers_, options_.rules, attempt, *allowed); !clean)
-        return clean.error().code == Errc::timeout ? not_ready(txn, attempt, subject)
-                                                   : caught(txn, attempt, subject, clean.error());
+        return clean.error().code == Errc::timeout ? not_ready(txn, attempt, *lease)
+                                                   : caught(txn, attempt, *lease, clean.error());
     return allow(txn, attempt, *lease, *allowed);
 }
 
-Result<Judged> Gate::allow(records::Transaction& txn, const Attempt& attempt, const outbox::Leased& lease,
+Result<Judged> Gate::allow(records::Transaction& txn, const Attempt& attempt, const Leased& lease,
                            const release::Allowed& allowed) const {
-    const std::string said = said_by(options_.rules, attempt, lease.envelope, allowed.ids);
+    const records::PatientId subject = lease.front().patient;
+    const std::string said = said_by(options_.rules, attempt, lease, allowed.ids);
     if (options_.dry_run) {
-        const auto line = Ledger::open_line(txn, lease.patient, attempt, "dry_run", said);
+        const auto line = Ledger::open_line(txn, subject, attempt, "dry_run", said);
         CLINIC_TRY(line);
         return say(*line, Answer::dry, dry_code);
     }
@@ -116,8 +125,8 @@ Result<Judged> Gate::allow(records::Transaction& txn, const Attempt& attempt, co
                                           .action = audit::Action::disclose,
                                           .purpose = audit::Purpose::release,
                                           .detail = "ghl_request",
-                                          .subjects = {lease.patient}}));
-    const auto line = Ledger::open_line(txn, lease.patient, attempt, "open", said);
+                                          .subjects = {subject}}));
+    const auto line = Ledger::open_line(txn, subject, attempt, "open", said);
     CLINIC_TRY(line);
     return say(*line, Answer::go, "");
 }
@@ -146,29 +155,36 @@ Result<Judged> Gate::linked_meanwhile(records::Transaction& txn, const Attempt& 
     return say(*line, Answer::hold, "linked");
 }
 
-Result<Judged> Gate::not_allowed(records::Transaction& txn, const Attempt& attempt, records::PatientId subject,
-                                 release::Because because) {
-    const auto line = Ledger::open_line(txn, subject, attempt, "held");
+// What of it may still go does so by itself, under the next lease.
+Result<Judged> Gate::not_allowed(records::Transaction& txn, const Attempt& attempt, const Leased& lease,
+                                 const std::vector<std::optional<release::Because>>& because) {
+    const auto line = Ledger::open_line(txn, lease.front().patient, attempt, "held");
     CLINIC_TRY(line);
-    if (because == release::Because::clock_untrusted) {
-        CLINIC_TRY(Outbox::park(txn, attempt.lease, "clock"));
-        return say(*line, Answer::hold, release::name(because));
+    auto why = release::Because::clock_untrusted;
+    for (std::size_t i = 0; i < lease.size(); ++i) {
+        if (!because[i]) {
+            CLINIC_TRY(Outbox::put_off(txn, lease[i].row, {}, ""));
+        } else if (*because[i] == release::Because::clock_untrusted) {
+            CLINIC_TRY(Outbox::park(txn, lease[i].row, "clock"));
+        } else {
+            why = *because[i];
+            CLINIC_TRY(Outbox::withdraw_lease(txn, lease[i].row, release::name(why)));
+        }
     }
-    CLINIC_TRY(Outbox::withdraw_lease(txn, attempt.lease, release::name(because)));
-    return say(*line, Answer::no, release::name(because));
+    return say(*line, why == release::Because::clock_untrusted ? Answer::hold : Answer::no, release::name(why));
 }
 
 // The identifiers of a large store are read for some seconds after its start.
-Result<Judged> Gate::not_ready(records::Transaction& txn, const Attempt& attempt, records::PatientId subject) {
-    const auto line = Ledger::open_line(txn, subject, attempt, "held");
+Result<Judged> Gate::not_ready(records::Transaction& txn, const Attempt& attempt, const Leased& lease) {
+    const auto line = Ledger::open_line(txn, lease.front().patient, attempt, "held");
     CLINIC_TRY(line);
-    CLINIC_TRY(Outbox::put_off(txn, attempt.lease, ready_after, "starting"));
+    for (const auto& one : lease) CLINIC_TRY(Outbox::put_off(txn, one.row, ready_after, "starting"));
     return say(*line, Answer::hold, "starting");
 }
 
-Result<Judged> Gate::caught(records::Transaction& txn, const Attempt& attempt, records::PatientId subject,
-                            const Error& why) {
+Result<Judged> Gate::caught(records::Transaction& txn, const Attempt& attempt, const Leased& lease, const Error& why) {
     const bool identifier = why.code == Errc::conflict;
+    const records::PatientId subject = lease.front().patient;
     const auto line = Ledger::open_line(txn, subject, attempt, "blocked");
     CLINIC_TRY(line);
     CLINIC_TRY(audit::Trail::append(txn, {.actor = audit::Actor::egress,
@@ -176,17 +192,17 @@ Result<Judged> Gate::caught(records::Transaction& txn, const Attempt& attempt, r
                                           .purpose = audit::Purpose::security,
                                           .detail = identifier ? Literal{"identifier"} : Literal{"write_set"},
                                           .subjects = {subject}}));
-    CLINIC_TRY(Outbox::kill(txn, attempt.lease, identifier ? "blocked" : "write_set"));
+    for (const auto& one : lease) CLINIC_TRY(Outbox::kill(txn, one.row, identifier ? "blocked" : "write_set"));
     return say(*line, Answer::no, identifier ? "blocked" : "write_set", true);
 }
 
 // Nothing was sent, so nothing is delivered: it waits for the day that the dry run ends.
 Result<envelope::Settled> Gate::settle_dry(records::Transaction& txn, const envelope::Settle& outcome) {
-    const auto open = Outbox::patient_of(txn, outcome.lease);
+    const auto lease = Outbox::leased(txn, outcome.lease);
     const auto settled = Outbox::settle_steps(txn, outcome);
-    if (!settled || (!open && open.error().code == Errc::not_found)) return settled;
-    CLINIC_TRY(open);
-    CLINIC_TRY(Outbox::park(txn, outcome.lease, dry_code));
+    if (!settled || (!lease && lease.error().code == Errc::not_found)) return settled;
+    CLINIC_TRY(lease);
+    for (const auto& one : *lease) CLINIC_TRY(Outbox::park(txn, one.row, dry_code));
     return envelope::Settled{};
 }
 

@@ -48,16 +48,16 @@ public:
 private:
     static Result<envelope::Settled> settle_dry(records::Transaction& txn, const envelope::Settle& outcome);
     static Result<void> keep_dead_within_bound(records::Transaction& txn);
-    Result<Judged> allow(records::Transaction& txn, const envelope::Attempt& attempt, const outbox::Leased& lease,
+    using Leased = std::vector<outbox::Leased>; // all that one lease is about: one, or both states of a subject
+    Result<Judged> allow(records::Transaction& txn, const envelope::Attempt& attempt, const Leased& lease,
                          const release::Allowed& allowed) const;
     Result<Judged> judge_read(records::Transaction& txn, const envelope::Attempt& attempt);
     static Result<Judged> linked_meanwhile(records::Transaction& txn, const envelope::Attempt& attempt,
                                            records::PatientId subject);
-    Result<Judged> not_allowed(records::Transaction& txn, const envelope::Attempt& attempt, records::PatientId subject,
-                               release::Because because);
-    static Result<Judged> not_ready(records::Transaction& txn, const envelope::Attempt& attempt,
-                                    records::PatientId subject);
-    Result<Judged> caught(records::Transaction& txn, const envelope::Attempt& attempt, records::PatientId subject,
+    static Result<Judged> not_allowed(records::Transaction& txn, const envelope::Attempt& attempt, const Leased& lease,
+                                      const std::vector<std::optional<release::Because>>& because);
+    static Result<Judged> not_ready(records::Transaction& txn, const envelope::Attempt& attempt, const Leased& lease);
+    Result<Judged> caught(records::Transaction& txn, const envelope::Attempt& attempt, const Leased& lease,
                           const Error& why);
 
     GateOptions options_;

@@ -14,13 +14,14 @@ using Names = std::map<std::string, std::string, std::less<>>;
 
 constexpr int depth_max = 6;
 
-Names names_of(const envelope::WriteRules& rules, const envelope::MetadataEnvelope& envelope,
+Names names_of(const envelope::WriteRules& rules, std::span<const outbox::Leased> lease,
                std::span<const std::string> ids) {
     Names names;
     for (const std::string& id : ids) names[id] = "{contact}";
-    for (const auto& [field, name] :
-         {std::pair{Field::pid, "{pid}"}, std::pair{Field::aid, "{aid}"}, std::pair{Field::old, "{old}"}})
-        if (const auto id = envelope.text(field); !id.empty()) names[std::string{id}] = name;
+    for (const auto& one : lease)
+        for (const auto& [field, name] :
+             {std::pair{Field::pid, "{pid}"}, std::pair{Field::aid, "{aid}"}, std::pair{Field::old, "{old}"}})
+            if (const auto id = one.envelope.text(field); !id.empty()) names[std::string{id}] = name;
     names[rules.location] = "{location}";
     return names;
 }
@@ -70,8 +71,8 @@ json flat(json body, const envelope::WriteRules& rules) {
 } // namespace
 
 std::string said_by(const envelope::WriteRules& rules, const envelope::Attempt& attempt,
-                    const envelope::MetadataEnvelope& envelope, std::span<const std::string> ids) {
-    const Names names = names_of(rules, envelope, ids);
+                    std::span<const outbox::Leased> lease, std::span<const std::string> ids) {
+    const Names names = names_of(rules, lease, ids);
     json fields = json::object();
     if (!attempt.body.empty()) {
         auto body = base::parse_json(attempt.body, envelope::attempt_body_bytes_max, depth_max);

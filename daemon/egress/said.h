@@ -8,13 +8,14 @@
 #include <span>
 #include <string>
 
+#include "daemon/outbox/outbox.h"
 #include "sync/envelope/frame.h"
 
 namespace clinic::egress {
 
-// `ids`: all that the store issued or recorded for this lease; those of the envelope among them are called by their
+// `ids`: all that the store issued or recorded for this lease; those of its envelopes among them are called by their
 // field, any other is a contact's.
 std::string said_by(const envelope::WriteRules& rules, const envelope::Attempt& attempt,
-                    const envelope::MetadataEnvelope& envelope, std::span<const std::string> ids);
+                    std::span<const outbox::Leased> lease, std::span<const std::string> ids);
 
 } // namespace clinic::egress

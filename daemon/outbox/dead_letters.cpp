@@ -24,7 +24,9 @@ DeadLetter read_letter(const records::Statement& row) {
 Result<void> add_attempts(records::Session& session, DeadLetter& letter) {
     letter.first_at = letter.queued_at;
     const auto any = first_row(
-        session, "SELECT count(*), min(at) FROM ledger WHERE lease = ?",
+        session,
+        "SELECT count(*), min(at) FROM (SELECT at FROM ledger WHERE lease = ?1 "
+        "UNION ALL SELECT at FROM ledger WHERE also = ?1 AND also > 0)",
         [&](const records::Statement& row) {
             letter.attempts = row.integer(0);
             if (letter.attempts > 0) letter.first_at = {row.integer(1)};

@@ -18,12 +18,15 @@ constexpr int counted_max = 2;          // refusals of its own body, with a look
 constexpr Timestamp ever{INT64_MAX};
 constexpr std::string_view no_contact = "no_contact";
 
-// What becomes of a row whose subject has no contact and no create of unknown outcome; nullopt: it can go.
-std::optional<State> without_contact(Kind kind, bool may_create) {
-    if (kind == Kind::contact_suppress) return State::discarded; // nothing is there to be suppressed
-    if (kind == Kind::contact_state && may_create) return std::nullopt;
-    if (kind == Kind::contact_merge) return std::nullopt; // it is the other's contact that is emptied
-    return State::parked;
+// What goes out with one lease.
+struct Offer {
+    Row row;
+    envelope::MetadataEnvelope envelope;
+};
+
+// What becomes of a row whose subject has no contact, no create of unknown outcome, and none to come.
+State without_contact(Kind kind) {
+    return kind == Kind::contact_suppress ? State::discarded : State::parked; // nothing is there to be suppressed
 }
 
 int left_of(std::chrono::milliseconds span, base::Micros since, base::Micros now) {
@@ -31,63 +34,107 @@ int left_of(std::chrono::milliseconds span, base::Micros since, base::Micros now
     return static_cast<int>(std::clamp(span - age, std::chrono::milliseconds{0}, span).count());
 }
 
-Result<void> add_trace(records::Session& session, const Row& row, envelope::Lease& lease) {
-    const auto found = first_row(
+struct Trace {
+    std::string name;
+    std::int64_t queued_ms = 0;
+};
+
+Result<Trace> trace_of(records::Session& session, const Row& row) {
+    Trace trace;
+    CLINIC_TRY(first_row(
         session, "SELECT trace, queued_at FROM outbox WHERE id = ?",
         [&](const records::Statement& one) {
-            lease.trace = one.text(0);
+            trace.name = one.text(0);
             const auto waited =
                 std::chrono::floor<std::chrono::milliseconds>(session.now() - Timestamp{one.integer(1)});
-            if (!lease.trace.empty()) lease.queued_ms = std::max<std::int64_t>(0, waited.count());
+            if (!trace.name.empty()) trace.queued_ms = std::max<std::int64_t>(0, waited.count());
         },
-        row.id);
-    return found ? Result<void>{} : found.error();
+        row.id));
+    return trace;
+}
+
+Result<void> add_traces(records::Session& session, const Row& row, const std::optional<Offer>& also,
+                        envelope::Lease& lease) {
+    auto own = trace_of(session, row);
+    CLINIC_TRY(own);
+    lease.trace = std::move(own->name);
+    lease.queued_ms = own->queued_ms;
+    if (!also) return {};
+    auto other = trace_of(session, also->row);
+    CLINIC_TRY(other);
+    if (other->name == lease.trace) return {}; // one change brought both
+    lease.also_trace = std::move(other->name);
+    lease.also_queued_ms = other->queued_ms;
+    return {};
+}
+
+bool cannot_be_read(Errc code) {
+    return code == Errc::not_found || code == Errc::corrupt || code == Errc::tampered;
+}
+
+// The subject's other state, where it goes along. One that cannot be read is left for its own turn.
+Result<std::optional<Offer>> beside(records::Session& session, const Offer& first) {
+    auto row = row_beside(session, first.row);
+    CLINIC_TRY(row);
+    if (!*row) return std::optional<Offer>{};
+    auto envelope = envelope_in(session, **row);
+    if (!envelope && cannot_be_read(envelope.error().code)) return std::optional<Offer>{};
+    CLINIC_TRY(envelope);
+    for (const auto field : {envelope::Field::pid, envelope::Field::site})
+        if (envelope->text(field) != first.envelope.text(field)) return std::optional<Offer>{};
+    return std::optional{Offer{std::move(**row), std::move(*envelope)}};
 }
 
 // Empty: this row cannot go, and has been put where it belongs.
-Result<MaybeLease> offer(records::Transaction& txn, const Row& row, envelope::MetadataEnvelope envelope,
-                         bool may_create, std::chrono::milliseconds unsure_for) {
+Result<MaybeLease> offer(records::Transaction& txn, Offer first, bool may_create,
+                         std::chrono::milliseconds unsure_for) {
+    const Row& row = first.row;
     const auto contact = Links::contact(txn, row.patient);
     CLINIC_TRY(contact);
     const auto unsettled = unsettled_create(txn, row.patient);
     CLINIC_TRY(unsettled);
-    if (contact->empty() && !*unsettled) {
-        if (const auto state = without_contact(row.kind, may_create)) {
-            CLINIC_TRY(move(txn, row, *state, no_contact));
-            return MaybeLease{};
-        }
+    auto also = beside(txn, first);
+    CLINIC_TRY(also);
+    const bool makes = contact->empty() && may_create && (row.kind == Kind::contact_state || *also);
+    const bool needs_one = row.kind != Kind::contact_merge; // there it is the other's contact that is emptied
+    if (contact->empty() && !*unsettled && !makes && needs_one) {
+        CLINIC_TRY(move(txn, row, without_contact(row.kind), no_contact));
+        return MaybeLease{};
     }
-    const auto old = old_contact(txn, envelope);
+    const auto old = old_contact(txn, first.envelope);
     CLINIC_TRY(old);
     auto tags = known_tags(txn, row);
     CLINIC_TRY(tags);
     CLINIC_TRY(move(txn, row, State::leased, row.code));
     envelope::Lease lease;
     lease.lease = row.id;
-    lease.envelope = std::move(envelope);
     lease.contact = *contact;
     lease.old_contact = row.kind == Kind::contact_merge && old->empty() ? *contact : *old; // moved: it is the same
-    lease.create = contact->empty() && may_create && row.kind == Kind::contact_state;
+    lease.create = makes;
     const bool create_unknown = contact->empty() && unsettled->has_value();
     lease.look_up_first = create_unknown || row.counted > 0;
     if (create_unknown) lease.unsure_ms = left_of(unsure_for, **unsettled, txn.monotonic());
     lease.prior_tags = std::move(*tags);
     lease.tries = row.tries;
-    CLINIC_TRY(add_trace(txn, row, lease));
+    CLINIC_TRY(add_traces(txn, row, *also, lease));
+    lease.envelope = std::move(first.envelope);
+    if (!*also) return MaybeLease{std::move(lease)};
+    CLINIC_TRY(join(txn, (*also)->row, row.id));
+    lease.tries = std::max(row.tries, (*also)->row.tries);
+    lease.also = std::move((*also)->envelope);
     return MaybeLease{std::move(lease)};
 }
 
 Result<MaybeLease> try_row(records::Transaction& txn, const Row& row, bool may_create,
                            std::chrono::milliseconds unsure_for) {
     auto envelope = envelope_in(txn, row);
-    if (envelope) return offer(txn, row, std::move(*envelope), may_create, unsure_for);
+    if (envelope) return offer(txn, {row, std::move(*envelope)}, may_create, unsure_for);
     if (envelope.error().code == Errc::not_found) { // its key is erased
         CLINIC_TRY(move(txn, row, State::discarded, "erased"));
         return MaybeLease{};
     }
     // One row that cannot be read must not hold up everybody else's.
-    const bool unreadable = envelope.error().code == Errc::corrupt || envelope.error().code == Errc::tampered;
-    if (!unreadable) return envelope.error();
+    if (!cannot_be_read(envelope.error().code)) return envelope.error();
     CLINIC_TRY(move(txn, row, State::dead, "unreadable"));
     return MaybeLease{};
 }
@@ -175,19 +222,17 @@ Result<void> link(records::Transaction& txn, PatientId patient, std::string_view
     return linked;
 }
 
-Result<std::vector<std::int64_t>> open_leases(records::Session& session) {
+Result<std::vector<Row>> all_leased(records::Session& session) {
     std::vector<std::int64_t> ids;
     CLINIC_TRY(each_row(session, "SELECT id FROM outbox WHERE destination IN (0, 1) AND state = 2",
                         [&](const records::Statement& row) { ids.push_back(row.integer(0)); }));
-    return ids;
-}
-
-Result<void> release_one(records::Transaction& txn, std::int64_t lease) {
-    const auto row = find_row(txn, lease);
-    CLINIC_TRY(row);
-    if (!*row || (*row)->state != State::leased) return {};
-    CLINIC_TRY(end_undelivered(txn, **row));
-    return give_back(txn, **row, txn.now(), (*row)->code);
+    std::vector<Row> rows;
+    for (const std::int64_t id : ids) {
+        auto row = leased_row(session, id);
+        CLINIC_TRY(row);
+        rows.push_back(std::move(*row));
+    }
+    return rows;
 }
 
 } // namespace
@@ -205,13 +250,12 @@ Result<MaybeLease> Outbox::lease(records::Transaction& txn, Destination destinat
 }
 
 Result<envelope::Settled> Outbox::settle(records::Transaction& txn, const Settle& outcome) {
-    const auto row = find_row(txn, outcome.lease);
-    CLINIC_TRY(row);
-    const bool open = *row && (*row)->state == State::leased;
+    const auto rows = rows_of_lease(txn, outcome.lease);
+    CLINIC_TRY(rows);
     const auto steps = settle_steps(txn, outcome);
-    if (!steps || !open) return steps;
-    CLINIC_TRY(link(txn, (*row)->patient, outcome.contact));
-    CLINIC_TRY(end(txn, **row, outcome));
+    if (!steps || rows->empty()) return steps;
+    CLINIC_TRY(link(txn, rows->front().patient, outcome.contact));
+    for (const Row& row : *rows) CLINIC_TRY(end(txn, row, outcome));
     return envelope::Settled{};
 }
 
@@ -221,10 +265,13 @@ Result<envelope::Settled> Outbox::settle_steps(records::Transaction& txn, const 
 }
 
 Result<void> Outbox::release_leases(records::Transaction& txn, std::optional<std::int64_t> lease) {
-    if (lease) return release_one(txn, *lease);
-    const auto open = open_leases(txn);
-    CLINIC_TRY(open);
-    for (const std::int64_t id : *open) CLINIC_TRY(release_one(txn, id));
+    const auto rows = lease ? rows_of_lease(txn, *lease) : all_leased(txn);
+    CLINIC_TRY(rows);
+    for (const Row& row : *rows) {
+        CLINIC_TRY(end_undelivered(txn, row));
+        CLINIC_TRY(give_back(txn, row, txn.now(), row.code));
+    }
+    if (lease) return {};
     CLINIC_TRY(close_lease(txn, 0));
     CLINIC_TRY(due_now(txn));
     return unsure_from_now(txn);
@@ -237,29 +284,29 @@ Result<void> Outbox::due_now(records::Transaction& txn) {
                    txn.now());
 }
 
-Result<void> Outbox::park(records::Transaction& txn, std::int64_t lease, std::string_view code) {
-    const auto row = leased_row(txn, lease);
+Result<void> Outbox::park(records::Transaction& txn, std::int64_t id, std::string_view code) {
+    const auto row = leased_row(txn, id);
     CLINIC_TRY(row);
     return park_row(txn, *row, code);
 }
 
-Result<void> Outbox::put_off(records::Transaction& txn, std::int64_t lease, std::chrono::milliseconds due_after,
+Result<void> Outbox::put_off(records::Transaction& txn, std::int64_t id, std::chrono::milliseconds due_after,
                              std::string_view code) {
-    const auto row = leased_row(txn, lease);
+    const auto row = leased_row(txn, id);
     CLINIC_TRY(row);
     CLINIC_TRY(end_undelivered(txn, *row));
     return give_back(txn, *row, txn.now() + due_after, code);
 }
 
-Result<void> Outbox::withdraw_lease(records::Transaction& txn, std::int64_t lease, std::string_view code) {
-    const auto row = leased_row(txn, lease);
+Result<void> Outbox::withdraw_lease(records::Transaction& txn, std::int64_t id, std::string_view code) {
+    const auto row = leased_row(txn, id);
     CLINIC_TRY(row);
     CLINIC_TRY(end_undelivered(txn, *row));
     return move(txn, *row, State::withdrawn, code);
 }
 
-Result<void> Outbox::kill(records::Transaction& txn, std::int64_t lease, std::string_view code) {
-    const auto row = leased_row(txn, lease);
+Result<void> Outbox::kill(records::Transaction& txn, std::int64_t id, std::string_view code) {
+    const auto row = leased_row(txn, id);
     CLINIC_TRY(row);
     return bury(txn, *row, code);
 }
@@ -278,10 +325,17 @@ Result<PatientId> Outbox::patient_of(records::Session& session, std::int64_t lea
     return row->patient;
 }
 
-Result<Leased> Outbox::leased(records::Session& session, std::int64_t lease) {
-    const auto row = leased_row(session, lease);
-    CLINIC_TRY(row);
-    return opened(session, *row);
+Result<std::vector<Leased>> Outbox::leased(records::Session& session, std::int64_t lease) {
+    const auto rows = rows_of_lease(session, lease);
+    CLINIC_TRY(rows);
+    if (rows->empty()) return Error{Errc::not_found, "the lease is not open"};
+    std::vector<Leased> all;
+    for (const Row& row : *rows) {
+        auto one = opened(session, row);
+        CLINIC_TRY(one);
+        all.push_back(std::move(*one));
+    }
+    return all;
 }
 
 } // namespace clinic::outbox

@@ -57,14 +57,19 @@ LedgerLine read_line(const records::Statement& row) {
                     .status = static_cast<int>(row.integer(6)),
                     .destination = static_cast<envelope::Destination>(row.integer(7)),
                     .kind = {},
+                    .also = row.integer(10),
                     .said = std::string{row.text(9)}};
     if (row.integer(8) >= 0) line.kind = static_cast<envelope::Kind>(row.integer(8));
     return line;
 }
 
+bool is_of_kind(const LedgerLine& line, envelope::Kind kind) {
+    return line.kind == kind || (line.also != 0 && line.kind && envelope::companion(*line.kind) == kind);
+}
+
 bool fits(const LedgerSearch& search, const LedgerLine& line) {
     return (!search.from || line.at >= *search.from) && (!search.until || line.at < *search.until) &&
-           (!search.kind || line.kind == search.kind) &&
+           (!search.kind || is_of_kind(line, *search.kind)) &&
            (!search.destination || line.destination == *search.destination);
 }
 
@@ -107,18 +112,19 @@ Result<LedgerPage> fill(records::Statement& rows, const LedgerSearch& search, in
 Result<std::int64_t> Ledger::open_line(records::Transaction& txn, std::optional<records::PatientId> subject,
                                        const envelope::Attempt& attempt, Literal result, std::string_view said) {
     const bool may_create = attempt.route == Route::contact_create && std::string_view{result.c_str()} == "open";
-    const auto row = find_row(txn, attempt.lease); // none: a read that serves no envelope
-    CLINIC_TRY(row);
+    const auto rows = rows_of_lease(txn, attempt.lease); // none: a read that serves no envelope
+    CLINIC_TRY(rows);
+    const Row* row = rows->empty() ? nullptr : &rows->front();
     CLINIC_TRY(execute(txn,
                        "INSERT INTO ledger (lease, at, route, digest, result, unsettled, unsure_since, destination, "
-                       "kind, said) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                       "kind, said, also) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                        attempt.lease, txn.now(), number(attempt.route), digest_of(attempt), result.c_str(), may_create,
-                       txn.monotonic().count(), *row ? number((*row)->destination) : number(envelope::Destination::crm),
-                       *row ? number((*row)->kind) : kind_none, said));
+                       txn.monotonic().count(), number(row ? row->destination : envelope::Destination::crm),
+                       row ? number(row->kind) : kind_none, said, rows->size() > 1 ? rows->back().id : 0));
     const std::int64_t line = txn.last_row();
     if (!subject) return line;
-    if (*row && std::string_view{result.c_str()} == "open" && writes(attempt.route))
-        CLINIC_TRY(said_unsure(txn, **row));
+    if (std::string_view{result.c_str()} == "open" && writes(attempt.route))
+        for (const Row& one : *rows) CLINIC_TRY(said_unsure(txn, one));
     const auto sealed = txn.seal_for(*subject, "ledger.subject", line, subject->uuid.text());
     CLINIC_TRY(sealed);
     const auto token = subject_token(txn, *subject);
@@ -141,7 +147,7 @@ Result<std::vector<LedgerLine>> Ledger::lines(records::Session& session, std::in
     std::vector<LedgerLine> lines;
     CLINIC_TRY(each_row(
         session,
-        "SELECT attempt, lease, at, route, digest, result, status, destination, kind, said FROM ledger "
+        "SELECT attempt, lease, at, route, digest, result, status, destination, kind, said, also FROM ledger "
         "WHERE attempt > ? ORDER BY attempt LIMIT ?",
         [&](const records::Statement& row) { lines.push_back(read_line(row)); }, after, lines_max));
     return lines;
@@ -154,19 +160,21 @@ Result<std::vector<LedgerLine>> Ledger::lines_about(records::Session& session, r
     std::vector<LedgerLine> lines;
     CLINIC_TRY(each_row(
         session,
-        "SELECT attempt, lease, at, route, digest, result, status, destination, kind, said FROM ledger "
+        "SELECT attempt, lease, at, route, digest, result, status, destination, kind, said, also FROM ledger "
         "WHERE subject_token = ? AND attempt > ? ORDER BY attempt LIMIT ?",
         [&](const records::Statement& row) { lines.push_back(read_line(row)); }, *token, after, lines_max));
     return lines;
 }
 
-Result<std::vector<LedgerLine>> Ledger::lines_of(records::Session& session, std::int64_t lease, int lines_max) {
+Result<std::vector<LedgerLine>> Ledger::lines_of(records::Session& session, std::int64_t row, int lines_max) {
     std::vector<LedgerLine> lines;
     CLINIC_TRY(each_row(
         session,
-        "SELECT attempt, lease, at, route, digest, result, status, destination, kind, said FROM ledger "
-        "WHERE lease = ? ORDER BY attempt LIMIT ?",
-        [&](const records::Statement& row) { lines.push_back(read_line(row)); }, lease, lines_max));
+        "SELECT attempt, lease, at, route, digest, result, status, destination, kind, said, also FROM ledger "
+        "WHERE lease = ?1 UNION ALL "
+        "SELECT attempt, lease, at, route, digest, result, status, destination, kind, said, also FROM ledger "
+        "WHERE also = ?1 AND also > 0 ORDER BY attempt LIMIT ?2",
+        [&](const records::Statement& line) { lines.push_back(read_line(line)); }, row, lines_max));
     return lines;
 }
 
@@ -174,17 +182,19 @@ Result<LedgerPage> Ledger::page(records::Session& session, const LedgerSearch& s
     const auto span = span_of(session, search);
     CLINIC_TRY(span);
     if (!search.subject) {
-        auto rows = session.prepare("SELECT attempt, lease, at, route, digest, result, status, destination, kind, said "
-                                    "FROM ledger WHERE attempt > ? AND attempt <= ? ORDER BY attempt");
+        auto rows =
+            session.prepare("SELECT attempt, lease, at, route, digest, result, status, destination, kind, said, also "
+                            "FROM ledger WHERE attempt > ? AND attempt <= ? ORDER BY attempt");
         if (!rows) return rows.error();
         rows->bind(span->after, span->last);
         return fill(*rows, search, lines_max);
     }
     const auto token = subject_token(session, *search.subject);
     CLINIC_TRY(token);
-    auto rows = session.prepare("SELECT attempt, lease, at, route, digest, result, status, destination, kind, said "
-                                "FROM ledger WHERE subject_token = ? AND attempt > ? AND attempt <= ? "
-                                "ORDER BY attempt");
+    auto rows =
+        session.prepare("SELECT attempt, lease, at, route, digest, result, status, destination, kind, said, also "
+                        "FROM ledger WHERE subject_token = ? AND attempt > ? AND attempt <= ? "
+                        "ORDER BY attempt");
     if (!rows) return rows.error();
     rows->bind(*token, span->after, span->last);
     return fill(*rows, search, lines_max);

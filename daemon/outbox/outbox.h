@@ -63,6 +63,7 @@ struct LastSaid {        // what the destination holds from us about this subjec
 };
 
 struct Leased {
+    std::int64_t row = 0;
     records::PatientId patient;
     envelope::MetadataEnvelope envelope;
 };
@@ -90,7 +91,8 @@ public:
     static Result<void> withdraw(records::Transaction& txn, records::PatientId patient, Literal code);
 
     // One due envelope whose subject has no other open lease; nullopt: nothing is due. `lease` = the row's id. Of a
-    // subject always the oldest, whatever brought its turn.
+    // subject always the oldest, whatever brought its turn. Where the next one behind it is the subject's other state,
+    // that goes along (`also`) and ends with the same lease, as the first one does.
     // Nothing but contact.state makes a contact. Without one, the others are parked ("no_contact") until it is linked,
     // and a suppression is discarded; unless an earlier create may have happened: then the lease says to look it up.
     // The old contact of a merge is the prior's; where Links::merge has moved it, it is the contact itself.
@@ -107,12 +109,13 @@ public:
     // The peer went away, or (nullopt) we started: leased rows are pending again; with an unsettled attempt they look
     // up first, and at a start the time that such an attempt is unsure is counted from now.
     static Result<void> release_leases(records::Transaction& txn, std::optional<std::int64_t> lease);
-    // These end an open lease; not_found when it is not open.
-    static Result<void> park(records::Transaction& txn, std::int64_t lease, std::string_view code);
-    static Result<void> put_off(records::Transaction& txn, std::int64_t lease, std::chrono::milliseconds due_after,
+    // These end one row of an open lease, by its own number: where there are two, the caller ends both. not_found when
+    // it is not out.
+    static Result<void> park(records::Transaction& txn, std::int64_t row, std::string_view code);
+    static Result<void> put_off(records::Transaction& txn, std::int64_t row, std::chrono::milliseconds due_after,
                                 std::string_view code); // pending again
-    static Result<void> withdraw_lease(records::Transaction& txn, std::int64_t lease, std::string_view code);
-    static Result<void> kill(records::Transaction& txn, std::int64_t lease, std::string_view code); // to dead letters
+    static Result<void> withdraw_lease(records::Transaction& txn, std::int64_t row, std::string_view code);
+    static Result<void> kill(records::Transaction& txn, std::int64_t row, std::string_view code); // to dead letters
     static Result<void> unpark(records::Transaction& txn, std::string_view code); // all parked with it become pending
     // What is due later than any retry may be was written by a clock that was ahead: it is due now.
     static Result<void> mend_due_times(records::Transaction& txn);
@@ -131,9 +134,9 @@ public:
     // When the next one that nothing blocks is due; nullopt: none. In the past: now.
     static Result<std::optional<Timestamp>> next_due(records::Session& session, envelope::Destination destination);
 
-    // Of an open lease; not_found otherwise.
+    // Of an open lease; not_found otherwise. All that goes out with it: one, or two of one patient.
     static Result<records::PatientId> patient_of(records::Session& session, std::int64_t lease);
-    static Result<Leased> leased(records::Session& session, std::int64_t lease);
+    static Result<std::vector<Leased>> leased(records::Session& session, std::int64_t lease);
     static Result<Books> books(records::Session& session, envelope::Destination destination);
 };
 
@@ -188,6 +191,7 @@ struct LedgerLine {
     int status = 0;
     envelope::Destination destination = envelope::Destination::crm;
     std::optional<envelope::Kind> kind; // of the envelope it served
+    std::int64_t also = 0;              // the row of the other state that it served (`companion`); 0: none
     std::string said;                   // what it said, without ids: docs/ledger.md; empty: nothing was to leave
 };
 
@@ -221,7 +225,7 @@ public:
     static Result<std::vector<LedgerLine>> lines(records::Session& session, std::int64_t after, int lines_max);
     static Result<std::vector<LedgerLine>> lines_about(records::Session& session, records::PatientId subject,
                                                        std::int64_t after, int lines_max);
-    static Result<std::vector<LedgerLine>> lines_of(records::Session& session, std::int64_t lease, int lines_max);
+    static Result<std::vector<LedgerLine>> lines_of(records::Session& session, std::int64_t row, int lines_max);
     static Result<LedgerPage> page(records::Session& session, const LedgerSearch& search, int lines_max);
 };
 

@@ -28,7 +28,8 @@ Row read_row(const records::Statement& row) {
             .tries = static_cast<int>(row.integer(6)),
             .counted = static_cast<int>(row.integer(7)),
             .withdrawn = row.integer(8) != 0,
-            .code = std::string{row.text(9)}};
+            .code = std::string{row.text(9)},
+            .joined = row.integer(11)};
 }
 
 Result<void> count(records::Transaction& txn, envelope::Destination destination, std::int64_t state,
@@ -64,7 +65,8 @@ Result<std::optional<Row>> find_row(records::Session& session, std::int64_t id) 
     std::optional<Row> found;
     const auto any = first_row(
         session,
-        "SELECT id, destination, patient, kind, scope, state, tries, counted, withdrawn, code, due_at FROM outbox "
+        "SELECT id, destination, patient, kind, scope, state, tries, counted, withdrawn, code, due_at, joined FROM "
+        "outbox "
         "WHERE id = ?",
         [&](const records::Statement& row) { found = read_row(row); }, id);
     CLINIC_TRY(any);
@@ -78,11 +80,52 @@ Result<Row> leased_row(records::Session& session, std::int64_t id) {
     return **row;
 }
 
+Result<std::vector<Row>> rows_of_lease(records::Session& session, std::int64_t lease) {
+    std::vector<Row> rows;
+    auto own = find_row(session, lease);
+    CLINIC_TRY(own);
+    if (!*own || (*own)->state != State::leased || (*own)->joined != 0) return rows;
+    rows.push_back(std::move(**own));
+    std::int64_t id = 0;
+    CLINIC_TRY(first_row(
+        session, "SELECT id FROM outbox WHERE patient = ? AND destination = ? AND state = 2 AND joined = ?",
+        [&](const records::Statement& row) { id = row.integer(0); }, rows.front().patient,
+        number(rows.front().destination), lease));
+    if (id == 0) return rows;
+    auto other = find_row(session, id);
+    CLINIC_TRY(other);
+    if (*other) rows.push_back(std::move(**other));
+    return rows;
+}
+
+Result<std::optional<Row>> row_beside(records::Session& session, const Row& row) {
+    using MaybeRow = std::optional<Row>;
+    const auto kind = envelope::companion(row.kind);
+    if (!kind || row.counted > 0) return MaybeRow{};
+    std::int64_t id = 0;
+    bool put_off = false;
+    CLINIC_TRY(first_row(
+        session,
+        "SELECT id, due_at > ?, hold_until FROM outbox "
+        "WHERE patient = ? AND destination = ? AND state = 1 AND id > ? ORDER BY id LIMIT 1",
+        [&](const records::Statement& one) {
+            id = one.integer(0);
+            put_off = one.integer(1) != 0 && one.integer(2) == 0;
+        },
+        session.now(), row.patient, number(row.destination), row.id));
+    if (id == 0 || put_off) return MaybeRow{};
+    auto other = find_row(session, id);
+    CLINIC_TRY(other);
+    if (!*other || (*other)->kind != *kind || (*other)->counted > 0) return MaybeRow{};
+    return other;
+}
+
 Result<std::optional<Row>> next_row(records::Session& session, envelope::Destination destination, Timestamp at) {
     std::optional<Row> found;
     const auto any = first_row(
         session,
-        "SELECT id, destination, patient, kind, scope, state, tries, counted, withdrawn, code, due_at FROM outbox AS "
+        "SELECT id, destination, patient, kind, scope, state, tries, counted, withdrawn, code, due_at, joined FROM "
+        "outbox AS "
         "this "
         "WHERE destination = ?1 AND state = 1 AND due_at <= ?2 "
         "AND NOT EXISTS (SELECT 1 FROM outbox AS other WHERE other.patient = this.patient "
@@ -112,7 +155,12 @@ Result<void> move(records::Transaction& txn, const Row& row, State to, std::stri
     CLINIC_TRY(book(txn, row.destination, row.state, to, 1));
     if (is_final(to)) return execute(txn, "DELETE FROM outbox WHERE id = ?", row.id);
     if (to == State::dead) CLINIC_TRY(execute(txn, "UPDATE outbox SET due_at = ? WHERE id = ?", txn.now(), row.id));
-    return execute(txn, "UPDATE outbox SET state = ?, code = ? WHERE id = ?", number(to), code, row.id);
+    return execute(txn, "UPDATE outbox SET state = ?, code = ?, joined = 0 WHERE id = ?", number(to), code, row.id);
+}
+
+Result<void> join(records::Transaction& txn, const Row& row, std::int64_t lease) {
+    CLINIC_TRY(move(txn, row, State::leased, row.code));
+    return execute(txn, "UPDATE outbox SET joined = ? WHERE id = ?", lease, row.id);
 }
 
 Result<void> make_pending(records::Transaction& txn, const Row& row, Timestamp due, std::string_view code) {
@@ -158,7 +206,7 @@ Result<envelope::MetadataEnvelope> envelope_in(records::Session& session, const 
 Result<Leased> opened(records::Session& session, const Row& row) {
     auto envelope = envelope_in(session, row);
     CLINIC_TRY(envelope);
-    return Leased{row.patient, std::move(*envelope)};
+    return Leased{row.id, row.patient, std::move(*envelope)};
 }
 
 } // namespace clinic::outbox

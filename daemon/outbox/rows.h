@@ -21,10 +21,16 @@ struct Row {
     int tries = 0, counted = 0;
     bool withdrawn = false;
     std::string code;
+    std::int64_t joined = 0; // leased: the row whose lease it goes out with; 0: its own
 };
 
 Result<std::optional<Row>> find_row(records::Session& session, std::int64_t id);
 Result<Row> leased_row(records::Session& session, std::int64_t id); // not_found when it is not leased
+// All that goes out with an open lease, its own row first; empty: it is not open.
+Result<std::vector<Row>> rows_of_lease(records::Session& session, std::int64_t lease);
+// The subject's next row behind this one that is pending, where it is the other state and may go out in one lease: it
+// is due, or waits for more changes alone. What GHL has refused goes by itself, so that the other does not die of it.
+Result<std::optional<Row>> row_beside(records::Session& session, const Row& row);
 
 // The oldest pending row of a subject without an open lease, the one that is due first; due at `at` or before.
 Result<std::optional<Row>> next_row(records::Session& session, envelope::Destination destination, Timestamp at);
@@ -37,6 +43,7 @@ Result<void> book(records::Transaction& txn, envelope::Destination destination, 
                   std::int64_t rows);
 // One row to another state; a final one removes it.
 Result<void> move(records::Transaction& txn, const Row& row, State to, std::string_view code);
+Result<void> join(records::Transaction& txn, const Row& row, std::int64_t lease); // leased with another's
 // Pending, and not before `due`; nor is any younger row of the subject, so that the scan for what is due stays short.
 Result<void> make_pending(records::Transaction& txn, const Row& row, Timestamp due, std::string_view code);
 

@@ -1,6 +1,6 @@
-// The tables of clinic_outbox, in migrations 1, 3 and 11: they live in the records' file so that a row and its envelope
-// are one commit. `patient` is the internal PatientId. Columns marked "sealed" are sealed with that patient's key and
-// bound to the row.
+// The tables of clinic_outbox, in migrations 1, 3, 11 and 12: they live in the records' file so that a row and its
+// envelope are one commit. `patient` is the internal PatientId. Columns marked "sealed" are sealed with that patient's
+// key and bound to the row.
 #pragma once
 
 namespace clinic::records {
@@ -133,6 +133,13 @@ ALTER TABLE outbox ADD COLUMN hold_until INTEGER NOT NULL DEFAULT 0;     -- it w
                                                                          -- latest; 0: it does not
 ALTER TABLE said ADD COLUMN written_at INTEGER NOT NULL DEFAULT 0;       -- when it was delivered
 CREATE INDEX outbox_urgent ON outbox (destination, due_at, id) WHERE state = 1 AND kind IN (2, 3);
+)sql";
+
+// The two states of a subject in one request: docs/ghl.md, "Many changes, one write".
+inline constexpr const char* outbox_joined_v12 = R"sql(
+ALTER TABLE outbox ADD COLUMN joined INTEGER NOT NULL DEFAULT 0;         -- leased: the row whose lease it goes out with
+ALTER TABLE ledger ADD COLUMN also INTEGER NOT NULL DEFAULT 0;           -- the second envelope that the request served
+CREATE INDEX ledger_also ON ledger (also) WHERE also > 0;
 )sql";
 
 } // namespace clinic::records

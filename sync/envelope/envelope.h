@@ -52,6 +52,10 @@ const char* name(Grant value);
 const char* name(Reason value);
 const char* name(Bucket value);
 
+// The two states of a subject: they say different fields, and go out in one request where both wait. Nothing: it goes
+// by itself.
+std::optional<Kind> companion(Kind kind);
+
 // A pseudonym: one letter, '_', and Crockford base 32 of 128 random bits (26 digits). Never derived from anything.
 class Pseudonym {
 public:

@@ -148,7 +148,8 @@ struct DeviceRequest {}; // asks for one Device frame
 struct Lease {
     std::int64_t lease = 0; // 0: nothing is due
     std::optional<MetadataEnvelope> envelope;
-    std::string contact;        // the linked GHL contact, or empty
+    std::optional<MetadataEnvelope> also; // the same subject's other state (`companion`): both end with this lease
+    std::string contact;                  // the linked GHL contact, or empty
     std::string old_contact;    // contact_merge: the prior's contact; the same as `contact` where it has moved
     bool create = false;        // no contact and policy `shell`: create one
     bool look_up_first = false; // an earlier attempt's outcome is unknown
@@ -157,6 +158,8 @@ struct Lease {
     int tries = 0;                               // settled with retry so far
     std::string trace;                           // of what it came from, 32 hexadecimal digits; empty: none
     std::int64_t queued_ms = 0;                  // with a trace: so long ago it began to wait
+    std::string also_trace;                      // of `also`, where that is another
+    std::int64_t also_queued_ms = 0;
 };
 
 // dry: it is in the ledger, and nothing is sent; go on as if it had been done.

@@ -79,8 +79,9 @@ std::string write(const Lease& lease) {
     ObjectWriter writer = frame("lease");
     writer.integer("lease", lease.lease);
     if (!lease.envelope) return writer.str();
-    writer.written("envelope", lease.envelope->encode())
-        .text("contact", lease.contact)
+    writer.written("envelope", lease.envelope->encode());
+    if (lease.also) writer.written("also", lease.also->encode());
+    writer.text("contact", lease.contact)
         .text("old_contact", lease.old_contact)
         .boolean("create", lease.create)
         .boolean("look_up_first", lease.look_up_first)
@@ -92,7 +93,29 @@ std::string write(const Lease& lease) {
     }
     writer.integer("tries", lease.tries);
     if (!lease.trace.empty()) writer.text("trace", lease.trace).integer("queued_ms", lease.queued_ms);
+    if (!lease.also_trace.empty())
+        writer.text("also_trace", lease.also_trace).integer("also_queued_ms", lease.also_queued_ms);
     return writer.str();
+}
+
+// Two envelopes in one lease are the two states of one subject.
+void read_also(ObjectReader& reader, Lease& lease) {
+    reader.object("also", [&](ObjectReader& inner) { lease.also = read_envelope(inner); });
+    if (!lease.envelope || !lease.also) return;
+    reader.require(companion(lease.envelope->kind()) == lease.also->kind(), "two envelopes that go apart");
+    for (const Field field : {Field::pid, Field::site})
+        reader.require(lease.envelope->text(field) == lease.also->text(field), "two subjects in one lease");
+}
+
+void read_traces(ObjectReader& reader, Lease& lease) {
+    if (reader.has("trace")) {
+        lease.trace = reader.text("trace", is_trace);
+        lease.queued_ms = reader.integer("queued_ms", 0, integer_max);
+    }
+    if (!reader.has("also_trace")) return;
+    lease.also_trace = reader.text("also_trace", is_trace);
+    lease.also_queued_ms = reader.integer("also_queued_ms", 0, integer_max);
+    reader.require(lease.also && lease.also_trace != lease.trace, "a second trace of one envelope, or the same");
 }
 
 std::vector<Word> read_words(ObjectReader& reader, const char* key) {
@@ -112,6 +135,7 @@ Lease read_lease(ObjectReader& reader) {
     lease.lease = reader.integer("lease", 0, integer_max);
     if (lease.lease == 0) return lease;
     reader.object("envelope", [&](ObjectReader& inner) { lease.envelope = read_envelope(inner); });
+    if (reader.has("also")) read_also(reader, lease);
     lease.contact = reader.text("contact", is_contact_or_empty);
     lease.old_contact = reader.text("old_contact", is_contact_or_empty);
     lease.create = reader.boolean("create");
@@ -119,10 +143,7 @@ Lease read_lease(ObjectReader& reader) {
     lease.unsure_ms = reader.small("unsure_ms", 0, unsure_ms_max);
     if (reader.has("prior_tags")) lease.prior_tags = read_words(reader, "prior_tags");
     lease.tries = reader.small("tries", 0, tries_max);
-    if (reader.has("trace")) {
-        lease.trace = reader.text("trace", is_trace);
-        lease.queued_ms = reader.integer("queued_ms", 0, integer_max);
-    }
+    read_traces(reader, lease);
     const bool merge = lease.envelope && lease.envelope->kind() == Kind::contact_merge;
     reader.require(lease.contact.empty() || !lease.create, "a contact to create where there is one");
     reader.require(lease.old_contact.empty() || merge, "an old contact without a merge");

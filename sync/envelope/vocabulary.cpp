@@ -66,6 +66,17 @@ const char* name(Route route) {
     return name_of(route);
 }
 
+std::optional<Kind> companion(Kind kind) {
+    switch (kind) {
+    case Kind::contact_state: return Kind::appt_state;
+    case Kind::appt_state: return Kind::contact_state;
+    case Kind::consent_state:
+    case Kind::contact_suppress:
+    case Kind::contact_merge: break;
+    }
+    return std::nullopt;
+}
+
 Pseudonym Pseudonym::random(char letter) {
     assert(letter == 'p' || letter == 'a' || letter == 'm');
     return Pseudonym{std::string{letter} + "_" + random_digits<26>(7U)};

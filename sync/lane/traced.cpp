@@ -26,23 +26,28 @@ int status_of(const Delivery& delivery, std::int64_t attempt) {
     return found == delivery.settle.steps.end() ? 0 : found->status;
 }
 
-} // namespace
+// What the lease took out, and since when it waited.
+struct Change {
+    const std::string& trace;
+    std::int64_t queued_ms;
+    envelope::Kind kind;
+};
 
-void note_delivery(trace::SpanQueue& spans, const envelope::Lease& lease, const Delivery& delivery,
-                   steady_clock::time_point began) {
-    if (lease.trace.empty() || !lease.envelope) return;
+void note_change(trace::SpanQueue& spans, const Change& of, const envelope::Lease& lease, const Delivery& delivery,
+                 steady_clock::time_point began) {
+    if (of.trace.empty()) return;
     const Wall wall{spans.clock()};
     const bool failed = delivery.abandoned || delivery.settle.outcome != envelope::Outcome::delivered;
     const auto change = trace::random_span(), under_way = trace::random_span();
     std::vector<trace::Span> all;
-    all.push_back({.trace = lease.trace,
+    all.push_back({.trace = of.trace,
                    .span = change,
                    .name = "change",
-                   .start = wall(began) - std::chrono::milliseconds{lease.queued_ms},
+                   .start = wall(began) - std::chrono::milliseconds{of.queued_ms},
                    .end = wall.now(),
                    .failed = failed,
-                   .words = {{Literal{"clinic.kind"}, envelope::name(lease.envelope->kind())}}});
-    all.push_back({.trace = lease.trace,
+                   .words = {{Literal{"clinic.kind"}, envelope::name(of.kind)}}});
+    all.push_back({.trace = of.trace,
                    .span = under_way,
                    .parent = change,
                    .name = "delivery",
@@ -54,7 +59,7 @@ void note_delivery(trace::SpanQueue& spans, const envelope::Lease& lease, const 
     for (const auto& call : delivery.calls) {
         const int status = status_of(delivery, call.attempt);
         all.push_back(
-            {.trace = lease.trace,
+            {.trace = of.trace,
              .span = trace::random_span(),
              .parent = under_way,
              .name = "ghl request",
@@ -66,6 +71,16 @@ void note_delivery(trace::SpanQueue& spans, const envelope::Lease& lease, const 
              .words = {{Literal{"clinic.route"}, envelope::name(call.route)}}});
     }
     spans.add(std::move(all));
+}
+
+} // namespace
+
+void note_delivery(trace::SpanQueue& spans, const envelope::Lease& lease, const Delivery& delivery,
+                   steady_clock::time_point began) {
+    if (!lease.envelope) return;
+    note_change(spans, {lease.trace, lease.queued_ms, lease.envelope->kind()}, lease, delivery, began);
+    if (lease.also)
+        note_change(spans, {lease.also_trace, lease.also_queued_ms, lease.also->kind()}, lease, delivery, began);
 }
 
 } // namespace clinic::lane

@@ -10,7 +10,8 @@
 
 namespace clinic::lane {
 
-// `began`: when the lease was taken. Nothing is noted of a lease without a trace.
+// `began`: when the lease was taken. Nothing is noted of a lease without a trace; one that took out two changes is
+// noted in the trace of each.
 void note_delivery(trace::SpanQueue& spans, const envelope::Lease& lease, const Delivery& delivery,
                    std::chrono::steady_clock::time_point began);
 

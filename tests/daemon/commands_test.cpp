@@ -191,9 +191,9 @@ TEST_F(CommandsTest, TheLedgerIsReadByPersonDayAndKindAndWhoReadItStandsInTheCha
         CLINIC_TRY(lease);
         const auto open = outbox::Outbox::leased(txn, (*lease)->lease);
         CLINIC_TRY(open);
-        pid = open->envelope.text(envelope::Field::pid);
+        pid = open->front().envelope.text(envelope::Field::pid);
         const auto line = outbox::Ledger::open_line(
-            txn, open->patient, {(*lease)->lease, envelope::Route::contact_create, "/contacts/", "{}"}, "open",
+            txn, open->front().patient, {(*lease)->lease, envelope::Route::contact_create, "/contacts/", "{}"}, "open",
             R"({"path":"/contacts/","fields":{"ce_stage":"new"}})");
         return line ? Result<void>{} : line.error();
     }));

@@ -69,7 +69,7 @@ TEST_F(OptionsFile, IsTakenWithWhatMayBeLeftOut) {
     EXPECT_EQ(options->index_lag_ms, 60'000);
     EXPECT_EQ(options->late_ms, 120'000);
     EXPECT_EQ(options->coalesce_ms, 60'000);
-    EXPECT_EQ(options->coalesce_quiet_ms, 10'000);
+    EXPECT_EQ(options->coalesce_quiet_ms, 15'000);
 }
 
 TEST_F(OptionsFile, NothingIsSentOnlyWhereThatIsSaid) {

@@ -112,24 +112,37 @@ bool Simulation::send(const envelope::Lease& lease, const ghl::Call& call, lane:
     return taken;
 }
 
-void Simulation::note(const envelope::Lease& lease) {
-    ++counted.delivered[lease.envelope->kind()];
+void Simulation::note(const envelope::Lease& lease, const std::vector<Out>& rows) {
     auto& newest = newest_[std::string{lease.envelope->text(envelope::Field::pid)}];
-    if (lease.lease < newest) ++counted.order_broken;
-    newest = std::max(newest, lease.lease);
+    for (const Out& row : rows) {
+        ++counted.delivered[row.kind];
+        counted.waits.push_back(std::chrono::duration<double>(now() - row.queued).count());
+        if (row.id < newest) ++counted.order_broken;
+        newest = std::max(newest, row.id);
+    }
+}
+
+// One row, or the two of a lease that has both states.
+std::vector<Simulation::Out> Simulation::rows_of(std::int64_t lease) const {
+    std::vector<Out> out;
+    EXPECT_TRUE(clinic.store->read([&](records::Snapshot& session) -> Result<void> {
+        auto rows = session.prepare("SELECT id, kind, queued_at FROM outbox WHERE id = ?1 OR joined = ?1 ORDER BY id");
+        if (!rows) return rows.error();
+        rows->bind(lease);
+        for (auto found = rows->step();; found = rows->step()) {
+            CLINIC_TRY(found);
+            if (!*found) return {};
+            out.push_back({rows->integer(0), static_cast<Kind>(rows->integer(1)), Timestamp{rows->integer(2)}});
+        }
+    }));
+    return out;
 }
 
 void Simulation::deliver(const envelope::Lease& lease) {
     envelope::Settle outcome{.lease = lease.lease, .contact = "", .steps = {}};
     steps_.clear();
-    Timestamp queued{};
-    EXPECT_TRUE(clinic.store->read([&](records::Snapshot& session) -> Result<void> {
-        auto row = session.prepare("SELECT queued_at FROM outbox WHERE id = ?");
-        if (!row) return row.error();
-        CLINIC_TRY(row->bind(lease.lease).step());
-        queued = Timestamp{row->integer(0)};
-        return {};
-    }));
+    const auto rows = rows_of(lease.lease);
+    EXPECT_EQ(rows.size(), lease.also ? 2U : 1U);
     const auto priority = priority_of(lease.envelope->kind());
     const auto calls =
         lease.create ? std::vector{ghl::shell(rules(), lease)} : ghl::writes(rules(), lease, lease.contact);
@@ -137,8 +150,7 @@ void Simulation::deliver(const envelope::Lease& lease) {
     outcome.steps = steps_;
     if (all) {
         if (lease.create) outcome.contact = "contact" + std::to_string(++contacts_);
-        counted.waits.push_back(std::chrono::duration<double>(now() - queued).count());
-        note(lease);
+        note(lease, rows);
     } else {
         outcome.outcome = envelope::Outcome::retry;
         outcome.code = "throttled";

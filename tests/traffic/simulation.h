@@ -56,7 +56,13 @@ private:
     bool send(const envelope::Lease& lease, const ghl::Call& call, lane::Priority priority);
     void deliver(const envelope::Lease& lease);
     envelope::Lease lease(envelope::Least least);
-    void note(const envelope::Lease& lease);
+    struct Out {
+        std::int64_t id;
+        envelope::Kind kind;
+        Timestamp queued;
+    };
+    std::vector<Out> rows_of(std::int64_t lease) const;
+    void note(const envelope::Lease& lease, const std::vector<Out>& rows);
 
     egress::Gate gate_;
     lane::RateBudget budget_;

@@ -51,12 +51,11 @@ std::vector<FieldValue> archived(const WriteRules::Fields& ids) {
             {ids.appt_when, "none"}};
 }
 
-Wanted contact_state(const WriteRules& rules, const envelope::Lease& lease) {
+Wanted contact_state(const WriteRules& rules, const envelope::Lease& lease, const MetadataEnvelope& envelope) {
     const auto& ids = rules.fields;
     Wanted out;
-    out.fields =
-        present(*lease.envelope, {{Field::stage, &ids.stage}, {Field::last, &ids.last}, {Field::next, &ids.next}});
-    out.add = lease.envelope->tags();
+    out.fields = present(envelope, {{Field::stage, &ids.stage}, {Field::last, &ids.last}, {Field::next, &ids.next}});
+    out.add = envelope.tags();
     // The envelope names every word that holds. What GHL has from us is not always known: then all others go.
     const Tags held = lease.prior_tags ? *lease.prior_tags : whole_vocabulary();
     out.remove = without(held, out.add);
@@ -88,14 +87,12 @@ std::vector<Call> merge(const WriteRules& rules, const envelope::Lease& lease) {
             remove_tags(rules, lease.old_contact, whole_vocabulary())};
 }
 
-} // namespace
-
-Wanted wanted(const WriteRules& rules, const envelope::Lease& lease) {
+Wanted wanted_of(const WriteRules& rules, const envelope::Lease& lease, const MetadataEnvelope& envelope) {
     const auto& ids = rules.fields;
-    switch (lease.envelope->kind()) {
-    case Kind::contact_state: return contact_state(rules, lease);
+    switch (envelope.kind()) {
+    case Kind::contact_state: return contact_state(rules, lease, envelope);
     case Kind::appt_state:
-        return {present(*lease.envelope, {{Field::status, &ids.appt_status}, {Field::when, &ids.appt_when}}),
+        return {present(envelope, {{Field::status, &ids.appt_status}, {Field::when, &ids.appt_when}}),
                 {},
                 {},
                 Dnd::as_it_is};
@@ -104,6 +101,21 @@ Wanted wanted(const WriteRules& rules, const envelope::Lease& lease) {
     case Kind::contact_merge: break;
     }
     return {};
+}
+
+} // namespace
+
+Wanted wanted(const WriteRules& rules, const envelope::Lease& lease) {
+    auto out = wanted_of(rules, lease, *lease.envelope);
+    if (!lease.also) return out;
+    // The two states of a subject have no field in common, and one of them alone has tags.
+    auto other = wanted_of(rules, lease, *lease.also);
+    out.fields.insert(out.fields.end(), other.fields.begin(), other.fields.end());
+    if (lease.also->kind() == Kind::contact_state) {
+        out.add = std::move(other.add);
+        out.remove = std::move(other.remove);
+    }
+    return out;
 }
 
 Expected expected(const WriteRules& rules, const envelope::Lease& lease) {

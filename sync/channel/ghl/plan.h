@@ -1,4 +1,4 @@
-// From envelope to request: what GHL must hold once this envelope is delivered. Pure; the mapping table of docs/ghl.md.
+// From envelope to request: what GHL must hold once this lease is delivered. Pure; the mapping table of docs/ghl.md.
 //   Source: design, "From envelope to request".
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace clinic::ghl {
 
-// What an envelope says, freed from how it is sent.
+// What a lease says, both its envelopes where it has two, freed from how it is sent.
 struct Wanted {
     std::vector<FieldValue> fields;
     Tags add, remove;

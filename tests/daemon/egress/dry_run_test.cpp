@@ -145,10 +145,11 @@ TEST_F(DryRun, AnIdInAPathIsCalledByWhatItIs) {
     envelope::MetadataEnvelope state{envelope::Kind::contact_state};
     state.put(Field::pid, envelope::Pseudonym::random('p'));
     const std::vector<std::string> ids{std::string{state.text(Field::pid)}, "contact1"};
+    const std::vector<outbox::Leased> lease{{9, {}, state}};
     const auto said =
-        said_by(rules, {9, envelope::Route::tags_add, "/contacts/contact1/tags", R"({"tags":["ce-a"]})"}, state, ids);
+        said_by(rules, {9, envelope::Route::tags_add, "/contacts/contact1/tags", R"({"tags":["ce-a"]})"}, lease, ids);
     EXPECT_EQ(json::parse(said), (json{{"path", "/contacts/{contact}/tags"}, {"fields", {{"tags", {"ce-a"}}}}}));
-    EXPECT_EQ(said_by(rules, {9, envelope::Route::tags_add, "/contacts/contact1/tags", "no JSON"}, state, ids), "");
+    EXPECT_EQ(said_by(rules, {9, envelope::Route::tags_add, "/contacts/contact1/tags", "no JSON"}, lease, ids), "");
 }
 
 TEST_F(DryRun, ALedgerPageSaysWhereToGoOn) {

@@ -15,7 +15,8 @@ struct ModelRow {
     Timestamp due{};
     int counted = 0;
     bool withdrawn = false;
-    int delivered = 0; // the how-manieth delivery
+    int delivered = 0;       // the how-manieth delivery
+    std::int64_t joined = 0; // leased: with this one's lease; 0: its own
 };
 
 // The rules of the header, over a plain map, and over what of it is one patient's. All patients are linked.
@@ -50,6 +51,32 @@ public:
             const State state = one->second.state;
             return state == State::leased || (state == State::pending && one->first < id);
         });
+    }
+    // What goes along with it: the other state, where that is next and neither was refused.
+    std::optional<std::int64_t> beside(std::int64_t id, Timestamp now) const {
+        const ModelRow& row = rows.at(id);
+        const auto& all = of_.at(row.who);
+        const auto next = std::ranges::find_if(
+            all, [&](const auto* one) { return one->first > id && one->second.state == State::pending; });
+        if (next == all.end()) return std::nullopt;
+        const ModelRow& other = (*next)->second;
+        const bool both =
+            row.kind != other.kind && row.kind != Kind::contact_suppress && other.kind != Kind::contact_suppress;
+        if (!both || row.counted + other.counted > 0 || other.due > now) return std::nullopt;
+        return (*next)->first;
+    }
+    void lease(std::int64_t id, std::optional<std::int64_t> also) {
+        rows.at(id).state = State::leased;
+        rows.at(id).joined = 0;
+        if (!also) return;
+        rows.at(*also).state = State::leased;
+        rows.at(*also).joined = id;
+    }
+    std::vector<std::int64_t> all_of(std::int64_t lease) const {
+        std::vector<std::int64_t> all{lease};
+        for (const auto* one : of_.at(rows.at(lease).who))
+            if (one->second.state == State::leased && one->second.joined == lease) all.push_back(one->first);
+        return all;
     }
     bool any_leasable(Timestamp now) const {
         return std::ranges::any_of(rows, [&](const auto& one) { return may_lease(one.first, now); });
@@ -118,7 +145,7 @@ protected:
     std::optional<std::int64_t> any(State state) {
         std::vector<std::int64_t> ids;
         for (const auto& [id, row] : model_.rows)
-            if (row.state == state) ids.push_back(id);
+            if (row.state == state && (state != State::leased || row.joined == 0)) ids.push_back(id);
         if (ids.empty()) return std::nullopt;
         return ids[static_cast<std::size_t>(below(static_cast<int>(ids.size())))];
     }
@@ -142,26 +169,30 @@ protected:
         ASSERT_EQ(lease->has_value(), model_.any_leasable(txn.now()));
         if (!*lease) return;
         ASSERT_TRUE(model_.may_lease((*lease)->lease, txn.now())) << (*lease)->lease;
-        model_.rows.at((*lease)->lease).state = State::leased;
+        const auto also = model_.beside((*lease)->lease, txn.now());
+        ASSERT_EQ((*lease)->also.has_value(), also.has_value());
+        joint_ += also ? 1 : 0;
+        model_.lease((*lease)->lease, also);
     }
     void settle_one(Transaction& txn) {
         const auto id = any(State::leased);
         if (!id) return;
-        ModelRow& row = model_.rows.at(*id);
         envelope::Settle settle{.lease = *id, .code = "code", .contact = "", .steps = {}};
         const int how = below(10);
-        if (how < 6) {
-            model_.deliver(*id);
-        } else if (how < 9) {
-            settle.outcome = envelope::Outcome::retry;
+        if (how >= 6) settle.outcome = how < 9 ? envelope::Outcome::retry : envelope::Outcome::dead;
+        if (settle.outcome == envelope::Outcome::retry) {
             settle.retry_after_ms = below(3) * 1'000;
             settle.counts_against = below(3) == 0;
+        }
+        for (const auto one : model_.all_of(*id)) {
+            ModelRow& row = model_.rows.at(one);
             row.counted += settle.counts_against ? 1 : 0;
-            model_.give_back(*id, row.counted >= 2 ? State::dead : State::pending,
-                             txn.now() + milliseconds{settle.retry_after_ms});
-        } else {
-            settle.outcome = envelope::Outcome::dead;
-            model_.give_back(*id, State::dead, txn.now());
+            const bool dead = settle.outcome == envelope::Outcome::dead || row.counted >= 2;
+            if (settle.outcome == envelope::Outcome::delivered)
+                model_.deliver(one);
+            else
+                model_.give_back(one, dead ? State::dead : State::pending,
+                                 txn.now() + milliseconds{settle.retry_after_ms});
         }
         const auto settled = Outbox::settle(txn, settle);
         ASSERT_TRUE(settled && settled->known);
@@ -170,8 +201,10 @@ protected:
         const auto id = any(State::leased);
         if (!id) return;
         const bool park = below(2) == 0;
-        model_.give_back(*id, park ? State::parked : State::dead, txn.now());
-        ASSERT_TRUE(park ? Outbox::park(txn, *id, "clock") : Outbox::kill(txn, *id, "blocked"));
+        for (const auto one : model_.all_of(*id)) {
+            model_.give_back(one, park ? State::parked : State::dead, txn.now());
+            ASSERT_TRUE(park ? Outbox::park(txn, one, "clock") : Outbox::kill(txn, one, "blocked"));
+        }
     }
     void withdraw_one(Transaction& txn) {
         const auto index = static_cast<std::size_t>(below(patients));
@@ -242,6 +275,7 @@ protected:
 
     Model model_;
     std::vector<PatientId> who_;
+    int joint_ = 0; // leases of two
     std::mt19937 random_{20261121};
 };
 
@@ -260,6 +294,7 @@ TEST_F(TheBooks, BalanceAfterTenThousandRandomOperations) {
     EXPECT_GT(all.delivered, 500);
     EXPECT_GT(all.superseded, 500);
     EXPECT_GT(all.withdrawn, 50);
+    EXPECT_GT(joint_, 100);
 }
 
 } // namespace

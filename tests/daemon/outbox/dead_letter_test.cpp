@@ -29,8 +29,8 @@ TEST_F(ADeadLetter, DeadLetterDoesNotHoldUpTheNext) {
     const auto who = patient("1");
     link(who, "c1");
     const auto dead = push_contact(who);
-    push_appt(who);
     leased();
+    push_appt(who);
     settle({.lease = dead, .outcome = envelope::Outcome::dead, .code = "http_400", .contact = "", .steps = {}});
     EXPECT_EQ(lease()->envelope->kind(), Kind::appt_state);
     EXPECT_EQ(books().dead, 1);

@@ -74,7 +74,7 @@ TEST_F(Turns, BesideABacklogWhatIsFreshHasItsTurns) {
     EXPECT_EQ(leased_by(fresh), older) << "a share that nobody wants is the backlog's";
 }
 
-TEST_F(Turns, AFreshChangeOfASubjectOfTheBacklogGoesBehindItsOlderOnes) {
+TEST_F(Turns, AFreshChangeOfASubjectOfTheBacklogGoesWithOrBehindItsOlderOnes) {
     const auto one = linked("1"), two = linked("2");
     push_contact(one);
     const auto appointment = push_appt(two);
@@ -82,7 +82,7 @@ TEST_F(Turns, AFreshChangeOfASubjectOfTheBacklogGoesBehindItsOlderOnes) {
     const auto state = push_contact(two);
     EXPECT_EQ(leased_by(fresh), appointment);
     deliver(appointment);
-    EXPECT_EQ(leased_by(fresh), state);
+    EXPECT_EQ(books().delivered, 2) << "number " << state << " went along";
 }
 
 TEST_F(Turns, WhatIsAskedForAtTheLeastBoundsWhatIsGiven) {

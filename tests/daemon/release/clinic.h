@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -134,19 +135,36 @@ public:
                 any = true;
                 const auto open = outbox::Outbox::leased(txn, (*lease)->lease);
                 CLINIC_TRY(open);
-                auto because = releaser.still_allowed(txn, *open);
-                if (!because) return because.error();
-                if (*because == Because::clock_untrusted) return outbox::Outbox::park(txn, (*lease)->lease, "clock");
-                if (*because) return outbox::Outbox::withdraw_lease(txn, (*lease)->lease, name(**because));
+                std::vector<std::optional<Because>> because;
+                for (const auto& one : *open) {
+                    auto still = releaser.still_allowed(txn, one);
+                    if (!still) return still.error();
+                    because.push_back(*still);
+                }
+                if (std::ranges::any_of(because, &std::optional<Because>::has_value)) return stop(txn, *open, because);
                 envelope::Settle outcome;
                 outcome.lease = (*lease)->lease;
                 outcome.contact = (*lease)->create ? "contact" + std::to_string(++contacts_) : "";
-                delivered.push_back(*(*lease)->envelope);
+                for (const auto& one : *open) delivered.push_back(one.envelope);
                 auto settled = outbox::Outbox::settle(txn, outcome);
                 return settled ? Result<void>{} : settled.error();
             });
             if (!any) return delivered;
         }
+    }
+
+    // What of a lease may not go stays; the rest goes by itself.
+    static Result<void> stop(records::Transaction& txn, const std::vector<outbox::Leased>& lease,
+                             const std::vector<std::optional<Because>>& because) {
+        for (std::size_t i = 0; i < lease.size(); ++i) {
+            if (!because[i])
+                CLINIC_TRY(outbox::Outbox::put_off(txn, lease[i].row, {}, ""));
+            else if (*because[i] == Because::clock_untrusted)
+                CLINIC_TRY(outbox::Outbox::park(txn, lease[i].row, "clock"));
+            else
+                CLINIC_TRY(outbox::Outbox::withdraw_lease(txn, lease[i].row, name(*because[i])));
+        }
+        return {};
     }
 
     std::vector<std::string> deliver_kinds() {

@@ -28,11 +28,7 @@ public:
             out.put(Field::stage, one(envelope::Stage::archived)).put(Field::tags, words());
             out.put(Field::channel, one(envelope::Channel::none)).put(Field::last, time()).put(Field::next, time());
             break;
-        case Kind::appt_state:
-            out.put(Field::aid, envelope::Pseudonym::random('a'))
-                .put(Field::status, one(envelope::ApptStatus::rescheduled));
-            out.put(Field::visit, one(envelope::Visit::other)).put(Field::when, time());
-            break;
+        case Kind::appt_state: put_visit(out); break;
         case Kind::consent_state:
             out.put(Field::scope, one(envelope::Scope::marketing)).put(Field::state, one(envelope::Grant::expired));
             out.put_revision(1 + static_cast<int>(any_.one_of(9'999)));
@@ -44,6 +40,19 @@ public:
     }
 
 private:
+    void put_visit(envelope::MetadataEnvelope& out) {
+        out.put(envelope::Field::aid, envelope::Pseudonym::random('a'))
+            .put(envelope::Field::status, one(envelope::ApptStatus::rescheduled));
+        out.put(envelope::Field::visit, one(envelope::Visit::other)).put(envelope::Field::when, time());
+    }
+    // The same subject's other state, as it goes along.
+    envelope::MetadataEnvelope visit_of(const envelope::MetadataEnvelope& state) {
+        envelope::MetadataEnvelope out{envelope::Kind::appt_state};
+        out.put(envelope::Field::mid, envelope::Pseudonym::random('m'))
+            .put(envelope::Field::pid, *envelope::Pseudonym::parse(state.text(envelope::Field::pid), 'p'));
+        put_visit(out);
+        return out;
+    }
     template <class Enum>
     Enum one(Enum last) {
         return static_cast<Enum>(any_.one_of(static_cast<std::size_t>(last) + 1));
@@ -67,6 +76,7 @@ private:
         if (!lease.create) lease.contact = contact();
         if (kind == envelope::Kind::contact_merge) lease.old_contact = any_.one_of(4) == 0 ? lease.contact : contact();
         if (any_.one_of(2) == 0) lease.prior_tags = words();
+        if (kind == envelope::Kind::contact_state && any_.one_of(2) == 0) lease.also = visit_of(*lease.envelope);
         return lease;
     }
 
@@ -76,8 +86,9 @@ private:
 // What the store issued or recorded for this lease.
 inline Allowed allowed_of(const envelope::Lease& lease) {
     Allowed allowed;
-    for (const auto field : {envelope::Field::pid, envelope::Field::aid, envelope::Field::old})
-        if (const auto text = lease.envelope->text(field); !text.empty()) allowed.ids.emplace_back(text);
+    for (const auto* one : {&lease.envelope, &lease.also})
+        for (const auto field : {envelope::Field::pid, envelope::Field::aid, envelope::Field::old})
+            if (*one && !(*one)->text(field).empty()) allowed.ids.emplace_back((*one)->text(field));
     for (const auto& contact : {lease.contact, lease.old_contact})
         if (!contact.empty()) allowed.ids.push_back(contact);
     return allowed;

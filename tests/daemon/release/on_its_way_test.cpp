@@ -35,7 +35,7 @@ public:
         clinic_.write([&](records::Transaction& txn) -> Result<void> {
             const auto open = outbox::Outbox::leased(txn, lease_.lease);
             CLINIC_TRY(open);
-            auto answer = clinic_.releaser.still_allowed(txn, *open);
+            auto answer = clinic_.releaser.still_allowed(txn, open->front());
             if (!answer) return answer.error();
             because = *answer;
             return {};

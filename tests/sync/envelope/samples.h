@@ -160,6 +160,14 @@ inline Lease traced() {
     return traced;
 }
 
+inline Lease joint() {
+    Lease joint = traced();
+    joint.also = appt_state();
+    joint.also_trace = "00f067aa0ba902b7a3ce929d0e0e4736";
+    joint.also_queued_ms = 20;
+    return joint;
+}
+
 inline Device device() {
     Device device;
     device.mode = "clock-untrusted";
@@ -187,6 +195,7 @@ inline std::vector<Reply> replies() {
             Verdict{0, Answer::no, "write_set"},
             Verdict{5, Answer::dry, "dry_run"},
             traced(),
+            joint(),
             Settled{false},
             Settled{true, true},
             device(),

@@ -79,6 +79,20 @@ TEST_F(Spans, OfADeliveryReachFromItsReleaseToGhlsAnswerAndNameNobody) {
         EXPECT_EQ(text.find("\"" + secret), std::string::npos) << secret;
 }
 
+TEST_F(Spans, OfALeaseThatTookOutTwoChangesAreInTheTraceOfEach) {
+    auto lease = ghl::both_states({});
+    lease.trace = trace_id;
+    lane::note_delivery(spans, lease, {}, std::chrono::steady_clock::now());
+    EXPECT_EQ(taken().size(), 2U) << "one change brought both";
+    lease.also_trace = std::string{"00f067aa0ba902b7a3ce929d0e0e4736"};
+    lane::note_delivery(spans, lease, {}, std::chrono::steady_clock::now());
+    const auto all = taken();
+    ASSERT_EQ(all.size(), 4U);
+    EXPECT_EQ(all[0].trace, trace_id);
+    EXPECT_EQ(all[2].trace, lease.also_trace);
+    EXPECT_EQ(all[3].parent, all[2].span);
+}
+
 TEST_F(Spans, OfALeaseWithoutATraceThereAreNone) {
     lane::note_delivery(spans, ghl::contact_state({}), {}, std::chrono::steady_clock::now());
     EXPECT_TRUE(taken().empty());

@@ -46,6 +46,14 @@ inline envelope::Lease appt_state() {
     return leased(std::move(out));
 }
 
+// Both states of one subject.
+inline envelope::Lease both_states(std::initializer_list<const char*> tags) {
+    auto lease = contact_state(tags);
+    lease.also = appt_state().envelope;
+    lease.also->put(envelope::Field::pid, *envelope::Pseudonym::parse(lease.envelope->text(envelope::Field::pid), 'p'));
+    return lease;
+}
+
 inline envelope::Lease consent_state(envelope::Scope scope, envelope::Grant state) {
     auto out = common(envelope::Kind::consent_state);
     out.put(envelope::Field::scope, scope).put(envelope::Field::state, state).put_revision(1);

@@ -71,6 +71,22 @@ TEST(Plan, AnAppointmentBecomesTwoFields) {
     EXPECT_EQ(lines(appt_state()), (Lines{"PUT /contacts/c1 fStatus=confirmed fWhen=d3_7"}));
 }
 
+TEST(Plan, BothStatesOfASubjectAreOneWrite) {
+    auto lease = both_states({"returning"});
+    lease.prior_tags = words({"returning"});
+    EXPECT_EQ(lines(lease),
+              (Lines{"PUT /contacts/c1 fStage=recall_due fLast=past fNext=none fStatus=confirmed fWhen=d3_7"}));
+    lease.prior_tags = words({"recall_due"});
+    std::swap(lease.envelope, lease.also);
+    EXPECT_EQ(lines(lease),
+              (Lines{"PUT /contacts/c1 fStatus=confirmed fWhen=d3_7 fStage=recall_due fLast=past fNext=none",
+                     "POST /contacts/c1/tags ce-returning", "DELETE /contacts/c1/tags ce-recall-due"}));
+    EXPECT_EQ(expected(rules(), lease).fields.size(), 5U);
+    const auto made = shell(rules(), to_create(lease));
+    EXPECT_TRUE(envelope::check_request(rules(), made.route, made.path, made.body));
+    EXPECT_EQ(json::parse(made.body).at("customFields").size(), 6U) << "with the marker";
+}
+
 TEST(Plan, ConsentsBecomeTags) {
     EXPECT_EQ(lines(consent_state(Scope::reminders, Grant::revoked)),
               (Lines{"POST /contacts/c1/tags ce-do-not-contact"}));
