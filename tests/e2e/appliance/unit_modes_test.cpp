@@ -1,17 +1,13 @@
-// The table of the modes (daemon/health/modes.h) under a real systemd: each mode is entered as a machine gets into it,
-// and each surface is tried in it. What a cell shall be is read from the table. Not walked: `restoring`, which nothing
-// enters yet. In tests/e2e/modes the same table, on a box without its units.
-#include <set>
+// The table of the modes (daemon/health/modes.h) under a real systemd: each mode is entered as a machine gets into it.
+#include <fstream>
 
-#include "daemon/health/modes.h"
 #include "tests/e2e/appliance/on_machine.h"
+#include "tests/e2e/modes/mode_walk.h"
 
 namespace clinic::e2e {
 namespace {
 
 using health::Mode;
-using health::Serves;
-using health::Surface;
 using nlohmann::json;
 
 class UnitModes : public OnSetUpMachine {
@@ -37,93 +33,33 @@ protected:
         ASSERT_TRUE(eventually([] { return box().status()["egress"]["crm"]["pending"] != 0; }, patience_s));
     }
 
-    static Serves told(bool served) { return served ? Serves::all : Serves::nothing; }
-    static Serves by_mllp() {
-        const auto code = box().send(next_message());
-        EXPECT_TRUE(code == "AA" || code == "AE") << code;
-        return told(code == "AA");
-    }
-    static Serves by_import() {
-        const std::string number = "I" + std::to_string(++imports_);
-        const auto ran =
-            box().in("cd /root; printf 'record_number,family_name,given_name,birth_date\\n" + number +
-                     ",Quillfeather,Ottoline,1985-06-15\\n' >people.csv; clinicctl import patients people.csv");
-        EXPECT_TRUE(ran.exit == 0 || !ran.out.empty()) << "a refusal says why";
-        return told(ran.exit == 0);
-    }
-    // The page's own document names the mode.
-    static Serves by_page(Mode mode) {
-        const auto document = box().page("/api/v1/status");
-        return told(page_is_served() &&
-                    document.find(std::string{"\"mode\":\""} + name(mode) + "\"") != std::string::npos);
-    }
-    // Ready where messages are taken in.
-    static Serves by_api(Mode mode) {
-        const bool ready = box().page("/api/health").find("HTTP/1.1 200") != std::string::npos;
-        EXPECT_EQ(ready, serves(mode, Surface::mllp) == Serves::all);
-        return told(OnSetUpMachine::mode() == name(mode));
-    }
-    static Serves by_bus(Mode mode) {
-        const std::string wanted = std::string{"s \""} + name(mode) + "\"";
-        return told(eventually(
-            [&] {
-                return box().ask("busctl get-property org.clinicedge.Clinicd1 /org/clinicedge/Clinicd1 "
-                                 "org.clinicedge.Clinicd1 Mode") == wanted;
-            },
-            patience_s));
-    }
-    static Serves by_mqtt(Mode mode) {
-        const std::string said = std::string{"\"mode\":\""} + name(mode) + "\"";
-        return told(
-            eventually([&] { return box().heard_by_ops("clinic/+/up/v1/metrics", 1).find(said) != std::string::npos; },
-                       patience_s));
-    }
-    // What has waited, once clinic-syncd speaks with clinicd. By a clock that is not trusted it is parked: all that may
-    // leave is what has no end, and the basis of this box has one.
-    static Serves by_delivery(Mode mode) {
-        const auto before = box().persons_at_ghl();
-        EXPECT_EQ(box().in("systemctl start clinic-syncd").exit, 0);
-        EXPECT_TRUE(eventually([] { return box().status()["lanes"]["program"]["state"] == "up"; }, patience_s));
-        if (mode == Mode::clock_untrusted) {
-            EXPECT_TRUE(eventually([] { return box().status()["egress"]["crm"]["parked"] != 0; }, patience_s));
-            EXPECT_EQ(box().persons_at_ghl(), before);
-            return Serves::some;
-        }
-        if (serves(mode, Surface::delivery) == Serves::nothing) {
-            EXPECT_EQ(by_mqtt(mode), Serves::all) << "clinic-syncd asks, and hears of the mode";
-            return told(box().persons_at_ghl() != before);
-        }
-        const bool left = eventually([&] { return box().persons_at_ghl() > before; }, patience_s);
-        return mode == Mode::full && left ? Serves::some : told(left);
-    }
-    static Serves tried(Surface surface, Mode mode) {
-        switch (surface) {
-        case Surface::mllp: return by_mllp();
-        case Surface::import: return by_import();
-        case Surface::page: return by_page(mode);
-        case Surface::api: return by_api(mode);
-        case Surface::dbus: return by_bus(mode);
-        case Surface::delivery: return by_delivery(mode);
-        case Surface::mqtt: return by_mqtt(mode);
-        }
-        return Serves::nothing;
-    }
-    // Each cell of the mode's line, after it was entered.
     static void walk(Mode mode) {
-        ASSERT_TRUE(becomes(name(mode))) << box().status();
-        walked_.insert(mode);
         const long process = box().main_process("clinicd.service");
-        for (std::size_t at = 0; at < health::surface_names.size(); ++at) {
-            const auto surface = static_cast<Surface>(at);
-            EXPECT_EQ(tried(surface, mode), serves(mode, surface))
-                << name(mode) << ", " << health::surface_names.at(at).c_str();
-        }
-        EXPECT_EQ(OnSetUpMachine::mode(), name(mode)) << "and it is that mode still: " << box().status();
+        walk_->walk(mode);
         EXPECT_EQ(box().main_process("clinicd.service"), process) << "nothing of it was a failure of the unit";
     }
 
-    static inline std::set<Mode> walked_;
-    static inline int imports_ = 0;
+private:
+    class Walk : public ModeWalk {
+        int patience_s() const override { return e2e::patience_s; }
+        json status() override { return box().status(); }
+        std::string send() override { return box().send(next_message()); }
+        Ran import(const std::string& people) override {
+            std::ofstream{box().path("/root/people.csv")} << people;
+            return box().in("clinicctl import patients /root/people.csv");
+        }
+        std::string page(const std::string& path) override { return box().page(path); }
+        bool bus_says(const std::string& mode) override {
+            return box().ask("busctl get-property org.clinicedge.Clinicd1 /org/clinicedge/Clinicd1 "
+                             "org.clinicedge.Clinicd1 Mode") == "s \"" + mode + "\"";
+        }
+        std::string heard_by_ops() override { return box().heard_by_ops("clinic/+/up/v1/metrics", 1); }
+        std::size_t persons_at_ghl() override { return box().persons_at_ghl(); }
+        void deliver() override { EXPECT_EQ(box().in("systemctl start clinic-syncd").exit, 0); }
+    };
+
+protected:
+    static inline const std::unique_ptr<Walk> walk_ = std::make_unique<Walk>();
 };
 
 TEST_F(UnitModes, Running) {
@@ -191,7 +127,7 @@ TEST_F(UnitModes, Draining) {
 
 // Last: no line of the table was left out.
 TEST_F(UnitModes, EveryLineWasWalked) {
-    for (const auto& row : health::served_in_modes) EXPECT_TRUE(walked_.contains(row.mode)) << name(row.mode);
+    walk_->expect_all_walked();
 }
 
 } // namespace

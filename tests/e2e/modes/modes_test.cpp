@@ -1,13 +1,11 @@
-// The table of the modes (daemon/health/modes.h) on a whole box: each mode is entered, and each surface is tried in it.
-// Not walked: `restoring`, which nothing enters yet.
-#include "daemon/health/modes.h"
-
+// The table of the modes (daemon/health/modes.h) on a whole box without its units: each mode is entered.
 #include <gmock/gmock.h>
 
 #include <cstdlib>
 #include <fstream>
 
 #include "tests/e2e/conditions/room.h"
+#include "tests/e2e/modes/mode_walk.h"
 #include "tests/support/private_bus.h"
 
 namespace clinic::e2e {
@@ -15,8 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using health::Mode;
-using health::Serves;
-using health::Surface;
 using test_support::Polkit;
 using test_support::PrivateBus;
 
@@ -65,80 +61,27 @@ protected:
     }
     static fs::path hold() { return box().folder() / "etc" / "hold"; }
 
-    static Serves told(bool served) { return served ? Serves::all : Serves::nothing; }
-    static Serves by_mllp() {
-        const auto code = send();
-        EXPECT_TRUE(code == "AA" || code == "AE") << code;
-        return told(code == "AA");
-    }
-    static Serves by_import() {
-        const std::string number = "I" + std::to_string(++counter_);
-        const auto ran = box().ctl_with_file("import patients {}", "record_number,family_name,given_name,birth_date\n" +
-                                                                       number + ",Quillfeather,Ottoline,1985-06-15\n");
-        EXPECT_TRUE(ran.exit == 0 || !ran.out.empty()) << "a refusal says why";
-        return told(ran.exit == 0);
-    }
-    static Serves by_page() { return told(box().page("/").find("HTTP/1.1 200") != std::string::npos); }
-    // The document, and its health: ready where messages are taken in.
-    static Serves by_api(Mode mode) {
-        const bool ready = box().page("/api/health").find("HTTP/1.1 200") != std::string::npos;
-        EXPECT_EQ(ready, serves(mode, Surface::mllp) == Serves::all);
-        return told(is(name(mode)));
-    }
-    static Serves by_bus(Mode mode) {
-        const std::string shown = std::string{"\"data\":\""} + name(mode) + "\"";
-        return told(eventually([&] { return bus_->property("Mode").find(shown) != std::string::npos; }));
-    }
-    static Serves by_mqtt(Mode mode) {
-        const std::string said = std::string{"\"mode\":\""} + name(mode) + "\"";
-        return told(
-            eventually([&] { return box().mqtt("clinic/+/up/v1/metrics", 1).find(said) != std::string::npos; }, 90));
-    }
-    // What has waited, once clinic-syncd speaks with clinicd. Of a clock that is not trusted it is parked: all that may
-    // leave is what has no end, and the basis of this box has one.
-    static Serves by_delivery(Mode mode) {
-        const auto before = box().contacts().size();
-        deliver();
-        EXPECT_TRUE(eventually([] { return box().status()["lanes"]["program"]["state"] == "up"; }, 60));
-        if (mode == Mode::clock_untrusted) {
-            EXPECT_TRUE(eventually([] { return box().status()["egress"]["crm"]["parked"] != 0; }));
-            EXPECT_EQ(box().contacts().size(), before);
-            return Serves::some;
-        }
-        if (serves(mode, Surface::delivery) == Serves::nothing) {
-            EXPECT_EQ(by_mqtt(mode), Serves::all) << "clinic-syncd asks, and hears of the mode";
-            return told(box().contacts().size() != before);
-        }
-        const bool left = eventually([&] { return box().contacts().size() > before; }, 60);
-        return mode == Mode::full && left ? Serves::some : told(left);
-    }
-    static Serves tried(Surface surface, Mode mode) {
-        switch (surface) {
-        case Surface::mllp: return by_mllp();
-        case Surface::import: return by_import();
-        case Surface::page: return by_page();
-        case Surface::api: return by_api(mode);
-        case Surface::dbus: return by_bus(mode);
-        case Surface::delivery: return by_delivery(mode);
-        case Surface::mqtt: return by_mqtt(mode);
-        }
-        return Serves::nothing;
-    }
-    // Each cell of the mode's line, after it was entered.
-    static void walk(Mode mode) {
-        ASSERT_TRUE(eventually([&] { return is(name(mode)); }, 60)) << box().status().dump();
-        walked_.insert(mode);
-        for (std::size_t at = 0; at < health::surface_names.size(); ++at) {
-            const auto surface = static_cast<Surface>(at);
-            EXPECT_EQ(tried(surface, mode), serves(mode, surface))
-                << name(mode) << ", " << health::surface_names.at(at).c_str();
-        }
-        EXPECT_TRUE(is(name(mode))) << "and it is that mode still: " << box().status().dump();
-    }
-    static std::string mode_now() { return mode(); }
+    static void walk(Mode mode) { walk_->walk(mode); }
 
     static inline std::unique_ptr<PrivateBus> bus_;
-    static inline std::set<Mode> walked_;
+
+private:
+    class Walk : public ModeWalk {
+        int patience_s() const override { return 90; }
+        nlohmann::json status() override { return box().status(); }
+        std::string send() override { return Modes::send(); }
+        Ran import(const std::string& people) override { return box().ctl_with_file("import patients {}", people); }
+        std::string page(const std::string& path) override { return box().page(path); }
+        bool bus_says(const std::string& mode) override {
+            return bus_->property("Mode").find("\"data\":\"" + mode + "\"") != std::string::npos;
+        }
+        std::string heard_by_ops() override { return box().mqtt("clinic/+/up/v1/metrics", 1); }
+        std::size_t persons_at_ghl() override { return box().contacts().size(); }
+        void deliver() override { Modes::deliver(); }
+    };
+
+protected:
+    static inline const std::unique_ptr<Walk> walk_ = std::make_unique<Walk>();
 };
 
 TEST_F(Modes, Running) {
@@ -194,7 +137,7 @@ TEST_F(Modes, Draining) {
 // Last: no line of the table was left out.
 TEST_F(Modes, EveryLineWasWalked) {
     if (!as_root()) return;
-    for (const auto& row : health::served_in_modes) EXPECT_TRUE(walked_.contains(row.mode)) << name(row.mode);
+    walk_->expect_all_walked();
 }
 
 } // namespace
