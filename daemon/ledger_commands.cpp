@@ -93,6 +93,9 @@ json row_of(const outbox::LedgerLine& line) {
             {"route", envelope::name(line.route)},
             {"path", said ? said->value("path", json{}) : json{}},
             {"fields", said ? said->value("fields", json{}) : json{}},
+            {"requests", said ? said->value("requests", 1) : 1},
+            {"last_at", said ? said->value("last_at", json{}) : json{}},
+            {"ended", said ? said->value("ended", json{}) : json{}},
             {"digest", line.digest},
             {"result", line.result},
             {"status", line.status}};

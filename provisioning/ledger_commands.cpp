@@ -85,11 +85,18 @@ std::string view_ledger(const json& page) {
     out += "   attempt  at                    to   kind              request         result     status\n";
     for (const json& one : page.at("lines")) {
         std::array<char, 256> line{};
-        std::snprintf(
-            line.data(), line.size(), "%10lld  %.19sZ  %-4s %-16s  %-14s  %-9s %7lld\n",
-            one.at("attempt").get<long long>(), text_of(one.at("at")).c_str(), text_of(one.at("destination")).c_str(),
-            one.at("also").is_null() ? text_of(one.at("kind")).c_str() : both_states, text_of(one.at("route")).c_str(),
-            text_of(one.at("result")).c_str(), one.at("status").get<long long>());
+        const auto requests = one.value("requests", 1LL);
+        const std::string what = requests > 1               ? std::to_string(requests) + " times"
+                                 : one.at("also").is_null() ? text_of(one.at("kind"))
+                                                            : std::string{both_states};
+        std::snprintf(line.data(), line.size(),
+                      "%10lld  %.19sZ  %-4s %-16s  %-14s  %-9s %7lld
+                      ",
+                      one.at("attempt")
+                          .get<long long>(),
+                      text_of(one.at("at")).c_str(), text_of(one.at("destination")).c_str(), what.c_str(),
+                      text_of(one.at("route")).c_str(), text_of(one.at("result")).c_str(),
+                      one.at("status").get<long long>());
         out += line.data();
         std::string fields;
         if (one.at("fields").is_object())

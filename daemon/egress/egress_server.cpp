@@ -31,7 +31,8 @@ constexpr std::uint64_t listener_mark = 0;
 constexpr std::uint64_t wake_mark = 1;
 constexpr std::uint64_t first_connection = 2;
 constexpr auto idle_look = std::chrono::milliseconds{1'000}; // a retry falls due without a commit
-constexpr base::Micros step_back = std::chrono::seconds{2};  // of the clock, between two looks: no mere correction
+constexpr std::chrono::minutes polls_written_each{15};
+constexpr base::Micros step_back = std::chrono::seconds{2}; // of the clock, between two looks: no mere correction
 
 // A lease request that found nothing and waits for a commit, a due time or its end.
 struct Waiting {
@@ -139,6 +140,7 @@ struct EgressServer::State {
     void release_again();
     void post_aside(records::Store::Job work);
     void end_read(std::int64_t line);
+    void write_polls();
     base::Micros offset() const { return base::Micros{clock.now().micros} - clock.monotonic(); }
     void notice_step();
 
@@ -238,8 +240,11 @@ void EgressServer::State::post_aside(records::Store::Job work) {
 
 // Its asker has gone: what became of it nobody knows. Where the store cannot say so now, the next start does.
 void EgressServer::State::end_read(std::int64_t line) {
-    const envelope::StepOutcome unknown{.attempt = line, .result = envelope::StepOutcome::Result::unknown};
-    post_aside([unknown](records::Transaction& txn) { return outbox::Ledger::close_line(txn, unknown); });
+    post_aside([this, line](records::Transaction& txn) { return behind->gate.end_read(txn, line); });
+}
+
+void EgressServer::State::write_polls() {
+    post_aside([this](records::Transaction& txn) { return behind->gate.write_polls(txn); });
 }
 
 // What was to be tried again at a time that the clock now only reaches in hours or years is tried now.
@@ -339,7 +344,9 @@ void EgressServer::State::handle(std::uint64_t id, const envelope::Settle& reque
     connections.at(id).settling = own;
     if (own || request.lease == 0) measures.settled(request);
     const auto settle = [this, id, own, request](records::Transaction& txn) -> Result<Answer> {
-        const auto settled = own ? behind->gate.settle(txn, request) : outbox::Outbox::settle_steps(txn, request);
+        const auto settled = own                  ? behind->gate.settle(txn, request)
+                             : request.lease == 0 ? behind->gate.settle_reads(txn, request)
+                                                  : outbox::Outbox::settle_steps(txn, request);
         CLINIC_TRY(settled);
         if (!request.next) return Answer{.connection = id, .reply = *settled, .over = true};
         auto next = lease_apart(txn, *request.next);
@@ -466,6 +473,7 @@ void EgressServer::State::serve_waiting(bool something_due) {
 void EgressServer::State::run(const std::stop_token& stop) {
     std::array<epoll_event, 32> events{};
     auto next_look = steady_clock::now() + idle_look;
+    auto polls_written = steady_clock::now();
     while (!stop.stop_requested()) {
         const int count =
             epoll_wait(poll.get(), events.data(), static_cast<int>(events.size()), static_cast<int>(idle_look.count()));
@@ -492,8 +500,13 @@ void EgressServer::State::run(const std::stop_token& stop) {
             release_again();
             notice_step();
         }
+        if (behind && steady_clock::now() >= polls_written + polls_written_each) {
+            polls_written = steady_clock::now();
+            write_polls();
+        }
         serve_waiting(due.exchange(false) || looked);
     }
+    if (behind) write_polls();
 }
 
 EgressServer::EgressServer(base::UniqueFd listener, ServerOptions options, Gate& gate, records::Store& store,

@@ -6,6 +6,7 @@
 #include "daemon/egress/said.h"
 #include "daemon/outbox/dead_letters.h"
 #include "daemon/records/patients.h"
+#include "sync/envelope/crm_reads.h"
 
 namespace clinic::egress {
 namespace {
@@ -142,7 +143,10 @@ Result<Judged> Gate::judge_read(records::Transaction& txn, const Attempt& attemp
     }
     if (!envelope::check_request(options_.rules, attempt.route, attempt.path, attempt.body))
         return say(0, Answer::no, "write_set");
-    const auto line = Ledger::open_line(txn, std::nullopt, attempt, options_.dry_run ? Literal{"dry_run"} : "open");
+    const auto line =
+        envelope::is_poll_read(attempt.route)
+            ? polls_.open(txn, attempt, options_.dry_run)
+            : Ledger::open_line(txn, std::nullopt, attempt, options_.dry_run ? Literal{"dry_run"} : "open");
     CLINIC_TRY(line);
     return options_.dry_run ? say(*line, Answer::dry, dry_code) : say(*line, Answer::go, "");
 }
@@ -204,6 +208,17 @@ Result<envelope::Settled> Gate::settle_dry(records::Transaction& txn, const enve
     CLINIC_TRY(lease);
     for (const auto& one : *lease) CLINIC_TRY(Outbox::park(txn, one.row, dry_code));
     return envelope::Settled{};
+}
+
+Result<envelope::Settled> Gate::settle_reads(records::Transaction& txn, const envelope::Settle& outcome) {
+    auto others = outcome;
+    std::erase_if(others.steps, [this](const envelope::StepOutcome& step) { return polls_.close(step); });
+    return Outbox::settle_steps(txn, others);
+}
+
+Result<void> Gate::end_read(records::Transaction& txn, std::int64_t line) {
+    const envelope::StepOutcome unknown{.attempt = line, .result = envelope::StepOutcome::Result::unknown};
+    return polls_.close(unknown) ? Result<void>{} : Ledger::close_line(txn, unknown);
 }
 
 Result<void> Gate::begin(records::Transaction& txn) const {

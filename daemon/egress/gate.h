@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "daemon/crm/reconciler.h"
+#include "daemon/egress/poll_reads.h"
 #include "daemon/outbox/outbox.h"
 #include "daemon/records/identifier_index.h"
 #include "daemon/records/store.h"
@@ -43,7 +44,11 @@ public:
                                   envelope::Least least = envelope::Least::any);
     Result<Judged> judge(records::Transaction& txn, const envelope::Attempt& attempt);
     Result<envelope::Settled> settle(records::Transaction& txn, const envelope::Settle& outcome);
-    crm::Reconciler& reconciler() { return reconciler_; } // of all that is told of GHL
+    // Of steps that serve no lease; and of one whose asker has gone, so that nobody knows what became of it.
+    Result<envelope::Settled> settle_reads(records::Transaction& txn, const envelope::Settle& outcome);
+    Result<void> end_read(records::Transaction& txn, std::int64_t line);
+    Result<void> write_polls(records::Transaction& txn) { return polls_.write(txn); } // what was only counted so far
+    crm::Reconciler& reconciler() { return reconciler_; }                             // of all that is told of GHL
 
 private:
     static Result<envelope::Settled> settle_dry(records::Transaction& txn, const envelope::Settle& outcome);
@@ -64,6 +69,7 @@ private:
     const records::IdentifierIndex& identifiers_;
     release::Releaser& releaser_;
     crm::Reconciler reconciler_;
+    PollReads polls_;
     unsigned turns_ = 0;
 };
 

@@ -21,11 +21,6 @@ Result<crypto::Token> subject_token(records::Session& session, records::PatientI
     return crypto::token(crypto::derive(**key, 1, "clledger"), patient.uuid.text());
 }
 
-crypto::Digest digest_of(const envelope::Attempt& attempt) {
-    const std::string head = std::string{envelope::method(attempt.route)} + " " + attempt.path + "\n";
-    return crypto::digest(base::as_bytes(head), base::as_bytes(attempt.body));
-}
-
 // Answers that are proof that no contact was made; any other error is not.
 bool proves_nothing_made(const StepOutcome& step) {
     if (step.result == StepOutcome::Result::not_sent) return true;
@@ -36,15 +31,6 @@ bool proves_nothing_made(const StepOutcome& step) {
 bool writes(Route route) {
     return std::string_view{envelope::method(route)} != "GET" && route != Route::contact_search &&
            !envelope::is_poll_read(route);
-}
-
-const char* written(StepOutcome::Result result) {
-    switch (result) {
-    case StepOutcome::Result::not_sent: return "not_sent";
-    case StepOutcome::Result::answered: return "answered";
-    case StepOutcome::Result::unknown: return "unknown";
-    }
-    return "unknown";
 }
 
 LedgerLine read_line(const records::Statement& row) {
@@ -109,6 +95,20 @@ Result<LedgerPage> fill(records::Statement& rows, const LedgerSearch& search, in
 
 } // namespace
 
+std::string name(StepOutcome::Result result) {
+    switch (result) {
+    case StepOutcome::Result::not_sent: return "not_sent";
+    case StepOutcome::Result::answered: return "answered";
+    case StepOutcome::Result::unknown: return "unknown";
+    }
+    return "unknown";
+}
+
+crypto::Digest Ledger::digest_of(const envelope::Attempt& attempt) {
+    const std::string head = std::string{envelope::method(attempt.route)} + " " + attempt.path + "\n";
+    return crypto::digest(base::as_bytes(head), base::as_bytes(attempt.body));
+}
+
 Result<std::int64_t> Ledger::open_line(records::Transaction& txn, std::optional<records::PatientId> subject,
                                        const envelope::Attempt& attempt, Literal result, std::string_view said) {
     const bool may_create = attempt.route == Route::contact_create && std::string_view{result.c_str()} == "open";
@@ -138,9 +138,17 @@ Result<void> Ledger::close_line(records::Transaction& txn, const StepOutcome& ou
     CLINIC_TRY(execute(txn,
                        "UPDATE ledger SET result = ?, status = ?, unsure_since = ? "
                        "WHERE attempt = ? AND result IN ('open', 'unknown')",
-                       written(outcome.result), outcome.status, txn.monotonic().count(), outcome.attempt));
+                       name(outcome.result), outcome.status, txn.monotonic().count(), outcome.attempt));
     if (!proves_nothing_made(outcome)) return {};
     return execute(txn, "UPDATE ledger SET unsettled = 0 WHERE attempt = ?", outcome.attempt);
+}
+
+Result<void> Ledger::count_line(records::Transaction& txn, std::int64_t line, const crypto::Digest& digest,
+                                std::string_view said, const std::optional<StepOutcome>& newest) {
+    CLINIC_TRY(execute(txn, "UPDATE ledger SET digest = ?, said = ? WHERE attempt = ?", digest, said, line));
+    if (!newest) return {};
+    return execute(txn, "UPDATE ledger SET result = ?, status = ? WHERE attempt = ?", name(newest->result),
+                   newest->status, line);
 }
 
 Result<std::vector<LedgerLine>> Ledger::lines(records::Session& session, std::int64_t after, int lines_max) {

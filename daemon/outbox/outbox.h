@@ -210,12 +210,18 @@ struct LedgerPage {
     std::optional<std::int64_t> next; // where to go on; empty: that was all
 };
 
+std::string name(envelope::StepOutcome::Result result); // answered, not_sent, unknown
+
 class Ledger {
 public:
     // `result`: open, held, blocked or dry_run. `said`: no id of anybody in it; empty with what was stopped.
     static Result<std::int64_t> open_line(records::Transaction& txn, std::optional<records::PatientId> subject,
                                           const envelope::Attempt& attempt, Literal result, std::string_view said = {});
     static Result<void> close_line(records::Transaction& txn, const envelope::StepOutcome& outcome);
+    // Of a line that counts several reads: what they were so far. `newest`: what the newest of them came to.
+    static Result<void> count_line(records::Transaction& txn, std::int64_t line, const crypto::Digest& digest,
+                                   std::string_view said, const std::optional<envelope::StepOutcome>& newest);
+    static crypto::Digest digest_of(const envelope::Attempt& attempt);
     // When the newest request about that patient was asked for; nullopt: none, or all were purged.
     static Result<std::optional<Timestamp>> newest_about(records::Session& session, records::PatientId subject);
     static Result<std::int64_t> purge_before(records::Transaction& txn, Timestamp written_before,
