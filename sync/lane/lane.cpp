@@ -51,16 +51,28 @@ void Lane::probed(const std::optional<Fault>& fault) {
         } else {
             state_ = LaneState::up;
             quiet_ = false;
-            probe_at_ = clock_.monotonic() + limits_.idle_probe;
+            probed_at_ = clock_.monotonic();
+            probe_at_ = probed_at_ + limits_.idle_probe;
             board_.crm(LaneState::up, "");
         }
     }
     moved_.notify_all();
 }
 
+void Lane::put_probe_off() {
+    const auto later = std::min(clock_.monotonic() + limits_.idle_probe, probed_at_ + limits_.probe_at_least);
+    probe_at_ = std::max(probe_at_, later);
+}
+
+void Lane::answered() {
+    const std::lock_guard lock{mutex_};
+    if (state_ == LaneState::up) put_probe_off();
+}
+
 void Lane::delivered() {
     const std::lock_guard lock{mutex_};
     if (state_ != LaneState::up) return;
+    put_probe_off();
     backoff_.reset();
     failures_ = 0;
 }

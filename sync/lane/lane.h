@@ -23,7 +23,8 @@ namespace clinic::lane {
 struct LaneLimits {
     BackoffLimits probe{};
     int failures_max = 3;                              // in a row
-    base::Micros idle_probe = std::chrono::minutes{5}; // an open lane is asked now and then, for its clock and token
+    base::Micros idle_probe = std::chrono::minutes{5}; // an open lane that was not heard so long is asked: clock, token
+    base::Micros probe_at_least = std::chrono::minutes{30}; // heard or not: a second token is tried by a probe alone
 };
 
 class Lane {
@@ -35,7 +36,8 @@ public:
 
     void fault(const Fault& fault);                 // from a delivery
     void probed(const std::optional<Fault>& fault); // nothing: the lane is open
-    void delivered();                               // the back-off and the count of failures start over
+    void answered();                                // of an open lane: as good as a probe, the next of which is put off
+    void delivered();                               // the same, and the back-off and the count of failures start over
     void quiet(bool now); // an open lane whose call is not answered says so; it closes with the call's own end
     void probe_now();     // the far side is there again: the back-off is not waited out
 
@@ -48,6 +50,7 @@ public:
 
 private:
     void close(const Fault& fault);
+    void put_probe_off(); // of an open lane
 
     const Clock& clock_;
     Board& board_;
@@ -56,6 +59,7 @@ private:
     std::condition_variable_any moved_;
     envelope::LaneState state_ = envelope::LaneState::down;
     base::Micros probe_at_;
+    base::Micros probed_at_{};  // the newest that was good
     base::Micros not_before_{}; // as the far side asked for
     Backoff backoff_;
     bool quiet_ = false;

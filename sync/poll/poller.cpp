@@ -167,6 +167,7 @@ Result<ghl::Page> Poller::fetch(const ghl::Call& call, const std::stop_token& st
         return no_scope ? not_allowed : not_read;
     }
     answered_ = true;
+    lane_.answered();
     return page;
 }
 

@@ -29,6 +29,23 @@ TEST_F(Lanes, StartsDownAndOpensWithTheFirstGoodProbe) {
     EXPECT_EQ(lane.probe_in(), 5min);
 }
 
+TEST_F(Lanes, WhatIsAnsweredIsAsGoodAsAProbeForHalfAnHour) {
+    lane.answered();
+    EXPECT_LE(lane.probe_in(), 0s) << "it opens nothing";
+    lane.probed({});
+    clock.advance(4min);
+    lane.answered();
+    EXPECT_EQ(lane.probe_in(), 5min);
+    for (int i = 0; i < 8; ++i) {
+        clock.advance(3min);
+        i % 2 == 0 ? lane.answered() : lane.delivered();
+    }
+    EXPECT_EQ(lane.probe_in(), 2min) << "half an hour after the one before";
+    clock.advance(2min);
+    lane.answered();
+    EXPECT_LE(lane.probe_in(), 0s) << "due is due";
+}
+
 TEST_F(Lanes, AFaultClosesItUntilAProbeSaysOtherwise) {
     lane.probed({});
     lane.fault({LaneState::paused, "throttled", 10s});
