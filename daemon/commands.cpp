@@ -26,6 +26,7 @@
 #include "daemon/setup_commands.h"
 #include "daemon/statement_commands.h"
 #include "daemon/sync_commands.h"
+#include "daemon/template_commands.h"
 
 namespace clinic::daemon {
 namespace {
@@ -259,6 +260,7 @@ Commands commands(const Room& room) {
     all.merge(compare_commands(room.store, room.releaser, room.health));
     all.merge(ledger_commands(room.store, room.releaser));
     all.merge(erase_commands(room.store, room.releaser));
+    all.merge(template_commands(room.store));
     return all;
 }
 

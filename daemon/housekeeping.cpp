@@ -10,6 +10,7 @@
 #include "daemon/outbox/outbox.h"
 #include "daemon/records/quarantine.h"
 #include "daemon/records/seen.h"
+#include "daemon/retention.h"
 
 namespace clinic::daemon {
 namespace {
@@ -18,8 +19,6 @@ constexpr auto between_looks = std::chrono::seconds{60};
 constexpr auto until_trusted = std::chrono::seconds{1};
 constexpr int rows_a_transaction = 200;
 constexpr int lines_a_transaction = 1'000;
-constexpr base::Micros dead_life = std::chrono::hours{24 * outbox::dead_life_days};
-constexpr base::Micros ledger_life = std::chrono::hours{24 * outbox::ledger_life_days};
 constexpr base::Micros ledger_read_life = std::chrono::hours{24 * outbox::ledger_read_life_days};
 constexpr Error stopped{Errc::offline, "the box is stopping", "the next start goes on"};
 
@@ -100,7 +99,9 @@ Result<void> Housekeeping::look(bool walk) {
     CLINIC_TRY(re_release());
     CLINIC_TRY(store_.write([this](records::Transaction& txn) -> Result<void> {
         if (!releaser_.clock_trusted()) return {}; // it stepped a moment ago: nothing is deleted by it
-        CLINIC_TRY(records::purge_quarantine(txn));
+        const auto kept = retention(txn);
+        CLINIC_TRY(kept);
+        CLINIC_TRY(records::purge_quarantine(txn, kept->quarantine()));
         CLINIC_TRY(records::purge_seen(txn));
         return {};
     }));
@@ -128,7 +129,10 @@ Result<void> Housekeeping::discard_dead_letters() {
     while (discarded == rows_a_transaction) {
         if (stopping_) return stopped;
         CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
-            auto patients = outbox::Outbox::discard_dead_before(txn, txn.now() - dead_life, rows_a_transaction);
+            const auto kept = retention(txn);
+            CLINIC_TRY(kept);
+            auto patients =
+                outbox::Outbox::discard_dead_before(txn, txn.now() - kept->dead_letters(), rows_a_transaction);
             CLINIC_TRY(patients);
             discarded = patients->size();
             if (discarded == 0) return {};
@@ -148,7 +152,9 @@ Result<void> Housekeeping::purge_ledger() {
     while (purged == lines_a_transaction) {
         if (stopping_) return stopped;
         CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
-            const auto lines = outbox::Ledger::purge_before(txn, txn.now() - ledger_life, lines_a_transaction);
+            const auto kept = retention(txn);
+            CLINIC_TRY(kept);
+            const auto lines = outbox::Ledger::purge_before(txn, txn.now() - kept->ledger(), lines_a_transaction);
             CLINIC_TRY(lines);
             const auto reads =
                 outbox::Ledger::purge_reads_before(txn, txn.now() - ledger_read_life, lines_a_transaction);

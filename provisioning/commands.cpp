@@ -29,6 +29,7 @@
 #include "provisioning/status_view.h"
 #include "provisioning/store_commands.h"
 #include "provisioning/sync_commands.h"
+#include "provisioning/template_command.h"
 #include "provisioning/time_service.h"
 #include "provisioning/tls_commands.h"
 
@@ -198,6 +199,10 @@ const std::array rows{
         [](const Call& call, const Client& client) {
             return plain(client, "policy-unlinked", {{"mode", call.words[2]}});
         }},
+    Row{{"template", "show"},
+        {"--json"},
+        "template show [--json]                what the tags mean here, and how long things are kept",
+        template_show},
     Row{{"release", "daily"},
         {},
         "release daily                         run the daily re-release now",

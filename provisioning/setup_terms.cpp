@@ -18,9 +18,9 @@ void show_template(const Talk& talk, const setup::Template& chosen) {
     std::string bases = "off";
     for (const auto& one : chosen.bases) bases += ", " + one;
     talk.fact("Legal bases", bases);
-    talk.fact("Kept", "quarantine " + std::to_string(setup::quarantine_days) + " days, dead letters " +
-                          std::to_string(setup::dead_letter_days) + " days, what left " +
-                          std::to_string(setup::ledger_years) + " years; records until they are erased");
+    talk.fact("Kept", "quarantine " + std::to_string(chosen.kept.quarantine_days) + " days, dead letters " +
+                          std::to_string(chosen.kept.dead_letter_days) + " days, what left " +
+                          std::to_string(chosen.kept.ledger_years) + " years; records until they are erased");
     talk.say("In GHL the field ce_stage says how far somebody is. Have a workflow there move the opportunity:");
     for (const std::string stage : envelope::Names<envelope::Stage>::table) // as people go through them
         talk.fact("  " + stage, chosen.pipeline.at(stage));
@@ -102,6 +102,8 @@ StepFacts agree_terms(const SetupDesk& desk) {
     if (!chosen) return desk.talk.stop(faults.front(), "choose another, or install the package again"), std::nullopt;
     const auto basis = set_basis(desk, *terms);
     if (!basis) return std::nullopt;
+    if (!desk.client.ask("template-take", chosen->as_written()))
+        return desk.talk.stop("the template was not taken", "see above what clinicd says"), std::nullopt;
     json facts{{"template", chosen->as_written()},
                {"basis", {{"mode", terms->basis}, {"in_effect", basis->value("in_effect", std::string{})}}},
                {"unlinked", terms->unlinked}};

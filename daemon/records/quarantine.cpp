@@ -11,7 +11,6 @@ namespace clinic::records {
 namespace {
 
 constexpr Error no_such_item{Errc::not_found, "no such quarantine item", "look at: clinicctl quarantine list"};
-constexpr base::Micros life = std::chrono::hours{24 * quarantine_life_days};
 
 // "clinic-quarantine-1" | store uuid | item number, 8 bytes big-endian | 'k' the item's key, 'm' its message
 crypto::Bytes bound_to(const Session& session, std::int64_t id, char part) {
@@ -161,7 +160,7 @@ Result<std::string> open_quarantined(Session& session, const Disclosure&, std::i
     return std::string{reinterpret_cast<const char*>(raw->data()), raw->size()};
 }
 
-Result<std::int64_t> purge_quarantine(Transaction& txn) {
+Result<std::int64_t> purge_quarantine(Transaction& txn, base::Micros life) {
     auto remove = txn.prepare("DELETE FROM quarantine WHERE received_at < ?");
     if (!remove) return remove.error();
     CLINIC_TRY(remove->bind(txn.now() - life).run());

@@ -63,13 +63,12 @@ std::string choice(Fields& fields, const char* key, std::span<const char* const>
     return said;
 }
 
-// The file says what the box keeps, for who reads it; it cannot make the box keep anything else.
-void check_retention(const json& object, Faults& faults) {
-    Fields kept{object, "retention.", faults};
-    for (const auto& [key, ours] : {std::pair{"quarantine_days", quarantine_days},
-                                    {"dead_letter_days", dead_letter_days},
-                                    {"ledger_years", ledger_years}})
-        if (kept.number(key, 1, 1'000) != ours) kept.fault(key, "is not what this release keeps");
+Kept read_retention(const json& object, Faults& faults) {
+    Kept kept;
+    Fields fields{object, "retention.", faults};
+    for (const auto& bound : kept_bounds)
+        kept.*bound.days = static_cast<int>(fields.number(bound.key, bound.least, bound.most));
+    return kept;
 }
 
 Template read_all(const json& object, Faults& faults) {
@@ -87,7 +86,7 @@ Template read_all(const json& object, Faults& faults) {
     read.vocabulary = complete(fields.object("vocabulary"), "vocabulary.", envelope::vocabulary, faults);
     read.status_words = read_status_words(fields.object("status_words"), faults);
     read.pipeline = complete(fields.object("pipeline"), "pipeline.", envelope::Names<envelope::Stage>::table, faults);
-    check_retention(fields.object("retention"), faults);
+    read.kept = read_retention(fields.object("retention"), faults);
     return read;
 }
 
@@ -98,15 +97,13 @@ bool Template::fits(const std::string& basis) const {
 }
 
 json Template::as_written() const {
-    return {{"id", id},
-            {"title", title},
-            {"vocabulary", vocabulary},
-            {"status_words", status_words},
-            {"pipeline", pipeline},
-            {"retention",
-             {{"quarantine_days", quarantine_days},
-              {"dead_letter_days", dead_letter_days},
-              {"ledger_years", ledger_years}}}};
+    json written{{"id", id},
+                 {"title", title},
+                 {"vocabulary", vocabulary},
+                 {"status_words", status_words},
+                 {"pipeline", pipeline}};
+    for (const auto& bound : kept_bounds) written["retention"][bound.key] = kept.*bound.days;
+    return written;
 }
 
 std::optional<Template> read_template(const std::filesystem::path& folder, const std::string& id, Faults& faults) {

@@ -4,6 +4,7 @@
 //   Threads: values; any.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -14,7 +15,18 @@
 
 namespace clinic::setup {
 
-inline constexpr int quarantine_days = 30, dead_letter_days = 90, ledger_years = 6; // what this release keeps
+// How long what has an end is kept, and within which bounds: daemon/retention.h has the same.
+struct Kept {
+    int quarantine_days = 0, dead_letter_days = 0, ledger_years = 0;
+};
+struct KeptBound {
+    const char* key;
+    int Kept::*days;
+    int least, most;
+};
+inline constexpr std::array kept_bounds{KeptBound{"quarantine_days", &Kept::quarantine_days, 7, 30},
+                                        KeptBound{"dead_letter_days", &Kept::dead_letter_days, 30, 365},
+                                        KeptBound{"ledger_years", &Kept::ledger_years, 6, 10}};
 
 struct Template {
     std::string id, title;
@@ -24,7 +36,8 @@ struct Template {
     std::map<std::string, std::string> vocabulary;   // the word that becomes a tag, and what it means here
     std::map<std::string, std::string> status_words; // of a practice system, and the status that each means
     std::map<std::string, std::string> pipeline;     // the stage in GHL's field, and the pipeline's stage for it
-    nlohmann::json as_written() const;               // for the hand-over: what was chosen
+    Kept kept;
+    nlohmann::json as_written() const; // for the hand-over: what was chosen
 
     bool fits(const std::string& basis) const;
 };

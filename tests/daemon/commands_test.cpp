@@ -7,6 +7,7 @@
 
 #include "daemon/outbox/outbox.h"
 #include "daemon/records/seen.h"
+#include "sync/envelope/names.h"
 #include "tests/daemon/intake/desk.h"
 
 namespace clinic::daemon {
@@ -179,6 +180,25 @@ TEST_F(CommandsTest, AFullComparisonIsAskedForOnceAndARepairNamesItsKind) {
     expect_refused("sync-repair", json::object(), "--kind fields, tags");
     expect_refused("sync-repair", {{"kind", "all"}}, "--kind fields, tags");
     EXPECT_EQ(data("sync-repair", {{"kind", "gone"}, {"dry_run", true}}).at("found"), 0);
+}
+
+TEST_F(CommandsTest, TheTemplateSaysWhatTheTagsMeanAndHowLongThingsAreKept) {
+    const auto before = data("template-show", json::object());
+    EXPECT_TRUE(before.at("title").is_null());
+    EXPECT_EQ(before.at("retention"), (json{{"quarantine_days", 30}, {"dead_letter_days", 90}, {"ledger_years", 6}}));
+    json chosen{{"id", "dental"},
+                {"title", "Dental practice"},
+                {"retention", {{"quarantine_days", 14}, {"dead_letter_days", 60}, {"ledger_years", 10}}}};
+    for (const char* word : envelope::vocabulary) chosen["vocabulary"][word] = "what it means";
+    auto wrong = chosen;
+    wrong["vocabulary"].erase("recall_due");
+    expect_refused("template-take", wrong, "no template");
+    wrong = chosen;
+    wrong["retention"]["ledger_years"] = 5;
+    expect_refused("template-take", wrong, "6 to 10 years");
+    EXPECT_TRUE(data("template-show", json::object()).at("title").is_null()) << "nothing of it was taken";
+    data("template-take", chosen);
+    EXPECT_EQ(data("template-show", json::object()), chosen);
 }
 
 TEST_F(CommandsTest, TheLedgerIsReadByPersonDayAndKindAndWhoReadItStandsInTheChain) {

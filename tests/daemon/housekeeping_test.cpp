@@ -7,6 +7,7 @@
 
 #include "daemon/records/quarantine.h"
 #include "daemon/records/seen.h"
+#include "daemon/retention.h"
 #include "tests/daemon/release/clinic.h"
 #include "tests/fakes/eventually.h"
 
@@ -113,6 +114,40 @@ TEST_F(HousekeepingTest, ALetterThatIsDeadForTooLongIsDiscardedWithAnEntry) {
     ASSERT_TRUE(eventually([&] { return clinic.books().discarded == 1; }));
     EXPECT_EQ(clinic.books().dead, 0);
     EXPECT_GT(clinic.audit_entries(), entries);
+}
+
+// A clinic whose template keeps them longer, or shorter.
+TEST_F(HousekeepingTest, KeepsThingsForAsLongAsTheTemplateSays) {
+    clinic.add("N1", "Quillfeather");
+    clinic.write([](records::Transaction& txn) -> Result<void> {
+        CLINIC_TRY(set_retention(txn, {.quarantine_days = 7, .dead_letter_days = 200, .ledger_years = 7}));
+        EXPECT_EQ(set_retention(txn, {.quarantine_days = 31}).error().code, Errc::malformed);
+        EXPECT_EQ(set_retention(txn, {.ledger_years = 5}).error().code, Errc::malformed);
+        const auto lease = outbox::Outbox::lease(txn, envelope::Destination::crm, true, {});
+        CLINIC_TRY(lease);
+        CLINIC_TRY(
+            outbox::Ledger::open_line(txn, std::nullopt, {.lease = (*lease)->lease, .path = "/contacts/"}, "held"));
+        return outbox::Outbox::kill(txn, (*lease)->lease, "http_422");
+    });
+    keep_old_things();
+    const auto walked_after = [&](std::int64_t days) {
+        housekeeping.reset();
+        clinic.clock.advance(one_day * days);
+        trust_the_clock();
+        const auto before = last_walk();
+        start();
+        return eventually([&] { return last_walk() != before; });
+    };
+    ASSERT_TRUE(walked_after(8));
+    EXPECT_EQ(count("SELECT count(*) FROM quarantine"), 0) << "after seven days";
+    ASSERT_TRUE(walked_after(outbox::dead_life_days));
+    EXPECT_EQ(clinic.books().dead, 1) << "not after ninety";
+    ASSERT_TRUE(walked_after(200));
+    EXPECT_EQ(clinic.books().dead, 0);
+    ASSERT_TRUE(walked_after(outbox::ledger_life_days - 250));
+    EXPECT_EQ(count("SELECT count(*) FROM ledger"), 1) << "not after six years";
+    ASSERT_TRUE(walked_after(366));
+    EXPECT_EQ(count("SELECT count(*) FROM ledger"), 0);
 }
 
 TEST_F(HousekeepingTest, ALedgerLineGoesAfterItsLife) {

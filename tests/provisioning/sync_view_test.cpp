@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "provisioning/ledger_commands.h"
+#include "provisioning/template_command.h"
 
 namespace clinic::provisioning {
 namespace {
@@ -85,6 +86,21 @@ TEST(LedgerView, ALineSaysItsFieldsAndWhereToGoOn) {
     EXPECT_THAT(text, HasSubstr("more: --after 7"));
     page["lines"][0]["fields"] = nullptr;
     EXPECT_THAT(view_ledger(page), Not(HasSubstr("=")));
+    page["lines"][0]["requests"] = 78;
+    EXPECT_THAT(view_ledger(page), HasSubstr("78 times"));
+}
+
+TEST(TemplateView, SaysWhatTheTagsMeanAndHowLongThingsAreKept) {
+    json said{{"title", nullptr},
+              {"vocabulary", json::object()},
+              {"retention", {{"quarantine_days", 14}, {"dead_letter_days", 60}, {"ledger_years", 10}}}};
+    EXPECT_THAT(view_template(said), HasSubstr("No template was chosen: clinicctl setup --again terms"));
+    said["title"] = "Dental practice";
+    said["vocabulary"]["recall_due"] = "hygiene or recall visit is due";
+    const auto text = view_template(said);
+    EXPECT_THAT(text, HasSubstr("recall_due      hygiene or recall visit is due"));
+    EXPECT_THAT(text, HasSubstr("quarantine      14 days"));
+    EXPECT_THAT(text, HasSubstr("what left       10 years"));
 }
 
 TEST(LedgerView, APreviewSetsBothPoliciesSideBySide) {

@@ -161,6 +161,7 @@ void Visits::read_clinicctl() {
                                       "sync dead list",
                                       "sync dead list --json",
                                       "policy preview --basis authorized",
+                                      "template show",
                                       "feed list",
                                       "feed list --json",
                                       "feed show pms",

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "daemon/outbox/outbox.h"
+#include "daemon/retention.h"
 #include "tests/fakes/temp_folder.h"
 
 namespace clinic::setup {
@@ -17,7 +17,13 @@ using nlohmann::json;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-static_assert(dead_letter_days == outbox::dead_life_days && ledger_years == outbox::ledger_life_days / 366);
+// What may be asked for is what clinicd takes, and what the package's templates ask for is as it ships.
+constexpr bool same(const KeptBound& asked, daemon::Bound taken) {
+    return asked.least == taken.least && asked.most == taken.most;
+}
+static_assert(same(kept_bounds[0], daemon::quarantine_days_bound));
+static_assert(same(kept_bounds[1], daemon::dead_letter_days_bound));
+static_assert(same(kept_bounds[2], daemon::ledger_years_bound));
 
 const std::filesystem::path ours = CLINIC_SOURCE_DIR "/packaging/templates";
 
@@ -42,6 +48,10 @@ TEST(Template, ThoseOfThePackageCanAllBeChosen) {
         ASSERT_TRUE(read) << id << ": " << testing::PrintToString(faults);
         EXPECT_EQ(read->pipeline.size(), 7U);
         EXPECT_EQ(read->vocabulary.size(), 8U);
+        const daemon::Retention ships;
+        EXPECT_EQ(read->kept.quarantine_days, ships.quarantine_days);
+        EXPECT_EQ(read->kept.dead_letter_days, ships.dead_letter_days);
+        EXPECT_EQ(read->kept.ledger_years, ships.ledger_years);
         EXPECT_TRUE(read->fits("off"));
     }
 }
@@ -67,7 +77,7 @@ TEST(Template, EachFaultIsNamedByItsPath) {
                 HasSubstr("status_words.Gone is no status"));
     EXPECT_THAT(broken([](json& one) { one["bases"] = {"hope"}; }), HasSubstr("bases has one that is no legal basis"));
     EXPECT_THAT(broken([](json& one) { one["retention"]["ledger_years"] = 1; }),
-                HasSubstr("retention.ledger_years is not what this release keeps"));
+                HasSubstr("retention.ledger_years is not a whole number from 6 to 10"));
     EXPECT_THAT(broken([](json& one) { one["unlinked"] = "drop"; }), HasSubstr("unlinked is none of the words"));
     EXPECT_THAT(broken([](json& one) { one["id"] = "medical"; }), HasSubstr("id is not the name of the file"));
     EXPECT_THAT(broken([](json& one) { one["v"] = 2; }), HasSubstr("v is not a whole number from 1 to 1"));
