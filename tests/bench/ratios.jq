@@ -46,6 +46,7 @@ def within($name; $box; $unit; $goal):
     within("resident, idle, clinic-syncd"; (of("footprint.memory"; ."clinic-syncd".rss_kib) | if . then . / 1024 else null end); "MiB"; 15),
     within("resident, idle, clinicd"; (of("footprint.memory"; .clinicd.rss_kib) | if . then . / 1024 else null end); "MiB"; 30),
     within("written in an idle hour, both"; (of("idle_hour.written"; (.clinicd_bytes + .syncd_bytes) / 1048576)); "MiB"; 0.21),
+    within("the same, with polling"; (of("idle_polling.written"; (.clinicd_bytes + .syncd_bytes) / 1048576)); "MiB"; 0.21),
     within("exec to READY=1, p50"; of("footprint.start"; .ready.p50_ms); "ms"; 300),
     within("exec to the first acknowledgement, p50"; of("footprint.start"; .first_acknowledgement.p50_ms); "ms"; 300),
     within("backlog: exec to READY=1, p50"; of("backlog.start"; .ready.p50_ms); "ms"; 300),

@@ -63,6 +63,12 @@ public:
             texts.emplace_back(reinterpret_cast<const char*>(sqlite3_column_text(raw, column)));
         return texts;
     }
+    // SQLite's own handle of the database (SQLITE_FCNTL_FILE_POINTER) or its WAL (…JOURNAL_POINTER).
+    sqlite3_file* file(int which) {
+        sqlite3_file* found = nullptr;
+        EXPECT_EQ(sqlite3_file_control(db_.get(), "main", which, &found), SQLITE_OK);
+        return found;
+    }
     // From here on a plan shows what triggers do as well.
     void show_triggers() { sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_TRIGGER_EQP, 1, nullptr); }
     bool refuses(const char* sql) { return sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK; }
