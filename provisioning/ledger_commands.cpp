@@ -89,14 +89,10 @@ std::string view_ledger(const json& page) {
         const std::string what = requests > 1               ? std::to_string(requests) + " times"
                                  : one.at("also").is_null() ? text_of(one.at("kind"))
                                                             : std::string{both_states};
-        std::snprintf(line.data(), line.size(),
-                      "%10lld  %.19sZ  %-4s %-16s  %-14s  %-9s %7lld
-                      ",
-                      one.at("attempt")
-                          .get<long long>(),
-                      text_of(one.at("at")).c_str(), text_of(one.at("destination")).c_str(), what.c_str(),
-                      text_of(one.at("route")).c_str(), text_of(one.at("result")).c_str(),
-                      one.at("status").get<long long>());
+        std::snprintf(line.data(), line.size(), "%10lld  %.19sZ  %-4s %-16s  %-14s  %-9s %7lld\n",
+                      one.at("attempt").get<long long>(), text_of(one.at("at")).c_str(),
+                      text_of(one.at("destination")).c_str(), what.c_str(), text_of(one.at("route")).c_str(),
+                      text_of(one.at("result")).c_str(), one.at("status").get<long long>());
         out += line.data();
         std::string fields;
         if (one.at("fields").is_object())
