@@ -86,9 +86,9 @@ std::string view_ledger(const json& page) {
     for (const json& one : page.at("lines")) {
         std::array<char, 256> line{};
         const auto requests = one.value("requests", 1LL);
-        const std::string what = requests > 1               ? std::to_string(requests) + " times"
-                                 : one.at("also").is_null() ? text_of(one.at("kind"))
-                                                            : std::string{both_states};
+        const std::string what = requests > 1                          ? std::to_string(requests) + " times"
+                                 : one.value("also", json{}).is_null() ? text_of(one.at("kind"))
+                                                                       : std::string{both_states};
         std::snprintf(line.data(), line.size(), "%10lld  %.19sZ  %-4s %-16s  %-14s  %-9s %7lld\n",
                       one.at("attempt").get<long long>(), text_of(one.at("at")).c_str(),
                       text_of(one.at("destination")).c_str(), what.c_str(), text_of(one.at("route")).c_str(),
