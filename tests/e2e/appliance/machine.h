@@ -31,6 +31,8 @@ public:
     // Becomes what `script` prints, or the empty text when it fails.
     std::string ask(const std::string& script);
 
+    std::string environment; // NAME=VALUE, one more for each `in`
+
     pid_t process_outside(long inside) const; // the same process by this machine's number; -1: there is none
 
 private:
