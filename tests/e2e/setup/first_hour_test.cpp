@@ -39,6 +39,12 @@ protected:
                ran.out.find(next, then) != std::string::npos;
     }
 
+    // For the pictures of the guide: tests/e2e/setup/screens.
+    static void keep_screen(const char* name, const std::string& shown) {
+        if (const char* folder = std::getenv("CLINIC_SCREENS"))
+            std::ofstream{std::filesystem::path{folder} / name} << shown;
+    }
+
     std::unique_ptr<UnsetBox> unset_;
 };
 
@@ -51,6 +57,7 @@ TEST_F(Setup, AFileOfAnswersSetsUpAWholeBox) {
     ASSERT_EQ(ran.exit, 0) << ran.out;
     EXPECT_LT(took, std::chrono::seconds{60});
     EXPECT_TRUE(unset().progress().at("finished").get<bool>());
+    keep_screen("by_file", ran.out);
     EXPECT_EQ(unset().box().contacts().size(), 1U) << "the test person, by the emulator's own word";
     EXPECT_NE(unset().box().mqtt("clinic/demo-1/up/v1/#", 1).find("demo-1"), std::string::npos);
     EXPECT_EQ(unset().box().send(adt("A04", "1", "7", "Waitwell", "Una")).find("MSA|AA") != std::string::npos, true);
@@ -233,6 +240,9 @@ TEST_F(Setup, ATechnicianAnswersAtATerminal) {
     EXPECT_TRUE(terminal.sees("Stopped: ghl.issuer")) << terminal.seen();
     EXPECT_TRUE(terminal.ends());
     EXPECT_EQ(terminal.seen().find("Waitwell"), std::string::npos);
+    std::string shown;
+    for (const auto& line : terminal.lines()) shown += line + "\n";
+    keep_screen("typed", shown);
     for (const auto& line : terminal.lines()) {
         const bool is_typed = line.find("]: /") != std::string::npos || line.find("]: https:") != std::string::npos;
         EXPECT_TRUE(is_typed || line.size() <= 80) << line;
