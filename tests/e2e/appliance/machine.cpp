@@ -133,8 +133,8 @@ void Machine::power_off() {
 
 Ran Machine::in(const std::string& script) {
     std::ofstream{path("/root/step")} << script << "\n";
-    return run("nsenter -t " + std::to_string(init_) +
-               " -a env LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive " + environment + " sh -e /root/step");
+    return run("nsenter -t " + std::to_string(init_) + " -a env LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive " +
+               environment + " sh -e /root/step");
 }
 
 Ran Machine::aside(const std::string& script) const {
