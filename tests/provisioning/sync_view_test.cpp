@@ -75,6 +75,7 @@ TEST(LedgerView, ALineSaysItsFieldsAndWhereToGoOn) {
                              {"at", "2026-11-26T08:00:09Z"},
                              {"destination", "crm"},
                              {"kind", "contact.state"},
+                             {"also", nullptr},
                              {"route", "tags_add"},
                              {"fields", {{"ce_stage", "active"}, {"tags", {"ce-returning"}}}},
                              {"result", "answered"},
@@ -84,6 +85,9 @@ TEST(LedgerView, ALineSaysItsFieldsAndWhereToGoOn) {
     EXPECT_THAT(text, HasSubstr("pid p_1, contact -"));
     EXPECT_THAT(text, HasSubstr("ce_stage=active tags=[\"ce-returning\"]"));
     EXPECT_THAT(text, HasSubstr("more: --after 7"));
+    EXPECT_THAT(text, HasSubstr("contact.state"));
+    page["lines"][0]["also"] = 8;
+    EXPECT_THAT(view_ledger(page), HasSubstr("both states"));
     page["lines"][0]["fields"] = nullptr;
     EXPECT_THAT(view_ledger(page), Not(HasSubstr("=")));
     page["lines"][0]["requests"] = 78;
