@@ -16,6 +16,7 @@ using envelope::Destination;
 using envelope::Kind;
 using envelope::Word;
 using outbox::Outbox;
+using outbox::Stop;
 using records::PatientId;
 using records::Transaction;
 
@@ -67,10 +68,13 @@ bool says_stop(const CrmContact& contact) {
     return contact.dnd || has_stop(contact.tags);
 }
 
-// Set since it was seen before: each of the two for itself, because the shells that we make have the one from the
-// start.
-bool is_stopped_since(const CrmContact& before, const CrmContact& now) {
-    return (now.dnd && !before.dnd) || (has_stop(now.tags) && !has_stop(before.tags));
+// Set since it was seen before: each of the two for itself, because the shells that we make have do-not-disturb from
+// the start. Of a shell that is seen for the first time it says nothing; the tag does.
+std::vector<Stop> stops_since(const CrmContact* before, const CrmContact& now, bool ours) {
+    std::vector<Stop> out;
+    if (has_stop(now.tags) && (before == nullptr || !has_stop(before->tags))) out.push_back(Stop::tag);
+    if (now.dnd && (before == nullptr ? !ours : !before->dnd)) out.push_back(Stop::do_not_disturb);
+    return out;
 }
 
 } // namespace
@@ -136,15 +140,14 @@ Result<void> States::restrict(Transaction& txn, const Object& contact, const std
                       Settled::by_rule);
     const auto ours = outbox::Links::is_ours(txn, patient);
     CLINIC_TRY(ours);
-    // Of a shell that is seen for the first time, do-not-disturb says nothing; the tag does.
-    const bool stops = before != nullptr ? is_stopped_since(*before, *theirs)
-                       : *ours           ? has_stop(theirs->tags)
-                                         : says_stop(*theirs);
-    if (!stops) return {};
     const Timestamp since{before != nullptr ? seen->fact.updated_ms * 1'000 : 0};
-    const auto written = Outbox::wrote_stop_since(txn, patient, since - clocks_differ);
-    CLINIC_TRY(written);
-    if (*written) return {};
+    bool theirs_to_say = false;
+    for (const Stop how : stops_since(before, *theirs, *ours)) {
+        const auto written = Outbox::wrote_stop_since(txn, patient, how, since - clocks_differ);
+        CLINIC_TRY(written);
+        theirs_to_say = theirs_to_say || !*written;
+    }
+    if (!theirs_to_say) return {};
     const Timestamp at{std::min(contact.fact.updated_ms * 1'000, txn.now().micros)};
     return end_consents(txn, patient, contact.fact.updated_ms == 0 ? txn.now() : at);
 }

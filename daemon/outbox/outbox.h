@@ -62,6 +62,9 @@ struct LastSaid {        // what the destination holds from us about this subjec
     bool unsure = false;        // something has been begun since that may have changed it
 };
 
+// How GHL is told that somebody is to be left alone: a suppression writes both, refused reminders the tag alone.
+enum class Stop : std::uint8_t { tag, do_not_disturb };
+
 struct Leased {
     std::int64_t row = 0;
     records::PatientId patient;
@@ -85,7 +88,8 @@ public:
     static Result<void> doubt(records::Transaction& txn, records::PatientId patient);
 
     // A "do not contact" of ours (a suppression, or reminders that are not granted) was delivered since, or is begun.
-    static Result<bool> wrote_stop_since(records::Session& session, records::PatientId patient, Timestamp since);
+    static Result<bool> wrote_stop_since(records::Session& session, records::PatientId patient, Stop how,
+                                         Timestamp since);
 
     // The patient's envelopes that have not left: withdrawn. An open lease is settled as it ends.
     static Result<void> withdraw(records::Transaction& txn, records::PatientId patient, Literal code);

@@ -68,8 +68,9 @@ Result<std::int64_t> newest_queued(records::Session& session, envelope::Destinat
     return id;
 }
 
-bool says_stop(const MetadataEnvelope& envelope) {
+bool says_stop(const MetadataEnvelope& envelope, Stop how) {
     using envelope::Field;
+    if (how == Stop::do_not_disturb) return envelope.kind() == Kind::contact_suppress; // the others write the tag alone
     switch (envelope.kind()) {
     case Kind::contact_suppress: return true;
     case Kind::contact_state: {
@@ -176,7 +177,8 @@ Result<LastSaid> Outbox::last_said(records::Session& session, envelope::Destinat
     return last;
 }
 
-Result<bool> Outbox::wrote_stop_since(records::Session& session, records::PatientId patient, Timestamp since) {
+Result<bool> Outbox::wrote_stop_since(records::Session& session, records::PatientId patient, Stop how,
+                                      Timestamp since) {
     std::vector<Said> said;
     CLINIC_TRY(each_row(
         session,
@@ -186,7 +188,7 @@ Result<bool> Outbox::wrote_stop_since(records::Session& session, records::Patien
     for (const Said& one : said) {
         const auto envelope = open_said(session, patient, one);
         CLINIC_TRY(envelope);
-        if (says_stop(*envelope)) return true;
+        if (says_stop(*envelope, how)) return true;
     }
     std::vector<std::int64_t> begun;
     CLINIC_TRY(each_row(
@@ -199,7 +201,7 @@ Result<bool> Outbox::wrote_stop_since(records::Session& session, records::Patien
         CLINIC_TRY(row);
         const auto envelope = envelope_in(session, **row);
         CLINIC_TRY(envelope);
-        if (says_stop(*envelope)) return true;
+        if (says_stop(*envelope, how)) return true;
     }
     return false;
 }

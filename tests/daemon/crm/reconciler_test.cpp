@@ -184,6 +184,22 @@ TEST_F(Crm, TheTagOnAShellOfOursEndsTheConsents) {
     }
 }
 
+// Refused reminders write the tag. Whoever sets do-not-disturb besides has said it, however soon.
+TEST_F(Crm, ADoNotDisturbBesideOurOwnTagIsGhls) {
+    const auto patient = linked("N1", lead);
+    take(contact(lead, as_said(patient)));
+    clinic.consent(patient, records::ConsentScope::marketing, records::ConsentState::granted);
+    clinic.consent(patient, records::ConsentScope::reminders, records::ConsentState::revoked);
+    clinic.deliver(false);
+    auto said = as_said(patient);
+    said.tags.push_back(*envelope::Word::parse("do_not_contact"));
+    take(contact(lead, said));
+    EXPECT_FALSE(revoked(patient, records::ConsentScope::marketing)) << "our own, come back";
+    said.dnd = true;
+    take(contact(lead, said));
+    EXPECT_TRUE(revoked(patient, records::ConsentScope::marketing));
+}
+
 // What we write ourselves comes back as well: the end of the basis is no word of the patient's.
 TEST_F(Crm, OurOwnSuppressionEndsNoConsent) {
     clinic.set_basis(release::Basis::baa, clinic.in_days(1));
