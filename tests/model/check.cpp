@@ -7,7 +7,7 @@
 #include "crypto/base/files.h"
 #include "crypto/seal.h"
 #include "daemon/audit/trail.h"
-#include "daemon/crm/objects.h"
+#include "daemon/crm/comparison.h"
 #include "daemon/records/patients.h"
 #include "sync/envelope/crm_strip.h"
 #include "tests/emulator/exchange.h"
@@ -250,7 +250,7 @@ void Check::told(const Patient& patient, const Known& known, const Json& contact
 // What GHL's people put there afterwards is theirs, but for the stop: that is said again.
 void Check::emptied(const std::string& who, const Json& contact) {
     if (!contact["dnd"]) say(who + ": must not be told, and may be disturbed");
-    if (is_a_persons(contact["id"])) return;
+    if (is_filled_again(contact["id"])) return;
     if (field(contact, "ce_stage") != "archived")
         say(who + ": must not be told, and is '" + field(contact, "ce_stage") + "'");
     for (const char* name : {"ce_last", "ce_next", "ce_appt_status", "ce_appt_when"})
@@ -261,15 +261,35 @@ void Check::emptied(const std::string& who, const Json& contact) {
     if (!tags.empty()) say(who + ": must not be told, and has the tags " + joined(tags));
 }
 
-// Emptied once, and filled again by GHL's people: shown as an orphan, and left to a person (docs/crm.md).
-bool Check::is_a_persons(const std::string& contact) const {
+// After our newest write to it.
+bool Check::is_filled_again(const std::string& contact) const {
     const auto touched = program_.touched_.find(contact);
     const auto all = box_.heard();
     const auto last = std::find_if(all.rbegin(), all.rend(), [&](const Box::Heard& heard) {
         return heard.method == "PUT" && heard.target == "/contacts/" + contact;
     });
-    return touched != program_.touched_.end() && last != all.rend() && last->at < touched->second &&
-           last->body.find("archived") != std::string::npos;
+    return touched != program_.touched_.end() && last != all.rend() && last->at < touched->second;
+}
+
+// What GHL's people have filled in again, or GHL has dropped, of a contact that was emptied: it is shown as an orphan,
+// or as a second one, and left to a person (docs/crm.md, "The full comparison").
+bool Check::is_a_persons(const std::string& contact) const {
+    const bool emptied = std::ranges::any_of(box_.heard(), [&](const Box::Heard& heard) {
+        return heard.method == "PUT" && heard.target == "/contacts/" + contact &&
+               heard.body.find("archived") != std::string::npos;
+    });
+    bool shown = false;
+    const auto read = box_.clinicd->store->read([&](records::Snapshot& session) -> Result<void> {
+        const auto object = crm::find(session, envelope::CrmKind::contact, contact);
+        CLINIC_TRY(object);
+        for (const auto kind : {crm::Differs::orphan, crm::Differs::twice}) {
+            const auto all = crm::differing(session, kind, 0, 100);
+            CLINIC_TRY(all);
+            for (const auto& one : *all) shown = shown || (*object && one.row == (*object)->row);
+        }
+        return {};
+    });
+    return emptied && read && (shown || is_filled_again(contact));
 }
 
 // Each that carries a marker is somebody's who is there, once, or is empty.

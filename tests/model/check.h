@@ -32,6 +32,7 @@ private:
     void told(const Patient& patient, const Known& known, const Json& contact);
     void emptied(const std::string& who, const Json& contact);
     bool is_nobodys_any_more(const std::string& contact);
+    bool is_filled_again(const std::string& contact) const;
     bool is_a_persons(const std::string& contact) const;
     void every_contact();
     void what_was_seen();

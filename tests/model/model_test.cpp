@@ -25,6 +25,7 @@ TEST(Model, BothSidesAgreeAfterQuiet) {
         if (std::getenv("CLINIC_SEED") != nullptr) program.tell_story();
         program.run();
         program.quiet();
+        if (program.wrong().empty() && *seed % 3 == 0) program.calm_hour();
         const auto& wrong = program.wrong();
         EXPECT_TRUE(wrong.empty()) << "seed " << *seed << all_of(wrong);
         sum.changes += program.counts.changes;

@@ -7,6 +7,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "daemon/crm/objects.h"
 #include "daemon/records/consents.h"
 #include "daemon/records/patients.h"
 #include "sync/channel/mqtt/relay_link.h"
@@ -513,6 +514,78 @@ void Program::quiet() {
         cycle(base::Micros{day_us - of_day} + 5min, false);
     (void)box.clinicd->housekeeping.look(true); // as a midnight would: what has aged by now is told
     for (int n = 0; n < 3; ++n) cycle(3min, false);
+}
+
+// A patient who may be told, and whose contact is as it was meant.
+std::optional<std::pair<records::PatientId, std::string>> Program::someone_told() {
+    std::optional<std::pair<records::PatientId, std::string>> out;
+    for (const auto& one : patients_) {
+        if (out || !one.is_there() || !one.active || one.was_merged) continue;
+        box.clinicd->write([&](records::Transaction& txn) -> Result<void> {
+            const auto found = records::find_by_index(txn, "number_any", one.number);
+            CLINIC_TRY(found);
+            const auto facts = records::patient_facts(txn, found->front());
+            CLINIC_TRY(facts);
+            const auto sync = release::consent_at(*facts, ConsentScope::crm_sync, txn.now());
+            const auto contact = outbox::Links::contact(txn, found->front());
+            CLINIC_TRY(contact);
+            if (!contact->empty() && (!sync || sync == ConsentState::granted)) out.emplace(found->front(), *contact);
+            return {};
+        });
+    }
+    return out;
+}
+
+int Program::recorded(const std::string& contact, crm::Field field) {
+    int out = 0;
+    box.clinicd->write([&](records::Transaction& txn) -> Result<void> {
+        const auto object = crm::find(txn, envelope::CrmKind::contact, contact);
+        CLINIC_TRY(object);
+        if (!*object) return {};
+        const auto count = crm::recorded_since(txn, (*object)->row, field, txn.now() - 1h);
+        CLINIC_TRY(count);
+        out = *count;
+        return {};
+    });
+    return out;
+}
+
+void Program::calm_hour() {
+    const auto one = someone_told();
+    if (!one) return;
+    const auto& [patient, contact] = *one;
+    const auto change = [&](const Json& body) {
+        box.pass(5s);
+        box.by_hand("PUT", "/contacts/" + contact, body);
+        cycle(3min, false);
+    };
+    Json field;
+    field["id"] = emulator::field_ce_stage;
+    field["field_value"] = "lapsed";
+    change({{"customFields", Json::array({field})}});
+    if (recorded(contact, crm::Field::stage) == 0) wrong_.push_back("a field that GHL changed is not recorded");
+    change({{"dnd", false}});
+    change({{"dnd", true}});
+    box.clinicd->write([&, patient = patient](records::Transaction& txn) -> Result<void> {
+        const auto facts = records::patient_facts(txn, patient);
+        CLINIC_TRY(facts);
+        for (const auto scope : {ConsentScope::reminders, ConsentScope::marketing})
+            if (release::consent_at(*facts, scope, txn.now()) != ConsentState::revoked)
+                wrong_.push_back(std::string{"do-not-disturb in GHL has not ended the consent to "} +
+                                 records::name(scope));
+        return {};
+    });
+    for (auto& any_of_them : patients_) any_of_them.stopped_in_ghl = true;
+    cycle(3min, false);
+    box.by_hand("DELETE", "/contacts/" + contact, nullptr);
+    own_tags_.erase(contact);
+    box.tell({.id = contact,
+              .kind = envelope::CrmKind::contact,
+              .read_ms = box.true_time().micros / 1'000,
+              .said = std::monostate{}});
+    if (recorded(contact, crm::Field::contact_deleted) == 0)
+        wrong_.push_back("a contact that GHL deleted is not recorded");
+    quiet();
 }
 
 const std::vector<std::string>& Program::wrong() {

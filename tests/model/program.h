@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/crm/ownership.h"
 #include "tests/model/box.h"
 #include "tests/model/model.h"
 
@@ -80,6 +81,8 @@ private:
     void something_fails();
     void clock_steps();
     void meanwhile(Instant instant);
+    std::optional<std::pair<records::PatientId, std::string>> someone_told(); // and their contact
+    int recorded(const std::string& contact, crm::Field field);               // in the last hour
     void note(const std::string& what) const;
     void cycle(base::Micros span, bool keep_house);
     bool repair();
