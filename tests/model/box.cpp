@@ -185,6 +185,11 @@ std::filesystem::path Box::memory() {
     return std::filesystem::temp_directory_path();
 }
 
+bool is_poll(const Box::Heard& heard) {
+    return (heard.target == "/contacts/search" && heard.body.find("dateUpdated") != std::string::npos) ||
+           heard.target == "/opportunities/search" || heard.target.starts_with("/calendars/events");
+}
+
 Box::Box(BoxOptions how) : rules{rules_of_the_emulator()}, options{how} {
     signal(SIGPIPE, SIG_IGN);
     setenv("TZ", "UTC", 1); // the clinic's zone

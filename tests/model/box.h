@@ -169,4 +169,6 @@ private:
     std::vector<Heard> heard_;
 };
 
+bool is_poll(const Box::Heard& heard); // a page that the polling reads
+
 } // namespace clinic::model
