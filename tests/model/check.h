@@ -2,6 +2,8 @@
 // `wrong_`.
 #pragma once
 
+#include <nlohmann/json.hpp>
+
 #include "tests/model/program.h"
 
 namespace clinic::model {
