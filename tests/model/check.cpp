@@ -241,8 +241,11 @@ void Check::told(const Patient& patient, const Known& known, const Json& contact
              wanted.stage != "inactive")
         tags.insert({"ce-review-ok", "ce-referral-ok"});
     auto shown_tags = our_tags(contact);
-    // A word of marketing that GHL's people have put there is not compared (crm.md, "The full comparison").
-    if (!tags.contains("ce-review-ok") && program_.touched_.contains(contact["id"])) shown_tags.erase("ce-review-ok");
+    // A word of marketing that GHL's people put there or took away is not compared (crm.md, "The full comparison").
+    if (program_.touched_.contains(contact["id"])) {
+        tags.erase("ce-review-ok");
+        shown_tags.erase("ce-review-ok");
+    }
     if (shown_tags != tags) say(patient.number + ": tags are " + joined(our_tags(contact)) + ", not " + joined(tags));
     const auto marker = field(contact, "ce_pid");
     const bool lead = program_.leads_.contains(contact["id"]);

@@ -42,6 +42,7 @@ Shown shown(const Patient& patient, Timestamp now) {
     out.next = next == nullptr ? "none" : bucket_ahead(now, next->start);
     if (next != nullptr) {
         out.appointment = {{next->status, out.next}};
+        if (out.next == "past") out.appointment.insert({"", ""}); // of a day that is over no new contact is told
         return out;
     }
     // Which of those that are over was told last depends on when it was told; one that was never told is not there.
