@@ -182,7 +182,7 @@ void Check::one_of(const Patient& patient) {
     const bool was_emptied = at != contacts_.end() && field(*at->second, "ce_stage") == "archived";
     // Of somebody inactive nothing is said after they were taken back: release.md, `inactive_unknown`.
     if (allowed && was_emptied && !patient.active) return emptied(patient.number, *at->second);
-    if (!allowed && at != contacts_.end() && is_untouched(*at->second)) return;
+    if ((!allowed || !patient.active) && at != contacts_.end() && is_untouched(*at->second)) return;
     if (!allowed && at != contacts_.end()) return emptied(patient.number, *at->second);
     if (!allowed) return;
     if (at != contacts_.end()) return told(patient, have, *at->second);
@@ -200,8 +200,12 @@ void Check::consents(const Patient& patient, const Known& known) {
             wanted = !said->second.granted                                               ? ConsentState::revoked
                      : said->second.expires && *said->second.expires <= box_.true_time() ? ConsentState::expired
                                                                                          : ConsentState::granted;
+        // By GHL's people; or by the tag of refused reminders, where the clock was set back before it (crm.md).
+        const auto reminders = patient.said.find("reminders");
+        const bool by_our_tag = scope == ConsentScope::marketing && program_.set_back_ &&
+                                reminders != patient.said.end() && !reminders->second.granted;
         const bool may_be_ended =
-            scope != ConsentScope::crm_sync && patient.stopped_in_ghl && now == ConsentState::revoked;
+            scope != ConsentScope::crm_sync && now == ConsentState::revoked && (patient.stopped_in_ghl || by_our_tag);
         if (now != wanted && !may_be_ended)
             say(patient.number + ": consent to " + records::name(scope) + " is " +
                 (now ? std::to_string(static_cast<int>(*now)) : "none") + ", not " +
@@ -209,11 +213,13 @@ void Check::consents(const Patient& patient, const Known& known) {
     }
 }
 
-// A contact of somebody's own, to which nothing of ours was ever written.
+// A contact of somebody's own, to which nothing of ours was ever written: whatever it shows of ours, GHL's people put
+// it there.
 bool Check::is_untouched(const Json& contact) const {
-    return program_.leads_.contains(contact["id"]) && our_tags(contact).empty() &&
-           std::ranges::all_of(std::array{"ce_stage", "ce_last", "ce_next", "ce_appt_status", "ce_appt_when"},
-                               [&](const char* name) { return is_none(field(contact, name)); });
+    const std::string id = contact["id"], own = "/contacts/" + id;
+    return program_.leads_.contains(id) && std::ranges::none_of(box_.heard(), [&](const Box::Heard& heard) {
+               return heard.method != "GET" && heard.target.starts_with(own);
+           });
 }
 
 void Check::told(const Patient& patient, const Known& known, const Json& contact) {
@@ -255,10 +261,11 @@ void Check::told(const Patient& patient, const Known& known, const Json& contact
 
 // What GHL's people put there afterwards is theirs, but for the stop: that is said again.
 void Check::emptied(const std::string& who, const Json& contact) {
-    if (!contact["dnd"]) say(who + ": must not be told, and may be disturbed");
+    if (!contact["dnd"]) say(who + ": must not be told, and may be disturbed: " + contact["id"].get<std::string>());
     if (is_filled_again(contact["id"])) return;
     if (field(contact, "ce_stage") != "archived")
-        say(who + ": must not be told, and is '" + field(contact, "ce_stage") + "'");
+        say(who + ": must not be told, and is '" + field(contact, "ce_stage") +
+            "': " + contact["id"].get<std::string>());
     for (const char* name : {"ce_last", "ce_next", "ce_appt_status", "ce_appt_when"})
         if (!is_none(field(contact, name)))
             say(who + ": must not be told, and " + name + " is '" + field(contact, name) + "'");
@@ -272,7 +279,8 @@ bool Check::is_filled_again(const std::string& contact) const {
     const auto touched = program_.touched_.find(contact);
     const auto all = box_.heard();
     const auto last = std::find_if(all.rbegin(), all.rend(), [&](const Box::Heard& heard) {
-        return heard.method == "PUT" && heard.target == "/contacts/" + contact;
+        return heard.method == "PUT" && heard.target == "/contacts/" + contact &&
+               heard.body.find(emulator::field_ce_stage) != std::string::npos; // not that of a marker alone
     });
     return touched != program_.touched_.end() && last != all.rend() && last->at < touched->second;
 }

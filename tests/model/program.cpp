@@ -419,7 +419,9 @@ void Program::something_fails() {
 void Program::clock_steps() {
     ++counts.clock_steps;
     if (chance(50)) return box.set_clock_right(), box.synchronised = true, void();
-    box.step_clock(1min * (below(181) - 90));
+    const auto by = 1min * (below(181) - 90);
+    set_back_ = set_back_ || by < 0min;
+    box.step_clock(by);
     box.synchronised = chance(50); // the kernel may not have noticed
 }
 

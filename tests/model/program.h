@@ -94,6 +94,7 @@ private:
     std::set<std::string> deleted_;                         // contacts that a person deleted in GHL
     std::map<std::string, std::set<std::string>> own_tags_; // GHL's people's, by contact
     std::set<std::string> leads_;
+    bool set_back_ = false;                    // the box's clock, ever
     std::map<std::string, Timestamp> touched_; // by GHL's people: our fields, words or do-not-disturb, last
     std::vector<std::string> bookings_, opportunities_;
     std::multimap<Timestamp, envelope::CrmFact> under_way_; // webhooks, by when they come
