@@ -5,7 +5,7 @@
 namespace clinic::model {
 namespace {
 
-constexpr std::int64_t day_us = 86'400'000'000, grace_us = 12LL * 3'600'000'000;
+constexpr std::int64_t day_us = 86'400'000'000;
 
 std::int64_t day_of(Timestamp at) {
     return at.micros / day_us;

@@ -12,6 +12,8 @@
 
 namespace clinic::model {
 
+inline constexpr std::int64_t grace_us = 12LL * 3'600'000'000; // so long an appointment counts as today's
+
 struct Visit {
     Timestamp start{};
     std::string status; // envelope's word

@@ -493,6 +493,18 @@ bool Program::repair() {
     return any || erases || (retried.data && retried.data->value("retried", 0) > 0);
 }
 
+// A consent, or the hours that an appointment counts as today's: what is right changes while it is looked at.
+bool Program::something_ends_now() const {
+    const Timestamp now = box.true_time();
+    const auto is_near = [&](Timestamp at) { return at > now - 30min && at < now + 30min; };
+    return std::ranges::any_of(patients_, [&](const Patient& patient) {
+        return std::ranges::any_of(
+                   patient.said, [&](const auto& one) { return one.second.expires && is_near(*one.second.expires); }) ||
+               std::ranges::any_of(patient.visits,
+                                   [&](const auto& one) { return is_near(one.second.start + base::Micros{grace_us}); });
+    });
+}
+
 void Program::quiet() {
     calm_ = true;
     box.ghl->service().answer({"POST", "/_faults", {}, R"({"fault":"none"})"});
@@ -514,6 +526,7 @@ void Program::quiet() {
     constexpr std::int64_t day_us = 86'400'000'000, late = day_us - 3'600'000'000;
     if (const auto of_day = box.true_time().micros % day_us; of_day > late)
         cycle(base::Micros{day_us - of_day} + 5min, false);
+    while (something_ends_now()) cycle(10min, true);
     (void)box.clinicd->housekeeping.look(true); // as a midnight would: what has aged by now is told
     for (int n = 0; n < 3; ++n) cycle(3min, false);
 }

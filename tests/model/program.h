@@ -86,6 +86,7 @@ private:
     void note(const std::string& what) const;
     void cycle(base::Micros span, bool keep_house);
     bool repair();
+    bool something_ends_now() const;
 
     std::mt19937_64 random_;
     bool story_ = false, calm_ = false, inside_ = false;
