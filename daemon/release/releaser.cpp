@@ -434,7 +434,10 @@ Result<void> Releaser::merged(Transaction& txn, PatientId survivor, PatientId pr
     if (!unsure) return unsure.error();
     auto old = Links::pid(txn, Destination::crm, prior);
     if (!old) return old.error();
-    CLINIC_TRY(of_prior.stop());
+    const auto emptying = of_prior.last_said(Kind::contact_suppress);
+    CLINIC_TRY(emptying);
+    // What empties their contact goes on, unless the merge does.
+    if (!waits(emptying) || is_told(decision)) CLINIC_TRY(of_prior.stop());
     auto contacts = Links::merge(txn, facts->id, prior);
     if (!contacts) return contacts.error();
     const bool prior_had_contact = *contacts == outbox::Merged::moved || *contacts == outbox::Merged::both;

@@ -252,6 +252,23 @@ TEST(Releaser, APersonIsErasedWhenGhlHoldsNothingOfWhomTheyWereMergedWith) {
     EXPECT_EQ(take_back(), TakenBack::done);
 }
 
+// A suppression that is under way when its person is merged is begun again where its lease is lost.
+TEST(Releaser, AMergeLeavesWhatEmptiesTheOtherContact) {
+    Clinic clinic;
+    clinic.set_basis(Basis::baa);
+    const auto survivor = clinic.add("1001", "Quillfeather");
+    const auto prior = clinic.add("1002", "Quilfeather");
+    clinic.deliver();
+    clinic.consent(prior, ConsentScope::crm_sync, ConsentState::revoked);
+    const auto row = begin(clinic, envelope::Route::contact_fields);
+    clinic.merge(survivor, prior);
+    let_go(clinic, row);
+    EXPECT_EQ(clinic.books().withdrawn, 0);
+    const auto sent = clinic.deliver();
+    EXPECT_TRUE(
+        std::ranges::any_of(sent, [](const auto& one) { return one.kind() == envelope::Kind::contact_suppress; }));
+}
+
 // Somebody deleted the survivor's contact in GHL: the prior's is emptied all the same.
 TEST(Releaser, AMergeEmptiesTheOtherContactThoughTheSurvivorHasNone) {
     Clinic clinic;
