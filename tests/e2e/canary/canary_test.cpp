@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t messages_plain = 20'000, messages_long = 100'000; // of a round
 constexpr std::size_t connections = 4, csv_rows = 200;
 constexpr std::size_t whole_way = 6'000, in_a_wave = 1'000; // these go to GHL; the later ones wait for a contact
-constexpr std::size_t requests_min = 2'000;
+constexpr std::size_t requests_min = 1'200;                 // both states of somebody are one
 constexpr int settled_s = 600;
 constexpr std::size_t seeded = 40; // of each sort
 
