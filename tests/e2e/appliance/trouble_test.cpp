@@ -230,6 +230,7 @@ TEST_F(Trouble, ADiskThatIsReadOnlyIsAMode) {
 // Who opens the page when clinicd cannot start is told so, by another program that has no record and no key of one.
 TEST_F(Trouble, APageWithoutClinicdSaysWhyAndGoesByItself) {
     const std::string settings = "/etc/clinic-edge/clinicd.json";
+    ASSERT_TRUE(becomes("running"));
     ASSERT_EQ(box()
                   .in("cp -a " + settings + " /root/settings.kept; sed -i 1d " + settings +
                       "; systemctl kill -s KILL clinicd")
