@@ -87,8 +87,8 @@ void Surveyor::run(std::stop_token stop) {
         const bool read = look(Extent::all, pulse_, stop).fields.has_value();
         if (read) backoff.reset();
         pulse_.rest();
-        // What somebody changes over there tells nobody: it is looked at now and then.
-        lane::sleep_for(stop, !read ? backoff.next() : lacking() ? times_.lacking_period : times_.period);
+        const auto until_next = !read ? backoff.next() : lacking() ? times_.lacking_period : times_.period;
+        lane::sleep_for(stop, until_next); // what somebody changes over there tells nobody
     }
 }
 
