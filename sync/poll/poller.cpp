@@ -52,8 +52,7 @@ Result<void> where_allowed(Result<void> read) {
 Poller::Poller(PollOptions options, const envelope::WriteRules& rules, lane::Lane& lane, ghl::GhlChannel& channel,
                Marks& marks, const Clock& clock)
     : options_{std::move(options)}, rules_{rules}, lane_{lane}, channel_{channel}, marks_{marks}, clock_{clock},
-      client_{options_.egress}, page_{options_.page}, reasons_{clock, options_.look_again}, walk_length_{
-                                                                                                options_.page} {}
+      client_{options_.egress}, reasons_{clock, options_.look_again} {}
 
 bool Poller::in_hours(base::Micros ahead) const {
     if (!options_.hours) return true;
@@ -188,6 +187,12 @@ void Poller::pass_over(Literal what) {
               Error{Errc::full, what, "GHL holds something with more than 256 KiB of text; what follows it is read"});
 }
 
+bool Poller::shorten(int& length, Literal alone) {
+    if (length == page_min) return pass_over(alone), false;
+    length = std::max(page_min, length / 2);
+    return true;
+}
+
 Result<void> Poller::tell(const ghl::Page& page) {
     for (std::size_t i = 0; i < page.facts.size(); ++i) {
         const auto wanted = tell(page.facts[i]);
@@ -226,15 +231,10 @@ Result<void> Poller::contacts(const std::stop_token& stop) {
         const auto read = fetch(
             {Route::contacts_changed, "/contacts/search", envelope::changed_contacts_body(rules_, since, page, page_)},
             stop);
-        if (!read && read.error().code == Errc::full && page_ > page_min) {
-            page_ = std::max(page_min, page_ / 2);
-            page = 1; // the numbers count in the new length
-            continue;
-        }
         if (!read && read.error().code == Errc::full) {
-            pass_over("a contact is longer than an answer may be");
-            passed = true;
-            ++page;
+            const bool shorter = shorten(page_, long_contact);
+            passed = passed || !shorter;
+            page = shorter ? 1 : page + 1;
             continue;
         }
         CLINIC_TRY(read);
@@ -256,13 +256,8 @@ Result<void> Poller::opportunities(const std::stop_token& stop) {
         const auto read = fetch(
             {Route::opportunities_page, "/opportunities/search", envelope::opportunities_body(rules_, page, page_)},
             stop);
-        if (!read && read.error().code == Errc::full && page_ > page_min) {
-            page_ = std::max(page_min, page_ / 2);
-            page = 0;
-            continue;
-        }
         if (!read && read.error().code == Errc::full) {
-            pass_over("an opportunity is longer than an answer may be");
+            if (shorten(page_, "an opportunity is longer than an answer may be")) page = 0;
             continue;
         }
         CLINIC_TRY(read);

@@ -43,6 +43,8 @@ struct PollOptions {
     base::Pulse pulse = {};
 };
 
+inline constexpr Literal long_contact = "a contact is longer than an answer may be";
+
 class Poller {
 public:
     Poller(PollOptions options, const envelope::WriteRules& rules, lane::Lane& lane, ghl::GhlChannel& channel,
@@ -77,6 +79,9 @@ private:
     // Errors: full (the page is too long), not_found, offline (clinicd), otherwise `code_` says why.
     Result<ghl::Page> fetch(const ghl::Call& call, const std::stop_token& stop);
     void pass_over(Literal what);
+    // What came was longer than an answer may be: half the length, or, where it was one thing alone, past it. True: its
+    // pages are numbered anew, from the first on.
+    bool shorten(int& length, Literal alone);
     Result<void> tell(const ghl::Page& page);
     Result<void> tell_anew(const ghl::Page& page);
     Result<bool> tell(const envelope::CrmFact& fact); // true: a probe is wanted
@@ -94,7 +99,7 @@ private:
     lane::EgressClient client_;
     std::stop_token stop_;
     bool probing_ = false;
-    int page_; // of a round; what made it shorter may have gone by the next
+    int page_ = options_.page; // of a round; what made it shorter may have gone by the next
     bool passed_over_ = false;
     std::int64_t requests_ = 0;
     bool answered_ = false; // a read of this round: a fault of another one is no fault of the lane
@@ -102,7 +107,7 @@ private:
     std::optional<base::Micros> location_read_;
     Reasons reasons_;
     std::int64_t walk_from_ = 0;                                  // where the comparison's newest page began, ms
-    int walk_page_ = 1, walk_length_;                             // of those that begin at one moment
+    int walk_page_ = 1, walk_length_ = options_.page;             // of those that begin at one moment
     std::unordered_map<std::string, std::size_t> told_;           // kind and id: what of it was told last
     std::unordered_map<std::string, envelope::CrmFact> bookings_; // as last seen, those that stand
 };

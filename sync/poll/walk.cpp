@@ -57,10 +57,7 @@ Result<CrmWalk> Poller::walk_page(const std::stop_token& stop, const WalkTerms& 
                              envelope::changed_contacts_body(rules_, terms.from_ms, walk_page_, walk_length_)},
                             stop);
     if (!read && read.error().code == Errc::full) {
-        const bool is_one = walk_length_ == 1;
-        if (is_one) pass_over("a contact is longer than an answer may be");
-        walk_page_ = is_one ? walk_page_ + 1 : 1;
-        walk_length_ = std::max(1, walk_length_ / 2);
+        walk_page_ = shorten(walk_length_, long_contact) ? 1 : walk_page_ + 1;
         return done;
     }
     CLINIC_TRY(read);
