@@ -254,8 +254,8 @@ private:
     bool did_anything_ = false;
 };
 
-bool waits(const Result<LastSaid>& said) {
-    return !said->queued_content.empty();
+bool waits(const LastSaid& said) {
+    return !said.queued_content.empty();
 }
 
 // A contact of somebody who was merged into them is still to be emptied: by a merge, or by a suppression of theirs.
@@ -268,7 +268,7 @@ Result<bool> a_contact_is_left(Transaction& txn, PatientId survivor) {
         CLINIC_TRY(merge);
         const auto suppression = Outbox::last_said(txn, Destination::crm, one, Kind::contact_suppress);
         CLINIC_TRY(suppression);
-        if (waits(merge) || (one != survivor && waits(suppression))) return true;
+        if (waits(*merge) || (one != survivor && waits(*suppression))) return true;
     }
     return false;
 }
@@ -437,7 +437,7 @@ Result<void> Releaser::merged(Transaction& txn, PatientId survivor, PatientId pr
     const auto emptying = of_prior.last_said(Kind::contact_suppress);
     CLINIC_TRY(emptying);
     // What empties their contact goes on, unless the merge does.
-    if (!waits(emptying) || is_told(decision)) CLINIC_TRY(of_prior.stop());
+    if (!waits(*emptying) || is_told(decision)) CLINIC_TRY(of_prior.stop());
     auto contacts = Links::merge(txn, facts->id, prior);
     if (!contacts) return contacts.error();
     const bool prior_had_contact = *contacts == outbox::Merged::moved || *contacts == outbox::Merged::both;
