@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "crypto/base/json.h"
+#include "sync/envelope/names.h"
 
 namespace clinic::egress {
 namespace {
@@ -52,7 +53,7 @@ bool PollReads::close(const StepOutcome& outcome) {
     const auto found = std::ranges::find(lines_, outcome.attempt, &Line::number);
     if (found == lines_.end()) return false;
     found->under_way = std::max<std::int64_t>(found->under_way - 1, 0);
-    ++found->ended[outbox::name(outcome.result) +
+    ++found->ended[envelope::name_of(outcome.result) +
                    (outcome.status != 0 ? " " + std::to_string(outcome.status) : std::string{})];
     found->newest = outcome;
     ++found->counted;

@@ -3,6 +3,7 @@
 #include "daemon/outbox/sql.h"
 #include "sync/envelope/crm_reads.h"
 #include "sync/envelope/frame.h"
+#include "sync/envelope/names.h"
 
 namespace clinic::outbox {
 namespace {
@@ -95,15 +96,6 @@ Result<LedgerPage> fill(records::Statement& rows, const LedgerSearch& search, in
 
 } // namespace
 
-std::string name(StepOutcome::Result result) {
-    switch (result) {
-    case StepOutcome::Result::not_sent: return "not_sent";
-    case StepOutcome::Result::answered: return "answered";
-    case StepOutcome::Result::unknown: return "unknown";
-    }
-    return "unknown";
-}
-
 crypto::Digest Ledger::digest_of(const envelope::Attempt& attempt) {
     const std::string head = std::string{envelope::method(attempt.route)} + " " + attempt.path + "\n";
     return crypto::digest(base::as_bytes(head), base::as_bytes(attempt.body));
@@ -138,7 +130,7 @@ Result<void> Ledger::close_line(records::Transaction& txn, const StepOutcome& ou
     CLINIC_TRY(execute(txn,
                        "UPDATE ledger SET result = ?, status = ?, unsure_since = ? "
                        "WHERE attempt = ? AND result IN ('open', 'unknown')",
-                       name(outcome.result), outcome.status, txn.monotonic().count(), outcome.attempt));
+                       envelope::name_of(outcome.result), outcome.status, txn.monotonic().count(), outcome.attempt));
     if (!proves_nothing_made(outcome)) return {};
     return execute(txn, "UPDATE ledger SET unsettled = 0 WHERE attempt = ?", outcome.attempt);
 }
@@ -147,7 +139,7 @@ Result<void> Ledger::count_line(records::Transaction& txn, std::int64_t line, co
                                 std::string_view said, const std::optional<StepOutcome>& newest) {
     CLINIC_TRY(execute(txn, "UPDATE ledger SET digest = ?, said = ? WHERE attempt = ?", digest, said, line));
     if (!newest) return {};
-    return execute(txn, "UPDATE ledger SET result = ?, status = ? WHERE attempt = ?", name(newest->result),
+    return execute(txn, "UPDATE ledger SET result = ?, status = ? WHERE attempt = ?", envelope::name_of(newest->result),
                    newest->status, line);
 }
 

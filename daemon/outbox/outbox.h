@@ -214,8 +214,6 @@ struct LedgerPage {
     std::optional<std::int64_t> next; // where to go on; empty: that was all
 };
 
-std::string name(envelope::StepOutcome::Result result); // answered, not_sent, unknown
-
 class Ledger {
 public:
     // `result`: open, held, blocked or dry_run. `said`: no id of anybody in it; empty with what was stopped.
