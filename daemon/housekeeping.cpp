@@ -10,7 +10,6 @@
 #include "daemon/outbox/outbox.h"
 #include "daemon/records/quarantine.h"
 #include "daemon/records/seen.h"
-#include "daemon/retention.h"
 
 namespace clinic::daemon {
 namespace {
@@ -97,16 +96,18 @@ Result<void> Housekeeping::look(bool walk) {
     CLINIC_TRY(is_new);
     if (!*is_new && !walk) return {};
     CLINIC_TRY(re_release());
-    CLINIC_TRY(store_.write([this](records::Transaction& txn) -> Result<void> {
+    Retention kept;
+    CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
+        const auto set = retention(txn);
+        CLINIC_TRY(set);
+        kept = *set;
         if (!releaser_.clock_trusted()) return {}; // it stepped a moment ago: nothing is deleted by it
-        const auto kept = retention(txn);
-        CLINIC_TRY(kept);
-        CLINIC_TRY(records::purge_quarantine(txn, kept->quarantine()));
+        CLINIC_TRY(records::purge_quarantine(txn, kept.quarantine()));
         CLINIC_TRY(records::purge_seen(txn));
         return {};
     }));
-    CLINIC_TRY(discard_dead_letters());
-    CLINIC_TRY(purge_ledger());
+    CLINIC_TRY(discard_dead_letters(kept));
+    CLINIC_TRY(purge_ledger(kept));
     return mark(today);
 }
 
@@ -124,15 +125,13 @@ Result<void> Housekeeping::expire_consents() {
     return {};
 }
 
-Result<void> Housekeeping::discard_dead_letters() {
+Result<void> Housekeeping::discard_dead_letters(const Retention& kept) {
     std::size_t discarded = rows_a_transaction;
     while (discarded == rows_a_transaction) {
         if (stopping_) return stopped;
         CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
-            const auto kept = retention(txn);
-            CLINIC_TRY(kept);
             auto patients =
-                outbox::Outbox::discard_dead_before(txn, txn.now() - kept->dead_letters(), rows_a_transaction);
+                outbox::Outbox::discard_dead_before(txn, txn.now() - kept.dead_letters(), rows_a_transaction);
             CLINIC_TRY(patients);
             discarded = patients->size();
             if (discarded == 0) return {};
@@ -147,14 +146,12 @@ Result<void> Housekeeping::discard_dead_letters() {
     return {};
 }
 
-Result<void> Housekeeping::purge_ledger() {
+Result<void> Housekeeping::purge_ledger(const Retention& kept) {
     std::int64_t purged = lines_a_transaction;
     while (purged == lines_a_transaction) {
         if (stopping_) return stopped;
         CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
-            const auto kept = retention(txn);
-            CLINIC_TRY(kept);
-            const auto lines = outbox::Ledger::purge_before(txn, txn.now() - kept->ledger(), lines_a_transaction);
+            const auto lines = outbox::Ledger::purge_before(txn, txn.now() - kept.ledger(), lines_a_transaction);
             CLINIC_TRY(lines);
             const auto reads =
                 outbox::Ledger::purge_reads_before(txn, txn.now() - ledger_read_life, lines_a_transaction);

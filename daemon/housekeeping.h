@@ -16,6 +16,7 @@
 #include "daemon/health/health.h"
 #include "daemon/records/store.h"
 #include "daemon/release/releaser.h"
+#include "daemon/retention.h"
 
 namespace clinic::daemon {
 
@@ -37,8 +38,8 @@ public:
 private:
     void run(const std::stop_token& stop);
     Result<void> expire_consents();
-    Result<void> discard_dead_letters();
-    Result<void> purge_ledger();
+    Result<void> discard_dead_letters(const Retention& kept);
+    Result<void> purge_ledger(const Retention& kept);
     Result<bool> day_is_new(const std::string& today);
     Result<void> mark(const std::string& today);
 

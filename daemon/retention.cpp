@@ -37,10 +37,13 @@ Result<void> set_retention(records::Transaction& txn, const Retention& kept) {
     if (!is_allowed(kept))
         return Error{Errc::malformed, "the box does not keep things so long, or so short",
                      "quarantine 7 to 30 days, dead letters 30 to 365 days, what left 6 to 10 years"};
-    return records::set_setting(txn, key,
-                                base::dump_json({{"quarantine_days", kept.quarantine_days},
-                                                 {"dead_letter_days", kept.dead_letter_days},
-                                                 {"ledger_years", kept.ledger_years}}));
+    return records::set_setting(txn, key, base::dump_json(as_written(kept)));
+}
+
+nlohmann::json as_written(const Retention& kept) {
+    return {{"quarantine_days", kept.quarantine_days},
+            {"dead_letter_days", kept.dead_letter_days},
+            {"ledger_years", kept.ledger_years}};
 }
 
 } // namespace clinic::daemon

@@ -3,8 +3,10 @@
 //   Units:   days and years; a year is 366 days.
 //   Errors:  malformed: out of bounds.
 //   Threads: any, each with its session.
-//   Source:  docs/setup.md, "Templates"; issue 6, item 6.
+//   Source:  docs/setup.md, "Templates".
 #pragma once
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "daemon/outbox/outbox.h"
 #include "daemon/records/quarantine.h"
@@ -32,5 +34,6 @@ inline constexpr Bound ledger_years_bound{6, 10}; // an accounting of disclosure
 
 Result<Retention> retention(records::Session& session); // as it ships, where none was set
 Result<void> set_retention(records::Transaction& txn, const Retention& retention);
+nlohmann::json as_written(const Retention& retention); // as a template has it
 
 } // namespace clinic::daemon

@@ -76,9 +76,7 @@ Result<Answer> show(records::Store& store) {
         }
         const auto kept = retention(session);
         CLINIC_TRY(kept);
-        said["retention"] = {{"quarantine_days", kept->quarantine_days},
-                             {"dead_letter_days", kept->dead_letter_days},
-                             {"ledger_years", kept->ledger_years}};
+        said["retention"] = as_written(*kept);
         return {};
     }));
     return say(std::move(said));
