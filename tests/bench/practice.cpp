@@ -11,16 +11,12 @@
 #include <ctime>
 
 #include "tests/bench/arguments.h"
+#include "tests/fakes/hl7_time.h"
 
 namespace clinic::bench {
 namespace {
 
-std::string stamp(std::time_t at) {
-    std::tm parts{};
-    gmtime_r(&at, &parts);
-    std::array<char, 24> text{};
-    return {text.data(), std::strftime(text.data(), text.size(), "%Y%m%d%H%M%S+0000", &parts)};
-}
+using fakes::hl7_time;
 
 // "Kobade", "Rumilo": another for each number, of letters alone.
 std::string word(std::int64_t number, std::size_t letters) {
@@ -41,7 +37,8 @@ std::string padded(std::int64_t number, std::size_t digits) {
     return text.size() >= digits ? text : std::string(digits - text.size(), '0') + text;
 }
 
-std::string header(const char* type, const std::string& control, const std::string& sent = stamp(std::time(nullptr))) {
+std::string header(const char* type, const std::string& control,
+                   const std::string& sent = hl7_time(std::time(nullptr))) {
     return "MSH|^~\\&|BENCHPMS|CLINIC|BOX|EDGE|" + sent + "||" + type + "|" + control + "|P|2.5.1\r";
 }
 
@@ -55,16 +52,17 @@ std::string person(const std::string& run, std::int64_t number, std::int64_t ver
 }
 
 std::string registration(const std::string& run, std::int64_t number, const std::string& control) {
-    return header("ADT^A28^ADT_A05", control) + "EVN|A28|" + stamp(std::time(nullptr)) + "\r" + person(run, number, 0);
+    return header("ADT^A28^ADT_A05", control) + "EVN|A28|" + hl7_time(std::time(nullptr)) + "\r" +
+           person(run, number, 0);
 }
 
 std::string correction(const std::string& run, std::int64_t number, std::int64_t version, const std::string& control) {
-    return header("ADT^A31^ADT_A05", control) + "EVN|A31|" + stamp(std::time(nullptr)) + "\r" +
+    return header("ADT^A31^ADT_A05", control) + "EVN|A31|" + hl7_time(std::time(nullptr)) + "\r" +
            person(run, number, version);
 }
 
 std::string booking(const std::string& run, std::int64_t number, std::int64_t visit, const std::string& control) {
-    const std::string when = stamp(std::time(nullptr) + 86'400 * (1 + visit % 90));
+    const std::string when = hl7_time(std::time(nullptr) + 86'400 * (1 + visit % 90));
     const std::string id = run + padded(visit, 8);
     return header("SIU^S12^SIU_S12", control) + "SCH|P" + id + "|F" + id + "|||||CHECKUP|||30|min|^^30^" + when +
            "|||||||||||||Booked\r" + person(run, number, 0) + "RGS|1\rAIS|1||VISIT|" + when + "\r";
@@ -83,7 +81,7 @@ Mix mix_named(const std::string& name) {
 Messages::Messages(Mix mix)
     : mix_{mix}, run_{std::to_string(std::chrono::system_clock::now().time_since_epoch() /
                                      std::chrono::milliseconds{1} % 100'000'000)},
-      began_{stamp(std::time(nullptr))} {}
+      began_{hl7_time(std::time(nullptr))} {}
 
 std::string Messages::next() {
     const std::int64_t number = ++sent_;

@@ -319,6 +319,29 @@ emulator::Answer Box::by_hand(const std::string& method, const std::string& targ
     return ghl->service().by_hand(method, target, body);
 }
 
+emulator::Answer Box::book_by_hand(const std::string& contact, const std::string& start) {
+    return by_hand("POST", "/calendars/events/appointments",
+                   {{"calendarId", emulator::calendar_id},
+                    {"locationId", rules.location},
+                    {"contactId", contact},
+                    {"startTime", start},
+                    {"title", "Appointment"}});
+}
+
+emulator::Answer Box::open_opportunity_by_hand(const std::string& contact) {
+    return by_hand("POST", "/opportunities/",
+                   {{"pipelineId", emulator::pipeline_id},
+                    {"locationId", rules.location},
+                    {"name", "Somebody"},
+                    {"pipelineStageId", emulator::stage_ids[0]},
+                    {"status", "open"},
+                    {"contactId", contact}});
+}
+
+std::string Box::quarter_after(base::Micros ahead) const {
+    return emulator::iso_time((true_time() + ahead).micros / 1'000 / 900'000 * 900'000);
+}
+
 nlohmann::json Box::ghl_state() {
     return nlohmann::json::parse(ghl->service().answer({"GET", "/_state", {}, ""}).body);
 }

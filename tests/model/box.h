@@ -131,6 +131,9 @@ public:
 
     // ---- GHL
     emulator::Answer by_hand(const std::string& method, const std::string& target, const nlohmann::json& body);
+    emulator::Answer book_by_hand(const std::string& contact, const std::string& start);
+    emulator::Answer open_opportunity_by_hand(const std::string& contact);
+    std::string quarter_after(base::Micros ahead) const; // the quarter of an hour that then has begun, as GHL writes it
     nlohmann::json ghl_state();
     void fault(emulator::Fault fault, int count);
     void knob(const char* name, int value);

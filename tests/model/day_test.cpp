@@ -193,25 +193,14 @@ private:
             return tell(envelope::CrmKind::contact, "contact", box.by_hand("GET", "/contacts/" + contact, nullptr));
         }
         if (what < 8) {
-            const auto start = (day_.now() + 24h + 15min * ++slots_).micros / 1'000 / 900'000 * 900'000;
-            const auto made = box.by_hand("POST", "/calendars/events/appointments",
-                                          {{"calendarId", emulator::calendar_id},
-                                           {"locationId", box.rules.location},
-                                           {"contactId", contact},
-                                           {"startTime", emulator::iso_time(start)},
-                                           {"title", "Appointment"}});
+            const auto start = box.quarter_after(24h + 15min * ++slots_);
+            const auto made = box.book_by_hand(contact, start);
             if (made.status >= 300) return;
             const std::string id = json::parse(made.body)["id"];
             return tell(envelope::CrmKind::appointment, "event",
                         box.by_hand("GET", "/calendars/events/appointments/" + id, nullptr));
         }
-        const auto made = box.by_hand("POST", "/opportunities/",
-                                      {{"pipelineId", emulator::pipeline_id},
-                                       {"locationId", box.rules.location},
-                                       {"name", "Somebody"},
-                                       {"pipelineStageId", emulator::stage_ids[0]},
-                                       {"status", "open"},
-                                       {"contactId", contact}});
+        const auto made = box.open_opportunity_by_hand(contact);
         if (made.status < 300)
             tell(envelope::CrmKind::opportunity, "opportunity",
                  box.by_hand("GET", "/opportunities/" + json::parse(made.body)["opportunity"]["id"].get<std::string>(),

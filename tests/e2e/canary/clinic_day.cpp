@@ -4,6 +4,8 @@
 #include <ctime>
 #include <random>
 
+#include "tests/fakes/hl7_time.h"
+
 namespace clinic::e2e {
 namespace {
 
@@ -38,11 +40,7 @@ constexpr std::size_t as_second_number = 5'000'000;
 constexpr long day = 86'400;
 
 std::string stamp(long ahead = 0) {
-    const std::time_t at = std::time(nullptr) + ahead;
-    std::tm parts{};
-    gmtime_r(&at, &parts);
-    std::array<char, 24> text{};
-    return {text.data(), std::strftime(text.data(), text.size(), "%Y%m%d%H%M%S+0000", &parts)};
+    return fakes::hl7_time(std::time(nullptr) + ahead);
 }
 
 std::string letters(std::size_t n) {
