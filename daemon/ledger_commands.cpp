@@ -71,7 +71,8 @@ Result<outbox::LedgerSearch> search_of(const json& args) {
     }
     const auto kind = one_of(
         args, "kind",
-        {Kind::contact_state, Kind::appt_state, Kind::consent_state, Kind::contact_suppress, Kind::contact_merge},
+        {Kind::contact_state, Kind::appt_state, Kind::consent_state, Kind::contact_suppress, Kind::contact_merge,
+         Kind::case_state, Kind::booking_state},
         "there is no such kind of envelope", "docs/envelope.md has them: contact.state, appt.state");
     CLINIC_TRY(kind);
     search.kind = *kind;

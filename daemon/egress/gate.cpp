@@ -39,7 +39,18 @@ Result<release::Allowed> allowed_ids(records::Transaction& txn, const std::vecto
     const auto contacts = Links::contacts_of(txn, lease.front()); // of one subject: the same
     CLINIC_TRY(contacts);
     for (const auto& contact : *contacts) add(allowed.ids, contact);
+    add(allowed.ids, lease.front().object);
+    if (const auto slot = lease.front().envelope.slot())
+        for (const auto quarter : {slot->first, slot->second}) add(allowed.ids, envelope::quarter_time(quarter));
     return allowed;
+}
+
+// The opportunity or the booking is another one than when the lease was handed out, or there is one now.
+bool is_another_object(const Attempt& attempt, const outbox::Leased& lease) {
+    using envelope::Route;
+    if (attempt.route == Route::case_create || attempt.route == Route::booking_create) return !lease.object.empty();
+    if (attempt.route != Route::case_update && attempt.route != Route::booking_update) return false;
+    return std::string_view{attempt.path}.substr(attempt.path.rfind('/') + 1) != lease.object;
 }
 
 // A contact that is read by itself is one that somebody is linked to.
@@ -105,6 +116,7 @@ Result<Judged> Gate::judge(records::Transaction& txn, const Attempt& attempt) {
         CLINIC_TRY(contact);
         if (!contact->empty()) return linked_meanwhile(txn, attempt, subject);
     }
+    if (is_another_object(attempt, lease->front())) return linked_meanwhile(txn, attempt, subject);
     const auto allowed = allowed_ids(txn, *lease);
     CLINIC_TRY(allowed);
     if (const auto clean = release::last_check(identifiers_, options_.rules, attempt, *allowed); !clean)
@@ -151,7 +163,8 @@ Result<Judged> Gate::judge_read(records::Transaction& txn, const Attempt& attemp
     return options_.dry_run ? say(*line, Answer::dry, dry_code) : say(*line, Answer::go, "");
 }
 
-// A merge has brought a contact since the lease was handed out: the same envelope goes there, by another lease.
+// A contact has come since the lease was handed out, or an object has changed: the same envelope goes there, by another
+// lease.
 Result<Judged> Gate::linked_meanwhile(records::Transaction& txn, const Attempt& attempt, records::PatientId subject) {
     const auto line = Ledger::open_line(txn, subject, attempt, "held");
     CLINIC_TRY(line);

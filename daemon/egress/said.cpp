@@ -17,12 +17,18 @@ constexpr int depth_max = 6;
 Names names_of(const envelope::WriteRules& rules, std::span<const outbox::Leased> lease,
                std::span<const std::string> ids) {
     Names names;
-    for (const std::string& id : ids) names[id] = "{contact}";
+    for (const std::string& id : ids)
+        if (envelope::is_contact_id(id)) names[id] = "{contact}"; // a time is said as it is
     for (const auto& one : lease)
         for (const auto& [field, name] :
              {std::pair{Field::pid, "{pid}"}, std::pair{Field::aid, "{aid}"}, std::pair{Field::old, "{old}"}})
             if (const auto id = one.envelope.text(field); !id.empty()) names[std::string{id}] = name;
+    for (const auto& one : lease)
+        if (!one.object.empty())
+            names[one.object] = one.envelope.kind() == envelope::Kind::case_state ? "{opportunity}" : "{booking}";
     names[rules.location] = "{location}";
+    if (!rules.pipeline.id.empty()) names[rules.pipeline.id] = "{pipeline}";
+    if (!rules.booking_calendar.empty()) names[rules.booking_calendar] = "{calendar}";
     return names;
 }
 
@@ -43,14 +49,14 @@ void rename(json& value, const Names& names) {
             value = name->second;
 }
 
-// "/contacts/abc/tags": an id is a whole part of it.
+// "/contacts/abc/tags": an id is a whole part of it, also in a query.
 std::string renamed_path(std::string_view path, const Names& names) {
     std::string out;
     while (!path.empty()) {
-        const auto slash = std::min(path.find('/', 1), path.size());
-        const auto name = names.find(path.substr(1, slash - 1));
-        ((out += '/') += name != names.end() ? name->second : std::string{path.substr(1, slash - 1)});
-        path.remove_prefix(slash);
+        const auto end = std::min(path.find_first_of("/?&=", 1), path.size());
+        const auto name = names.find(path.substr(1, end - 1));
+        ((out += path.front()) += name != names.end() ? name->second : std::string{path.substr(1, end - 1)});
+        path.remove_prefix(end);
     }
     return out;
 }

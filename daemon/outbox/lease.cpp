@@ -1,4 +1,5 @@
 // The life of a lease: handed out, settled, parked, killed, or given back when the peer goes away.
+#include "daemon/outbox/beside.h"
 #include "daemon/outbox/outbox.h"
 #include "daemon/outbox/rows.h"
 #include "daemon/outbox/sql.h"
@@ -17,6 +18,7 @@ constexpr int rows_looked_at_max = 256; // parked or discarded on the way to one
 constexpr int counted_max = 2;          // refusals of its own body, with a look-up between
 constexpr Timestamp ever{INT64_MAX};
 constexpr std::string_view no_contact = "no_contact";
+constexpr std::string_view no_object = "no_object";
 
 // What goes out with one lease.
 struct Offer {
@@ -68,6 +70,13 @@ Result<void> add_traces(records::Session& session, const Row& row, const std::op
     return {};
 }
 
+// Whether an opportunity or a booking is made for it where there is none.
+bool makes_beside(const envelope::MetadataEnvelope& envelope) {
+    if (envelope.kind() == Kind::case_state)
+        return envelope.text(envelope::Field::outcome) == name(envelope::Case::open);
+    return envelope.slot().has_value() && envelope.text(envelope::Field::booking) != name(envelope::Booking::cancelled);
+}
+
 bool cannot_be_read(Errc code) {
     return code == Errc::not_found || code == Errc::corrupt || code == Errc::tampered;
 }
@@ -85,10 +94,43 @@ Result<std::optional<Offer>> beside(records::Session& session, const Offer& firs
     return std::optional{Offer{std::move(**row), std::move(*envelope)}};
 }
 
+// Of an opportunity or a booking. Empty: as below.
+Result<MaybeLease> offer_beside(records::Transaction& txn, Offer about, std::chrono::milliseconds unsure_for) {
+    const Row& row = about.row;
+    auto contact = Links::contact(txn, row.patient);
+    CLINIC_TRY(contact);
+    if (contact->empty()) {
+        CLINIC_TRY(move(txn, row, State::parked, no_contact));
+        return MaybeLease{};
+    }
+    auto beside = Beside::at(txn, row.patient, row.scope);
+    const bool is_gone = !beside && beside.error().code == Errc::not_found; // it was the earlier contact's
+    if (!is_gone) CLINIC_TRY(beside);
+    const bool unknown = !is_gone && beside->object.empty() && beside->unsure_since;
+    const bool makes = !is_gone && beside->object.empty() && makes_beside(about.envelope);
+    if (is_gone || (beside->object.empty() && !unknown && !makes)) {
+        CLINIC_TRY(move(txn, row, State::discarded, no_object));
+        return MaybeLease{};
+    }
+    CLINIC_TRY(move(txn, row, State::leased, row.code));
+    envelope::Lease lease;
+    lease.lease = row.id;
+    lease.contact = std::move(*contact);
+    lease.object = std::move(beside->object);
+    lease.create = makes;
+    lease.look_up_first = unknown || row.counted > 0;
+    if (unknown) lease.unsure_ms = left_of(unsure_for, *beside->unsure_since, txn.monotonic());
+    lease.tries = row.tries;
+    CLINIC_TRY(add_traces(txn, row, std::nullopt, lease));
+    lease.envelope = std::move(about.envelope);
+    return MaybeLease{std::move(lease)};
+}
+
 // Empty: this row cannot go, and has been put where it belongs.
 Result<MaybeLease> offer(records::Transaction& txn, Offer first, bool may_create,
                          std::chrono::milliseconds unsure_for) {
     const Row& row = first.row;
+    if (envelope::is_beside(row.kind)) return offer_beside(txn, std::move(first), unsure_for);
     const auto contact = Links::contact(txn, row.patient);
     CLINIC_TRY(contact);
     const auto unsettled = unsettled_create(txn, row.patient);
@@ -204,11 +246,19 @@ Result<void> nobody_there(records::Transaction& txn, const Row& row) {
     return move(txn, row, row.withdrawn ? State::withdrawn : State::discarded, no_contact);
 }
 
+// The same, of an opportunity or a booking.
+Result<void> nothing_there(records::Transaction& txn, const Row& row) {
+    CLINIC_TRY(Beside::nothing_made(txn, row.patient, row.scope));
+    CLINIC_TRY(end_undelivered(txn, row));
+    return move(txn, row, row.withdrawn ? State::withdrawn : State::discarded, no_object);
+}
+
 Result<void> end(records::Transaction& txn, const Row& row, const Settle& outcome) {
     switch (outcome.outcome) {
     case envelope::Outcome::delivered: return deliver(txn, row);
     case envelope::Outcome::retry:
         if (outcome.code == no_contact && outcome.contact.empty()) return nobody_there(txn, row);
+        if (outcome.code == no_object && envelope::is_beside(row.kind)) return nothing_there(txn, row);
         return try_again(txn, row, outcome);
     case envelope::Outcome::dead: return bury(txn, row, outcome.code);
     }
@@ -219,6 +269,14 @@ Result<void> link(records::Transaction& txn, PatientId patient, std::string_view
     if (contact.empty()) return {};
     auto linked = Links::set_contact(txn, patient, contact, Made::by_us);
     if (!linked && linked.error().code == Errc::not_found) return {}; // erased meanwhile
+    return linked;
+}
+
+// What was made or found for the row.
+Result<void> link_beside(records::Transaction& txn, const Row& row, std::string_view object) {
+    if (object.empty() || !envelope::is_beside(row.kind)) return {};
+    auto linked = Beside::set(txn, row.patient, row.scope, object);
+    if (!linked && linked.error().code == Errc::not_found) return {}; // erased, or of an earlier contact
     return linked;
 }
 
@@ -255,6 +313,7 @@ Result<envelope::Settled> Outbox::settle(records::Transaction& txn, const Settle
     const auto steps = settle_steps(txn, outcome);
     if (!steps || rows->empty()) return steps;
     CLINIC_TRY(link(txn, rows->front().patient, outcome.contact));
+    CLINIC_TRY(link_beside(txn, rows->front(), outcome.object));
     for (const Row& row : *rows) CLINIC_TRY(end(txn, row, outcome));
     return envelope::Settled{};
 }

@@ -34,6 +34,10 @@ bool writes(Route route) {
            !envelope::is_poll_read(route);
 }
 
+bool makes_beside(Route route) {
+    return route == Route::case_create || route == Route::booking_create;
+}
+
 LedgerLine read_line(const records::Statement& row) {
     LedgerLine line{.attempt = row.integer(0),
                     .lease = row.integer(1),
@@ -114,8 +118,10 @@ Result<std::int64_t> Ledger::open_line(records::Transaction& txn, std::optional<
                        txn.monotonic().count(), number(row ? row->destination : envelope::Destination::crm),
                        row ? number(row->kind) : kind_none, said, rows->size() > 1 ? rows->back().id : 0));
     const std::int64_t line = txn.last_row();
+    const bool opens = std::string_view{result.c_str()} == "open";
+    if (opens && makes_beside(attempt.route) && row != nullptr) CLINIC_TRY(create_begun(txn, *row, line));
     if (!subject) return line;
-    if (std::string_view{result.c_str()} == "open" && writes(attempt.route))
+    if (opens && writes(attempt.route))
         for (const Row& one : *rows) CLINIC_TRY(said_unsure(txn, one));
     const auto sealed = txn.seal_for(*subject, "ledger.subject", line, subject->uuid.text());
     CLINIC_TRY(sealed);
@@ -131,6 +137,7 @@ Result<void> Ledger::close_line(records::Transaction& txn, const StepOutcome& ou
                        "UPDATE ledger SET result = ?, status = ?, unsure_since = ? "
                        "WHERE attempt = ? AND result IN ('open', 'unknown')",
                        envelope::name_of(outcome.result), outcome.status, txn.monotonic().count(), outcome.attempt));
+    CLINIC_TRY(create_ended(txn, outcome.attempt, proves_nothing_made(outcome)));
     if (!proves_nothing_made(outcome)) return {};
     return execute(txn, "UPDATE ledger SET unsettled = 0 WHERE attempt = ?", outcome.attempt);
 }
@@ -211,6 +218,7 @@ Result<std::optional<Timestamp>> Ledger::newest_about(records::Session& session,
 }
 
 Result<void> close_lease(records::Transaction& txn, std::int64_t lease) {
+    CLINIC_TRY(creates_of_lease_ended(txn, lease));
     return execute(txn, "UPDATE ledger SET result = 'unknown', unsure_since = ? WHERE lease = ? AND result = 'open'",
                    txn.monotonic().count(), lease);
 }
@@ -237,9 +245,10 @@ Result<bool> write_may_be_late(records::Session& session, records::PatientId pat
     return first_row(
         session,
         "SELECT 1 FROM (SELECT route, result, at FROM ledger WHERE subject_token = ? ORDER BY attempt DESC LIMIT ?) "
-        "WHERE result = 'unknown' AND route IN (?, ?, ?) AND at > ? LIMIT 1",
+        "WHERE result = 'unknown' AND route IN (?, ?, ?, ?, ?) AND at > ? LIMIT 1",
         [](const records::Statement&) {}, *token, late_lines_max, number(Route::contact_fields),
-        number(Route::tags_add), number(Route::tags_remove), session.now() - late_write);
+        number(Route::tags_add), number(Route::tags_remove), number(Route::case_update), number(Route::booking_update),
+        session.now() - late_write);
 }
 
 Result<std::optional<base::Micros>> unsettled_create(records::Session& session, records::PatientId patient) {
@@ -257,6 +266,7 @@ Result<std::optional<base::Micros>> unsettled_create(records::Session& session, 
 }
 
 Result<void> unsure_from_now(records::Transaction& txn) {
+    CLINIC_TRY(creates_unsure_from_now(txn));
     return execute(txn, "UPDATE ledger SET unsure_since = ? WHERE unsettled = 1", txn.monotonic().count());
 }
 

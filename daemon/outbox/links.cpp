@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "daemon/outbox/beside.h"
 #include "daemon/outbox/rows.h"
 #include "daemon/outbox/sql.h"
 
@@ -139,7 +140,10 @@ Result<void> Links::set_contact(records::Transaction& txn, PatientId patient, st
     CLINIC_TRY(settle_creates(txn, patient));
     if (*before == contact) return unpark_subject(txn, patient);
     // Another contact holds nothing from us yet.
-    if (!before->empty()) CLINIC_TRY(execute(txn, "DELETE FROM said WHERE patient = ? AND destination = 0", patient));
+    if (!before->empty()) {
+        CLINIC_TRY(execute(txn, "DELETE FROM said WHERE patient = ? AND destination = 0", patient));
+        CLINIC_TRY(Beside::forget(txn, patient));
+    }
     CLINIC_TRY(unlink(txn, patient));
     CLINIC_TRY(execute(txn, "INSERT INTO link (patient, contact, token, shell) VALUES (?, x'', ?, ?)", patient,
                        Links::contact_token(txn, contact), made == Made::by_us));
@@ -187,6 +191,7 @@ Result<Merged> Links::merge(records::Transaction& txn, PatientId survivor, Patie
     CLINIC_TRY(unlink(txn, prior));
     CLINIC_TRY(execute(txn, "DELETE FROM said WHERE patient IN (?, ?) AND destination = 0", survivor, prior));
     CLINIC_TRY(set_contact(txn, survivor, *other, *ours ? Made::by_us : Made::by_others));
+    CLINIC_TRY(Beside::move(txn, prior, survivor));
     return Merged::moved;
 }
 
@@ -207,6 +212,16 @@ Result<std::optional<PatientId>> Links::patient_by_pid(records::Session& session
         session, "SELECT patient FROM pseudonym WHERE token = ? AND appointment = x''",
         [&](const records::Statement& row) { patient = PatientId{row.uuid(0)}; }, pseudonym_token(session, pid)));
     return patient;
+}
+
+Result<std::optional<records::AppointmentId>> Links::appointment_by_aid(records::Session& session,
+                                                                        std::string_view aid) {
+    std::optional<records::AppointmentId> appointment;
+    CLINIC_TRY(first_row(
+        session, "SELECT appointment FROM pseudonym WHERE token = ? AND appointment > x''",
+        [&](const records::Statement& row) { appointment = records::AppointmentId{row.uuid(0)}; },
+        pseudonym_token(session, aid)));
+    return appointment;
 }
 
 crypto::Token Links::contact_token(records::Session& session, std::string_view contact) {
@@ -238,6 +253,7 @@ Result<bool> Links::is_ours(records::Session& session, PatientId patient) {
 
 Result<void> Links::unset_contact(records::Transaction& txn, PatientId patient) {
     CLINIC_TRY(execute(txn, "DELETE FROM said WHERE patient = ? AND destination = 0", patient));
+    CLINIC_TRY(Beside::forget(txn, patient));
     return unlink(txn, patient);
 }
 

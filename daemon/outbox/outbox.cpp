@@ -1,5 +1,6 @@
 #include "daemon/outbox/outbox.h"
 
+#include "daemon/outbox/beside.h"
 #include "daemon/outbox/coalesce.h"
 #include "daemon/outbox/rows.h"
 #include "daemon/outbox/sql.h"
@@ -11,12 +12,14 @@ using envelope::Destination;
 using envelope::Kind;
 using records::PatientId;
 
-std::int64_t scope_of(const envelope::MetadataEnvelope& envelope) {
-    if (envelope.kind() != Kind::consent_state) return -1;
+// Of a consent its scope, of what is beside the contact its number.
+Result<std::int64_t> scope_of(records::Session& session, PatientId patient,
+                              const envelope::MetadataEnvelope& envelope) {
+    if (envelope.kind() != Kind::consent_state) return Beside::number_in(session, patient, envelope);
     const std::string_view scope = envelope.text(envelope::Field::scope);
     for (const auto one : {envelope::Scope::crm_sync, envelope::Scope::reminders, envelope::Scope::marketing})
         if (scope == envelope::name(one)) return number(one);
-    return -1;
+    return std::int64_t{-1};
 }
 
 Result<void> check_room(records::Session& session, Destination destination) {
@@ -101,16 +104,17 @@ Result<std::int64_t> Outbox::push(records::Transaction& txn, Destination destina
     const std::string written = envelope.encode();
     CLINIC_TRY(envelope::MetadataEnvelope::decode(written));
     CLINIC_TRY(check_room(txn, destination));
-    const std::int64_t scope = scope_of(envelope);
+    const auto scope = scope_of(txn, patient, envelope);
+    CLINIC_TRY(scope);
     const auto due = due_of(txn, destination, patient, envelope.kind(), coalesce);
     CLINIC_TRY(due);
-    CLINIC_TRY(supersede_older(txn, destination, patient, envelope.kind(), scope));
+    CLINIC_TRY(supersede_older(txn, destination, patient, envelope.kind(), *scope));
     const State state = parked_code ? State::parked : State::pending;
     CLINIC_TRY(execute(
         txn,
         "INSERT INTO outbox (destination, patient, kind, scope, state, queued_at, due_at, hold_until, envelope, "
         "code, trace) VALUES (?, ?, ?, ?, ?, ?, ?, ?, x'', ?, ?)",
-        number(destination), patient, number(envelope.kind()), scope, number(state), txn.now(), due->at,
+        number(destination), patient, number(envelope.kind()), *scope, number(state), txn.now(), due->at,
         due->hold_until, parked_code.value_or(""), txn.trace()));
     const std::int64_t id = txn.last_row();
     const auto sealed = txn.seal_for(patient, "outbox.envelope", id, written);

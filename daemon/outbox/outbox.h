@@ -69,13 +69,15 @@ struct Leased {
     std::int64_t row = 0;
     records::PatientId patient;
     envelope::MetadataEnvelope envelope;
+    std::string object; // GHL's id of the opportunity or the booking that it is about; empty: none is known
 };
 
 class Outbox {
 public:
     // The row lives or dies with the record: both are in `txn`. Envelopes of the same patient and kind that are
-    // pending or parked are superseded (newest state wins; appt.state by patient, consent.state by scope, a suppression
-    // takes the place of both states; a merge of nothing). `parked`: enters as parked, by code.
+    // pending or parked are superseded (newest state wins; appt.state by patient, consent.state by scope, booking.state
+    // by appointment, a suppression takes the place of both states of the contact; a merge of nothing). `parked`:
+    // enters as parked, by code.
     static Result<std::int64_t> push(records::Transaction& txn, envelope::Destination destination,
                                      records::PatientId patient, const envelope::MetadataEnvelope& envelope,
                                      std::optional<std::string_view> parked_code, const Coalesce& coalesce = {});
@@ -83,6 +85,9 @@ public:
     static Result<LastSaid> last_said(records::Session& session, envelope::Destination destination,
                                       records::PatientId patient, envelope::Kind kind,
                                       std::optional<envelope::Scope> scope = std::nullopt);
+    // The same, of an opportunity or a booking, by its number (`Beside`).
+    static Result<LastSaid> last_said_of(records::Session& session, records::PatientId patient, envelope::Kind kind,
+                                         std::int64_t number);
 
     // GHL does not hold any more what was said of these kinds: whatever is decided next is said again.
     static Result<void> doubt(records::Transaction& txn, records::PatientId patient);
@@ -100,13 +105,15 @@ public:
     // Nothing but contact.state makes a contact. Without one, the others are parked ("no_contact") until it is linked,
     // and a suppression is discarded; unless an earlier create may have happened: then the lease says to look it up.
     // The old contact of a merge is the prior's; where Links::merge has moved it, it is the contact itself.
+    // What is about an opportunity or a booking waits for the contact as those do. It makes one where none is there and
+    // it says an open case, or a booking with its time; without one it is discarded ("no_object") once that is sure.
     // `unsure_for`: how long after the end of a create of unknown outcome a look-up that finds nothing proves nothing.
     static Result<std::optional<envelope::Lease>> lease(records::Transaction& txn, envelope::Destination destination,
                                                         bool may_create, std::chrono::milliseconds unsure_for,
                                                         Turn turn = {});
     // A contact that is given is linked, whatever the outcome. A retry with the code "no_contact" (looked up, not
-    // there, not to be made) parks. A retry whose content a newer row replaces is superseded; after `withdraw`,
-    // withdrawn.
+    // there, not to be made) parks; with "no_object" it is discarded. A retry whose content a newer row replaces is
+    // superseded; after `withdraw`, withdrawn.
     static Result<envelope::Settled> settle(records::Transaction& txn, const envelope::Settle& outcome);
     // What became of the attempts alone, from who does not hold the lease (any more).
     static Result<envelope::Settled> settle_steps(records::Transaction& txn, const envelope::Settle& outcome);
@@ -183,6 +190,8 @@ public:
     // The GHL contact ids that are recorded for an open lease: the subject's, and for a merge the prior's.
     static Result<std::vector<std::string>> contacts_of(records::Session& session, const Leased& lease);
     static Result<std::optional<records::PatientId>> patient_by_pid(records::Session& session, std::string_view pid);
+    static Result<std::optional<records::AppointmentId>> appointment_by_aid(records::Session& session,
+                                                                            std::string_view aid);
 };
 
 // What left the building: a line per attempt.

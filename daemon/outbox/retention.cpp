@@ -1,4 +1,5 @@
 // What ends by its age or by a person's word: dead letters and ledger lines; and everything of a person who is erased.
+#include "daemon/outbox/beside.h"
 #include "daemon/outbox/rows.h"
 #include "daemon/outbox/sql.h"
 
@@ -93,6 +94,7 @@ Result<void> Outbox::erase(records::Transaction& txn, PatientId patient) {
     CLINIC_TRY(erase_seen(txn, patient));
     CLINIC_TRY(execute(txn, "DELETE FROM said WHERE patient = ?", patient));
     CLINIC_TRY(execute(txn, "DELETE FROM link WHERE patient = ?", patient));
+    CLINIC_TRY(Beside::forget(txn, patient));
     CLINIC_TRY(execute(txn, "DELETE FROM pseudonym WHERE patient = ?", patient));
     return execute(txn, "DELETE FROM sequence WHERE patient = ?", patient);
 }

@@ -2,6 +2,7 @@
 
 #include <cassert>
 
+#include "daemon/outbox/beside.h"
 #include "daemon/outbox/sql.h"
 
 namespace clinic::outbox {
@@ -54,6 +55,8 @@ envelope::Kind taken_back_by_kind(envelope::Kind kind) {
     case envelope::Kind::appt_state: return envelope::Kind::contact_suppress;
     case envelope::Kind::contact_suppress: return envelope::Kind::contact_state;
     case envelope::Kind::consent_state:
+    case envelope::Kind::case_state:
+    case envelope::Kind::booking_state:
     case envelope::Kind::contact_merge: return kind;
     }
     return kind;
@@ -206,7 +209,13 @@ Result<envelope::MetadataEnvelope> envelope_in(records::Session& session, const 
 Result<Leased> opened(records::Session& session, const Row& row) {
     auto envelope = envelope_in(session, row);
     CLINIC_TRY(envelope);
-    return Leased{row.id, row.patient, std::move(*envelope)};
+    Leased out{row.id, row.patient, std::move(*envelope), {}};
+    if (!envelope::is_beside(row.kind)) return out;
+    auto beside = Beside::at(session, row.patient, row.scope);
+    if (!beside && beside.error().code == Errc::not_found) return out; // it was an earlier contact's
+    CLINIC_TRY(beside);
+    out.object = std::move(beside->object);
+    return out;
 }
 
 } // namespace clinic::outbox

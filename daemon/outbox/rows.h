@@ -76,6 +76,13 @@ Result<std::optional<base::Micros>> unsettled_create(records::Session& session, 
 Result<void> unsure_from_now(records::Transaction& txn);
 Result<void> settle_creates(records::Transaction& txn, records::PatientId patient);
 
+// ---- beside -----------------------------------------------------------------------------------------------------
+// A create of the opportunity or the booking is begun, by that line; it has ended, and is proof or none.
+Result<void> create_begun(records::Transaction& txn, const Row& row, std::int64_t attempt);
+Result<void> create_ended(records::Transaction& txn, std::int64_t attempt, bool made_nothing);
+Result<void> creates_of_lease_ended(records::Transaction& txn, std::int64_t lease); // without an answer
+Result<void> creates_unsure_from_now(records::Transaction& txn);
+
 // ---- links ------------------------------------------------------------------------------------------------------
 // The prior's contact, for a merge; empty otherwise.
 Result<std::string> old_contact(records::Session& session, const envelope::MetadataEnvelope& envelope);

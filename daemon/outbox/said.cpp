@@ -49,6 +49,8 @@ std::vector<Kind> opposites(Kind kind) {
     case Kind::appt_state: return {Kind::contact_suppress};
     case Kind::contact_suppress: return {Kind::contact_state, Kind::appt_state};
     case Kind::consent_state:
+    case Kind::case_state:
+    case Kind::booking_state:
     case Kind::contact_merge: return {};
     }
     return {};
@@ -68,6 +70,36 @@ Result<std::int64_t> newest_queued(records::Session& session, envelope::Destinat
     return id;
 }
 
+Result<LastSaid> last_said_in(records::Session& session, envelope::Destination destination, records::PatientId patient,
+                              Kind kind, std::int64_t in_scope) {
+    LastSaid last;
+    const auto said = find_said(session, destination, patient, kind, in_scope);
+    CLINIC_TRY(said);
+    const std::int64_t delivered = *said ? (*said)->delivered : 0;
+    const auto queued = newest_queued(session, destination, patient, kind, in_scope, delivered);
+    CLINIC_TRY(queued);
+    for (const Kind opposite : opposites(kind)) {
+        const auto since = newest_queued(session, destination, patient, opposite, -1, std::max(delivered, *queued));
+        CLINIC_TRY(since);
+        if (*since > 0) return last;
+    }
+    if (*said) {
+        const auto envelope = open_said(session, patient, **said);
+        CLINIC_TRY(envelope);
+        last.content = envelope->content();
+        last.tags = envelope->tags();
+        last.unsure = (*said)->unsure;
+    }
+    if (*queued > 0) {
+        const auto row = find_row(session, *queued);
+        CLINIC_TRY(row);
+        const auto envelope = envelope_in(session, **row);
+        CLINIC_TRY(envelope);
+        last.queued_content = envelope->content();
+    }
+    return last;
+}
+
 bool says_stop(const MetadataEnvelope& envelope, Stop how) {
     using envelope::Field;
     if (how == Stop::do_not_disturb) return envelope.kind() == Kind::contact_suppress; // the others write the tag alone
@@ -82,6 +114,8 @@ bool says_stop(const MetadataEnvelope& envelope, Stop how) {
         return envelope.text(Field::scope) == name(envelope::Scope::reminders) &&
                envelope.text(Field::state) != name(envelope::Grant::granted);
     case Kind::appt_state:
+    case Kind::case_state:
+    case Kind::booking_state:
     case Kind::contact_merge: break;
     }
     return false;
@@ -149,32 +183,12 @@ Result<LastSaid> Outbox::last_said(records::Session& session, envelope::Destinat
                                    records::PatientId patient, Kind kind, std::optional<envelope::Scope> scope) {
     std::int64_t in_scope = -1;
     if (kind == Kind::consent_state) in_scope = scope ? number(*scope) : any_scope;
-    LastSaid last;
-    const auto said = find_said(session, destination, patient, kind, in_scope);
-    CLINIC_TRY(said);
-    const std::int64_t delivered = *said ? (*said)->delivered : 0;
-    const auto queued = newest_queued(session, destination, patient, kind, in_scope, delivered);
-    CLINIC_TRY(queued);
-    for (const Kind opposite : opposites(kind)) {
-        const auto since = newest_queued(session, destination, patient, opposite, -1, std::max(delivered, *queued));
-        CLINIC_TRY(since);
-        if (*since > 0) return last;
-    }
-    if (*said) {
-        const auto envelope = open_said(session, patient, **said);
-        CLINIC_TRY(envelope);
-        last.content = envelope->content();
-        last.tags = envelope->tags();
-        last.unsure = (*said)->unsure;
-    }
-    if (*queued > 0) {
-        const auto row = find_row(session, *queued);
-        CLINIC_TRY(row);
-        const auto envelope = envelope_in(session, **row);
-        CLINIC_TRY(envelope);
-        last.queued_content = envelope->content();
-    }
-    return last;
+    return last_said_in(session, destination, patient, kind, in_scope);
+}
+
+Result<LastSaid> Outbox::last_said_of(records::Session& session, records::PatientId patient, Kind kind,
+                                      std::int64_t number) {
+    return last_said_in(session, envelope::Destination::crm, patient, kind, number);
 }
 
 Result<bool> Outbox::wrote_stop_since(records::Session& session, records::PatientId patient, Stop how,

@@ -1,4 +1,4 @@
-// The tables of clinic_outbox, in migrations 1, 3, 11 and 12: they live in the records' file so that a row and its
+// The tables of clinic_outbox, in migrations 1, 3 and 11 to 13: they live in the records' file so that a row and its
 // envelope are one commit. `patient` is the internal PatientId. Columns marked "sealed" are sealed with that patient's
 // key and bound to the row.
 #pragma once
@@ -140,6 +140,24 @@ inline constexpr const char* outbox_joined_v12 = R"sql(
 ALTER TABLE outbox ADD COLUMN joined INTEGER NOT NULL DEFAULT 0;         -- leased: the row whose lease it goes out with
 ALTER TABLE ledger ADD COLUMN also INTEGER NOT NULL DEFAULT 0;           -- the second envelope that the request served
 CREATE INDEX ledger_also ON ledger (also) WHERE also > 0;
+)sql";
+
+// What a patient has in GHL beside the contact: docs/envelope.md, "case.state" and "booking.state".
+inline constexpr const char* outbox_beside_v13 = R"sql(
+CREATE TABLE beside (
+    number       INTEGER PRIMARY KEY AUTOINCREMENT, -- the scope of its envelopes: never used twice
+    patient      BLOB    NOT NULL,
+    kind         INTEGER NOT NULL,                  -- envelope::Kind of its envelopes
+    appointment  BLOB    NOT NULL,                  -- of a booking; empty: an opportunity
+    object       BLOB    NOT NULL DEFAULT x'',      -- sealed; empty: none is known
+    token        BLOB,                              -- blind index of GHL's id
+    attempt      INTEGER NOT NULL DEFAULT 0,        -- ledger.attempt of its newest create
+    unsettled    INTEGER NOT NULL DEFAULT 0,        -- that may have happened: look up before the next
+    unsure_since INTEGER NOT NULL DEFAULT 0,        -- boot clock: no later byte of it left us
+    UNIQUE (patient, kind, appointment)
+) STRICT;
+CREATE INDEX beside_token ON beside (token) WHERE token IS NOT NULL;
+CREATE INDEX beside_unsettled ON beside (attempt) WHERE unsettled = 1;
 )sql";
 
 } // namespace clinic::records

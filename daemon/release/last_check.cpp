@@ -13,11 +13,15 @@ namespace {
 using envelope::WriteRules;
 
 // The template's own words, in paths and bodies (facts/ghl-api §3.6).
-constexpr std::array template_words{
-    "contacts", "search",  "tags",        "locations",    "locationId",  "firstName", "source", "dnd",
-    "page",     "filters", "pageLimit",   "field",        "operator",    "value",     "eq",     "id",
-    "none",     "true",    "clinic-edge", "customFields", "field_value", "fieldValue"};
-constexpr int search_page_max = 10;
+constexpr std::array template_words{"contacts", "search", "tags", "locations", "locationId", "firstName", "source",
+                                    "dnd", "page", "filters", "pageLimit", "field", "operator", "value", "eq", "id",
+                                    "none", "true", "clinic-edge", "customFields", "field_value", "fieldValue",
+                                    // of opportunities and bookings
+                                    "opportunities", "calendars", "events", "appointments", "location_id", "contact_id",
+                                    "pipeline_id", "contactId", "pipelineId", "pipelineStageId", "status", "name",
+                                    "limit", "calendarId", "appointmentStatus", "startTime", "endTime", "title",
+                                    "toNotify", "false", "ignoreFreeSlotValidation"};
+constexpr int search_page_max = 20;
 
 template <class Enum>
 void add_names(std::set<std::string, std::less<>>& words, Enum last) {
@@ -31,6 +35,8 @@ const std::set<std::string, std::less<>>& constant_words() {
         add_names(out, envelope::Stage::archived);
         add_names(out, envelope::ApptStatus::rescheduled);
         add_names(out, envelope::Bucket::m6_plus);
+        add_names(out, envelope::Case::abandoned);
+        add_names(out, envelope::Booking::invalid);
         for (int page = 1; page <= search_page_max; ++page) out.insert(std::to_string(page));
         return out;
     }();
@@ -46,6 +52,9 @@ public:
             words_.insert(id);
         words_.insert("customFields." + fields.pid);
         words_.insert(rules.location);
+        words_.insert(rules.pipeline.id);
+        words_.insert(rules.pipeline.stages.begin(), rules.pipeline.stages.end());
+        words_.insert(rules.booking_calendar);
         for (const char* word : envelope::vocabulary) {
             words_.insert(envelope::tag_of(*envelope::Word::parse(word), rules.tag_prefix));
         }
@@ -70,9 +79,10 @@ public:
         if (!text.empty() && !explained_.has(text)) values_.emplace_back(text);
     }
 
+    // Segments, and of a query the names and values.
     void take_path(std::string_view path) {
         while (!path.empty()) {
-            const std::size_t end = std::min(path.find('/'), path.size());
+            const std::size_t end = std::min(path.find_first_of("/?&="), path.size());
             take(path.substr(0, end));
             path.remove_prefix(std::min(end + 1, path.size()));
         }
@@ -105,16 +115,48 @@ private:
     std::vector<std::string> values_;
 };
 
-// The contact in the path is one that is recorded for this lease: no request reaches somebody else's.
-bool names_its_own_contact(const envelope::Attempt& attempt, const Allowed& allowed) {
-    using envelope::Route;
-    const bool by_contact = attempt.route == Route::contact_fields || attempt.route == Route::contact_read ||
-                            attempt.route == Route::tags_add || attempt.route == Route::tags_remove;
-    if (!by_contact) return true;
-    constexpr std::string_view before = "/contacts/";
-    const std::string_view path{attempt.path};
-    const std::string_view id = path.substr(before.size(), path.find('/', before.size()) - before.size());
+bool is_allowed(const Allowed& allowed, std::string_view id) {
     return std::ranges::find(allowed.ids, id) != allowed.ids.end();
+}
+
+// What stands behind that part of the path.
+std::string_view id_behind(std::string_view path, std::string_view before) {
+    const auto at = path.find(before);
+    if (at == std::string_view::npos) return {};
+    const auto id = path.substr(at + before.size());
+    return id.substr(0, id.find_first_of("/&"));
+}
+
+// Who a body names, by those keys, are this lease's.
+bool body_names_its_own(const envelope::Attempt& attempt, const Allowed& allowed,
+                        std::initializer_list<const char*> keys) {
+    const auto body = base::parse_json(attempt.body, envelope::attempt_body_bytes_max, 2);
+    return body && std::ranges::all_of(keys, [&](const char* key) {
+               const auto value = body->find(key);
+               return value != body->end() && value->is_string() &&
+                      is_allowed(allowed, value->get_ref<const std::string&>());
+           });
+}
+
+// The contact, the opportunity or the booking is one that is recorded for this lease: no request reaches somebody
+// else's.
+bool names_its_own(const envelope::Attempt& attempt, const Allowed& allowed) {
+    using envelope::Route;
+    switch (attempt.route) {
+    case Route::contact_fields:
+    case Route::contact_read:
+    case Route::booking_search:
+    case Route::tags_add:
+    case Route::tags_remove: return is_allowed(allowed, id_behind(attempt.path, "/contacts/"));
+    case Route::case_update: return is_allowed(allowed, id_behind(attempt.path, "/opportunities/"));
+    case Route::booking_update: return is_allowed(allowed, id_behind(attempt.path, "/appointments/"));
+    case Route::case_search:
+        return is_allowed(allowed, id_behind(attempt.path, "&contact_id=")) ||
+               is_allowed(allowed, id_behind(attempt.path, "&contactId="));
+    case Route::case_create: return body_names_its_own(attempt, allowed, {"contactId", "name"});
+    case Route::booking_create: return body_names_its_own(attempt, allowed, {"contactId", "title"});
+    default: return true;
+    }
 }
 
 } // namespace
@@ -137,8 +179,8 @@ Result<void> last_check(const records::IdentifierIndex& identifiers, const Write
         return Error{Errc::conflict, "the attempt holds an identifier of the store",
                      "see the ledger and the dead letters"};
     }
-    if (!names_its_own_contact(attempt, allowed))
-        return Error{Errc::refused, "the attempt names a contact that is not this lease's"};
+    if (!names_its_own(attempt, allowed))
+        return Error{Errc::refused, "the attempt names somebody who is not this lease's"};
     return {};
 }
 

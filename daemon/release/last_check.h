@@ -10,7 +10,7 @@
 namespace clinic::release {
 
 struct Allowed {                  // issued or recorded by the store for this lease
-    std::vector<std::string> ids; // pid, aid, contact ids
+    std::vector<std::string> ids; // pid, aid, contact ids, of an opportunity or a booking; the times of a booking
 };
 
 // Success: nothing remains that the store knows. Errors: refused (a rule of the write set), tampered is never used

@@ -18,15 +18,10 @@
 namespace clinic::envelope {
 
 enum class CrmKind : std::uint8_t { contact, appointment, opportunity, location };
-enum class Booking : std::uint8_t { new_, confirmed, cancelled, showed, noshow, invalid }; // GHL's appointmentStatus
-enum class Case : std::uint8_t { open, won, lost, abandoned };                             // GHL's opportunity status
 const char* name(CrmKind kind);
-const char* name(Booking status);
-const char* name(Case status);
 
 inline constexpr std::size_t campaigns_max = 8;
-inline constexpr std::int64_t crm_ms_max = 4'102'444'800'000;  // the year 2100
-inline constexpr std::int64_t slot_quarters_max = 14 * 24 * 4; // longer ones are no appointment
+inline constexpr std::int64_t crm_ms_max = 4'102'444'800'000; // the year 2100
 
 // Our own fields as GHL holds them; a value that is none of the field's own words is empty, as one that is not there.
 struct CrmContact {

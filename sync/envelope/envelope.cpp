@@ -25,12 +25,16 @@ std::span<const Field> schema(Kind kind) {
     static constexpr Field consent_state[] = {mid, site, pid, seq, scope, state, rev};
     static constexpr Field contact_suppress[] = {mid, site, pid, seq, reason};
     static constexpr Field contact_merge[] = {mid, site, pid, old, seq};
+    static constexpr Field case_state[] = {mid, site, pid, seq, stage, outcome};
+    static constexpr Field booking_state[] = {mid, site, pid, aid, seq, booking, from, until};
     switch (kind) {
     case Kind::contact_state: return contact_state;
     case Kind::appt_state: return appt_state;
     case Kind::consent_state: return consent_state;
     case Kind::contact_suppress: return contact_suppress;
     case Kind::contact_merge: return contact_merge;
+    case Kind::case_state: return case_state;
+    case Kind::booking_state: return booking_state;
     }
     return {};
 }
@@ -40,7 +44,7 @@ std::size_t at(Field field) {
 }
 
 bool is_number(Field field) {
-    return field == Field::seq || field == Field::rev;
+    return field == Field::seq || field == Field::rev || field == Field::from || field == Field::until;
 }
 
 // The letter of a field that holds a pseudonym; 0 for the others.
@@ -105,7 +109,24 @@ void read_field(ObjectReader& reader, Field field, MetadataEnvelope& envelope) {
     case Field::scope: envelope.put(field, reader.choice<Scope>(key)); break;
     case Field::state: envelope.put(field, reader.choice<Grant>(key)); break;
     case Field::reason: envelope.put(field, reader.choice<Reason>(key)); break;
+    case Field::outcome: envelope.put(field, reader.choice<Case>(key)); break;
+    case Field::booking: envelope.put(field, reader.choice<Booking>(key)); break;
+    case Field::from:
+    case Field::until: break; // read together: `read_slot`
     }
+}
+
+// The time of a booking, or none: then GHL's own stands.
+void read_slot(ObjectReader& reader, MetadataEnvelope& envelope) {
+    if (!reader.has("from")) return;
+    const auto from = reader.integer("from", 0, quarter_max), until = reader.integer("until", 0, quarter_max);
+    const bool is_slot = from < until && until - from <= slot_quarters_max;
+    reader.require(is_slot, "a booking that ends before it begins, or is longer than 14 days");
+    if (is_slot) envelope.put_slot(from, until);
+}
+
+bool may_be_absent(Field field) {
+    return field == Field::visit || field == Field::from || field == Field::until;
 }
 
 // In `deid` mode times are years or `none`, and an appointment says its status and year alone.
@@ -177,6 +198,16 @@ MetadataEnvelope& MetadataEnvelope::put(Field field, Reason value) {
     return put_text(field, name(value));
 }
 
+MetadataEnvelope& MetadataEnvelope::put(Field field, Case value) {
+    assert(field == Field::outcome);
+    return put_text(field, name(value));
+}
+
+MetadataEnvelope& MetadataEnvelope::put(Field field, Booking value) {
+    assert(field == Field::booking);
+    return put_text(field, name(value));
+}
+
 MetadataEnvelope& MetadataEnvelope::put(Field field, const std::vector<Word>& words) {
     assert(field == Field::tags && kind_ == Kind::contact_state);
     tags_ = words;
@@ -195,6 +226,11 @@ MetadataEnvelope& MetadataEnvelope::put_revision(int value) {
     return put_text(Field::rev, std::to_string(value));
 }
 
+MetadataEnvelope& MetadataEnvelope::put_slot(std::int64_t from, std::int64_t until) {
+    assert(from >= 0 && from < until && until <= quarter_max && until - from <= slot_quarters_max);
+    return put_text(Field::from, std::to_string(from)).put_text(Field::until, std::to_string(until));
+}
+
 MetadataEnvelope& MetadataEnvelope::put_site(std::string_view site) {
     return put_text(Field::site, std::string{site});
 }
@@ -207,11 +243,20 @@ std::vector<Word> MetadataEnvelope::tags() const {
     return tags_;
 }
 
-std::int64_t MetadataEnvelope::sequence() const {
-    const std::string_view digits = text(Field::seq);
+std::int64_t MetadataEnvelope::number(Field field) const {
+    const std::string_view digits = text(field);
     std::int64_t value = 0;
     std::from_chars(digits.data(), digits.data() + digits.size(), value);
     return value;
+}
+
+std::int64_t MetadataEnvelope::sequence() const {
+    return number(Field::seq);
+}
+
+std::optional<std::pair<std::int64_t, std::int64_t>> MetadataEnvelope::slot() const {
+    if (text(Field::from).empty()) return std::nullopt;
+    return std::pair{number(Field::from), number(Field::until)};
 }
 
 std::string MetadataEnvelope::written(bool with_numbering) const {
@@ -243,7 +288,8 @@ MetadataEnvelope read_envelope(ObjectReader& reader) {
     reader.integer("v", 1, 1);
     MetadataEnvelope envelope{reader.choice<Kind>("kind")};
     for (const Field field : schema(envelope.kind()))
-        if (field != Field::visit || reader.has("visit")) read_field(reader, field, envelope);
+        if (!may_be_absent(field) || reader.has(name_of(field))) read_field(reader, field, envelope);
+    if (envelope.kind() == Kind::booking_state) read_slot(reader, envelope);
     check_years(reader, envelope);
     const bool itself =
         envelope.kind() == Kind::contact_merge && envelope.text(Field::pid) == envelope.text(Field::old);

@@ -22,7 +22,15 @@ namespace clinic::envelope {
 inline constexpr std::size_t envelope_bytes_max = 1'024;
 
 enum class Destination : std::uint8_t { crm, ops };
-enum class Kind : std::uint8_t { contact_state, appt_state, consent_state, contact_suppress, contact_merge };
+enum class Kind : std::uint8_t {
+    contact_state,
+    appt_state,
+    consent_state,
+    contact_suppress,
+    contact_merge,
+    case_state,   // the patient's opportunity in a pipeline of GHL
+    booking_state // an appointment as a booking in a calendar of GHL
+};
 enum class Stage : std::uint8_t { lead, new_, active, recall_due, lapsed, inactive, archived };
 enum class Channel : std::uint8_t { sms, email, phone, none };
 enum class ApptStatus : std::uint8_t {
@@ -40,6 +48,8 @@ enum class Scope : std::uint8_t { crm_sync, reminders, marketing };
 enum class Grant : std::uint8_t { granted, revoked, expired };
 enum class Reason : std::uint8_t { revoked, expired, erased, restricted };
 enum class Bucket : std::uint8_t { none, past, d0_2, d3_7, d8_30, m1_3, m3_6, m6_plus };
+enum class Booking : std::uint8_t { new_, confirmed, cancelled, showed, noshow, invalid }; // GHL's appointmentStatus
+enum class Case : std::uint8_t { open, won, lost, abandoned };                             // GHL's opportunity status
 
 const char* name(Destination value);
 const char* name(Kind value); // "contact.state" …
@@ -51,10 +61,17 @@ const char* name(Scope value);
 const char* name(Grant value);
 const char* name(Reason value);
 const char* name(Bucket value);
+const char* name(Booking value);
+const char* name(Case value);
+
+inline constexpr std::int64_t quarter_max = 4'558'272;         // of an hour since 1970: the year 2100
+inline constexpr std::int64_t slot_quarters_max = 14 * 24 * 4; // longer ones are no appointment
 
 // The two states of a subject: they say different fields, and go out in one request where both wait. Nothing: it goes
 // by itself.
 std::optional<Kind> companion(Kind kind);
+// Whether it is about something that a patient has in GHL beside the contact: an opportunity, a booking.
+bool is_beside(Kind kind);
 
 // A pseudonym: one letter, '_', and Crockford base 32 of 128 random bits (26 digits). Never derived from anything.
 class Pseudonym {
@@ -117,7 +134,11 @@ enum class Field : std::uint8_t {
     scope,
     state,
     rev,
-    reason
+    reason,
+    outcome,
+    booking,
+    from,
+    until
 };
 
 // What `put` takes by reference; anything else must be one of the by-value types exactly.
@@ -143,9 +164,13 @@ public:
     MetadataEnvelope& put(Field field, Scope value);
     MetadataEnvelope& put(Field field, Grant value);
     MetadataEnvelope& put(Field field, Reason value);
+    MetadataEnvelope& put(Field field, Case value);
+    MetadataEnvelope& put(Field field, Booking value);
     MetadataEnvelope& put(Field field, const std::vector<Word>& words); // a set: kept sorted, each once; at most 8
     MetadataEnvelope& put_sequence(std::int64_t value);                 // 0..2^31-1
     MetadataEnvelope& put_revision(int value);                          // 1..9999
+    // Of a booking whose time is told: quarters of an hour since 1970, `from` before `until`.
+    MetadataEnvelope& put_slot(std::int64_t from, std::int64_t until);
     MetadataEnvelope& put_site(std::string_view site); // ^s_[0-9A-HJKMNP-TV-Z]{10}$, else the check refuses
     template <class T>
     requires(!PassedByReference<T>) MetadataEnvelope& put(Field, T&&) = delete; // bare numbers, text and Phi stop here
@@ -155,6 +180,7 @@ public:
     std::string_view text(Field field) const;
     std::vector<Word> tags() const;
     std::int64_t sequence() const;
+    std::optional<std::pair<std::int64_t, std::int64_t>> slot() const; // from, until
 
     std::string encode() const;
     // Closed schema of its kind: an unknown, missing, doubled or ill-formed field is a refusal, and so are bytes
@@ -165,9 +191,10 @@ public:
 
 private:
     MetadataEnvelope& put_text(Field field, std::string value);
+    std::int64_t number(Field field) const;
     std::string written(bool with_numbering) const;
     Kind kind_;
-    std::array<std::string, 18> values_{};
+    std::array<std::string, 22> values_{};
     std::vector<Word> tags_;
 };
 

@@ -52,6 +52,13 @@ enum class Route : std::uint8_t {
     pipelines_read, // GET  /opportunities/pipelines?locationId={location}
     calendars_read, // GET  /calendars/?locationId={location}
     contact_read,   // GET  /contacts/{contact}: was kept what was written?
+    // What a patient has beside the contact: an opportunity, and bookings.
+    case_create,    // POST /opportunities/
+    case_update,    // PUT  /opportunities/{opportunity}
+    case_search,    // GET  /opportunities/search?…: the contact's in the configured pipeline
+    booking_create, // POST /calendars/events/appointments
+    booking_update, // PUT  /calendars/events/appointments/{booking}
+    booking_search, // GET  /contacts/{contact}/appointments
 };
 const char* name(Route route);
 bool serves_none(Route route);    // no envelope, so no lease: what the location has, and the reads of the polling
@@ -79,6 +86,7 @@ struct Settle {
     int retry_after_ms = 0;          // with retry: not before; 0..86,400,000
     bool counts_against = false;     // a 4xx about its own body: the second one after a look-up kills it
     std::string contact;             // the GHL contact id that was created or found; empty otherwise
+    std::string object;              // the same, of the opportunity or the booking
     std::vector<StepOutcome> steps;  // at most 16
     std::optional<Destination> next; // answered by a Lease of it, as of `wait_ms` 0, and not by Settled
 };
@@ -151,7 +159,8 @@ struct Lease {
     std::optional<MetadataEnvelope> also; // the same subject's other state (`companion`): both end with this lease
     std::string contact;                  // the linked GHL contact, or empty
     std::string old_contact;    // contact_merge: the prior's contact; the same as `contact` where it has moved
-    bool create = false;        // no contact and policy `shell`: create one
+    std::string object;         // the opportunity of case.state, the booking of booking.state; or empty
+    bool create = false;        // no contact and policy `shell`: create one; with case and booking, of those
     bool look_up_first = false; // an earlier attempt's outcome is unknown
     int unsure_ms = 0;          // for so long still a look-up that finds nothing proves nothing
     std::optional<std::vector<Word>> prior_tags; // the tags that GHL holds from us, where that is known
@@ -237,6 +246,14 @@ struct WriteRules {
         std::vector<std::string> calendars, campaigns, sources;
         bool operator==(const Reads&) const = default;
     } reads;
+    // The pipeline that patients' opportunities are in. Empty: there are none of ours.
+    struct Pipeline {
+        std::string id;
+        std::array<std::string, 7> stages; // by Stage; an empty one: that word moves nothing
+        bool operator==(const Pipeline&) const = default;
+        const std::string& of(Stage stage) const { return stages[static_cast<std::size_t>(stage)]; }
+    } pipeline;
+    std::string booking_calendar; // where our bookings are made; empty: none are
     bool operator==(const WriteRules&) const = default;
 };
 const char* method(Route route);
@@ -248,6 +265,10 @@ inline constexpr std::array field_parts{Part::pid,  Part::stage,       Part::las
 std::vector<std::string> field_words(Part part);        // empty: no list, as for `pid`
 std::string tag_of(Word word, std::string_view prefix); // recall_due → "ce-recall-due"
 bool is_contact_id(std::string_view text);              // ^[A-Za-z0-9_-]{1,64}$, and no word of GHL's own paths
+// The reads that stand before a create of an opportunity or a booking: each has one form, in either API's names.
+std::string case_search_path(const WriteRules& rules, std::string_view contact);
+std::string booking_search_path(std::string_view contact);
+std::string quarter_time(std::int64_t quarter); // of a booking, as a body says it: "2026-11-25T09:15:00.000Z"
 Result<void> check_request(const WriteRules& rules, Route route, std::string_view path, std::string_view body);
 
 } // namespace clinic::envelope

@@ -9,7 +9,7 @@
 namespace clinic::envelope {
 namespace {
 
-constexpr std::int64_t quarter_max = crm_ms_max / 900'000; // of an hour
+static_assert(quarter_max == crm_ms_max / 900'000);
 constexpr std::int64_t requests_max = 100'000;
 constexpr std::size_t email_bytes_max = 254;
 

@@ -81,9 +81,9 @@ std::string write(const Lease& lease) {
     if (!lease.envelope) return writer.str();
     writer.written("envelope", lease.envelope->encode());
     if (lease.also) writer.written("also", lease.also->encode());
-    writer.text("contact", lease.contact)
-        .text("old_contact", lease.old_contact)
-        .boolean("create", lease.create)
+    writer.text("contact", lease.contact).text("old_contact", lease.old_contact);
+    if (!lease.object.empty()) writer.text("object", lease.object);
+    writer.boolean("create", lease.create)
         .boolean("look_up_first", lease.look_up_first)
         .integer("unsure_ms", lease.unsure_ms);
     if (lease.prior_tags) {
@@ -138,6 +138,7 @@ Lease read_lease(ObjectReader& reader) {
     if (reader.has("also")) read_also(reader, lease);
     lease.contact = reader.text("contact", is_contact_or_empty);
     lease.old_contact = reader.text("old_contact", is_contact_or_empty);
+    if (reader.has("object")) lease.object = reader.text("object", is_contact_id);
     lease.create = reader.boolean("create");
     lease.look_up_first = reader.boolean("look_up_first");
     lease.unsure_ms = reader.small("unsure_ms", 0, unsure_ms_max);
@@ -145,7 +146,11 @@ Lease read_lease(ObjectReader& reader) {
     lease.tries = reader.small("tries", 0, tries_max);
     read_traces(reader, lease);
     const bool merge = lease.envelope && lease.envelope->kind() == Kind::contact_merge;
-    reader.require(lease.contact.empty() || !lease.create, "a contact to create where there is one");
+    const bool beside = lease.envelope && is_beside(lease.envelope->kind());
+    reader.require((beside ? lease.object : lease.contact).empty() || !lease.create,
+                   "something to create where there is one");
+    reader.require(!beside || !lease.contact.empty(), "an opportunity or a booking of nobody's");
+    reader.require(beside || lease.object.empty(), "an object with an envelope about none");
     reader.require(lease.old_contact.empty() || merge, "an old contact without a merge");
     return lease;
 }

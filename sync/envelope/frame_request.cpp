@@ -63,7 +63,7 @@ Attempt read_attempt(ObjectReader& reader) {
                     .path = reader.text("path", is_path),
                     .body = reader.text("body", is_body)};
     const bool may_ask = attempt.route == Route::pipelines_read || attempt.route == Route::calendars_read ||
-                         attempt.route == Route::calendar_events;
+                         attempt.route == Route::calendar_events || attempt.route == Route::case_search;
     reader.require(may_ask || attempt.path.find_first_of("?=&") == std::string::npos, "a query where there is none");
     const bool serves_one = attempt.lease > 0;
     reader.require(serves_one ? !serves_none(attempt.route) : may_serve_none(attempt.route),
@@ -97,8 +97,9 @@ std::string write(const Settle& settle) {
         .text("code", settle.code)
         .integer("retry_after_ms", settle.retry_after_ms)
         .boolean("counts_against", settle.counts_against)
-        .text("contact", settle.contact)
-        .list("steps", steps);
+        .text("contact", settle.contact);
+    if (!settle.object.empty()) writer.text("object", settle.object);
+    writer.list("steps", steps);
     if (settle.next) writer.text("next", name(*settle.next));
     return writer.str();
 }
@@ -110,6 +111,7 @@ Settle read_settle(ObjectReader& reader) {
                   .retry_after_ms = reader.small("retry_after_ms", 0, retry_after_ms_max),
                   .counts_against = reader.boolean("counts_against"),
                   .contact = reader.text("contact", is_contact_or_empty)};
+    if (reader.has("object")) settle.object = reader.text("object", is_contact_id);
     reader.objects("steps", steps_max, [&](ObjectReader& step) { settle.steps.push_back(read_step(step)); });
     if (reader.has("next")) settle.next = reader.choice<Destination>("next");
     std::set<std::int64_t> attempts;
@@ -117,7 +119,7 @@ Settle read_settle(ObjectReader& reader) {
     reader.require(attempts.size() == settle.steps.size(), "an attempt twice in one settle");
     reader.require(settle.outcome == Outcome::retry || settle.retry_after_ms == 0, "a time to retry without a retry");
     reader.require(settle.outcome != Outcome::delivered || !settle.counts_against, "a delivery that counts against");
-    reader.require(settle.lease > 0 || settle.contact.empty(), "a contact without a lease");
+    reader.require(settle.lease > 0 || (settle.contact.empty() && settle.object.empty()), "a contact without a lease");
     reader.require(settle.lease > 0 || !settle.next, "a next lease without one that ends");
     return settle;
 }

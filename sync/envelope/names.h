@@ -21,7 +21,8 @@ struct Names;
     }
 
 CLINIC_NAMES(Destination, "crm", "ops");
-CLINIC_NAMES(Kind, "contact.state", "appt.state", "consent.state", "contact.suppress", "contact.merge");
+CLINIC_NAMES(Kind, "contact.state", "appt.state", "consent.state", "contact.suppress", "contact.merge", "case.state",
+             "booking.state");
 CLINIC_NAMES(Stage, "lead", "new", "active", "recall_due", "lapsed", "inactive", "archived");
 CLINIC_NAMES(Channel, "sms", "email", "phone", "none");
 CLINIC_NAMES(ApptStatus, "requested", "booked", "confirmed", "arrived", "completed", "cancelled", "no_show",
@@ -32,10 +33,11 @@ CLINIC_NAMES(Grant, "granted", "revoked", "expired");
 CLINIC_NAMES(Reason, "revoked", "expired", "erased", "restricted");
 CLINIC_NAMES(Bucket, "none", "past", "d0_2", "d3_7", "d8_30", "m1_3", "m3_6", "m6_plus");
 CLINIC_NAMES(Field, "mid", "site", "pid", "aid", "old", "seq", "stage", "tags", "channel", "last", "next", "status",
-             "visit", "when", "scope", "state", "rev", "reason");
+             "visit", "when", "scope", "state", "rev", "reason", "outcome", "booking", "from", "until");
 CLINIC_NAMES(Route, "location_read", "contact_create", "contact_search", "contact_fields", "tags_add", "tags_remove",
              "contacts_changed", "opportunities_page", "calendar_events", "fields_read", "field_create", "tags_read",
-             "pipelines_read", "calendars_read", "contact_read");
+             "pipelines_read", "calendars_read", "contact_read", "case_create", "case_update", "case_search",
+             "booking_create", "booking_update", "booking_search");
 CLINIC_NAMES(StepOutcome::Result, "not_sent", "answered", "unknown");
 CLINIC_NAMES(Outcome, "delivered", "retry", "dead");
 CLINIC_NAMES(LaneState, "up", "paused", "down");

@@ -72,9 +72,15 @@ std::optional<Kind> companion(Kind kind) {
     case Kind::appt_state: return Kind::contact_state;
     case Kind::consent_state:
     case Kind::contact_suppress:
-    case Kind::contact_merge: break;
+    case Kind::contact_merge:
+    case Kind::case_state:
+    case Kind::booking_state: break;
     }
     return std::nullopt;
+}
+
+bool is_beside(Kind kind) {
+    return kind == Kind::case_state || kind == Kind::booking_state;
 }
 
 Pseudonym Pseudonym::random(char letter) {

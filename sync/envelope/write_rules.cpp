@@ -14,6 +14,11 @@ namespace {
 
 constexpr std::string_view contacts = "/contacts/";
 constexpr std::string_view tags_end = "/tags";
+constexpr std::string_view appointments_end = "/appointments";
+constexpr std::string_view opportunities = "/opportunities/";
+constexpr std::string_view bookings = "/calendars/events/appointments";
+constexpr std::int64_t quarter_ms = 900'000;
+constexpr int cases_max = 20; // of one contact in one pipeline
 constexpr std::size_t fields_max = 6;
 constexpr int search_page_max = 10;
 
@@ -106,6 +111,72 @@ void check_field(ObjectReader& body) {
     body.exactly("model", "contact");
 }
 
+// Where the pipeline has a stage for that word it is named, else the stage stays as it is.
+void read_stage(ObjectReader& body, const WriteRules& rules) {
+    body.exactly("pipelineId", rules.pipeline.id);
+    if (!body.has("pipelineStageId")) return;
+    const std::string stage = body.text("pipelineStageId", is_contact_id);
+    body.require(std::ranges::find(rules.pipeline.stages, stage) != rules.pipeline.stages.end(),
+                 "a stage that is not configured");
+}
+
+void check_case(ObjectReader& body, const WriteRules& rules, bool is_new) {
+    body.require(!rules.pipeline.id.empty(), "no pipeline is configured");
+    read_stage(body, rules);
+    body.choice<Case>("status");
+    if (!is_new) return;
+    body.exactly("locationId", rules.location);
+    body.text("contactId", is_contact_id);
+    body.text("name", is_pid);
+}
+
+bool is_quarter_time(std::string_view text) {
+    const auto ms = ms_of(text);
+    return ms >= 0 && ms % quarter_ms == 0 && iso_ms(ms) == text;
+}
+
+// Nobody is notified by what we write, and GHL is not to judge whether the clinic's own slot is free.
+void check_booking(ObjectReader& body, const WriteRules& rules, bool is_new) {
+    body.choice<Booking>("appointmentStatus");
+    body.require(!body.boolean("toNotify"), "a booking that notifies");
+    if (is_new || body.has("startTime")) {
+        const auto from = ms_of(body.text("startTime", is_quarter_time));
+        const auto until = ms_of(body.text("endTime", is_quarter_time));
+        body.require(from < until && until - from <= slot_quarters_max * quarter_ms, "a booking of no length");
+        body.require(body.boolean("ignoreFreeSlotValidation"), "a booking that asks for a free slot");
+    }
+    if (!is_new) return;
+    body.require(!rules.booking_calendar.empty(), "no calendar for bookings is configured");
+    body.exactly("calendarId", rules.booking_calendar);
+    body.exactly("locationId", rules.location);
+    body.text("contactId", is_contact_id);
+    body.text("title", [](std::string_view text) { return is_pseudonym(text, 'a'); });
+}
+
+// The contact of a search, whichever API's names it has.
+bool is_case_search(const WriteRules& rules, std::string_view path) {
+    if (rules.pipeline.id.empty()) return false;
+    for (const std::string_view key : {"&contact_id=", "&contactId="}) {
+        const auto at = path.find(key);
+        if (at == std::string_view::npos) continue;
+        const auto from = path.substr(at + key.size());
+        const auto contact = from.substr(0, from.find('&'));
+        auto ours = case_search_path(rules, contact);
+        if (key == "&contactId=")
+            for (const auto& [dated, here] :
+                 {std::pair{"location_id", "locationId"}, std::pair{"contact_id", "contactId"},
+                  std::pair{"pipeline_id", "pipelineId"}})
+                ours.replace(ours.find(dated), std::string_view{dated}.size(), here);
+        return is_contact_id(contact) && path == ours;
+    }
+    return false;
+}
+
+bool id_between(std::string_view path, std::string_view before, std::string_view after) {
+    return path.size() > before.size() + after.size() && path.starts_with(before) && path.ends_with(after) &&
+           is_contact_id(path.substr(before.size(), path.size() - before.size() - after.size()));
+}
+
 // Printable, no space, no escape: nothing of ours needs one, and nothing can hide in one.
 bool is_plain(std::string_view body) {
     return std::ranges::all_of(body, [](char c) { return c > ' ' && c < 0x7F && c != '\\'; });
@@ -126,12 +197,15 @@ bool path_holds(const WriteRules& rules, Route route, std::string_view path) {
     case Route::contact_create: return path == contacts;
     case Route::contact_search: return path == "/contacts/search";
     case Route::contact_read:
-    case Route::contact_fields: return path.starts_with(contacts) && is_contact_id(path.substr(contacts.size()));
+    case Route::contact_fields: return id_between(path, contacts, "");
     case Route::tags_add:
-    case Route::tags_remove:
-        return path.starts_with(contacts) && path.ends_with(tags_end) &&
-               path.size() > contacts.size() + tags_end.size() &&
-               is_contact_id(path.substr(contacts.size(), path.size() - contacts.size() - tags_end.size()));
+    case Route::tags_remove: return id_between(path, contacts, tags_end);
+    case Route::case_create: return path == opportunities;
+    case Route::case_update: return id_between(path, opportunities, "");
+    case Route::case_search: return is_case_search(rules, path);
+    case Route::booking_create: return path == bookings;
+    case Route::booking_update: return id_between(path, std::string{bookings} + "/", "");
+    case Route::booking_search: return id_between(path, contacts, appointments_end);
     case Route::contacts_changed:
     case Route::opportunities_page:
     case Route::calendar_events: break;
@@ -150,6 +224,12 @@ void check_body(ObjectReader& body, const WriteRules& rules, Route route) {
     case Route::tags_add:
     case Route::tags_remove: body.require(read_tags(body, rules) > 0, "no tag"); break;
     case Route::field_create: return check_field(body);
+    case Route::case_create: return check_case(body, rules, true);
+    case Route::case_update: return check_case(body, rules, false);
+    case Route::booking_create: return check_booking(body, rules, true);
+    case Route::booking_update: return check_booking(body, rules, false);
+    case Route::case_search:
+    case Route::booking_search:
     case Route::location_read:
     case Route::contacts_changed:
     case Route::opportunities_page:
@@ -172,11 +252,17 @@ const char* method(Route route) {
     case Route::tags_read:
     case Route::pipelines_read:
     case Route::calendars_read:
+    case Route::case_search:
+    case Route::booking_search:
     case Route::contact_read: return "GET";
+    case Route::case_update:
+    case Route::booking_update:
     case Route::contact_fields: return "PUT";
     case Route::tags_remove: return "DELETE";
     case Route::contact_create:
     case Route::contact_search:
+    case Route::case_create:
+    case Route::booking_create:
     case Route::field_create:
     case Route::tags_add:
     case Route::contacts_changed:
@@ -201,7 +287,13 @@ bool serves_none(Route route) {
     case Route::contact_fields:
     case Route::contact_read:
     case Route::tags_add:
-    case Route::tags_remove: break;
+    case Route::tags_remove:
+    case Route::case_create:
+    case Route::case_update:
+    case Route::case_search:
+    case Route::booking_create:
+    case Route::booking_update:
+    case Route::booking_search: break;
     }
     return false;
 }
@@ -259,6 +351,19 @@ bool is_contact_id(std::string_view text) {
     static constexpr auto words = std::to_array<std::string_view>({"search", "upsert", "bulk", "lookup", "business"});
     return !text.empty() && text.size() <= 64 && only(text, "_-", true, true, true) &&
            std::ranges::find(words, text) == words.end();
+}
+
+std::string case_search_path(const WriteRules& rules, std::string_view contact) {
+    return "/opportunities/search?location_id=" + rules.location + "&contact_id=" + std::string{contact} +
+           "&pipeline_id=" + rules.pipeline.id + "&limit=" + std::to_string(cases_max);
+}
+
+std::string booking_search_path(std::string_view contact) {
+    return std::string{contacts} + std::string{contact} + std::string{appointments_end};
+}
+
+std::string quarter_time(std::int64_t quarter) {
+    return iso_ms(quarter * quarter_ms);
 }
 
 Result<void> check_request(const WriteRules& rules, Route route, std::string_view path, std::string_view body) {

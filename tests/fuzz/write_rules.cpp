@@ -11,13 +11,15 @@ using namespace clinic;
 
 namespace {
 
-constexpr int routes = static_cast<int>(envelope::Route::contact_read) + 1;
+constexpr int routes = static_cast<int>(envelope::Route::booking_search) + 1;
 
 envelope::WriteRules rules() {
     envelope::WriteRules out;
     out.location = "LOCATION";
     out.fields = {"PID", "STAGE", "LAST", "NEXT", "STATUS", "WHEN"};
     out.reads.calendars = {"CALENDAR"};
+    out.pipeline = {"PIPELINE", {"LEAD", "NEW", "ACTIVE", "RECALL", "", "", "CLOSED"}};
+    out.booking_calendar = "BOOKINGS";
     return out;
 }
 
@@ -38,7 +40,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                          "/opportunities/search"};
     const bool is_contact = path.starts_with("/contacts/") && path.find('?') == std::string_view::npos;
     const bool is_calendar = path.starts_with("/calendars/events?locationId=LOCATION&calendarId=CALENDAR&startTime=");
-    assert(is_contact || is_calendar ||
+    const bool is_case = path == "/opportunities/" ||
+                         path.starts_with("/opportunities/search?location_id=LOCATION&contact_id=") ||
+                         path.starts_with("/opportunities/search?locationId=LOCATION&contactId=") ||
+                         (path.starts_with("/opportunities/") && path.find('?') == std::string_view::npos);
+    const bool is_booking =
+        path.starts_with("/calendars/events/appointments") && path.find('?') == std::string_view::npos;
+    assert(is_contact || is_calendar || is_case || is_booking ||
            std::find(of_the_location.begin(), of_the_location.end(), path) != of_the_location.end());
     assert(path.find("..") == std::string_view::npos);
     assert(body.size() <= envelope::attempt_body_bytes_max);

@@ -43,9 +43,15 @@ Module module_of(Route route) {
     case Route::field_create:
     case Route::tags_read: return Module::locations;
     case Route::opportunities_page:
+    case Route::case_create:
+    case Route::case_update:
+    case Route::case_search:
     case Route::pipelines_read: return Module::opportunities;
     case Route::calendar_events:
+    case Route::booking_create:
+    case Route::booking_update:
     case Route::calendars_read: return Module::calendars;
+    case Route::booking_search: // of a contact
     case Route::contact_create:
     case Route::contact_read:
     case Route::contact_search:

@@ -21,7 +21,9 @@ lane::Priority priority_of(const Lease& lease) {
     case Kind::contact_suppress: return lane::Priority::urgent;
     case Kind::appt_state:
     case Kind::contact_state:
-    case Kind::contact_merge: break;
+    case Kind::contact_merge:
+    case Kind::case_state:
+    case Kind::booking_state: break;
     }
     return lane::Priority::ordinary;
 }

@@ -98,7 +98,9 @@ Wanted wanted_of(const WriteRules& rules, const envelope::Lease& lease, const Me
                 Dnd::as_it_is};
     case Kind::consent_state: return consent_state(lease);
     case Kind::contact_suppress: return suppressed(rules);
-    case Kind::contact_merge: break;
+    case Kind::contact_merge:
+    case Kind::case_state:
+    case Kind::booking_state: break;
     }
     return {};
 }

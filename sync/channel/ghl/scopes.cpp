@@ -17,6 +17,8 @@ constexpr std::array needed{
     MissingScope{"opportunities.readonly", "showing its pipelines, and seeing what becomes of opportunities"},
     MissingScope{"calendars.readonly", "showing its calendars"},
     MissingScope{"calendars/events.readonly", "seeing what is booked in GHL"},
+    MissingScope{"opportunities.write", "opening and moving opportunities, where a pipeline is set"},
+    MissingScope{"calendars/events.write", "making and moving bookings, where a calendar for them is set"},
 };
 
 bool holds(std::string_view granted, std::string_view scope) {
@@ -49,8 +51,14 @@ MissingScope needed_for(envelope::Route route) {
     case envelope::Route::contact_read:
     case envelope::Route::contact_search:
     case envelope::Route::contacts_changed: return needed[1];
+    case envelope::Route::case_search:
     case envelope::Route::opportunities_page: return needed[6];
+    case envelope::Route::booking_search:
     case envelope::Route::calendar_events: return needed[8];
+    case envelope::Route::case_create:
+    case envelope::Route::case_update: return needed[9];
+    case envelope::Route::booking_create:
+    case envelope::Route::booking_update: return needed[10];
     case envelope::Route::fields_read: return needed[3];
     case envelope::Route::field_create: return needed[4];
     case envelope::Route::tags_read: return needed[5];

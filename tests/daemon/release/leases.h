@@ -35,11 +35,22 @@ public:
             break;
         case Kind::contact_suppress: out.put(Field::reason, one(envelope::Reason::restricted)); break;
         case Kind::contact_merge: out.put(Field::old, envelope::Pseudonym::random('p')); break;
+        case Kind::case_state:
+            out.put(Field::stage, one(envelope::Stage::archived)).put(Field::outcome, one(envelope::Case::abandoned));
+            break;
+        case Kind::booking_state:
+            out.put(Field::aid, envelope::Pseudonym::random('a')).put(Field::booking, one(envelope::Booking::invalid));
+            put_slot(out);
+            break;
         }
         return lease_of(std::move(out));
     }
 
 private:
+    void put_slot(envelope::MetadataEnvelope& out) {
+        const auto from = static_cast<std::int64_t>(any_.one_of(envelope::quarter_max - envelope::slot_quarters_max));
+        if (any_.one_of(4) != 0) out.put_slot(from, from + 1 + static_cast<std::int64_t>(any_.one_of(40)));
+    }
     void put_visit(envelope::MetadataEnvelope& out) {
         out.put(envelope::Field::aid, envelope::Pseudonym::random('a'))
             .put(envelope::Field::status, one(envelope::ApptStatus::rescheduled));
@@ -89,8 +100,10 @@ inline Allowed allowed_of(const envelope::Lease& lease) {
     for (const auto* one : {&lease.envelope, &lease.also})
         for (const auto field : {envelope::Field::pid, envelope::Field::aid, envelope::Field::old})
             if (*one && !(*one)->text(field).empty()) allowed.ids.emplace_back((*one)->text(field));
-    for (const auto& contact : {lease.contact, lease.old_contact})
+    for (const auto& contact : {lease.contact, lease.old_contact, lease.object})
         if (!contact.empty()) allowed.ids.push_back(contact);
+    if (const auto slot = lease.envelope->slot())
+        for (const auto quarter : {slot->first, slot->second}) allowed.ids.push_back(envelope::quarter_time(quarter));
     return allowed;
 }
 

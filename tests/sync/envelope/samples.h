@@ -58,8 +58,21 @@ inline MetadataEnvelope contact_merge() {
     return begun(Kind::contact_merge).put(Field::old, pseudonym('p', '4'));
 }
 
+inline MetadataEnvelope case_state() {
+    return begun(Kind::case_state).put(Field::stage, Stage::recall_due).put(Field::outcome, Case::open);
+}
+
+inline MetadataEnvelope booking_state() {
+    return begun(Kind::booking_state).put(Field::aid, pseudonym('a', '3')).put(Field::booking, Booking::confirmed);
+}
+
+inline MetadataEnvelope booking_with_slot() {
+    return booking_state().put_slot(1'994'728, 1'994'730);
+}
+
 inline std::vector<MetadataEnvelope> all() {
-    return {contact_state(), appt_state(), appt_year(), consent_state(), contact_suppress(), contact_merge()};
+    return {contact_state(), appt_state(), appt_year(),     consent_state(),    contact_suppress(),
+            contact_merge(), case_state(), booking_state(), booking_with_slot()};
 }
 
 inline CrmFact crm_contact() {
@@ -108,6 +121,9 @@ inline std::vector<Request> requests() {
             Attempt{0, Route::field_create, "/locations/loc/customFields", "{}"},
             settle,
             Settle{},
+            Settle{.lease = 9, .contact = "", .object = "oppDEF123", .steps = {}},
+            Attempt{9, Route::case_search,
+                    "/opportunities/search?location_id=loc&contact_id=abc&pipeline_id=p&limit=20", ""},
             goes_on,
             time,
             TimeState{},

@@ -98,7 +98,7 @@ TEST_F(TheGrant, IsAskedForWhereAPersonChoosesTheLocation) {
         "redirect_uri=https%3A%2F%2Fclinic-edge.local%2Fghl&client_id=app-1&"
         "scope=locations.readonly%20contacts.readonly%20contacts.write%20locations%2FcustomFields.readonly%20"
         "locations%2FcustomFields.write%20locations%2Ftags.readonly%20opportunities.readonly%20calendars.readonly%20"
-        "calendars%2Fevents.readonly");
+        "calendars%2Fevents.readonly%20opportunities.write%20calendars%2Fevents.write");
 }
 
 TEST_F(TheGrant, IsMadeOfACodeAndStaysOverARestart) {
@@ -281,7 +281,8 @@ TEST_F(TheGrant, IsFetchedByOneOfManyWhoNeedIt) {
 
 TEST_F(TheGrant, NamesEachScopeThatIsMissingWithWhatItIsFor) {
     scope_ = "contacts.readonly locations/customFields.readonly locations/customFields.write locations/tags.readonly "
-             "opportunities.readonly calendars.readonly calendars/events.readonly";
+             "opportunities.readonly calendars.readonly calendars/events.readonly opportunities.write "
+             "calendars/events.write";
     start();
     ASSERT_TRUE(grant_->authorize("code-1", {}));
     const auto missing = grant_->now().missing;

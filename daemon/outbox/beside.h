@@ -1,0 +1,54 @@
+// What a patient has in GHL beside the contact: an opportunity, and a booking an appointment. Each has a number, which
+// is the scope of its envelopes; GHL's id, once it is known; and whether a create of it may have happened unheard of.
+//   Errors:  not_found for a number that is not the patient's; refused for an id that is not of its form.
+//   Threads: the store's writer thread (Transaction), readers for what is looked up.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/outbox/outbox.h"
+
+namespace clinic::outbox {
+
+struct Besides {
+    std::int64_t number = 0;
+    envelope::Kind kind = envelope::Kind::case_state;  // of its envelopes
+    std::optional<records::AppointmentId> appointment; // of a booking
+    std::string object;                                // GHL's id; empty: none is known
+    std::optional<base::Micros> unsure_since;          // boot clock: no later byte of a create left us; none: no create
+};
+
+class Beside {
+public:
+    // Made where it is not there. `appointment`: with booking_state alone.
+    static Result<std::int64_t> number_of(records::Transaction& txn, records::PatientId patient, envelope::Kind kind,
+                                          std::optional<records::AppointmentId> appointment = std::nullopt);
+    // The same, where it is there.
+    static Result<std::optional<std::int64_t>> known(records::Session& session, records::PatientId patient,
+                                                     envelope::Kind kind,
+                                                     std::optional<records::AppointmentId> appointment = std::nullopt);
+    static Result<Besides> at(records::Session& session, records::PatientId patient, std::int64_t number);
+    static Result<std::vector<Besides>> all(records::Session& session, records::PatientId patient);
+    // Which of the patient's that envelope is about; -1: none.
+    static Result<std::int64_t> number_in(records::Session& session, records::PatientId patient,
+                                          const envelope::MetadataEnvelope& envelope);
+    struct Owner {
+        records::PatientId patient;
+        std::int64_t number = 0;
+    };
+    static Result<std::optional<Owner>> owner_of(records::Session& session, envelope::Kind kind,
+                                                 std::string_view object);
+    // What it holds is not known then, unless it is the same as before.
+    static Result<void> set(records::Transaction& txn, records::PatientId patient, std::int64_t number,
+                            std::string_view object);
+    // A look-up that proves something has found none of it.
+    static Result<void> nothing_made(records::Transaction& txn, records::PatientId patient, std::int64_t number);
+    // All of the patient's: the contact is another one, or nobody's.
+    static Result<void> forget(records::Transaction& txn, records::PatientId patient);
+    // With the contact.
+    static Result<void> move(records::Transaction& txn, records::PatientId from, records::PatientId to);
+};
+
+} // namespace clinic::outbox
