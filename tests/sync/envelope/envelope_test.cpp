@@ -126,6 +126,13 @@ std::string merge() {
     return samples::contact_merge().encode();
 }
 
+std::string opportunity() {
+    return samples::case_state().encode();
+}
+std::string booking() {
+    return samples::booking_with_slot().encode();
+}
+
 const Damage damages[] = {
     {"no object", contact, R"({"v":1)", R"(["v",1)"},
     {"another version", contact, R"("v":1)", R"("v":2)"},
@@ -182,6 +189,19 @@ const Damage damages[] = {
     {"a scope of nobody's list", consent, "reminders", "research"},
     {"a reason in words", suppression, "revoked", "patient asked"},
     {"a merge with itself", merge, "p_44444444444444444444444444", "p_22222222222222222222222222"},
+    {"a case without its outcome", opportunity, R"(,"outcome":"open")", ""},
+    {"a case that is lost in words", opportunity, R"("open")", R"("moved away")"},
+    {"a case with a value", opportunity, R"("outcome":"open")", R"("outcome":"open","value":250)"},
+    {"a booking without its aid", booking, R"("aid":"a_33333333333333333333333333",)", ""},
+    {"a booking in the clinic's words", booking, "confirmed", "no_show"},
+    {"a booking with its beginning alone", booking, R"(,"until":1994730)", ""},
+    {"a booking with its end alone", booking, R"("from":1994728,)", ""},
+    {"a booking that ends before it begins", booking, "1994730", "1994727"},
+    {"a booking of no length", booking, "1994730", "1994728"},
+    {"a booking of three weeks", booking, "1994730", "1996744"},
+    {"a time that is finer", booking, "1994728", "1994728.5"},
+    {"a time with zeros before it", booking, "1994728", "01994728"},
+    {"a time as a date", booking, "1994728", R"("2026-11-28T09:00:00Z")"},
     {"a merge without the old one", merge, R"("old":"p_44444444444444444444444444",)", ""},
     {"something behind it", contact, R"("next":"d3_7"})", R"("next":"d3_7"}{})"},
     {"a comment", contact, R"("seq":7)", R"("seq":/* Anna */7)"},

@@ -184,6 +184,15 @@ inline Lease joint() {
     return joint;
 }
 
+inline Lease beside() {
+    Lease lease;
+    lease.lease = 9;
+    lease.envelope = case_state();
+    lease.contact = "abcDEF123";
+    lease.object = "oppDEF123";
+    return lease;
+}
+
 inline Device device() {
     Device device;
     device.mode = "clock-untrusted";
@@ -212,6 +221,7 @@ inline std::vector<Reply> replies() {
             Verdict{5, Answer::dry, "dry_run"},
             traced(),
             joint(),
+            beside(),
             Settled{false},
             Settled{true, true},
             device(),
