@@ -77,6 +77,14 @@ bool makes_beside(const envelope::MetadataEnvelope& envelope) {
     return envelope.slot().has_value() && envelope.text(envelope::Field::booking) != name(envelope::Booking::cancelled);
 }
 
+// Whether a do-not-contact that the contact has may be one of ours: we set one, or know nothing of what it has.
+Result<bool> stop_may_be_ours(records::Session& session, PatientId patient) {
+    const auto said = Outbox::last_said(session, Destination::crm, patient, Kind::contact_state);
+    CLINIC_TRY(said);
+    if (said->content.empty()) return true;
+    return Outbox::wrote_stop_since(session, patient, Stop::tag, Timestamp{});
+}
+
 bool cannot_be_read(Errc code) {
     return code == Errc::not_found || code == Errc::corrupt || code == Errc::tampered;
 }
@@ -157,6 +165,11 @@ Result<MaybeLease> offer(records::Transaction& txn, Offer first, bool may_create
     lease.look_up_first = create_unknown || row.counted > 0;
     if (create_unknown) lease.unsure_ms = left_of(unsure_for, **unsettled, txn.monotonic());
     lease.prior_tags = std::move(*tags);
+    if (!lease.prior_tags) {
+        const auto lift = stop_may_be_ours(txn, row.patient);
+        CLINIC_TRY(lift);
+        lease.may_lift = *lift;
+    }
     lease.tries = row.tries;
     CLINIC_TRY(add_traces(txn, row, *also, lease));
     lease.envelope = std::move(first.envelope);

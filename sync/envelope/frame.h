@@ -164,6 +164,7 @@ struct Lease {
     bool look_up_first = false; // an earlier attempt's outcome is unknown
     int unsure_ms = 0;          // for so long still a look-up that finds nothing proves nothing
     std::optional<std::vector<Word>> prior_tags; // the tags that GHL holds from us, where that is known
+    bool may_lift = false;                       // where it is not: a do-not-contact may be ours, and may be taken away
     int tries = 0;                               // settled with retry so far
     std::string trace;                           // of what it came from, 32 hexadecimal digits; empty: none
     std::int64_t queued_ms = 0;                  // with a trace: so long ago it began to wait

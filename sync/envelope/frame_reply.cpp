@@ -91,6 +91,7 @@ std::string write(const Lease& lease) {
         for (const Word word : *lease.prior_tags) words.push_back(quoted(word.text()));
         writer.list("prior_tags", words);
     }
+    if (lease.may_lift) writer.boolean("may_lift", true);
     writer.integer("tries", lease.tries);
     if (!lease.trace.empty()) writer.text("trace", lease.trace).integer("queued_ms", lease.queued_ms);
     if (!lease.also_trace.empty())
@@ -143,6 +144,8 @@ Lease read_lease(ObjectReader& reader) {
     lease.look_up_first = reader.boolean("look_up_first");
     lease.unsure_ms = reader.small("unsure_ms", 0, unsure_ms_max);
     if (reader.has("prior_tags")) lease.prior_tags = read_words(reader, "prior_tags");
+    if (reader.has("may_lift")) lease.may_lift = reader.boolean("may_lift");
+    reader.require(!lease.may_lift || !lease.prior_tags, "leave to lift what is known not to be ours");
     lease.tries = reader.small("tries", 0, tries_max);
     read_traces(reader, lease);
     const bool merge = lease.envelope && lease.envelope->kind() == Kind::contact_merge;

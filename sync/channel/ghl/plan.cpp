@@ -56,8 +56,10 @@ Wanted contact_state(const WriteRules& rules, const envelope::Lease& lease, cons
     Wanted out;
     out.fields = present(envelope, {{Field::stage, &ids.stage}, {Field::last, &ids.last}, {Field::next, &ids.next}});
     out.add = envelope.tags();
-    // The envelope names every word that holds. What GHL has from us is not always known: then all others go.
-    const Tags held = lease.prior_tags ? *lease.prior_tags : whole_vocabulary();
+    // The envelope names every word that holds. What GHL has from us is not always known: then all others go, but a
+    // do-not-contact that we never set is somebody's word over there.
+    Tags held = lease.prior_tags ? *lease.prior_tags : whole_vocabulary();
+    if (!lease.prior_tags && !lease.may_lift) held = without(held, {word("do_not_contact")});
     out.remove = without(held, out.add);
     return out;
 }

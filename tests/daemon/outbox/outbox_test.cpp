@@ -379,12 +379,30 @@ TEST_F(TheOutbox, TagsAreUnknownAfterAnAttemptThatDidNotEnd) {
     ASSERT_TRUE(lease()->prior_tags);
     attempt(row, who, envelope::Route::tags_add);
     release_leases();
-    EXPECT_FALSE(lease()->prior_tags);
+    const auto unknown = lease();
+    EXPECT_FALSE(unknown->prior_tags);
+    EXPECT_FALSE(unknown->may_lift) << "no do-not-contact was ever ours";
     deliver(row);
     push_contact(who, Stage::lapsed);
     const auto known = lease();
     ASSERT_TRUE(known->prior_tags);
     EXPECT_EQ(*known->prior_tags, std::vector<Word>{*Word::parse("returning")});
+}
+
+TEST_F(TheOutbox, ADoNotContactIsLiftedWhereItMayBeOurs) {
+    const auto who = patient("1");
+    link(who, "c1");
+    push_contact(who, Stage::active);
+    const auto first = lease();
+    EXPECT_TRUE(first->may_lift) << "nothing is known of what the contact has";
+    deliver(first->lease);
+    push_contact(who, Stage::active, {*Word::parse("do_not_contact")});
+    deliver(leased());
+    const auto row = push_contact(who, Stage::lapsed);
+    ASSERT_EQ(leased(), row);
+    attempt(row, who, envelope::Route::tags_remove);
+    release_leases();
+    EXPECT_TRUE(lease()->may_lift) << "we set one";
 }
 
 TEST_F(TheOutbox, ErasedPatientsEnvelopesAreDiscarded) {

@@ -183,6 +183,7 @@ TEST(Frame, RefusesBadReplies) {
         {"an object with a space", changed(samples::beside(), [](Lease& one) { one.object = "Anna M"; })},
         {"an opportunity of nobody's", changed(samples::beside(), [](Lease& one) { one.contact.clear(); })},
         {"one to create where there is one", changed(samples::beside(), [](Lease& one) { one.create = true; })},
+        {"leave to lift beside known tags", changed(lease, [](Lease& one) { one.may_lift = true; })},
         {"a go without a line", Verdict{0, Answer::go, ""}},
         {"a dry run without a line", Verdict{0, Answer::dry, ""}},
         {"a code in words", Verdict{1, Answer::no, "not allowed"}},

@@ -171,6 +171,8 @@ inline Lease lease() {
 
 inline Lease traced() {
     Lease traced = lease();
+    traced.prior_tags.reset();
+    traced.may_lift = true;
     traced.trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     traced.queued_ms = 1'500;
     return traced;
