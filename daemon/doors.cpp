@@ -55,7 +55,7 @@ constexpr int hours_a_day = 24;
 // What the machine or a person may put right while we run; stored data that failed its check waits for a restore.
 std::chrono::seconds try_again_after(Errc code) {
     const bool may_pass = code == Errc::full || code == Errc::locked || code == Errc::system || code == Errc::refused ||
-                          code == Errc::not_found;
+                          code == Errc::not_found || code == Errc::busy;
     return may_pass ? std::chrono::seconds{5} : std::chrono::seconds{60};
 }
 

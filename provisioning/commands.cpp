@@ -469,6 +469,11 @@ const std::array rows{
         "store salvage --records FOLDER --credential FILE|--words|--passphrase --to NEW [--json]\n"
         "                                        what can be read, into a new store",
         salvage_store},
+    Row{{"store", "restore"},
+        {"--records=", "--credential=", "--words", "--passphrase", "--from=", "--json"},
+        "store restore --records FOLDER --credential FILE|--words|--passphrase --from SAVED [--json]\n"
+        "                                        a saved store, in the place of the one that lies there",
+        restore_store},
 };
 
 bool fits(const Row& row, const Call& call) {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "daemon/records/salvage/restore.h"
 #include "daemon/records/salvage/salvage.h"
 #include "provisioning/answers.h"
 #include "provisioning/keys_commands.h"
@@ -103,6 +104,17 @@ int salvage_store(const Call& call, const Client&) {
     if (!salvaged) return refuse(salvaged.error());
     show(call, to_json(*salvaged), view_salvaged);
     return salvaged->complete() ? 0 : damaged;
+}
+
+int restore_store(const Call& call, const Client&) {
+    if (lacks(call, {"--records", "--from"}) || !has_one_key(call)) return wrong_words;
+    const auto slot = slot_of(call);
+    if (!slot) return refuse(slot.error());
+    const base::SystemClock clock;
+    const auto restored = salvage::restore(records_of(call), call.value("--from"), *slot, clock);
+    if (!restored) return refuse(restored.error());
+    show(call, to_json(*restored), view_restored);
+    return 0;
 }
 
 } // namespace clinic::provisioning

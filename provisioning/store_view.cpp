@@ -264,7 +264,8 @@ std::string view_checked(const json& checked) {
     out += beyond(checked["integrity"].size());
     out += gap_lines(checked["missing_links"]);
     if (!checked["sound"].get<bool>())
-        out += "Next: restore the backup, or clinicctl store salvage --records FOLDER --credential FILE --to NEW\n";
+        out +=
+            "Next: clinicctl store salvage --records FOLDER --credential FILE --to NEW, then clinicctl store restore\n";
     return out;
 }
 
@@ -287,6 +288,24 @@ std::string view_salvaged(const json& salvaged) {
     if (salvaged["basis_closed"].get<bool>())
         out += "Nothing leaves the box until the legal basis is set again: clinicctl basis set\n";
     return out + "The old files are as they were: keep them until the clinic has looked.\n";
+}
+
+json to_json(const salvage::Restored& restored) {
+    return {{"store", crypto::hex(restored.store)},
+            {"replaced", restored.replaced.empty() ? json{} : json(restored.replaced)},
+            {"basis_closed", restored.basis_closed},
+            {"went_on", restored.went_on}};
+}
+
+std::string view_restored(const json& restored) {
+    std::string out = restored["went_on"].get<bool>() ? "Put back, after an earlier one was cut off\n" : "Put back\n";
+    if (restored["replaced"].is_string())
+        out += "What lay there is in the records' folder " + restored["replaced"].get<std::string>() +
+               ": keep it until the clinic has looked.\n";
+    if (restored["basis_closed"].get<bool>())
+        out += "It may be older than what lay there, so nothing leaves the box until the legal basis is set again: "
+               "clinicctl basis set\n";
+    return out + "clinicd opens it within seconds; where it does not run: systemctl start clinicd\n";
 }
 
 } // namespace clinic::provisioning

@@ -17,6 +17,7 @@ const char* name(Errc code) {
     case Errc::tampered: return "tampered";
     case Errc::corrupt: return "corrupt";
     case Errc::newer: return "newer";
+    case Errc::busy: return "busy";
     case Errc::timeout: return "timeout";
     case Errc::unsupported: return "unsupported";
     case Errc::system: return "system";

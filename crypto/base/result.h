@@ -34,6 +34,7 @@ enum class Errc {
     tampered,     // authentication of stored bytes failed
     corrupt,      // authentic and still not what it must be
     newer,        // written by a later version than this
+    busy,         // somebody is at work on it; it may be had later
     timeout,
     unsupported,
     system, // a call of the operating system failed; `native` is errno

@@ -80,6 +80,7 @@ Mode mode_of(const Error& error) {
     switch (error.code) {
     case Errc::locked: return Mode::locked;
     case Errc::full: return Mode::full;
+    case Errc::busy: return Mode::restoring;
     default: return Mode::damaged;
     }
 }
@@ -87,8 +88,8 @@ Mode mode_of(const Error& error) {
 // A call that the machine refused, or another process that has the store: the data itself is not in question.
 Status::Data data_of(Errc code) {
     if (code == Errc::not_found) return Status::Data::absent;
-    const bool sound =
-        code == Errc::system || code == Errc::refused || code == Errc::timeout || code == Errc::unsupported;
+    const bool sound = code == Errc::system || code == Errc::refused || code == Errc::timeout ||
+                       code == Errc::unsupported || code == Errc::busy;
     return sound ? Status::Data::sound : Status::Data::in_doubt;
 }
 

@@ -29,7 +29,7 @@ struct ServedInMode {
 inline constexpr std::array surface_names{Literal{"MLLP"},  Literal{"import"},   Literal{"page"}, Literal{"API"},
                                           Literal{"D-Bus"}, Literal{"delivery"}, Literal{"MQTT"}};
 
-// Not here: `restoring`, which nothing enters yet. The page, the API, the bus and central ops hear of every mode.
+// The page, the API, the bus and central ops hear of every mode.
 inline constexpr std::array served_in_modes = [] {
     constexpr Serves all = Serves::all, some = Serves::some, nothing = Serves::nothing;
     return std::array{
@@ -39,15 +39,14 @@ inline constexpr std::array served_in_modes = [] {
         ServedInMode{Mode::damaged, {nothing, nothing, all, all, all, nothing, all}},
         ServedInMode{Mode::full, {nothing, nothing, all, all, all, some, all}},
         ServedInMode{Mode::clock_untrusted, {all, all, all, all, all, some, all}},
+        ServedInMode{Mode::restoring, {nothing, nothing, all, all, all, nothing, all}},
         ServedInMode{Mode::draining, {nothing, nothing, all, all, all, all, all}},
     };
 }();
 
-// Of a mode without a line: as a box that is closed.
+// In the order of Mode: none is without a line.
 constexpr Serves serves(Mode mode, Surface surface) {
-    for (const auto& one : served_in_modes)
-        if (one.mode == mode) return one.by_surface.at(static_cast<std::size_t>(surface));
-    return serves(Mode::locked, surface);
+    return served_in_modes.at(static_cast<std::size_t>(mode)).by_surface.at(static_cast<std::size_t>(surface));
 }
 
 } // namespace clinic::health

@@ -11,6 +11,7 @@
 #include "daemon/records/closed_mark.h"
 #include "daemon/records/identifier_loader.h"
 #include "daemon/records/readers.h"
+#include "daemon/records/restoring.h"
 #include "daemon/records/schema.h"
 #include "daemon/records/store_check.h"
 #include "daemon/records/writer.h"
@@ -96,6 +97,7 @@ struct Store::State {
 Result<void> Store::State::open(const crypto::KeySlot& slot) {
     assert(options.readers_max > 0 && options.batch_jobs_max > 0 && options.queue_jobs_max > 0);
     if (!crypto::start()) return Error{Errc::system, "the cryptographic library does not start"};
+    CLINIC_TRY(none_is_put_back(options.folder));
     CLINIC_TRY(make_folder(options.folder));
     const auto had_keys = is_there(keys_file());
     CLINIC_TRY(had_keys);

@@ -72,7 +72,9 @@ Finding clinicd_mode(const Scene& scene) {
     if (mode == "running") return ok(mode);
     if (mode == "clock-untrusted")
         return warn(mode, "clinicd is not sure of the time: what has an end date waits", "see the checks of the clock");
-    if (mode == "restoring") return warn(mode, "a backup is being put back", "wait for its end");
+    if (mode == "restoring")
+        return warn(mode, "a store is being put back",
+                    "wait for its end; where it was cut off, clinicctl store restore again");
     if (mode == "locked")
         return fail(mode, "clinicd has no key for its store", "see the checks of the keys; clinicctl status says more");
     if (mode == "full")

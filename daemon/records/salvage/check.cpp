@@ -15,8 +15,6 @@
 namespace clinic::salvage {
 namespace {
 
-constexpr std::uint64_t wrapping_subkey = 100; // of the store key, for the keystore
-
 // SQLite's check of the whole, page by page as far as they open. Its words name tables, indexes, pages and rows.
 Result<std::vector<std::string>> integrity(const crypto::StoreImage& image) {
     const auto vfs = ReadingVfs::install(image);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "daemon/audit/trail.h"
+#include "daemon/outbox/outbox.h"
 #include "daemon/records/patients.h"
 #include "daemon/records/salvage/shape.h"
 
@@ -85,14 +86,6 @@ Result<void> say_what_is_lost(records::Store& store, Salvaged& salvaged) {
     });
 }
 
-Result<void> close_the_basis(records::Transaction& txn, Salvaged& salvaged) {
-    if (salvaged.complete()) return {};
-    salvaged.basis_closed = true;
-    auto close = txn.prepare("DELETE FROM setting WHERE key = 'policy'");
-    CLINIC_TRY(close);
-    return close->run();
-}
-
 Result<std::vector<records::PatientId>> people_after(records::Session& session,
                                                      const std::optional<records::PatientId>& after) {
     auto find = session.prepare("SELECT id FROM patient WHERE id > ? AND length(sealed) > 0 ORDER BY id LIMIT ?");
@@ -128,7 +121,37 @@ Result<void> index_some(records::Transaction& txn, Salvaged& salvaged, std::opti
     return {};
 }
 
+Result<void> erase_some(records::Transaction& txn, std::int64_t& erased, std::optional<records::PatientId>& after) {
+    const auto people = people_after(txn, after);
+    CLINIC_TRY(people);
+    after = people->empty() ? std::nullopt : std::optional{people->back()};
+    for (const auto& who : *people) {
+        const auto key = txn.patient_key(who);
+        if (key || key.error().code != Errc::not_found) continue; // a damaged one is no erased one
+        const auto why = audit::Trail::append(txn, {.actor = audit::Actor::operator_,
+                                                    .actor_id = getuid(),
+                                                    .action = audit::Action::erase,
+                                                    .purpose = audit::Purpose::operations,
+                                                    .detail = "restore: erased since the copy",
+                                                    .subjects = {who}});
+        CLINIC_TRY(why);
+        CLINIC_TRY(records::erase_patient(txn, *why, who,
+                                          [&](records::PatientId one) { return outbox::Outbox::erase(txn, one); }));
+        ++erased;
+    }
+    return {};
+}
+
 } // namespace
+
+Result<std::int64_t> erase_the_keyless(records::Store& store) {
+    std::int64_t erased = 0;
+    std::optional<records::PatientId> after;
+    do {
+        CLINIC_TRY(store.write([&](records::Transaction& txn) { return erase_some(txn, erased, after); }));
+    } while (after);
+    return erased;
+}
 
 Result<void> mend(records::Connection& connection, const Salvaged& salvaged, std::int64_t key_slots) {
     CLINIC_TRY(connection.run("BEGIN IMMEDIATE"));
@@ -136,6 +159,12 @@ Result<void> mend(records::Connection& connection, const Salvaged& salvaged, std
     CLINIC_TRY(pass_over_keys(connection, salvaged, key_slots));
     CLINIC_TRY(count_people(connection));
     return connection.run("COMMIT");
+}
+
+Result<void> close_the_basis(records::Transaction& txn) {
+    auto close = txn.prepare("DELETE FROM setting WHERE key = 'policy'");
+    CLINIC_TRY(close);
+    return close->run();
 }
 
 Result<void> finish(records::Store& store, Salvaged& salvaged) {
@@ -147,7 +176,8 @@ Result<void> finish(records::Store& store, Salvaged& salvaged) {
             CLINIC_TRY(store.write([&](records::Transaction& txn) { return index_some(txn, salvaged, after); }));
         } while (after);
     return store.write([&](records::Transaction& txn) -> Result<void> {
-        CLINIC_TRY(close_the_basis(txn, salvaged));
+        salvaged.basis_closed = !salvaged.complete();
+        if (salvaged.basis_closed) CLINIC_TRY(close_the_basis(txn));
         CLINIC_TRY(audit::Trail::append(txn, {.actor = audit::Actor::operator_,
                                               .actor_id = getuid(),
                                               .action = audit::Action::system,

@@ -12,6 +12,12 @@ namespace clinic::salvage {
 // no key given twice.
 Result<void> mend(records::Connection& connection, const Salvaged& salvaged, std::int64_t key_slots);
 
+// Nothing leaves until a person sets the legal basis again: an opt-out may be lost.
+Result<void> close_the_basis(records::Transaction& txn);
+
+// People of an older copy whose key was erased since: their rows go as well. Answers how many.
+Result<std::int64_t> erase_the_keyless(records::Store& store);
+
 // In the open store: an audit chain that says what is lost of it and can grow, indexes anew where rows of them were
 // lost, no legal basis where anything was lost, and the chain's entry.
 Result<void> finish(records::Store& store, Salvaged& salvaged);

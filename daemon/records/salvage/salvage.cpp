@@ -12,6 +12,7 @@
 #include "crypto/sealed_vfs.h"
 #include "crypto/store_file.h"
 #include "daemon/records/salvage/copy.h"
+#include "daemon/records/salvage/folders.h"
 #include "daemon/records/salvage/mend.h"
 #include "daemon/records/schema.h"
 
@@ -20,17 +21,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t wrapping_subkey = 100;
 constexpr int cache_kib = 16'384;
 
 // What a salvage writes; a folder that holds anything else is not one of ours to empty.
 constexpr std::array made_by_us{"records.db",     "records.db-wal",  "records.db.lock",    "keys.db",
                                 "salvage.sealed", "records.db.new",  "keys.db.new",        "salvage.sealed.new",
                                 "reserve",        "closed-in-order", "closed-in-order.new"};
-
-Error system_error(Literal what) {
-    return {errno == ENOSPC || errno == EDQUOT ? Errc::full : Errc::system, what, "", {}, errno};
-}
 
 Result<void> empty_left_over(const fs::path& folder) {
     std::error_code none;
@@ -39,12 +35,6 @@ Result<void> empty_left_over(const fs::path& folder) {
     if (rmdir(folder.c_str()) == 0) return {};
     return Error{Errc::refused, "what an interrupted salvage left cannot be taken away",
                  "look into the folder that ends in .unfinished, and remove it"};
-}
-
-Result<void> sync_folder(const fs::path& folder) {
-    const base::UniqueFd opened{open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (!opened || fsync(opened.get()) != 0) return system_error("a folder cannot be synced");
-    return {};
 }
 
 Result<void> may_be_made(const fs::path& from, const fs::path& to) {
@@ -61,18 +51,6 @@ Result<void> may_be_made(const fs::path& from, const fs::path& to) {
 fs::path named(const fs::path& given) {
     const fs::path whole = fs::absolute(given).lexically_normal();
     return whole.has_filename() ? whole : whole.parent_path();
-}
-
-// Run by root, the new store is for who has the old one.
-Result<void> give_to_owner_of(const fs::path& from, const fs::path& folder) {
-    struct stat about {};
-    if (geteuid() != 0 || stat(from.c_str(), &about) != 0) return {};
-    std::vector<fs::path> all{folder};
-    for (const auto& entry : fs::directory_iterator{folder}) all.push_back(entry.path());
-    for (const auto& path : all)
-        if (lchown(path.c_str(), about.st_uid, about.st_gid) != 0)
-            return system_error("the new store cannot be given to who has the old one");
-    return {};
 }
 
 // Triggers guard what the box writes; here rows come as they were.

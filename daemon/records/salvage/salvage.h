@@ -25,6 +25,8 @@
 
 namespace clinic::salvage {
 
+inline constexpr std::uint64_t wrapping_subkey = 100; // of the store key, for the keystore
+
 // The store's lock, so that nobody opens it meanwhile. Errors: refused (somebody has it), not_found, system.
 Result<base::UniqueFd> hold(const std::filesystem::path& folder);
 

@@ -114,6 +114,26 @@ TEST_F(UnitModes, ClockUntrusted) {
     set_clock({"clinicd"}, "");
 }
 
+// A restore that was cut off: it goes on when it is run again, beside a clinicd that says so.
+TEST_F(UnitModes, Restoring) {
+    let_one_wait();
+    const std::string store = " --records /var/lib/clinic-edge/records --words ";
+    const auto saved = box().in("systemctl stop clinicd; clinicctl store salvage" + store +
+                                "--to /var/lib/clinic-edge/saved </root/words");
+    ASSERT_EQ(saved.exit, 0) << saved.out;
+    ASSERT_EQ(box()
+                  .in("echo '{\"step\":\"copying\"}' > /var/lib/clinic-edge/records/restoring\n"
+                      "chown clinicd: /var/lib/clinic-edge/records/restoring; systemctl start clinicd")
+                  .exit,
+              0);
+    walk(Mode::restoring);
+    const auto restored =
+        box().in("clinicctl store restore" + store + "--from /var/lib/clinic-edge/saved </root/words");
+    EXPECT_EQ(restored.exit, 0) << restored.out;
+    EXPECT_TRUE(becomes("running")) << "by itself";
+    ASSERT_EQ(box().in("rm -r /var/lib/clinic-edge/saved /var/lib/clinic-edge/records/replaced-1").exit, 0);
+}
+
 TEST_F(UnitModes, Draining) {
     let_one_wait();
     const std::string drain =

@@ -169,21 +169,13 @@ protected:
     }
     // Saves what can be read, and has the box go on with it.
     static nlohmann::json save_and_go_on() {
-        const auto old = box().folder() / "records-old";
         const auto done = box().ctl("store salvage " + folders() + " --to " + saved().string() + " --json");
         EXPECT_EQ(done.exit, 3) << done.out;
         EXPECT_EQ(done.out.find("Quillfeather"), std::string::npos);
-        while_closed([&] {
-            const auto move_all = [](const fs::path& from, const fs::path& to) {
-                for (const auto& entry : fs::directory_iterator{from})
-                    fs::rename(entry.path(), to / entry.path().filename());
-            };
-            fs::create_directory(old);
-            move_all(records(), old);
-            move_all(saved(), records());
-        });
+        const auto restored = box().ctl("store restore " + folders() + " --from " + saved().string() + " --json");
+        EXPECT_EQ(restored.exit, 0) << "beside a clinicd that has closed the records: " << restored.out;
         EXPECT_TRUE(eventually([] { return is("running"); }, 90)) << box().status().dump();
-        fs::remove_all(old);
+        fs::remove_all(records() / "replaced-1");
         fs::remove_all(saved());
         return nlohmann::json::parse(done.out, nullptr, false);
     }

@@ -1,6 +1,6 @@
 // The table of the modes (daemon/health/modes.h), walked on a box that is in one of them: each surface is tried, and
 // what a cell shall be is read from the table. How a surface is asked is each kind of box's own: beside its units
-// (tests/e2e/modes), and under them (tests/e2e/appliance). Not walked: `restoring`, which nothing enters yet.
+// (tests/e2e/modes), and under them (tests/e2e/appliance).
 //   Threads: one.
 #pragma once
 

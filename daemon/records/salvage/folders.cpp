@@ -1,0 +1,50 @@
+#include "daemon/records/salvage/folders.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <vector>
+
+#include "crypto/base/owned.h"
+
+namespace clinic::salvage {
+
+namespace fs = std::filesystem;
+
+Error system_error(Literal what) {
+    return {errno == ENOSPC || errno == EDQUOT ? Errc::full : Errc::system, what, "", {}, errno};
+}
+
+Result<void> sync_folder(const fs::path& folder) {
+    const base::UniqueFd opened{open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!opened || fsync(opened.get()) != 0) return system_error("a folder cannot be synced");
+    return {};
+}
+
+Result<void> give_to_owner_of(const fs::path& of, const fs::path& given) {
+    struct stat about {};
+    if (geteuid() != 0 || stat(of.c_str(), &about) != 0) return {};
+    std::vector<fs::path> all{given};
+    if (fs::is_directory(given))
+        for (const auto& entry : fs::directory_iterator{given}) all.push_back(entry.path());
+    for (const auto& path : all)
+        if (lchown(path.c_str(), about.st_uid, about.st_gid) != 0)
+            return system_error("the new store cannot be given to who has the old one");
+    return {};
+}
+
+Result<void> copy_durably(const fs::path& from, const fs::path& to) {
+    std::error_code failed;
+    fs::copy_file(from, to, failed);
+    if (failed) {
+        errno = failed.value();
+        return system_error("a file of the store cannot be copied");
+    }
+    const base::UniqueFd made{open(to.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
+    if (!made || fsync(made.get()) != 0) return system_error("a copied file of the store cannot be synced");
+    return {};
+}
+
+} // namespace clinic::salvage

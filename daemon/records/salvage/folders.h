@@ -1,0 +1,18 @@
+// A store's folder and the files in it, as whoever puts one in place needs them: durable, and its owner's.
+//   Errors:  system; full, where the disk has no room.
+//   Threads: any.
+#pragma once
+
+#include <filesystem>
+
+#include "crypto/base/result.h"
+
+namespace clinic::salvage {
+
+Error system_error(Literal what); // of the call that has just failed
+Result<void> sync_folder(const std::filesystem::path& folder);
+// Run by root, it is for who has `of`; with all that lies in it, where it is a folder.
+Result<void> give_to_owner_of(const std::filesystem::path& of, const std::filesystem::path& given);
+Result<void> copy_durably(const std::filesystem::path& from, const std::filesystem::path& to); // `to` is not there
+
+} // namespace clinic::salvage

@@ -1,0 +1,205 @@
+// A saved store put back in the place of the one that lies there: whole, or not at all, and said so meanwhile.
+#include "daemon/records/salvage/restore.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "daemon/records/restoring.h"
+#include "tests/daemon/records/salvage/salvage_fixture.h"
+
+namespace clinic::salvage {
+namespace {
+
+namespace fs = std::filesystem;
+
+class RestoreTest : public SalvageTest {
+protected:
+    Result<Restored> put_back(const fs::path& from) { return restore(old(), from, records::slot_of('k'), clock_); }
+    void save() {
+        const auto done = salvage(old(), saved(), records::slot_of('k'), clock_);
+        ASSERT_TRUE(done) << done.error().what.c_str();
+    }
+    // As somebody keeps a folder by hand.
+    fs::path copy() const {
+        const auto to = folder_ / "copy";
+        fs::copy(old(), to, fs::copy_options::recursive);
+        return to;
+    }
+    fs::path mark() const { return old() / records::restoring_name; }
+    // What the box would do.
+    Errc opens() {
+        auto opened = records::Store::open({.folder = old()}, records::slot_of('k'), clock_);
+        return opened ? Errc::unknown : opened.error().code;
+    }
+    std::vector<std::string> policy() const {
+        return records::RawDatabase{old(), records::slot_of('k')}.texts(
+            "SELECT value FROM setting WHERE key = 'policy'");
+    }
+    std::string newest_entry() const {
+        return records::RawDatabase{old(), records::slot_of('k')}
+            .texts("SELECT detail FROM audit_link ORDER BY number DESC LIMIT 1")
+            .front();
+    }
+    std::size_t patients() const { return dump(old()).at("patient").size(); }
+};
+
+TEST_F(RestoreTest, ASalvageTakesThePlaceOfTheDamagedStore) {
+    damage(root_of("raw_message"));
+    save();
+    const auto restored = put_back(saved());
+    ASSERT_TRUE(restored) << restored.error().what.c_str();
+    EXPECT_FALSE(restored->basis_closed) << "what was lost with it, the salvage has said itself";
+    EXPECT_FALSE(restored->went_on);
+    EXPECT_EQ(restored->replaced, "replaced-1");
+    EXPECT_TRUE(fs::exists(old() / "replaced-1" / "records.db"));
+    EXPECT_TRUE(fs::exists(old() / "salvage.sealed"));
+    EXPECT_FALSE(fs::exists(mark()));
+    EXPECT_FALSE(fs::exists(old() / "restored.new"));
+    EXPECT_EQ(newest_entry(), "restore: of a salvage");
+    EXPECT_EQ(opens(), Errc::unknown);
+}
+
+TEST_F(RestoreTest, ACopyMayBeOlderSoNothingLeavesAfterIt) {
+    const auto kept = copy();
+    reopen();
+    upsert(records::person("later", "Later"));
+    store_.reset();
+    const auto restored = put_back(kept);
+    ASSERT_TRUE(restored) << restored.error().what.c_str();
+    EXPECT_TRUE(restored->basis_closed);
+    EXPECT_TRUE(policy().empty());
+    EXPECT_EQ(newest_entry(), "restore: may be older");
+    EXPECT_EQ(patients(), static_cast<std::size_t>(people)) << "as the copy has it";
+    EXPECT_EQ(opens(), Errc::unknown);
+}
+
+TEST_F(RestoreTest, TheKeyOfSomebodyErasedSinceDoesNotComeBack) {
+    const auto kept = copy();
+    const auto before = content(kept / "keys.db");
+    reopen();
+    const auto who = upsert(records::person("0", "Family0"));
+    ASSERT_TRUE(with([&](records::Transaction& txn, const records::Disclosure& why) {
+        return records::erase_patient(txn, why, who.id, [](records::PatientId) { return Result<void>{}; });
+    }));
+    store_.reset();
+    ASSERT_NE(content(keys()), before);
+    ASSERT_TRUE(put_back(kept));
+    EXPECT_NE(content(keys()), before);
+    reopen();
+    EXPECT_EQ(facts(who.id).status, records::PatientStatus::erased) << "and what the copy had of them is gone";
+    EXPECT_TRUE(find("number", "HOSP|0").empty());
+}
+
+TEST_F(RestoreTest, WhereTheKeystoreIsLostTheCopysCounts) {
+    const auto kept = copy();
+    fs::remove(keys());
+    ASSERT_TRUE(put_back(kept));
+    EXPECT_EQ(opens(), Errc::unknown);
+}
+
+TEST_F(RestoreTest, AnEmptyFolderTakesACopy) {
+    const auto kept = copy();
+    for (const auto& entry : fs::directory_iterator{old()}) fs::remove(entry.path());
+    const auto restored = put_back(kept);
+    ASSERT_TRUE(restored) << restored.error().what.c_str();
+    EXPECT_TRUE(restored->basis_closed);
+    EXPECT_EQ(opens(), Errc::unknown);
+}
+
+TEST_F(RestoreTest, WhatIsDamagedItselfOrAnotherBoxsIsRefusedAndNothingChanges) {
+    const auto kept = copy();
+    flip(kept / "records.db", crypto::page_offset(root_of("patient")) + 100);
+    auto refused = put_back(kept);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::tampered);
+    EXPECT_EQ(put_back(old()).error().code, Errc::refused) << "into itself";
+    EXPECT_EQ(put_back(folder_ / "nowhere").error().code, Errc::not_found);
+    fs::remove_all(kept);
+    const auto other = folder_ / "other";
+    {
+        auto made = records::Store::open({.folder = other, .make = true}, records::slot_of('k'), clock_);
+        ASSERT_TRUE(made);
+    }
+    EXPECT_EQ(put_back(other).error().code, Errc::conflict);
+    EXPECT_EQ(restore(old(), other, records::slot_of('o'), clock_).error().code, Errc::locked);
+    EXPECT_EQ(content(database()), sound_bytes_);
+    EXPECT_FALSE(fs::exists(mark()));
+    EXPECT_EQ(opens(), Errc::unknown);
+}
+
+TEST_F(RestoreTest, NotWhileSomebodyHasTheStoreOpen) {
+    const auto kept = copy();
+    reopen();
+    EXPECT_EQ(put_back(kept).error().code, Errc::refused);
+    EXPECT_FALSE(fs::exists(mark()));
+}
+
+TEST_F(RestoreTest, MeanwhileNobodyOpensWhatLiesThere) {
+    put(mark(), R"({"step":"copying"})");
+    EXPECT_EQ(opens(), Errc::busy);
+    const auto kept = copy();
+    fs::remove(kept / records::restoring_name);
+    const auto restored = put_back(kept);
+    ASSERT_TRUE(restored) << restored.error().what.c_str();
+    EXPECT_TRUE(restored->went_on);
+    EXPECT_EQ(opens(), Errc::unknown);
+}
+
+// A kill, as a power cut: what lies there is the one or the other store, or is said to be put back; and it goes on.
+TEST_F(RestoreTest, KilledAtAnyMomentItGoesOn) {
+    save();
+    std::set<std::string> seen; // how it was found
+    for (int at_us = 0; seen.size() < 3 && at_us < 4'000'000; at_us += at_us / 16 + 500) {
+        const auto child = fork();
+        if (child == 0) _exit(put_back(saved()) ? 0 : 1);
+        usleep(static_cast<useconds_t>(at_us)); // the moment is what is tried
+        kill(child, SIGKILL);
+        int status = 0;
+        ASSERT_EQ(waitpid(child, &status, 0), child);
+        const bool ended = WIFEXITED(status);
+        ASSERT_TRUE(!ended || WEXITSTATUS(status) == 0);
+        const bool marked = fs::exists(mark());
+        seen.insert(ended ? "ended" : marked ? "cut off" : "not begun");
+        EXPECT_EQ(opens(), marked ? Errc::busy : Errc::unknown) << at_us;
+        if (marked) {
+            const auto then = put_back(saved());
+            ASSERT_TRUE(then) << then.error().what.c_str() << " after " << at_us << " us";
+            EXPECT_TRUE(then->went_on);
+        }
+        ASSERT_EQ(opens(), Errc::unknown) << at_us;
+        ASSERT_EQ(patients(), static_cast<std::size_t>(people)) << at_us;
+    }
+    EXPECT_TRUE(seen.contains("cut off"));
+}
+
+// Each change of a name may be the last before the cut.
+TEST_F(RestoreTest, CutOffBetweenAnyTwoNamesItGoesOn) {
+    const fs::path begun = old() / "restored.new", aside = old() / "replaced-1";
+    const auto kept = copy();
+    const std::vector<std::pair<fs::path, fs::path>> renames = {
+        {old() / "records.db", aside / "records.db"},
+        {begun / "records.db", old() / "records.db"},
+        {old() / "keys.db", aside / "keys.db"},
+        {begun / "keys.db", old() / "keys.db"},
+    };
+    for (std::size_t done = 0; done <= renames.size(); ++done) {
+        fs::remove_all(old());
+        fs::copy(kept, old(), fs::copy_options::recursive);
+        fs::copy(kept, begun, fs::copy_options::recursive);
+        fs::create_directory(aside);
+        put(mark(),
+            R"({"step":"moving","basis_closed":true,"names":["records.db","keys.db"],"replaced":"replaced-1"})");
+        for (std::size_t i = 0; i < done; ++i) fs::rename(renames[i].first, renames[i].second);
+        EXPECT_EQ(opens(), Errc::busy);
+        const auto then = put_back(folder_ / "it is not needed any more");
+        ASSERT_TRUE(then) << done << ": " << then.error().what.c_str();
+        EXPECT_TRUE(then->basis_closed);
+        EXPECT_EQ(content(aside / "records.db"), sound_bytes_) << done;
+        EXPECT_EQ(opens(), Errc::unknown) << done;
+        EXPECT_EQ(patients(), static_cast<std::size_t>(people)) << done;
+    }
+}
+
+} // namespace
+} // namespace clinic::salvage
