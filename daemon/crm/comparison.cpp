@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "daemon/crm/emptied.h"
 #include "daemon/crm/states.h"
 #include "daemon/outbox/outbox.h"
 #include "daemon/outbox/sql.h"
@@ -35,14 +36,24 @@ bool is_none(const std::string& value) {
     return value.empty() || value == "none";
 }
 
-// As a suppression leaves a contact.
-Kinds against_suppression(const CrmContact& theirs) {
+bool only_stop(const CrmContact& contact) {
+    return contact.tags.size() == (has_tag(contact, "do_not_contact") ? 1U : 0U);
+}
+
+// As a merge leaves a contact; do-not-contact may stand there, of a suppression before it or after it.
+Kinds against_emptying(const CrmContact& theirs) {
     Kinds kinds;
-    if (!theirs.dnd || !has_tag(theirs, "do_not_contact")) kinds.add(Differs::do_not_disturb);
-    if (theirs.tags.size() > (has_tag(theirs, "do_not_contact") ? 1U : 0U)) kinds.add(Differs::tags);
+    if (!theirs.dnd) kinds.add(Differs::do_not_disturb);
+    if (!only_stop(theirs)) kinds.add(Differs::tags);
     if (theirs.stage != emptied || !is_none(theirs.last) || !is_none(theirs.next) || !is_none(theirs.appt_status) ||
         !is_none(theirs.appt_when))
         kinds.add(Differs::fields);
+    return kinds;
+}
+
+Kinds against_suppression(const CrmContact& theirs) {
+    Kinds kinds = against_emptying(theirs);
+    if (!has_tag(theirs, "do_not_contact")) kinds.add(Differs::do_not_disturb);
     return kinds;
 }
 
@@ -83,9 +94,18 @@ Result<bool> is_told(Session& session, PatientId patient) {
     return real && !facts->test_traffic;
 }
 
+Result<bool> something_waits(Session& session, PatientId patient) {
+    for (const Kind kind : {Kind::contact_state, Kind::appt_state, Kind::contact_suppress}) {
+        const auto said = Outbox::last_said(session, Destination::crm, patient, kind);
+        CLINIC_TRY(said);
+        if (!said->queued_content.empty()) return true;
+    }
+    return a_merge_waits(session, patient);
+}
+
 // It was changed after our newest write, or read so long after it that GHL's search shows it.
 Result<Comparison::Shown> Comparison::shown(Transaction& txn, const Object& contact, PatientId patient) const {
-    const auto newest = outbox::Ledger::newest_about(txn, patient);
+    const auto newest = newest_write(txn, patient);
     CLINIC_TRY(newest);
     if (!*newest) return Shown::yes;
     const std::int64_t wrote_ms = (*newest)->micros / 1'000, from_ms = wrote_ms + index_lag_.count();
@@ -117,6 +137,15 @@ Result<Comparison::Found> Comparison::of_patient(Transaction& txn, const Object&
     return out;
 }
 
+Result<Comparison::Found> Comparison::of_merged(Transaction& txn, const Object& contact, PatientId prior) const {
+    const auto seen = shown(txn, contact, prior);
+    CLINIC_TRY(seen);
+    const auto waits = something_waits(txn, prior);
+    CLINIC_TRY(waits);
+    if (*waits || *seen != Shown::yes) return Found{.kinds = {}, .sure = false};
+    return Found{.kinds = against_emptying(std::get<CrmContact>(contact.fact.said))};
+}
+
 // It carries a marker of ours, and no link leads to it. Where a create of ours may just have made it, that is told by
 // what becomes of the create.
 Result<Comparison::Found> Comparison::of_nobody(Transaction& txn, const Object& contact) const {
@@ -125,8 +154,9 @@ Result<Comparison::Found> Comparison::of_nobody(Transaction& txn, const Object& 
     if (theirs.pid.empty() || contact.matching == Matching::kept_apart) return out;
     const auto marked = Links::patient_by_pid(txn, theirs.pid);
     CLINIC_TRY(marked);
+    const bool says_something = against_emptying(theirs).holds(Differs::fields) || !only_stop(theirs);
     if (!*marked) {
-        if (theirs.stage != emptied) out.kinds.add(Differs::orphan);
+        if (says_something) out.kinds.add(Differs::orphan);
         return out;
     }
     const auto known = Links::contact(txn, **marked);
@@ -138,7 +168,7 @@ Result<Comparison::Found> Comparison::of_nobody(Transaction& txn, const Object& 
     const auto unsure = Links::create_is_unsure(txn, **marked);
     CLINIC_TRY(unsure);
     out.sure = !*unsure;
-    if (theirs.stage != emptied) out.kinds.add(Differs::orphan);
+    if (says_something) out.kinds.add(Differs::orphan);
     return out;
 }
 
@@ -153,7 +183,9 @@ Result<Comparison::Found> Comparison::kinds_of(Transaction& txn, const Object& c
     if (patients->empty()) return of_nobody(txn, contact);
     Found out;
     for (const PatientId patient : *patients) {
-        const auto one = of_patient(txn, contact, patient);
+        const auto to_be_empty = is_to_be_empty(txn, patient, *patients);
+        CLINIC_TRY(to_be_empty);
+        const auto one = *to_be_empty ? of_merged(txn, contact, patient) : of_patient(txn, contact, patient);
         CLINIC_TRY(one);
         out.kinds.bits |= one->kinds.bits;
         out.sure = out.sure && one->sure;
@@ -185,11 +217,11 @@ Result<std::string> Comparison::to_look_at(Transaction& txn, std::int64_t& after
         const auto patients = Links::patients_of(txn, (*contact)->fact.id);
         CLINIC_TRY(patients);
         for (const PatientId patient : *patients) {
-            const auto theirs = Outbox::last_said(txn, Destination::crm, patient, Kind::contact_state);
-            CLINIC_TRY(theirs);
+            const auto waits = something_waits(txn, patient);
+            CLINIC_TRY(waits);
             const auto seen = shown(txn, **contact, patient);
             CLINIC_TRY(seen);
-            if (theirs->queued_content.empty() && *seen == Shown::if_read_now) return (*contact)->fact.id;
+            if (!*waits && *seen == Shown::if_read_now) return (*contact)->fact.id;
         }
     }
     if (rows.size() < static_cast<std::size_t>(looked_at_once)) after = 0;

@@ -46,6 +46,7 @@ private:
     Result<Found> kinds_of(records::Transaction& txn, const Object& contact) const;
     Result<Found> of_nobody(records::Transaction& txn, const Object& contact) const;
     Result<Found> of_patient(records::Transaction& txn, const Object& contact, records::PatientId patient) const;
+    Result<Found> of_merged(records::Transaction& txn, const Object& contact, records::PatientId prior) const;
     enum class Shown : std::uint8_t { yes, if_read_now, not_yet };
     Result<Shown> shown(records::Transaction& txn, const Object& contact, records::PatientId patient) const;
 
@@ -54,6 +55,9 @@ private:
 
 // Somebody whose state is told: there, not merged into another, no test traffic.
 Result<bool> is_told(records::Session& session, records::PatientId patient);
+
+// Something that is said to somebody's contact, or empties it, waits, is on its way, or is a dead letter.
+Result<bool> something_waits(records::Session& session, records::PatientId patient);
 
 // Of those that differ, by kind; one contact may differ in several.
 struct Counts {

@@ -1,27 +1,16 @@
 #include "daemon/crm/repair.h"
 
+#include "daemon/crm/emptied.h"
 #include "daemon/crm/linking.h"
 
 namespace clinic::crm {
 namespace {
 
-using envelope::Destination;
-using envelope::Kind;
 using outbox::Links;
-using outbox::Outbox;
 using records::PatientId;
 using records::Transaction;
 
 constexpr int contacts_a_slice = 50;
-
-Result<bool> something_waits(Transaction& txn, PatientId patient) {
-    for (const Kind kind : {Kind::contact_state, Kind::appt_state, Kind::contact_suppress}) {
-        const auto said = Outbox::last_said(txn, Destination::crm, patient, kind);
-        CLINIC_TRY(said);
-        if (!said->queued_content.empty()) return true;
-    }
-    return false;
-}
 
 // Whose marker it carries, where they are there and have no contact.
 Result<std::vector<PatientId>> owner_of(Transaction& txn, const Object& contact) {
@@ -51,7 +40,9 @@ Result<std::vector<PatientId>> Repair::whose(Transaction& txn, Differs kind, con
     for (const PatientId patient : *linked) {
         const auto told = is_told(txn, patient);
         CLINIC_TRY(told);
-        if (*told || kind == Differs::gone) out.push_back(patient);
+        const auto to_be_empty = is_to_be_empty(txn, patient, *linked);
+        CLINIC_TRY(to_be_empty);
+        if (*told || *to_be_empty || kind == Differs::gone) out.push_back(patient);
     }
     return out;
 }

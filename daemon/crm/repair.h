@@ -1,8 +1,9 @@
 // What differs is put right: what the box means goes into the outbox again, and takes its way like any other. Nothing
 // is written to GHL from here.
-//   Rules:   fields, tags, do_not_disturb: said again. gone: the link is ended, and the patient's state looks for a
-//            contact by the policy. orphan: linked to the patient whose marker it carries, where they have no contact.
-//            marker, twice, and an orphan of nobody's: left to a person.
+//   Rules:   fields, tags, do_not_disturb: said again; of one who was merged, what empties their contact. gone: the
+//            link is ended, and the patient's state looks for a contact by the policy. orphan: linked to the patient
+//            whose marker it carries, where they have no contact. marker, twice, and an orphan of nobody's: left to a
+//            person.
 //   Threads: the store's. The asker writes the audit entry.
 //   Source:  docs/crm.md, "The full comparison".
 #pragma once

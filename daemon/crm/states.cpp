@@ -6,6 +6,7 @@
 
 #include "crypto/base/json.h"
 #include "daemon/audit/trail.h"
+#include "daemon/crm/emptied.h"
 #include "daemon/records/consents.h"
 
 namespace clinic::crm {
@@ -59,9 +60,17 @@ void add(std::vector<Difference>& out, Field field, const std::string& ours, con
 }
 
 Result<bool> is_older_than_our_write(Transaction& txn, const Object& contact, PatientId patient) {
-    const auto newest = outbox::Ledger::newest_about(txn, patient);
+    const auto newest = outbox::Ledger::newest_write(txn, patient);
     CLINIC_TRY(newest);
     return *newest && contact.fact.updated_ms * 1'000 < (*newest)->micros;
+}
+
+// A suppression, refused reminders; and of one who was merged, what emptied their contact.
+Result<bool> wrote_stop_since(Transaction& txn, PatientId patient, Stop how, Timestamp since) {
+    const auto said = Outbox::wrote_stop_since(txn, patient, how, since);
+    CLINIC_TRY(said);
+    if (*said || how == Stop::tag) return said;
+    return merge_wrote_since(txn, patient, since);
 }
 
 bool says_stop(const CrmContact& contact) {
@@ -104,6 +113,9 @@ Result<Compared> compared(Transaction& txn, const CrmContact& theirs, PatientId 
 Result<void> States::compare(Transaction& txn, const Object& contact, PatientId patient) const {
     const auto* theirs = std::get_if<CrmContact>(&contact.fact.said);
     if (theirs == nullptr) return {};
+    const auto survivor = survivor_behind(txn, patient);
+    CLINIC_TRY(survivor);
+    if (*survivor) return {}; // nothing is said of them any more: the comparison alone looks at it
     const auto older = is_older_than_our_write(txn, contact, patient);
     CLINIC_TRY(older);
     if (*older) return {};
@@ -143,7 +155,7 @@ Result<void> States::restrict(Transaction& txn, const Object& contact, const std
     const Timestamp since{before != nullptr ? seen->fact.updated_ms * 1'000 : 0};
     bool theirs_to_say = false;
     for (const Stop how : stops_since(before, *theirs, *ours)) {
-        const auto written = Outbox::wrote_stop_since(txn, patient, how, since - clocks_differ);
+        const auto written = wrote_stop_since(txn, patient, how, since - clocks_differ);
         CLINIC_TRY(written);
         theirs_to_say = theirs_to_say || !*written;
     }
@@ -152,7 +164,11 @@ Result<void> States::restrict(Transaction& txn, const Object& contact, const std
     return end_consents(txn, patient, contact.fact.updated_ms == 0 ? txn.now() : at);
 }
 
-Result<void> States::end_consents(Transaction& txn, PatientId patient, Timestamp at) const {
+// Of one who was merged, those of whom they are now.
+Result<void> States::end_consents(Transaction& txn, PatientId linked, Timestamp at) const {
+    const auto survivor = survivor_behind(txn, linked);
+    CLINIC_TRY(survivor);
+    const PatientId patient = survivor->value_or(linked);
     const auto facts = records::patient_facts(txn, patient);
     CLINIC_TRY(facts);
     std::vector<records::ConsentScope> ended;

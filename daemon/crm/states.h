@@ -31,7 +31,7 @@ public:
                           records::PatientId patient) const;
 
 private:
-    Result<void> end_consents(records::Transaction& txn, records::PatientId patient, Timestamp at) const;
+    Result<void> end_consents(records::Transaction& txn, records::PatientId linked, Timestamp at) const;
 
     release::Releaser& releaser_;
 };

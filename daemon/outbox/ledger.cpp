@@ -207,13 +207,17 @@ Result<LedgerPage> Ledger::page(records::Session& session, const LedgerSearch& s
     return fill(*rows, search, lines_max);
 }
 
-Result<std::optional<Timestamp>> Ledger::newest_about(records::Session& session, records::PatientId subject) {
+Result<std::optional<Timestamp>> Ledger::newest_write(records::Session& session, records::PatientId subject,
+                                                      std::optional<envelope::Kind> kind) {
     const auto token = subject_token(session, subject);
     CLINIC_TRY(token);
     std::optional<Timestamp> at;
     CLINIC_TRY(first_row(
-        session, "SELECT at FROM ledger WHERE subject_token = ? ORDER BY attempt DESC LIMIT 1",
-        [&](const records::Statement& row) { at = Timestamp{row.integer(0)}; }, *token));
+        session,
+        "SELECT at FROM ledger WHERE subject_token = ?1 AND route NOT IN (?2, ?3) AND (kind = ?4 OR ?4 = -1) "
+        "AND result IN ('open', 'answered', 'unknown') ORDER BY attempt DESC LIMIT 1",
+        [&](const records::Statement& row) { at = Timestamp{row.integer(0)}; }, *token, number(Route::contact_read),
+        number(Route::contact_search), kind ? number(*kind) : kind_none));
     return at;
 }
 

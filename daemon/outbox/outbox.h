@@ -233,8 +233,10 @@ public:
     static Result<void> count_line(records::Transaction& txn, std::int64_t line, const crypto::Digest& digest,
                                    std::string_view said, const std::optional<envelope::StepOutcome>& newest);
     static crypto::Digest digest_of(const envelope::Attempt& attempt);
-    // When the newest request about that patient was asked for; nullopt: none, or all were purged.
-    static Result<std::optional<Timestamp>> newest_about(records::Session& session, records::PatientId subject);
+    // When the newest request was asked for that wrote something about that patient, of any kind or of one, and was not
+    // stopped; nullopt: none, or all were purged.
+    static Result<std::optional<Timestamp>> newest_write(records::Session& session, records::PatientId subject,
+                                                         std::optional<envelope::Kind> kind = std::nullopt);
     static Result<std::int64_t> purge_before(records::Transaction& txn, Timestamp written_before,
                                              int lines_max); // how many
     // Of the lines without a lease alone: what was asked of GHL for nobody.

@@ -405,6 +405,7 @@ Result<void> Releaser::say_again(Transaction& txn, PatientId patient) {
     CLINIC_TRY(Outbox::doubt(txn, patient));
     auto facts = records::patient_facts(txn, patient);
     if (!facts) return facts.error();
+    if (facts->merged_into) return empty_again(txn, patient);
     auto policy = this->policy(txn);
     if (!policy) return policy.error();
     const Decision decision = decide(*facts, *policy, moment(), std::nullopt);
@@ -414,6 +415,26 @@ Result<void> Releaser::say_again(Transaction& txn, PatientId patient) {
     if (!decision.suppress || is_empty(*taken_back)) return changed(txn, patient, std::nullopt);
     CLINIC_TRY(release.suppress(*decision.suppress));
     return release.note();
+}
+
+Result<void> Releaser::empty_again(Transaction& txn, PatientId prior) {
+    auto facts = survivor_facts(txn, prior);
+    CLINIC_TRY(facts);
+    const auto policy = this->policy(txn);
+    CLINIC_TRY(policy);
+    const Decision decision = decide(*facts, *policy, moment(), std::nullopt);
+    Decision for_prior;
+    for_prior.because = Because::merged;
+    for_prior.clock_holds = decision.clock_holds;
+    Release of_prior{txn, prior, *policy, for_prior, coalesce_};
+    if (is_told(decision)) {
+        const auto old = Links::pid(txn, Destination::crm, prior);
+        CLINIC_TRY(old);
+        CLINIC_TRY(Release(txn, facts->id, *policy, decision, coalesce_).tell_merge(*old));
+    } else if (decision.suppress) {
+        CLINIC_TRY(of_prior.suppress(*decision.suppress));
+    }
+    return of_prior.note();
 }
 
 Result<void> Releaser::merged(Transaction& txn, PatientId survivor, PatientId prior) {

@@ -32,7 +32,8 @@ public:
     Result<void> changed(records::Transaction& txn, records::PatientId patient,
                          std::optional<records::AppointmentId> appointment);
     Result<void> consent_changed(records::Transaction& txn, records::PatientId patient, records::ConsentScope scope);
-    // GHL does not hold what it was told: it is told once more, a suppression too.
+    // GHL does not hold what it was told: it is told once more, a suppression too; and of one who was merged, what
+    // empties the contact that was theirs.
     Result<void> say_again(records::Transaction& txn, records::PatientId patient);
     Result<void> merged(records::Transaction& txn, records::PatientId survivor, records::PatientId prior);
 
@@ -68,6 +69,9 @@ private:
         const Timestamp now = clock_.now();
         return {now, clock_trusted()};
     }
+    // By the merge; where the survivor may not be spoken of, by a suppression.
+    Result<void> empty_again(records::Transaction& txn, records::PatientId prior);
+
     // True when it pushed or withdrew something.
     Result<bool> release(records::Transaction& txn, records::PatientId patient,
                          std::optional<records::AppointmentId> appointment, Note note);
