@@ -133,7 +133,15 @@ Result<Comparison::Found> Comparison::of_patient(Transaction& txn, const Object&
         out.kinds.add(one.field == Field::tags ? Differs::tags : Differs::fields);
     const auto fits = marker_fits(txn, theirs, patient);
     CLINIC_TRY(fits);
-    if (!*fits) out.kinds.add(Differs::marker);
+    const auto before = marked_before(txn, theirs, patient);
+    CLINIC_TRY(before);
+    if (*before) {
+        const auto waits = a_merge_waits(txn, **before);
+        CLINIC_TRY(waits);
+        out.sure = !*waits;
+    }
+    // Of whom nothing is said, no merge is told: the marker waits until they are told again.
+    if (!*fits || (*before && suppressed->content.empty())) out.kinds.add(Differs::marker);
     return out;
 }
 

@@ -68,6 +68,19 @@ Result<bool> a_merge_waits(Session& session, PatientId prior) {
     return false;
 }
 
+Result<std::optional<PatientId>> marked_before(Session& session, const envelope::CrmContact& theirs,
+                                               PatientId patient) {
+    const auto named = outbox::Links::patient_by_pid(session, theirs.pid);
+    CLINIC_TRY(named);
+    if (!*named) return *named;
+    const auto survivor = survivor_behind(session, **named);
+    CLINIC_TRY(survivor);
+    if (*survivor != patient) return std::optional<PatientId>{};
+    const auto own = outbox::Links::contact(session, **named);
+    CLINIC_TRY(own);
+    return own->empty() ? *named : std::optional<PatientId>{};
+}
+
 Result<std::optional<Timestamp>> newest_write(Session& session, PatientId patient) {
     const auto own = Ledger::newest_write(session, patient);
     CLINIC_TRY(own);

@@ -1,5 +1,6 @@
-// The contact of somebody who was merged into another and who had one of their own: it is to say nothing of anybody any
-// more. It is the survivor's envelopes that empty it, so what waits and what was written is looked for there too.
+// What a merge leaves of contacts. One that the prior keeps beside the survivor's is to say nothing of anybody any
+// more; one that came to the survivor is marked as theirs. Both are done by the survivor's envelopes, so what waits and
+// what was written is looked for there too.
 //   Errors:  those of the store.
 //   Threads: the store's.
 //   Source:  docs/release.md, "Merge"; docs/crm.md, "The full comparison".
@@ -10,6 +11,7 @@
 
 #include "daemon/outbox/outbox.h"
 #include "daemon/records/patients.h"
+#include "sync/envelope/crm.h"
 
 namespace clinic::crm {
 
@@ -24,6 +26,10 @@ Result<bool> is_to_be_empty(records::Session& session, records::PatientId patien
 // Of them, or of another one into the same person; or it is on its way, or a dead letter. False of one who was not
 // merged.
 Result<bool> a_merge_waits(records::Session& session, records::PatientId prior);
+
+// Whose marker the patient's contact carries still, though it came to them from these by a merge.
+Result<std::optional<records::PatientId>> marked_before(records::Session& session, const envelope::CrmContact& theirs,
+                                                        records::PatientId patient);
 
 // When somebody's contact was last written to: of one who was merged, by a merge too. nullopt: never.
 Result<std::optional<Timestamp>> newest_write(records::Session& session, records::PatientId patient);

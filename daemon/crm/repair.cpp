@@ -28,14 +28,29 @@ Result<std::vector<PatientId>> owner_of(Transaction& txn, const Object& contact)
     return out;
 }
 
+// Who was merged into one of these and has given the contact its marker: their merge is said again.
+Result<std::vector<PatientId>> marked_by(Transaction& txn, const Object& contact,
+                                         const std::vector<PatientId>& linked) {
+    std::vector<PatientId> out;
+    const auto* said = std::get_if<envelope::CrmContact>(&contact.fact.said);
+    if (said == nullptr) return out;
+    for (const PatientId patient : linked) {
+        const auto before = marked_before(txn, *said, patient);
+        CLINIC_TRY(before);
+        if (*before) out.push_back(**before);
+    }
+    return out;
+}
+
 } // namespace
 
 // Nobody: a person is needed.
 Result<std::vector<PatientId>> Repair::whose(Transaction& txn, Differs kind, const Object& contact) const {
-    if (kind == Differs::marker || kind == Differs::twice) return std::vector<PatientId>{};
+    if (kind == Differs::twice) return std::vector<PatientId>{};
     if (kind == Differs::orphan) return owner_of(txn, contact);
     const auto linked = Links::patients_of(txn, contact.fact.id);
     CLINIC_TRY(linked);
+    if (kind == Differs::marker) return marked_by(txn, contact, *linked);
     std::vector<PatientId> out;
     for (const PatientId patient : *linked) {
         const auto told = is_told(txn, patient);

@@ -2,8 +2,8 @@
 // is written to GHL from here.
 //   Rules:   fields, tags, do_not_disturb: said again; of one who was merged, what empties their contact. gone: the
 //            link is ended, and the patient's state looks for a contact by the policy. orphan: linked to the patient
-//            whose marker it carries, where they have no contact. marker, twice, and an orphan of nobody's: left to a
-//            person.
+//            whose marker it carries, where they have no contact. marker: of one who was merged into the patient, the
+//            merge is said again. Another's marker, twice, and an orphan of nobody's: left to a person.
 //   Threads: the store's. The asker writes the audit entry.
 //   Source:  docs/crm.md, "The full comparison".
 #pragma once

@@ -131,7 +131,7 @@ void Program::run() {
 // As an operator does who reads what the comparison says. True: there was something to do.
 bool Program::repair() {
     bool any = false;
-    for (const char* kind : {"fields", "tags", "do_not_disturb", "gone", "orphan"}) {
+    for (const char* kind : {"fields", "tags", "do_not_disturb", "marker", "gone", "orphan"}) {
         const auto answer = box.ask("sync-repair", {{"kind", kind}});
         if (!answer.data) wrong_.push_back("a repair is refused");
         any = any || (answer.data && answer.data->value("put_again", 0) > 0);

@@ -193,6 +193,36 @@ TEST_F(Emptied, AContactInWhichNothingWasSaidIsNotLookedAt) {
     EXPECT_EQ(counts().contacts, 0);
 }
 
+// The contact came to the survivor, and GHL kept whose it was.
+TEST_F(Emptied, AMarkerThatAMergeDidNotChangeIsFoundAndTheMergeSaidAgain) {
+    prior = linked("N2", lead);
+    survivor = clinic.add("N1", "Quillfeather");
+    auto kept = as_said(survivor);
+    kept.pid = as_said(prior).pid;
+    clinic.merge(survivor, prior);
+    ASSERT_EQ(contact_of(survivor), lead);
+    walk({contact(lead, kept)});
+    EXPECT_EQ(counts().contacts, 0) << "the merge waits";
+    ASSERT_THAT(deliver_written(), Contains("contact.merge"));
+    clinic.clock.advance(std::chrono::minutes{2});
+    walk({contact(lead, kept)});
+    EXPECT_EQ(count(Differs::marker), 1);
+    EXPECT_EQ(counts().contacts, 1);
+    EXPECT_EQ(repair(Differs::marker).patients, std::vector{prior});
+    EXPECT_THAT(deliver_written(), ElementsAre("contact.merge"));
+    take(contact(lead, as_said(survivor)));
+    EXPECT_EQ(counts().contacts, 0);
+
+    clinic.consent(survivor, ConsentScope::crm_sync, ConsentState::revoked);
+    deliver_written();
+    clinic.clock.advance(std::chrono::minutes{2});
+    auto quiet = emptied();
+    quiet.pid = kept.pid;
+    quiet.tags = {*envelope::Word::parse("do_not_contact")};
+    walk({contact(lead, quiet)});
+    EXPECT_EQ(counts().contacts, 0) << "of whom nothing is said, no merge is told";
+}
+
 // A merge sets do-not-disturb, and GHL tells of it: that is nobody's wish.
 TEST_F(Emptied, TheEchoOfAMergeEndsNoConsent) {
     survivor = linked("N1", other);
