@@ -66,7 +66,9 @@ bool has_tag(const json* tags, const std::string& tag) {
 
 bool holds(const json& contact, const Expected& expected) {
     const auto* tags = member(contact, "tags");
-    return std::all_of(expected.fields.begin(), expected.fields.end(),
+    const auto* dnd = member(contact, "dnd");
+    return (!expected.dnd || (dnd != nullptr && *dnd == true)) &&
+           std::all_of(expected.fields.begin(), expected.fields.end(),
                        [&](const auto& field) { return is_marked(contact, field.first, field.second); }) &&
            std::all_of(expected.tags.begin(), expected.tags.end(),
                        [&](const std::string& tag) { return has_tag(tags, tag); }) &&

@@ -25,6 +25,7 @@ inline constexpr std::size_t body_bytes_max = 256 * 1024;
 struct Expected {
     std::vector<std::pair<std::string, std::string>> fields; // id, value
     std::vector<std::string> tags, no_tags;
+    bool dnd = false; // do-not-disturb is set
 };
 
 struct Answer {

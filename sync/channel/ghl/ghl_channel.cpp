@@ -32,8 +32,8 @@ lane::Priority priority_of(const Lease& lease) {
 class DeliveryRun {
 public:
     // `read_back`: what was written to a contact that is there is read again, and `kept` says whether it is so.
-    DeliveryRun(Conversation& talk, const WriteRules& rules, const Lease& lease, bool read_back, int tries_max)
-        : talk_{talk}, rules_{rules}, lease_{lease}, read_back_{read_back}, tries_max_{tries_max} {}
+    DeliveryRun(Conversation& talk, const WriteRules& rules, const Lease& lease, bool read_back, bool may_write_again)
+        : talk_{talk}, rules_{rules}, lease_{lease}, read_back_{read_back}, may_write_again_{may_write_again} {}
     std::optional<bool> kept() const { return kept_; }
 
     Delivery run() {
@@ -94,9 +94,9 @@ private:
     Delivery write(const std::string& contact) {
         for (const auto& call : writes(rules_, lease_, contact))
             if (!talk_.ask(call)) return talk_.delivery();
-        if (read_back_ && !contact.empty()) read_again(contact);
+        if (const auto& there = written_to(lease_, contact); read_back_ && !there.empty()) read_again(there);
         // Written again, some times; then it stands as it is, and is said.
-        if (kept_ && !*kept_ && lease_.tries < tries_max_) return talk_.retry("not_kept", talk_.backoff());
+        if (kept_ && !*kept_ && may_write_again_) return talk_.retry("not_kept", talk_.backoff());
         return talk_.delivered();
     }
 
@@ -117,7 +117,7 @@ private:
     const WriteRules& rules_;
     const Lease& lease_;
     const bool read_back_;
-    const int tries_max_;
+    const bool may_write_again_;
     std::optional<bool> kept_;
 };
 
@@ -130,7 +130,7 @@ GhlChannel::GhlChannel(GhlClient& client, const WriteRules& rules, lane::RateBud
 Delivery GhlChannel::deliver(const Lease& lease, lane::Gate& gate, std::stop_token stop) {
     GhlClient::Marker marker{rules_.fields.pid, std::string{lease.envelope->text(envelope::Field::pid)}};
     Conversation talk{{client_, budget_, gate, times_}, lease, priority_of(lease), std::move(marker), stop};
-    DeliveryRun delivery{talk, rules_, lease, is_sampled(lease), times_.read_back_tries_max};
+    DeliveryRun delivery{talk, rules_, lease, is_read_back(lease), may_write_again(lease)};
     auto out = delivery.run();
     dry_ = talk.dry();
     if (const auto kept = delivery.kept()) note(lease, *kept);
@@ -142,18 +142,29 @@ Delivery GhlChannel::deliver(const Lease& lease, lane::Gate& gate, std::stop_tok
     return out;
 }
 
-bool GhlChannel::is_sampled(const Lease& lease) {
-    if (board_ == nullptr || times_.read_back_every == 0 || lease.contact.empty()) return false;
+// What takes back is read back each time: it is rare, and where it failed, GHL shows what it may not.
+bool GhlChannel::is_read_back(const Lease& lease) {
+    if (board_ == nullptr || times_.read_back_every == 0) return false;
+    if (takes_back(lease)) return true;
+    if (lease.contact.empty()) return false;
     const std::lock_guard lock{mutex_};
-    if (std::find(not_kept_.begin(), not_kept_.end(), lease.lease) != not_kept_.end()) return true;
+    if (std::ranges::find(not_kept_, lease.lease, &NotKept::lease) != not_kept_.end()) return true;
     return ++written_ % static_cast<std::uint64_t>(times_.read_back_every) == 0;
+}
+
+bool GhlChannel::may_write_again(const Lease& lease) {
+    const std::lock_guard lock{mutex_};
+    const auto before = std::ranges::find(not_kept_, lease.lease, &NotKept::lease);
+    return before == not_kept_.end() || before->times < times_.written_again_max;
 }
 
 void GhlChannel::note(const Lease& lease, bool kept) {
     board_->read_back(kept);
     const std::lock_guard lock{mutex_};
-    std::erase(not_kept_, lease.lease);
-    if (!kept) not_kept_.push_back(lease.lease);
+    const auto before = std::ranges::find(not_kept_, lease.lease, &NotKept::lease);
+    const NotKept now{lease.lease, before == not_kept_.end() ? 1 : before->times + 1};
+    if (before != not_kept_.end()) not_kept_.erase(before);
+    if (!kept && now.times <= times_.written_again_max) not_kept_.push_back(now);
     if (not_kept_.size() > not_kept_max) not_kept_.pop_front();
 }
 

@@ -25,8 +25,9 @@ struct ChannelTimes {
     base::Micros hold = std::chrono::seconds{30};    // clinicd said "hold"
     base::Micros go_life = std::chrono::seconds{10}; // from the question on: a "go" is used by then or not at all
     base::Micros budget_wait_max = std::chrono::seconds{5}; // a longer wait gives the lease back
-    int read_back_every = 50; // deliveries: one is read back, and written again where GHL keeps something else; 0: none
-    int read_back_tries_max = 3;
+    // Deliveries: one is read back, and each that takes back; it is written again where GHL keeps something else.
+    int read_back_every = 50; // 0: none is
+    int written_again_max = 3;
 };
 
 class GhlChannel final : public lane::Channel, public lane::Reach {
@@ -52,11 +53,16 @@ private:
     std::atomic<bool> dry_{false}; // clinicd's newest word
     Surveyor* const surveyor_;
     lane::Board* const board_;
-    bool is_sampled(const envelope::Lease& lease);
+    struct NotKept { // a lease that is written again: read back again too
+        std::int64_t lease = 0;
+        int times = 0;
+    };
+    bool is_read_back(const envelope::Lease& lease);
+    bool may_write_again(const envelope::Lease& lease);
     void note(const envelope::Lease& lease, bool kept);
     std::mutex mutex_;
-    std::uint64_t written_ = 0;         // contacts that were there
-    std::deque<std::int64_t> not_kept_; // leases that are written again: read back again too
+    std::uint64_t written_ = 0; // contacts that were there
+    std::deque<NotKept> not_kept_;
 };
 
 } // namespace clinic::ghl

@@ -80,13 +80,20 @@ Wanted suppressed(const WriteRules& rules) {
     return {archived(rules.fields), stays, without(whole_vocabulary(), stays), Dnd::set};
 }
 
-std::vector<Call> merge(const WriteRules& rules, const envelope::Lease& lease) {
+// The link moved with the survivor: the contact stays, and from now on answers to the survivor's pseudonym.
+bool has_moved(const envelope::Lease& lease) {
+    return lease.old_contact == lease.contact;
+}
+
+std::vector<Call> merge(const WriteRules& rules, const envelope::Lease& lease, const Wanted& say) {
     if (lease.old_contact.empty()) return {};
-    // The link moved with the survivor: the contact stays, and from now on answers to the survivor's pseudonym.
-    if (lease.old_contact == lease.contact)
-        return {put_fields(lease.contact, {{rules.fields.pid, std::string{lease.envelope->text(Field::pid)}}})};
-    return {put_fields(lease.old_contact, archived(rules.fields), Dnd::set),
-            remove_tags(rules, lease.old_contact, whole_vocabulary())};
+    if (has_moved(lease)) return {put_fields(lease.contact, say.fields)};
+    return {put_fields(lease.old_contact, say.fields, say.dnd), remove_tags(rules, lease.old_contact, say.remove)};
+}
+
+Wanted merged(const WriteRules& rules, const envelope::Lease& lease) {
+    if (!has_moved(lease)) return {archived(rules.fields), {}, whole_vocabulary(), Dnd::set};
+    return {{{rules.fields.pid, std::string{lease.envelope->text(Field::pid)}}}, {}, {}, Dnd::as_it_is};
 }
 
 Wanted wanted_of(const WriteRules& rules, const envelope::Lease& lease, const MetadataEnvelope& envelope) {
@@ -100,7 +107,7 @@ Wanted wanted_of(const WriteRules& rules, const envelope::Lease& lease, const Me
                 Dnd::as_it_is};
     case Kind::consent_state: return consent_state(lease);
     case Kind::contact_suppress: return suppressed(rules);
-    case Kind::contact_merge:
+    case Kind::contact_merge: return merged(rules, lease);
     case Kind::case_state:
     case Kind::booking_state: break;
     }
@@ -124,10 +131,18 @@ Wanted wanted(const WriteRules& rules, const envelope::Lease& lease) {
 
 Expected expected(const WriteRules& rules, const envelope::Lease& lease) {
     const auto say = wanted(rules, lease);
-    Expected out{say.fields, {}, {}};
+    Expected out{say.fields, {}, {}, say.dnd == Dnd::set};
     for (const auto& word : say.add) out.tags.push_back(envelope::tag_of(word, rules.tag_prefix));
     for (const auto& word : say.remove) out.no_tags.push_back(envelope::tag_of(word, rules.tag_prefix));
     return out;
+}
+
+const std::string& written_to(const envelope::Lease& lease, const std::string& contact) {
+    return lease.envelope->kind() == Kind::contact_merge ? lease.old_contact : contact;
+}
+
+bool takes_back(const envelope::Lease& lease) {
+    return lease.envelope->kind() == Kind::contact_suppress || lease.envelope->kind() == Kind::contact_merge;
 }
 
 bool may_create(Kind kind) {
@@ -140,8 +155,8 @@ Call shell(const WriteRules& rules, const envelope::Lease& lease) {
 }
 
 std::vector<Call> writes(const WriteRules& rules, const envelope::Lease& lease, std::string_view contact) {
-    if (lease.envelope->kind() == Kind::contact_merge) return merge(rules, lease);
     auto say = wanted(rules, lease);
+    if (lease.envelope->kind() == Kind::contact_merge) return merge(rules, lease, say);
     if (lease.prior_tags) say.add = without(say.add, *lease.prior_tags); // what GHL holds of us is not said again
     std::vector<Call> out;
     if (!say.fields.empty()) out.push_back(put_fields(contact, say.fields, say.dnd));

@@ -18,8 +18,13 @@ struct Wanted {
 };
 Wanted wanted(const WriteRules& rules, const envelope::Lease& lease);
 
-// What a contact holds once this is delivered.
+// What a contact holds once this is delivered, and which one: of a merge the prior's.
 Expected expected(const WriteRules& rules, const envelope::Lease& lease);
+const std::string& written_to(const envelope::Lease& lease, const std::string& contact);
+
+// It takes away what was said there of somebody who may not be spoken of or is not there any more, or marks as
+// somebody's what was another's.
+bool takes_back(const envelope::Lease& lease);
 
 // Never for a withdrawal or a merge: where nothing is, nothing needs hiding.
 bool may_create(envelope::Kind kind);

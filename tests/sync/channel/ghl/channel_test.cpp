@@ -1,68 +1,12 @@
-#include "sync/channel/ghl/ghl_channel.h"
-
 #include <algorithm>
-#include <deque>
 
-#include "tests/fakes/manual_clock.h"
-#include "tests/sync/channel/ghl/https_fixture.h"
+#include "tests/sync/channel/ghl/channel_fixture.h"
 
 namespace clinic::ghl {
 namespace {
 
 using namespace std::chrono_literals;
-using envelope::Outcome;
-using support::answer;
-using support::Received;
-using support::Sent;
 using Step = envelope::StepOutcome::Result;
-
-// clinicd's verdicts: go, unless the test says otherwise.
-class FakeGate final : public lane::Gate {
-public:
-    Result<envelope::Verdict> ask(const envelope::Attempt& attempt) override {
-        CLINIC_TRY(envelope::check_request(rules(), attempt.route, attempt.path, attempt.body));
-        if (failure) return Error{*failure, "no verdict"};
-        asked.push_back(attempt);
-        return envelope::Verdict{static_cast<std::int64_t>(asked.size()), answer, code};
-    }
-    std::vector<envelope::Attempt> asked;
-    envelope::Answer answer = envelope::Answer::go;
-    std::string code;
-    std::optional<Errc> failure;
-};
-
-struct GhlChannels : HttpsFixture {
-    // Answers in this order; after them, 200 with an empty object.
-    void script(std::deque<Sent> answers) {
-        serve([rest = std::move(answers)](const Received&) mutable {
-            if (rest.empty()) return answer(200, "{}");
-            auto next = rest.front();
-            rest.pop_front();
-            return next;
-        });
-        ghl = client();
-    }
-    lane::Delivery deliver(const envelope::Lease& lease) {
-        return GhlChannel{*ghl, rules(), budget}.deliver(lease, gate, stop.get_token());
-    }
-    std::string pid(const envelope::Lease& lease) { return std::string{lease.envelope->text(envelope::Field::pid)}; }
-    static std::string found(const std::string& id, const std::string& marker) {
-        return R"({"contacts":[{"id":")" + id + R"(","customFields":[{"id":"fPid","value":")" + marker + R"("}]}]})";
-    }
-    std::vector<std::string> paths() const {
-        std::vector<std::string> out;
-        for (const auto& one : server->received()) out.push_back(one.method + " " + one.path);
-        return out;
-    }
-
-    std::unique_ptr<GhlClient> ghl;
-    fakes::ManualClock time;
-    lane::RateBudget budget{time};
-    FakeGate gate;
-    std::stop_source stop;
-};
-
-using Paths = std::vector<std::string>;
 
 TEST_F(GhlChannels, WritesFieldsThenTagsAndSettlesDelivered) {
     script({});
@@ -412,77 +356,6 @@ TEST_F(GhlChannels, AProbeReadsTheLocationAndSaysWhyNot) {
     gate.code = "off";
     EXPECT_EQ(channel.probe(gate, {}).fault->code, "off");
     EXPECT_EQ(paths(), (Paths(3, "GET /locations/loc1")));
-}
-
-// ---- read back --------------------------------------------------------------------------------------------------
-
-struct ReadBack : GhlChannels {
-    // A contact that holds `stage`, and those tags.
-    void holds(const std::string& stage, const std::string& tags) {
-        serve([stage, tags](const Received& seen) {
-            if (seen.method != "GET") return answer(200, "{}");
-            return answer(200, R"({"contact":{"id":"c1","firstName":"Una","email":"una@example.test","tags":[)" + tags +
-                                   R"(],"customFields":[{"id":"fStage","value":")" + stage +
-                                   R"("},{"id":"fLast","value":"past"},{"id":"fNext","value":"none"}]}})");
-        });
-        ghl = client();
-        channel.emplace(*ghl, rules(), budget, ChannelTimes{.read_back_every = 3}, nullptr, &board);
-    }
-    envelope::Settle settled(std::int64_t number, int tries = 0) {
-        auto lease = contact_state({"recall_due"});
-        lease.lease = number;
-        lease.tries = tries;
-        return channel->deliver(lease, gate, stop.get_token()).settle;
-    }
-    std::size_t reads() const {
-        const auto all = paths();
-        return static_cast<std::size_t>(std::count(all.begin(), all.end(), "GET /contacts/c1"));
-    }
-    lane::Board board{time};
-    std::optional<GhlChannel> channel;
-};
-
-TEST_F(ReadBack, OneOfSomeIsReadAndCounted) {
-    holds("recall_due", R"("ce-recall-due","vip")");
-    for (int i = 1; i <= 6; ++i) EXPECT_EQ(settled(i).outcome, Outcome::delivered);
-    EXPECT_EQ(reads(), 2U);
-    EXPECT_EQ(board.said().read_backs, (envelope::ReadBacks{2, 0}));
-}
-
-TEST_F(ReadBack, WhatWasNotKeptIsWrittenAgainSomeTimesAndThenSaid) {
-    holds("lead", R"("ce-recall-due")");
-    settled(1), settled(2);
-    for (int tries = 0; tries < 3; ++tries) {
-        const auto again = settled(3, tries);
-        EXPECT_EQ(again.outcome, Outcome::retry);
-        EXPECT_EQ(again.code, "not_kept");
-        EXPECT_FALSE(again.counts_against);
-    }
-    EXPECT_EQ(settled(3, 3).outcome, Outcome::delivered) << "it stands as it is";
-    EXPECT_EQ(board.said().read_backs, (envelope::ReadBacks{4, 4}));
-}
-
-TEST_F(ReadBack, ATagThatShouldBeGoneCounts) {
-    holds("recall_due", R"("ce-recall-due","ce-returning")");
-    settled(1), settled(2);
-    EXPECT_EQ(settled(3).code, "not_kept");
-}
-
-TEST_F(ReadBack, AReadThatIsNotAnsweredIsNoReasonToWriteAgain) {
-    serve([](const Received& seen) { return seen.method == "GET" ? answer(503, "") : answer(200, "{}"); });
-    ghl = client();
-    channel.emplace(*ghl, rules(), budget, ChannelTimes{.read_back_every = 1}, nullptr, &board);
-    const auto out = settled(1);
-    EXPECT_EQ(out.outcome, Outcome::delivered);
-    EXPECT_EQ(out.code, "");
-    EXPECT_EQ(out.retry_after_ms, 0);
-    EXPECT_EQ(board.said().read_backs.read, 0);
-}
-
-TEST_F(ReadBack, OnlyTheNewestCount) {
-    for (int i = 0; i < 5; ++i) board.read_back(false);
-    for (int i = 0; i < envelope::read_backs_max; ++i) board.read_back(true);
-    EXPECT_EQ(board.said().read_backs, (envelope::ReadBacks{envelope::read_backs_max, 0}));
 }
 
 } // namespace

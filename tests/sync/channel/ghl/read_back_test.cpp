@@ -1,0 +1,137 @@
+// Accepted is not stored: some of what was written is read again, and all that takes back.
+#include <algorithm>
+
+#include "tests/sync/channel/ghl/channel_fixture.h"
+
+namespace clinic::ghl {
+namespace {
+
+struct ReadBack : GhlChannels {
+    // A contact that holds `stage`, and those tags.
+    void holds(const std::string& stage, const std::string& tags) {
+        serve([stage, tags](const Received& seen) {
+            if (seen.method != "GET") return answer(200, "{}");
+            return answer(200, R"({"contact":{"id":"c1","firstName":"Una","email":"una@example.test","tags":[)" + tags +
+                                   R"(],"customFields":[{"id":"fStage","value":")" + stage +
+                                   R"("},{"id":"fLast","value":"past"},{"id":"fNext","value":"none"}]}})");
+        });
+        ghl = client();
+        channel.emplace(*ghl, rules(), budget, ChannelTimes{.read_back_every = 3}, nullptr, &board);
+    }
+    envelope::Settle settled(std::int64_t number, int tries = 0) {
+        auto lease = contact_state({"recall_due"});
+        lease.lease = number;
+        lease.tries = tries;
+        return channel->deliver(lease, gate, stop.get_token()).settle;
+    }
+    // A contact that holds `contact`, whatever is written; read back as clinic-syncd does it by itself.
+    void shows() {
+        serve([this](const Received& seen) {
+            return answer(200, seen.method == "GET" ? R"({"contact":)" + contact + "}" : "{}");
+        });
+        ghl = client();
+        channel.emplace(*ghl, rules(), budget, ChannelTimes{}, nullptr, &board);
+    }
+    static std::string emptied(bool dnd, const std::string& tags) {
+        return std::string{R"({"id":"c1","dnd":)"} + (dnd ? "true" : "false") + R"(,"tags":[)" + tags +
+               R"(],"customFields":[{"id":"fStage","value":"archived"},{"id":"fLast","value":"none"},)"
+               R"({"id":"fNext","value":"none"},{"id":"fStatus","value":"none"},{"id":"fWhen","value":"none"}]})";
+    }
+    envelope::Settle settled(const envelope::Lease& lease) {
+        return channel->deliver(lease, gate, stop.get_token()).settle;
+    }
+    std::size_t reads() const {
+        const auto all = paths();
+        return static_cast<std::size_t>(std::count(all.begin(), all.end(), "GET /contacts/c1"));
+    }
+    lane::Board board{time};
+    std::optional<GhlChannel> channel;
+    std::string contact;
+};
+
+TEST_F(ReadBack, OneOfSomeIsReadAndCounted) {
+    holds("recall_due", R"("ce-recall-due","vip")");
+    for (int i = 1; i <= 6; ++i) EXPECT_EQ(settled(i).outcome, Outcome::delivered);
+    EXPECT_EQ(reads(), 2U);
+    EXPECT_EQ(board.said().read_backs, (envelope::ReadBacks{2, 0}));
+}
+
+TEST_F(ReadBack, WhatWasNotKeptIsWrittenAgainSomeTimesAndThenSaid) {
+    holds("lead", R"("ce-recall-due")");
+    settled(1), settled(2);
+    for (int tries = 0; tries < 3; ++tries) {
+        const auto again = settled(3, tries);
+        EXPECT_EQ(again.outcome, Outcome::retry);
+        EXPECT_EQ(again.code, "not_kept");
+        EXPECT_FALSE(again.counts_against);
+    }
+    EXPECT_EQ(settled(3, 3).outcome, Outcome::delivered) << "it stands as it is";
+    EXPECT_EQ(board.said().read_backs, (envelope::ReadBacks{4, 4}));
+}
+
+TEST_F(ReadBack, ATagThatShouldBeGoneCounts) {
+    holds("recall_due", R"("ce-recall-due","ce-returning")");
+    settled(1), settled(2);
+    EXPECT_EQ(settled(3).code, "not_kept");
+}
+
+// What empties a contact is read back each time: nothing else would tell of it soon.
+TEST_F(ReadBack, WhatIsTakenBackIsReadEachTimeAndWrittenAgain) {
+    contact = R"({"id":"c1","dnd":false,"tags":["ce-returning"],"customFields":[{"id":"fStage","value":"active"}]})";
+    shows();
+    auto out = settled(suppress());
+    EXPECT_EQ(out.outcome, Outcome::retry);
+    EXPECT_EQ(out.code, "not_kept");
+    contact = emptied(true, R"("ce-do-not-contact")");
+    out = settled(suppress());
+    EXPECT_EQ(out.outcome, Outcome::delivered);
+    EXPECT_EQ(paths(),
+              (Paths{"PUT /contacts/c1", "POST /contacts/c1/tags", "DELETE /contacts/c1/tags", "GET /contacts/c1",
+                     "PUT /contacts/c1", "POST /contacts/c1/tags", "DELETE /contacts/c1/tags", "GET /contacts/c1"}));
+    EXPECT_EQ(board.said().read_backs, (envelope::ReadBacks{2, 1}));
+}
+
+TEST_F(ReadBack, OfAMergeTheOldContactIsReadAlsoWhereTheSurvivorHasNone) {
+    contact = emptied(true, "");
+    shows();
+    EXPECT_EQ(settled(merge("", "c0")).outcome, Outcome::delivered);
+    EXPECT_EQ(paths().back(), "GET /contacts/c0");
+    contact = emptied(true, R"("ce-do-not-contact")");
+    EXPECT_EQ(settled(merge("c1", "c0")).code, "not_kept") << "of nobody's contact no word stays";
+    contact = emptied(false, "");
+    EXPECT_EQ(settled(merge("c1", "c0")).code, "not_kept") << "and it is not disturbed";
+    const auto moved = merge("c1", "c1");
+    contact = R"({"id":"c1","customFields":[{"id":"fPid","value":"p_another"}]})";
+    EXPECT_EQ(settled(moved).code, "not_kept") << "one that has moved is to be the survivor's";
+    contact = R"({"id":"c1","customFields":[{"id":"fPid","value":")" + pid(moved) + R"("}]})";
+    EXPECT_EQ(settled(moved).outcome, Outcome::delivered);
+}
+
+TEST_F(ReadBack, ThatItWasTriedForOtherReasonsTakesNoneOfItsTimes) {
+    contact = emptied(false, "");
+    shows();
+    auto lease = suppress();
+    for (lease.tries = 9; lease.tries < 12; ++lease.tries) EXPECT_EQ(settled(lease).code, "not_kept");
+    EXPECT_EQ(settled(lease).outcome, Outcome::delivered) << "it stands as it is";
+    EXPECT_EQ(board.said().read_backs, (envelope::ReadBacks{4, 4}));
+}
+
+TEST_F(ReadBack, AReadThatIsNotAnsweredIsNoReasonToWriteAgain) {
+    serve([](const Received& seen) { return seen.method == "GET" ? answer(503, "") : answer(200, "{}"); });
+    ghl = client();
+    channel.emplace(*ghl, rules(), budget, ChannelTimes{.read_back_every = 1}, nullptr, &board);
+    const auto out = settled(1);
+    EXPECT_EQ(out.outcome, Outcome::delivered);
+    EXPECT_EQ(out.code, "");
+    EXPECT_EQ(out.retry_after_ms, 0);
+    EXPECT_EQ(board.said().read_backs.read, 0);
+}
+
+TEST_F(ReadBack, OnlyTheNewestCount) {
+    for (int i = 0; i < 5; ++i) board.read_back(false);
+    for (int i = 0; i < envelope::read_backs_max; ++i) board.read_back(true);
+    EXPECT_EQ(board.said().read_backs, (envelope::ReadBacks{envelope::read_backs_max, 0}));
+}
+
+} // namespace
+} // namespace clinic::ghl
