@@ -92,6 +92,7 @@ void Check::all() {
     ledger();
     nobody_is_named();
     people();
+    of_the_merged();
     every_contact();
     what_was_seen();
 }
@@ -164,7 +165,7 @@ void Check::people() {
 }
 
 void Check::one_of(const Patient& patient) {
-    if (patient.merged) return; // their contact is looked at by its marker
+    if (patient.merged) return; // of_the_merged
     if (patient.erasing) {
         if (!patient.erased) say(patient.number + ": is not erased");
         if (known(patient).found) say(patient.number + ": is erased, and found");
@@ -191,7 +192,6 @@ void Check::one_of(const Patient& patient) {
 
 // The clinic's newest word, and what GHL's people ended.
 void Check::consents(const Patient& patient, const Known& known) {
-    if (patient.was_merged) return; // the words of two persons
     for (const auto scope : {ConsentScope::crm_sync, ConsentScope::reminders, ConsentScope::marketing}) {
         const auto said = patient.said.find(records::name(scope));
         const auto now = release::consent_at(known.facts, scope, box_.true_time());
@@ -304,6 +304,31 @@ bool Check::is_a_persons(const std::string& contact) const {
         return {};
     });
     return emptied && read && (shown || is_filled_again(contact));
+}
+
+// A contact that somebody kept who was merged says nothing any more, whether it carries a marker or not.
+void Check::of_the_merged() {
+    std::vector<std::string> theirs;
+    const auto read = box_.clinicd->store->read([&](records::Snapshot& session) -> Result<void> {
+        const auto links = Links::after(session, 0, 1'000);
+        CLINIC_TRY(links);
+        for (const auto& link : *links) {
+            const auto facts = records::patient_facts(session, link.patient);
+            CLINIC_TRY(facts);
+            const auto contact = Links::contact(session, link.patient);
+            CLINIC_TRY(contact);
+            if (facts->merged_into) theirs.push_back(*contact);
+        }
+        return {};
+    });
+    if (!read) say("the links cannot be read");
+    for (const auto& id : theirs) {
+        const auto at = contacts_.find(id);
+        if (at == contacts_.end())
+            say("somebody who was merged is linked to a contact that is not there");
+        else if (!linked_.contains(id) && !is_untouched(*at->second))
+            emptied("the contact " + id + " of somebody who was merged", *at->second);
+    }
 }
 
 // Each that carries a marker is somebody's who is there, once, or is empty.

@@ -36,6 +36,7 @@ private:
     bool is_nobodys_any_more(const std::string& contact);
     bool is_filled_again(const std::string& contact) const;
     bool is_a_persons(const std::string& contact) const;
+    void of_the_merged();
     void every_contact();
     void what_was_seen();
 

@@ -133,14 +133,19 @@ void Program::merge() {
     survivor->was_merged = true;
     survivor->stopped_in_ghl = survivor->stopped_in_ghl || prior->stopped_in_ghl;
     survivor->visits.insert(prior->visits.begin(), prior->visits.end());
+    for (const auto& [scope, said] : prior->said) {
+        const auto own = survivor->said.find(scope);
+        if (own == survivor->said.end() || own->second.given_at < said.given_at) survivor->said[scope] = said;
+    }
     adt("A40", *survivor, "MRG|" + prior->number + "^^^CLINIC^MR\r");
 }
 
 void Program::consent(Patient& patient) {
     const auto scope = any(scopes);
-    Consent said{.granted = chance(scope == ConsentScope::crm_sync ? 65 : 60), .expires = {}};
+    Consent said{.granted = chance(scope == ConsentScope::crm_sync ? 65 : 60), .expires = {}, .given_at = {}};
     if (said.granted && chance(30)) said.expires = box.true_time() + 1h * (2 + below(40));
     box.pass(1s);
+    said.given_at = box.clock.now();
     box.clinicd->write([&](records::Transaction& txn) -> Result<void> {
         const auto found = records::find_by_index(txn, "number_any", patient.number);
         CLINIC_TRY(found);

@@ -23,6 +23,7 @@ struct Visit {
 struct Consent {
     bool granted = true;
     std::optional<Timestamp> expires;
+    Timestamp given_at{}; // by the box's clock
 };
 
 struct Patient {
@@ -30,7 +31,7 @@ struct Patient {
     bool active = true, merged = false, erased = false, erasing = false;
     bool was_merged = false;             // somebody was merged into them
     std::map<std::string, Visit> visits; // by the practice's number
-    std::map<std::string, Consent> said; // by scope: the clinic's newest word
+    std::map<std::string, Consent> said; // by scope: the clinic's newest word, of both where two were merged
     bool stopped_in_ghl = false;         // somebody there has asked that they be left alone
     bool is_there() const { return !merged && !erased && !erasing; }
 };
