@@ -65,12 +65,15 @@ Result<bool> is_older_than_our_write(Transaction& txn, const Object& contact, Pa
     return *newest && contact.fact.updated_ms * 1'000 < (*newest)->micros;
 }
 
-// A suppression, refused reminders; and of one who was merged, what emptied their contact.
+// A suppression, whatever has become of its envelope, refused reminders; and of one who was merged, what emptied their
+// contact.
 Result<bool> wrote_stop_since(Transaction& txn, PatientId patient, Stop how, Timestamp since) {
     const auto said = Outbox::wrote_stop_since(txn, patient, how, since);
-    CLINIC_TRY(said);
-    if (*said || how == Stop::tag) return said;
-    return merge_wrote_since(txn, patient, since);
+    if (!said || *said) return said;
+    const auto suppressed = outbox::Ledger::newest_write(txn, patient, Kind::contact_suppress);
+    CLINIC_TRY(suppressed);
+    if (*suppressed && **suppressed >= since) return true;
+    return how == Stop::tag ? Result<bool>{false} : merge_wrote_since(txn, patient, since);
 }
 
 bool says_stop(const CrmContact& contact) {

@@ -207,8 +207,12 @@ Result<bool> Outbox::wrote_stop_since(records::Session& session, records::Patien
     std::vector<std::int64_t> begun;
     CLINIC_TRY(each_row(
         session,
+        // Pending without a try it is where its lease was lost: what it has sent stands in the ledger.
         "SELECT id FROM outbox INDEXED BY outbox_subject "
-        "WHERE patient = ? AND destination = 0 AND state IN (1, 2) AND (state = 2 OR tries > 0)",
+        "WHERE patient = ? AND destination = 0 AND state IN (1, 2) AND (state = 2 OR tries > 0 "
+        "OR EXISTS (SELECT 1 FROM ledger WHERE lease = outbox.id AND result IN ('open', 'answered', 'unknown')) "
+        "OR EXISTS (SELECT 1 FROM ledger INDEXED BY ledger_also "
+        "           WHERE also = outbox.id AND also > 0 AND result IN ('open', 'answered', 'unknown')))",
         [&](const records::Statement& row) { begun.push_back(row.integer(0)); }, patient));
     for (const std::int64_t id : begun) {
         const auto row = find_row(session, id);

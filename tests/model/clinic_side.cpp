@@ -145,7 +145,10 @@ void Program::consent(Patient& patient) {
     Consent said{.granted = chance(scope == ConsentScope::crm_sync ? 65 : 60), .expires = {}, .given_at = {}};
     if (said.granted && chance(30)) said.expires = box.true_time() + 1h * (2 + below(40));
     box.pass(1s);
-    said.given_at = box.clock.now();
+    // By a clock that is behind what is known, it counts from there.
+    const auto before = patient.said.find(records::name(scope));
+    const bool behind = before != patient.said.end() && before->second.given_at > box.clock.now();
+    said.given_at = behind ? before->second.given_at + base::Micros{1} : box.clock.now();
     box.clinicd->write([&](records::Transaction& txn) -> Result<void> {
         const auto found = records::find_by_index(txn, "number_any", patient.number);
         CLINIC_TRY(found);

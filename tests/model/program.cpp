@@ -46,7 +46,7 @@ void Program::note(const std::string& what) const {
 void Program::tell_story() {
     story_ = true;
     box.heard_one = [this](const Box::Heard& heard) {
-        if (heard.method != "GET" && !heard.target.ends_with("/search"))
+        if ((heard.method != "GET" || heard.target.starts_with("/contacts/")) && !heard.target.ends_with("/search"))
             note("  GHL gets " + heard.method + " " + heard.target + " " + heard.body);
         if (heard.target == "/contacts/search" && heard.body.find("dateUpdated") == std::string::npos)
             note("  GHL gets a look-up " + heard.body);
