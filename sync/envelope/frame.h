@@ -22,6 +22,7 @@ namespace clinic::envelope {
 inline constexpr std::size_t frame_bytes_max = 65'536;
 inline constexpr std::size_t attempt_body_bytes_max = 8'192;
 inline constexpr std::size_t device_events_max = 32;
+inline constexpr std::int64_t heard_us_max = 3'600'000'000; // an hour
 
 // ---- in: clinic-syncd asks --------------------------------------------------------------------------------------
 // What a request for a lease takes at the least: `live`, what was queued within a day; `urgent`, suppressions and
@@ -168,8 +169,10 @@ struct Lease {
     int tries = 0;                               // settled with retry so far
     std::string trace;                           // of what it came from, 32 hexadecimal digits; empty: none
     std::int64_t queued_ms = 0;                  // with a trace: so long ago it began to wait
+    std::optional<std::int64_t> heard_us;        // with a trace: so long before that its first byte was there
     std::string also_trace;                      // of `also`, where that is another
     std::int64_t also_queued_ms = 0;
+    std::optional<std::int64_t> also_heard_us;
 };
 
 // dry: it is in the ledger, and nothing is sent; go on as if it had been done.

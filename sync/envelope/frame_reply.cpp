@@ -75,6 +75,16 @@ ObjectWriter frame(const char* name) {
     return writer;
 }
 
+void write_traces(ObjectWriter& writer, const Lease& lease) {
+    if (!lease.trace.empty()) {
+        writer.text("trace", lease.trace).integer("queued_ms", lease.queued_ms);
+        if (lease.heard_us) writer.integer("heard_us", *lease.heard_us);
+    }
+    if (lease.also_trace.empty()) return;
+    writer.text("also_trace", lease.also_trace).integer("also_queued_ms", lease.also_queued_ms);
+    if (lease.also_heard_us) writer.integer("also_heard_us", *lease.also_heard_us);
+}
+
 std::string write(const Lease& lease) {
     ObjectWriter writer = frame("lease");
     writer.integer("lease", lease.lease);
@@ -93,9 +103,7 @@ std::string write(const Lease& lease) {
     }
     if (lease.may_lift) writer.boolean("may_lift", true);
     writer.integer("tries", lease.tries);
-    if (!lease.trace.empty()) writer.text("trace", lease.trace).integer("queued_ms", lease.queued_ms);
-    if (!lease.also_trace.empty())
-        writer.text("also_trace", lease.also_trace).integer("also_queued_ms", lease.also_queued_ms);
+    write_traces(writer, lease);
     return writer.str();
 }
 
@@ -112,10 +120,12 @@ void read_traces(ObjectReader& reader, Lease& lease) {
     if (reader.has("trace")) {
         lease.trace = reader.text("trace", is_trace);
         lease.queued_ms = reader.integer("queued_ms", 0, integer_max);
+        if (reader.has("heard_us")) lease.heard_us = reader.integer("heard_us", 0, heard_us_max);
     }
     if (!reader.has("also_trace")) return;
     lease.also_trace = reader.text("also_trace", is_trace);
     lease.also_queued_ms = reader.integer("also_queued_ms", 0, integer_max);
+    if (reader.has("also_heard_us")) lease.also_heard_us = reader.integer("also_heard_us", 0, heard_us_max);
     reader.require(lease.also && lease.also_trace != lease.trace, "a second trace of one envelope, or the same");
 }
 

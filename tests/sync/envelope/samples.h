@@ -175,6 +175,7 @@ inline Lease traced() {
     traced.may_lift = true;
     traced.trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     traced.queued_ms = 1'500;
+    traced.heard_us = 12'345;
     return traced;
 }
 
@@ -183,6 +184,7 @@ inline Lease joint() {
     joint.also = appt_state();
     joint.also_trace = "00f067aa0ba902b7a3ce929d0e0e4736";
     joint.also_queued_ms = 20;
+    joint.also_heard_us = 0;
     return joint;
 }
 
