@@ -255,7 +255,7 @@ constexpr Migration migrations[] = {
     {10, {dead_letters_v10, ledger_fields_v10, outbox_trace_v10}, "PRAGMA user_version = 10"},
     {11, {outbox_traffic_v11, crm_schema_v11, compare_schema_v11}, "PRAGMA user_version = 11"},
     {12, {outbox_joined_v12, "", ""}, "PRAGMA user_version = 12"},
-    {13, {outbox_beside_v13, "", ""}, "PRAGMA user_version = 13"},
+    {13, {outbox_beside_v13, outbox_heard_v13, ""}, "PRAGMA user_version = 13"},
 };
 static_assert(migrations[std::size(migrations) - 1].to == schema_version_known);
 

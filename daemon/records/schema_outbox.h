@@ -160,4 +160,10 @@ CREATE INDEX beside_token ON beside (token) WHERE token IS NOT NULL;
 CREATE INDEX beside_unsettled ON beside (attempt) WHERE unsettled = 1;
 )sql";
 
+// What was before a change waited: docs/observability.md, "Traces". A span, so that no step of the clock is in it.
+inline constexpr const char* outbox_heard_v13 = R"sql(
+ALTER TABLE outbox ADD COLUMN heard_us INTEGER NOT NULL DEFAULT -1;      -- from the first byte of what it came from to
+                                                                         -- queued_at; -1: older
+)sql";
+
 } // namespace clinic::records

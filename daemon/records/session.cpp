@@ -154,6 +154,10 @@ const std::string& Transaction::trace() {
     return trace_ = crypto::hex(random);
 }
 
+base::Micros Transaction::heard_for() const {
+    return std::max(monotonic_ - heard_at_, base::Micros{0});
+}
+
 void Transaction::erase_key_on_commit(std::int64_t slot) {
     core_.keys_to_erase.push_back(slot);
 }

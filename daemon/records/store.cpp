@@ -139,8 +139,8 @@ void Store::State::found_damage(const Error& why) {
         if (!kept) base::log(base::Level::error, "records: the damage is not written down", kept.error());
         if (options.on_damage) options.on_damage(why);
     };
-    if (!writer->post([](Transaction& txn) { return set_setting(txn, damage_setting, "1"); }, tell))
-        tell(Error{Errc::full, "the store's queue is full"});
+    const auto job = [](Transaction& txn) { return set_setting(txn, damage_setting, "1"); };
+    if (!writer->post(job, tell, clock.monotonic())) tell(Error{Errc::full, "the store's queue is full"});
 }
 
 Result<void> Store::State::open_database(const crypto::KeySlot& slot) {
@@ -288,8 +288,8 @@ Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options, const cr
     return std::unique_ptr<Store>{new Store{std::move(state)}};
 }
 
-bool Store::post(Job job, Done done) {
-    return state_->writer->post(std::move(job), std::move(done));
+bool Store::post(Job job, Done done, std::optional<base::Micros> heard_at) {
+    return state_->writer->post(std::move(job), std::move(done), heard_at.value_or(monotonic()));
 }
 
 Result<void> Store::write(Job job) {
@@ -334,6 +334,10 @@ bool Store::takes_records() const {
 
 void Store::on_change(std::function<void()> listener) {
     state_->writer->listen(std::move(listener));
+}
+
+base::Micros Store::monotonic() const {
+    return state_->clock.monotonic();
 }
 
 StoreNumbers Store::numbers() const {

@@ -169,11 +169,14 @@ public:
     Result<std::optional<Error>> apart(const std::function<Result<void>()>& part);
     // What this job is called in traces, random: 32 hexadecimal digits.
     const std::string& trace();
+    // From the first byte of what the job is about to this transaction: Store::post. Never below 0.
+    base::Micros heard_for() const;
 
 private:
     friend class Writer;
     using Session::Session;
     std::string trace_;
+    base::Micros heard_at_ = monotonic_;
 };
 
 class Snapshot : public Session {
@@ -229,7 +232,8 @@ public:
 
     // Each job runs in its own savepoint: one that fails undoes itself and no other. `done` runs on the
     // writer thread after the group's commit is durable (or with the error). False: the queue is full.
-    [[nodiscard]] bool post(Job job, Done done);
+    // `heard_at`: when the first byte was there of what the job is about, on `monotonic`; without one, now.
+    [[nodiscard]] bool post(Job job, Done done, std::optional<base::Micros> heard_at = {});
     Result<void> write(Job job); // posts and waits; not from the writer thread
     // One short snapshot. Errors: those of `query`; timeout: no reader was free, or the snapshot lasted too long.
     Result<void> read(const std::function<Result<void>(Snapshot&)>& query);
@@ -240,6 +244,7 @@ public:
     // Called on the writer thread after each commit that changed a row; an empty one ends it. On return no call runs.
     void on_change(std::function<void()> listener);
     StoreNumbers numbers() const;
+    base::Micros monotonic() const; // its clock's
     const IdentifierIndex&
     identifiers() const; // for the last check, any thread; of a large store loaded some time later
     // For StoreCheck: a connection that reads and may ask PRAGMA; it goes before the store does.

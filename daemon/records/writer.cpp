@@ -82,11 +82,11 @@ Writer::~Writer() {
     sqlite3_wal_hook(connection_.handle(), nullptr, nullptr);
 }
 
-bool Writer::post(Store::Job job, Store::Done done) {
+bool Writer::post(Store::Job job, Store::Done done, base::Micros heard_at) {
     {
         const std::scoped_lock lock{mutex_};
         if (closing_ || queue_.size() >= options_.queue_jobs_max) return false;
-        queue_.push_back({std::move(job), std::move(done)});
+        queue_.push_back({std::move(job), std::move(done), heard_at});
     }
     ready_.notify_one();
     return true;
@@ -212,7 +212,8 @@ void Writer::probe() {
     commit_group({{[](Transaction& transaction) {
                        return set_setting(transaction, "write_probe", std::to_string(transaction.now().micros));
                    },
-                   {}}});
+                   {},
+                   clock_.monotonic()}});
 }
 
 // An error: nothing of the group is in the database.
@@ -242,6 +243,7 @@ Result<Writer::Outcome> Writer::run_job(const Posted& posted) {
     CLINIC_TRY(connection_.run("SAVEPOINT job"));
     SessionCore core{connection_, shared_, true};
     Transaction transaction{core, clock_};
+    transaction.heard_at_ = posted.heard_at;
     const auto result = call(posted.job, transaction);
     // SQLite undoes the whole transaction by itself after some failures of the disk or of memory.
     if (!connection_.in_transaction())

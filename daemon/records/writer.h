@@ -26,7 +26,7 @@ public:
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
 
-    bool post(Store::Job job, Store::Done done);
+    bool post(Store::Job job, Store::Done done, base::Micros heard_at);
     void listen(std::function<void()> listener);
     bool is_this_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
 
@@ -45,6 +45,7 @@ private:
     struct Posted {
         Store::Job job;
         Store::Done done;
+        base::Micros heard_at;
     };
     struct Outcome {
         Result<void> result;

@@ -157,6 +157,24 @@ TEST_F(StoreTest, OneBadJobUndoesNoOther) {
     EXPECT_EQ(store_->numbers().jobs_failed - before.jobs_failed, 21U);
 }
 
+TEST_F(StoreTest, TellsAJobHowLongAgoItsFirstByteWasThere) {
+    Gate gate{*store_};
+    std::vector<base::Micros> heard;
+    const auto job = [&heard](Transaction& txn) -> Result<void> {
+        heard.push_back(txn.heard_for());
+        return {};
+    };
+    const auto now = store_->monotonic();
+    ASSERT_TRUE(store_->post(job, nullptr));
+    ASSERT_TRUE(store_->post(job, nullptr, now - std::chrono::seconds{5}));
+    ASSERT_TRUE(store_->post(job, nullptr, now + std::chrono::seconds{60})); // of another clock
+    clock_.advance(std::chrono::seconds{2});
+    gate.open();
+    ASSERT_TRUE(store_->write(job));
+    using std::chrono::seconds;
+    EXPECT_EQ(heard, (std::vector<base::Micros>{seconds{2}, seconds{7}, seconds{0}, seconds{0}}));
+}
+
 TEST_F(StoreTest, TellsOnlyAfterTheCommitAndHooksRunBefore) {
     std::promise<void> told;
     std::vector<int> order;
