@@ -39,17 +39,20 @@ int left_of(std::chrono::milliseconds span, base::Micros since, base::Micros now
 struct Trace {
     std::string name;
     std::int64_t queued_ms = 0;
+    std::optional<std::int64_t> heard_us = {};
 };
 
 Result<Trace> trace_of(records::Session& session, const Row& row) {
     Trace trace;
     CLINIC_TRY(first_row(
-        session, "SELECT trace, queued_at FROM outbox WHERE id = ?",
+        session, "SELECT trace, queued_at, heard_us FROM outbox WHERE id = ?",
         [&](const records::Statement& one) {
             trace.name = one.text(0);
             const auto waited =
                 std::chrono::floor<std::chrono::milliseconds>(session.now() - Timestamp{one.integer(1)});
-            if (!trace.name.empty()) trace.queued_ms = std::max<std::int64_t>(0, waited.count());
+            if (trace.name.empty()) return;
+            trace.queued_ms = std::max<std::int64_t>(0, waited.count());
+            if (one.integer(2) >= 0) trace.heard_us = one.integer(2);
         },
         row.id));
     return trace;
@@ -61,12 +64,14 @@ Result<void> add_traces(records::Session& session, const Row& row, const std::op
     CLINIC_TRY(own);
     lease.trace = std::move(own->name);
     lease.queued_ms = own->queued_ms;
+    lease.heard_us = own->heard_us;
     if (!also) return {};
     auto other = trace_of(session, also->row);
     CLINIC_TRY(other);
     if (other->name == lease.trace) return {}; // one change brought both
     lease.also_trace = std::move(other->name);
     lease.also_queued_ms = other->queued_ms;
+    lease.also_heard_us = other->heard_us;
     return {};
 }
 

@@ -1,5 +1,7 @@
 #include "daemon/outbox/outbox.h"
 
+#include <algorithm>
+
 #include "daemon/outbox/beside.h"
 #include "daemon/outbox/coalesce.h"
 #include "daemon/outbox/rows.h"
@@ -45,6 +47,11 @@ Result<std::vector<Row>> rows_of(records::Session& session, Literal sql, Patient
         if (*row) rows.push_back(std::move(**row));
     }
     return rows;
+}
+
+// What lay longer than a lease can tell was there for so long at the least.
+std::int64_t heard_us(const records::Transaction& txn) {
+    return std::min<std::int64_t>(txn.heard_for().count(), envelope::heard_us_max);
 }
 
 bool replaces(Kind kind, std::int64_t scope, const Row& older) {
@@ -113,9 +120,9 @@ Result<std::int64_t> Outbox::push(records::Transaction& txn, Destination destina
     CLINIC_TRY(execute(
         txn,
         "INSERT INTO outbox (destination, patient, kind, scope, state, queued_at, due_at, hold_until, envelope, "
-        "code, trace) VALUES (?, ?, ?, ?, ?, ?, ?, ?, x'', ?, ?)",
+        "code, trace, heard_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, x'', ?, ?, ?)",
         number(destination), patient, number(envelope.kind()), *scope, number(state), txn.now(), due->at,
-        due->hold_until, parked_code.value_or(""), txn.trace()));
+        due->hold_until, parked_code.value_or(""), txn.trace(), heard_us(txn)));
     const std::int64_t id = txn.last_row();
     const auto sealed = txn.seal_for(patient, "outbox.envelope", id, written);
     CLINIC_TRY(sealed);

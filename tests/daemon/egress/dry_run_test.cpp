@@ -80,6 +80,7 @@ TEST_F(DryRun, IsCountedApartAndADeliveryByHowLongItTook) {
     const Caller caller{path};
     const auto lease = caller.lease();
     EXPECT_EQ(lease.trace.size(), 32U);
+    EXPECT_TRUE(lease.heard_us);
     const auto verdict = caller.ask<envelope::Verdict>(create(lease));
     caller.ask<envelope::Settled>(
         envelope::Settle{.lease = lease.lease,
