@@ -25,6 +25,7 @@ constexpr std::chrono::seconds give_up_after{60};
 // One record on its way: made by the caller's thread, then the writer thread's alone.
 struct Work {
     int line = 0;
+    base::Micros heard_at{}; // when the line was read
     std::string raw;
     CsvOrder order;
     records::MessageKey key;
@@ -84,6 +85,7 @@ std::shared_ptr<Work> Import::work_of(const CsvColumns& columns, const CsvRecord
     auto work = std::make_shared<Work>();
     CsvReading reading = read_line(kind_, columns, record, at);
     work->line = record.line;
+    work->heard_at = store_.monotonic();
     work->raw = std::string{record.raw};
     work->fault = reading.fault;
     work->order = std::move(reading.order);
@@ -132,10 +134,11 @@ bool Import::try_post(const std::shared_ptr<Work>& work) {
     const auto job = [this, work](records::Transaction& txn) {
         return work->fault ? keep_apart(txn, *work) : write(txn, *work);
     };
-    return store_.post(job, [this, work](const Result<void>& result) {
+    const auto done = [this, work](const Result<void>& result) {
         if (!result) return failed(work, result.error());
         ended(*work);
-    });
+    };
+    return store_.post(job, done, work->heard_at);
 }
 
 Result<void> Import::write(records::Transaction& txn, Work& work) {

@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "crypto/base/clock.h"
 #include "daemon/intake/address_list.h"
 
 namespace clinic::intake {
@@ -26,6 +28,8 @@ struct Frame {
     std::string bytes;
     State state = State::whole;
     std::shared_ptr<const Peer> peer; // null: nobody in particular
+    // When its first byte was there, on Clock::monotonic; none: when it is read.
+    std::optional<base::Micros> heard_at = {};
 };
 
 } // namespace clinic::intake

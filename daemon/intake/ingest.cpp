@@ -76,6 +76,7 @@ struct Ingest::Work {
     Answer answer;
     std::string sender; // the name the clinic gave it; empty: none
     SenderRules rules;
+    std::optional<base::Micros> heard_at;
     std::optional<Header> header;
     Order order;
     std::optional<Rejection> rejection;
@@ -116,6 +117,7 @@ std::shared_ptr<Ingest::Work> Ingest::work_of(Frame frame, Answer answer) const 
     }
     work->raw = std::move(frame.bytes);
     work->state = frame.state;
+    work->heard_at = frame.heard_at;
     work->answer = std::move(answer);
     return work;
 }
@@ -173,7 +175,7 @@ void Ingest::store(const std::shared_ptr<Work>& work) {
         work->rejection = not_stored(result.error());
         reject(work);
     };
-    if (post(job, done)) return;
+    if (post(job, done, work->heard_at)) return;
     work->rejection = not_stored(Error{Errc::full, "the store's queue is full"});
     book_late(work->sender);
     finish(*work, work->rejection->outcome);
@@ -221,7 +223,7 @@ void Ingest::book_late(const std::string& sender) {
 }
 
 // With each job go the refusals that could not be counted when they happened. False: the store's queue is full.
-bool Ingest::post(records::Store::Job job, records::Store::Done done) {
+bool Ingest::post(records::Store::Job job, records::Store::Done done, std::optional<base::Micros> heard_at) {
     using Counts = std::map<std::string, std::int64_t>;
     const auto taken = std::make_shared<Counts>();
     const auto with_late = [this, taken, job = std::move(job)](records::Transaction& txn) -> Result<void> {
@@ -239,7 +241,7 @@ bool Ingest::post(records::Store::Job job, records::Store::Done done) {
         }
         done(result);
     };
-    return store_.post(with_late, with_late_done);
+    return store_.post(with_late, with_late_done, heard_at);
 }
 
 Result<Booked> Ingest::write(records::Transaction& txn, Work& work, const audit::Entry& entry) {

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -78,7 +79,7 @@ private:
     bool refused_for_room(const std::shared_ptr<Work>& work);
     void finish(const Work& work, Outcome outcome) const;
     void lose(const Frame& frame);
-    bool post(records::Store::Job job, records::Store::Done done);
+    bool post(records::Store::Job job, records::Store::Done done, std::optional<base::Micros> heard_at = {});
     void book_late(const std::string& sender);
     Result<Booked> write(records::Transaction& txn, Work& work, const audit::Entry& entry);
     Result<Booked> replay_in(records::Transaction& txn, std::int64_t item, std::int64_t operator_uid);

@@ -209,7 +209,10 @@ MllpLoop::Go MllpLoop::act(std::uint64_t key, MllpConnection& connection, MllpDe
     case MllpDecoder::Step::more: break;
     case MllpDecoder::Step::frame: take_frame(key, connection, Frame::State::whole); break;
     case MllpDecoder::Step::damaged: take_frame(key, connection, Frame::State::damaged); break;
-    case MllpDecoder::Step::lost: lose_frame(connection); break;
+    case MllpDecoder::Step::lost:
+        lose_frame(connection);
+        connection.frame_at.reset(); // another begins in its place
+        break;
     case MllpDecoder::Step::oversized:
         take_frame(key, connection, Frame::State::oversized);
         connection.leaving = true;
@@ -248,7 +251,8 @@ MllpLoop::Go MllpLoop::end_by(std::uint64_t MllpNumbers::*counter, const MllpCon
 }
 
 void MllpLoop::take_frame(std::uint64_t key, MllpConnection& connection, Frame::State state) {
-    Frame frame{connection.decoder.take(), state, connection.peer};
+    // One that came whole in the bytes just read was not timed.
+    Frame frame{connection.decoder.take(), state, connection.peer, connection.frame_at.value_or(connection.heard_at)};
     const std::uint64_t number = connection.frames++;
     connection.slots.push_back({number, frame.bytes.size(), std::nullopt});
     held_bytes_ += frame.bytes.size();

@@ -3,11 +3,13 @@
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "daemon/intake/mllp_server.h"
@@ -33,6 +35,56 @@ struct Port {
     }
     base::UniqueFd listener;
     in_port_t number = 0;
+};
+
+class Sender {
+public:
+    explicit Sender(in_port_t port) : socket_{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        address.sin_port = port;
+        EXPECT_EQ(connect(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    }
+    void send(std::string_view bytes) {
+        while (!bytes.empty()) {
+            const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+            if (sent <= 0) return; // hung up on
+            bytes.remove_prefix(static_cast<std::size_t>(sent));
+        }
+    }
+    void end() { shutdown(socket_.get(), SHUT_WR); }
+    // The next answer without its frame; empty: the connection ended.
+    std::string answer() {
+        for (;;) {
+            const std::size_t end = received_.find("\x1C\r");
+            if (end != std::string::npos) {
+                std::string text = received_.substr(1, end - 1);
+                received_.erase(0, end + 2);
+                return text;
+            }
+            if (!receive()) return {};
+        }
+    }
+    bool is_closed() {
+        while (receive()) {
+        }
+        return closed_;
+    }
+
+private:
+    bool receive() {
+        pollfd wait{socket_.get(), POLLIN, 0};
+        if (poll(&wait, 1, patience_ms) != 1) return false;
+        char buffer[4'096];
+        const ssize_t count = recv(socket_.get(), buffer, sizeof buffer, 0);
+        closed_ = count <= 0;
+        if (count > 0) received_.append(buffer, static_cast<std::size_t>(count));
+        return count > 0;
+    }
+    base::UniqueFd socket_;
+    std::string received_;
+    bool closed_ = false;
 };
 
 inline std::unique_ptr<MllpServer> serve(Port& port, const Clock& clock, MllpServer::Handler handler,

@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <atomic>
@@ -27,59 +26,9 @@ using testing::field_of;
 using testing::framed;
 using testing::joined;
 using testing::msh;
-using testing::patience_ms;
 using testing::Port;
+using testing::Sender;
 using testing::serve;
-
-class Sender {
-public:
-    explicit Sender(in_port_t port) : socket_{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        address.sin_port = port;
-        EXPECT_EQ(connect(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    }
-    void send(std::string_view bytes) {
-        while (!bytes.empty()) {
-            const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-            if (sent <= 0) return; // hung up on
-            bytes.remove_prefix(static_cast<std::size_t>(sent));
-        }
-    }
-    void end() { shutdown(socket_.get(), SHUT_WR); }
-    // The next answer without its frame; empty: the connection ended.
-    std::string answer() {
-        for (;;) {
-            const std::size_t end = received_.find("\x1C\r");
-            if (end != std::string::npos) {
-                std::string text = received_.substr(1, end - 1);
-                received_.erase(0, end + 2);
-                return text;
-            }
-            if (!receive()) return {};
-        }
-    }
-    bool is_closed() {
-        while (receive()) {
-        }
-        return closed_;
-    }
-
-private:
-    bool receive() {
-        pollfd wait{socket_.get(), POLLIN, 0};
-        if (poll(&wait, 1, patience_ms) != 1) return false;
-        char buffer[4'096];
-        const ssize_t count = recv(socket_.get(), buffer, sizeof buffer, 0);
-        closed_ = count <= 0;
-        if (count > 0) received_.append(buffer, static_cast<std::size_t>(count));
-        return count > 0;
-    }
-    base::UniqueFd socket_;
-    std::string received_;
-    bool closed_ = false;
-};
 
 TEST(MllpServer, ChecksInWhileNobodySendsAndNotWhileItHangs) {
     const base::SystemClock clock;
