@@ -1,6 +1,7 @@
 #include "sync/lane/traced.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace clinic::lane {
 namespace {
@@ -30,8 +31,19 @@ int status_of(const Delivery& delivery, std::int64_t attempt) {
 struct Change {
     const std::string& trace;
     std::int64_t queued_ms;
+    std::optional<std::int64_t> heard_us;
     envelope::Kind kind;
 };
+
+// What several changes came from has one span, however many leases take them out and however often.
+trace::Span message(const Change& of, Timestamp queued) {
+    return {.trace = of.trace,
+            .span = trace::root_span(of.trace),
+            .name = "message",
+            .once = true,
+            .start = queued - base::Micros{*of.heard_us},
+            .end = queued};
+}
 
 void note_change(trace::SpanQueue& spans, const Change& of, const envelope::Lease& lease, const Delivery& delivery,
                  steady_clock::time_point began) {
@@ -39,11 +51,14 @@ void note_change(trace::SpanQueue& spans, const Change& of, const envelope::Leas
     const Wall wall{spans.clock()};
     const bool failed = delivery.abandoned || delivery.settle.outcome != envelope::Outcome::delivered;
     const auto change = trace::random_span(), under_way = trace::random_span();
+    const Timestamp queued = wall(began) - std::chrono::milliseconds{of.queued_ms};
     std::vector<trace::Span> all;
+    if (of.heard_us) all.push_back(message(of, queued));
     all.push_back({.trace = of.trace,
                    .span = change,
+                   .parent = of.heard_us ? all.front().span : 0,
                    .name = "change",
-                   .start = wall(began) - std::chrono::milliseconds{of.queued_ms},
+                   .start = queued,
                    .end = wall.now(),
                    .failed = failed,
                    .words = {{Literal{"clinic.kind"}, envelope::name(of.kind)}}});
@@ -78,9 +93,10 @@ void note_change(trace::SpanQueue& spans, const Change& of, const envelope::Leas
 void note_delivery(trace::SpanQueue& spans, const envelope::Lease& lease, const Delivery& delivery,
                    steady_clock::time_point began) {
     if (!lease.envelope) return;
-    note_change(spans, {lease.trace, lease.queued_ms, lease.envelope->kind()}, lease, delivery, began);
+    note_change(spans, {lease.trace, lease.queued_ms, lease.heard_us, lease.envelope->kind()}, lease, delivery, began);
     if (lease.also)
-        note_change(spans, {lease.also_trace, lease.also_queued_ms, lease.also->kind()}, lease, delivery, began);
+        note_change(spans, {lease.also_trace, lease.also_queued_ms, lease.also_heard_us, lease.also->kind()}, lease,
+                    delivery, began);
 }
 
 } // namespace clinic::lane

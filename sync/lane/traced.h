@@ -1,4 +1,4 @@
-// One delivery as spans: since the change was released, while it was under way, and each request to GHL.
+// One delivery as spans: what the change came from, since its release, while it was under way, each request to GHL.
 //   Threads: any.
 //   Source:  docs/observability.md.
 #pragma once

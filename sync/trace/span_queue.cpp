@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <iterator>
 
@@ -19,13 +20,24 @@ std::uint64_t random_span() {
     return span;
 }
 
+std::uint64_t root_span(const std::string& trace) {
+    constexpr std::size_t digits = 2 * sizeof(std::uint64_t);
+    const auto half = [&](std::size_t from) { return std::strtoull(trace.substr(from, digits).c_str(), nullptr, 16); };
+    const std::uint64_t last = half(digits);
+    return last != 0 ? last : half(0);
+}
+
 void SpanQueue::add(std::vector<Span> spans) {
     {
         const std::lock_guard lock{mutex_};
+        std::erase_if(spans, [this](const Span& one) { return one.once && std::ranges::count(roots_, one.span) > 0; });
         if (spans_.size() + spans.size() > spans_max) {
             dropped_ += static_cast<std::int64_t>(spans.size());
             return;
         }
+        for (const Span& one : spans)
+            if (one.once) roots_.push_back(one.span);
+        while (roots_.size() > roots_max) roots_.pop_front();
         std::move(spans.begin(), spans.end(), std::back_inserter(spans_));
     }
     added_.notify_one();
@@ -40,9 +52,11 @@ std::vector<Span> SpanQueue::take(std::size_t count_max, base::Micros span, std:
     return taken;
 }
 
-void SpanQueue::lost(std::size_t spans) {
+void SpanQueue::lost(const std::vector<Span>& taken) {
     const std::lock_guard lock{mutex_};
-    dropped_ += static_cast<std::int64_t>(spans);
+    dropped_ += static_cast<std::int64_t>(taken.size());
+    for (const Span& one : taken)
+        if (one.once) std::erase(roots_, one.span);
 }
 
 std::int64_t SpanQueue::dropped() const {

@@ -1,12 +1,14 @@
-// Spans on their way to a collector: what became of a change from the moment it was released to GHL's answer.
+// Spans on their way to a collector: from the first byte of a message to GHL's answer to what it released.
 //   Nobody is in one: names are literals of ours, values are numbers and our own codes, and the trace's id is random.
-//   Bounds:  spans_max; full: the newest are dropped and counted. Nothing waits for a collector.
+//   Bounds:  spans_max; full: the newest are dropped and counted. Nothing waits for a collector. Of `once` the last
+//            roots_max are remembered.
 //   Threads: any.
 //   Source:  docs/observability.md; W3C Trace Context.
 #pragma once
 
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <stop_token>
 #include <string>
@@ -18,7 +20,7 @@
 
 namespace clinic::trace {
 
-inline constexpr std::size_t spans_max = 2'048;
+inline constexpr std::size_t spans_max = 2'048, roots_max = 4'096;
 
 struct Span {
     std::string trace;        // 32 hexadecimal digits
@@ -26,6 +28,7 @@ struct Span {
     std::uint64_t parent = 0; // 0: the first of its trace
     Literal name = "";
     bool leaves_the_box = false; // a request of ours to somebody
+    bool once = false;           // left out where it was added before, and not lost
     Timestamp start{}, end{};
     bool failed = false;
     std::vector<std::pair<Literal, std::int64_t>> numbers = {};
@@ -33,16 +36,18 @@ struct Span {
 };
 
 std::uint64_t random_span();
+// The first of a trace, the same whoever asks: its last 16 digits, or its first where those are 0.
+std::uint64_t root_span(const std::string& trace);
 
 class SpanQueue {
 public:
     explicit SpanQueue(const Clock& clock) : clock_{clock} {}
 
     const Clock& clock() const { return clock_; }
-    void add(std::vector<Span> spans); // all of them, or none
+    void add(std::vector<Span> spans); // all of them, or none; but see `once`
     // What there is, at most so many; waits up to `span` for the first.
     std::vector<Span> take(std::size_t count_max, base::Micros span, std::stop_token stop);
-    void lost(std::size_t spans); // taken, and not taken in by the collector
+    void lost(const std::vector<Span>& taken); // not taken in by the collector
     std::int64_t dropped() const;
 
 private:
@@ -50,6 +55,7 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable_any added_;
     std::vector<Span> spans_;
+    std::deque<std::uint64_t> roots_; // of `once`, oldest first
     std::int64_t dropped_ = 0;
 };
 

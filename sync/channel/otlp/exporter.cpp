@@ -68,7 +68,7 @@ void Exporter::run(std::stop_token stop) {
         const auto batch = state.spans.take(batch_spans, look, stop);
         if (batch.empty()) continue;
         const bool sent = state.send(trace::to_otlp(batch, state.options.box), stop);
-        if (!sent) state.spans.lost(batch.size());
+        if (!sent) state.spans.lost(batch);
         if (sent != std::exchange(state.taken_in, sent))
             base::log(base::Level::notice, "traces",
                       sent ? Literal{"the collector takes spans in again"}

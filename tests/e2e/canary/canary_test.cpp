@@ -178,7 +178,8 @@ public:
         EXPECT_TRUE(room_.tap.saw_all());
         EXPECT_GT(room_.tap.bytes().size(), 100'000U);
         EXPECT_NE(room_.heard().find("/up/"), std::string::npos);
-        EXPECT_NE(room_.traces().find("ghl request"), std::string::npos);
+        for (const char* span : {R"("name":"message")", R"("name":"ghl request")"})
+            EXPECT_NE(room_.traces().find(span), std::string::npos) << span;
     }
 
     // It was a day on which much left, by every kind of request.
