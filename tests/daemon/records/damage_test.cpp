@@ -176,7 +176,7 @@ TEST_F(Damage, ALaterVersionsStoreIsNewer) {
 // What came after schema 10 was in use is a migration of its own.
 TEST_F(Damage, AStoreOfSchemaTenIsBroughtForward) {
     RawDatabase{options_.folder, slot_of('k')}.run(
-        "ALTER TABLE outbox DROP COLUMN heard_us;"
+        "DROP TABLE beside; ALTER TABLE outbox DROP COLUMN heard_us;"
         "DROP INDEX ledger_also; ALTER TABLE outbox DROP COLUMN joined; ALTER TABLE ledger DROP COLUMN also;"
         "DROP INDEX outbox_urgent; ALTER TABLE outbox DROP COLUMN hold_until; ALTER TABLE said DROP COLUMN written_at;"
         "DROP TABLE crm_object; DROP TABLE crm_conflict; DROP TABLE crm_choice; DROP TABLE crm_never; DROP TABLE "
@@ -188,6 +188,7 @@ TEST_F(Damage, AStoreOfSchemaTenIsBroughtForward) {
     EXPECT_TRUE(store_->read([](Snapshot& snapshot) -> Result<void> {
         CLINIC_TRY(snapshot.prepare("SELECT hold_until, joined, heard_us FROM outbox"));
         CLINIC_TRY(snapshot.prepare("SELECT row FROM crm_object"));
+        CLINIC_TRY(snapshot.prepare("SELECT number FROM beside"));
         return {};
     }));
 }

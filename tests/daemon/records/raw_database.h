@@ -17,7 +17,7 @@ namespace clinic::records {
 
 // From today's schema to that of the first version.
 inline constexpr const char* back_to_first_version =
-    "ALTER TABLE outbox DROP COLUMN heard_us;"
+    "DROP TABLE beside; ALTER TABLE outbox DROP COLUMN heard_us;"
     "DROP INDEX ledger_also; ALTER TABLE outbox DROP COLUMN joined; ALTER TABLE ledger DROP COLUMN also;"
     "DROP INDEX outbox_urgent; ALTER TABLE outbox DROP COLUMN hold_until; ALTER TABLE said DROP COLUMN written_at;"
     "DROP INDEX outbox_dead; ALTER TABLE outbox DROP COLUMN trace; ALTER TABLE quarantine DROP COLUMN replays; DROP "
