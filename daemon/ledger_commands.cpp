@@ -69,11 +69,11 @@ Result<outbox::LedgerSearch> search_of(const json& args) {
         search.from = span->first;
         search.until = span->second;
     }
-    const auto kind = one_of(
-        args, "kind",
-        {Kind::contact_state, Kind::appt_state, Kind::consent_state, Kind::contact_suppress, Kind::contact_merge,
-         Kind::case_state, Kind::booking_state},
-        "there is no such kind of envelope", "docs/envelope.md has them: contact.state, appt.state");
+    const auto kind =
+        one_of(args, "kind",
+               {Kind::contact_state, Kind::appt_state, Kind::consent_state, Kind::contact_suppress, Kind::contact_merge,
+                Kind::case_state, Kind::booking_state},
+               "there is no such kind of envelope", "docs/envelope.md has them: contact.state, appt.state");
     CLINIC_TRY(kind);
     search.kind = *kind;
     const auto destination = one_of(args, "destination", {envelope::Destination::crm, envelope::Destination::ops},

@@ -34,6 +34,8 @@ constexpr Allowed allowed[] = {
      "the index holds the erased ones alone; at the opening"},
     {"UPDATE ledger SET unsure_since = ? WHERE unsettled = 1", "SCAN ledger USING INDEX ledger_unsettled",
      "the index holds the unsettled creates alone; at the start"},
+    {"UPDATE beside SET unsure_since = ? WHERE unsettled = 1", "SCAN beside USING INDEX beside_unsettled",
+     "the same, of opportunities and bookings"},
     {"DELETE FROM ledger WHERE attempt IN", "SCAN ledger",
      "once a day, from the oldest line to the first that stays: what it passes it is there to delete"},
     {"DELETE FROM event WHERE number <=", "SCAN event", "events_stored_max at most, when an event is raised"},
