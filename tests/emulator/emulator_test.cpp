@@ -364,6 +364,30 @@ TEST_F(GhlEmulator, MovesAnOpportunityThroughItsPipeline) {
     EXPECT_EQ(send("PUT", "/opportunities/nobody", {{"status", "won"}}).status, 400);
 }
 
+TEST_F(GhlEmulator, FindsAnOpportunityOfAContactAfterTheIndexLagByTheNamesOfItsVersion) {
+    const std::string contact = create();
+    EXPECT_EQ(send("POST", "/opportunities/",
+                   {{"pipelineId", pipeline_id},
+                    {"locationId", location},
+                    {"name", "p_1"},
+                    {"status", "open"},
+                    {"contactId", contact}})
+                  .status,
+              201);
+    const std::string dated = std::string{"/opportunities/search?location_id="} + location + "&contact_id=" + contact;
+    const std::string here = std::string{"/opportunities/search?locationId="} + location + "&contactId=" + contact;
+    EXPECT_TRUE(json(send("GET", dated))["opportunities"].empty());
+    clock.advance(300ms);
+    EXPECT_EQ(json(send("GET", dated))["opportunities"][0]["name"], "p_1");
+    EXPECT_TRUE(json(send("GET", dated + "&pipeline_id=another"))["opportunities"].empty());
+    EXPECT_EQ(send("GET", dated + "&limit=101").status, 422);
+    EXPECT_EQ(send("GET", here).status, 422) << "the names of v3";
+    Headers v3 = usual();
+    v3["Version"] = "v3";
+    EXPECT_EQ(json(client->send("GET", here, v3, ""))["opportunities"].size(), 1U);
+    EXPECT_EQ(client->send("GET", dated, v3, "").status, 422);
+}
+
 TEST_F(GhlEmulator, BooksAnAppointmentAndTitlesItWithTheName) {
     const std::string contact = seed({{"firstName", "Ada"}, {"lastName", "Example"}});
     Json body{{"calendarId", calendar_id},

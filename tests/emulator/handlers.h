@@ -42,6 +42,7 @@ Answer seed_contact(World& world, const Json& given);
 
 Answer get_pipelines(World& world, const Call& call);
 Answer create_opportunity(World& world, const Call& call);
+Answer find_opportunities(World& world, const Call& call); // over the index, which lags behind
 Answer get_opportunity(World& world, const Call& call);
 Answer update_opportunity(World& world, const Call& call);
 Answer update_opportunity_status(World& world, const Call& call);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
@@ -116,8 +117,36 @@ Answer create_opportunity(World& world, const Call& call) {
                      {"customFields", Json::array()},
                      {"followers", Json::array()}};
     apply(world, body, opportunity);
-    world.put(Kind::opportunity, opportunity, 0);
+    world.put(Kind::opportunity, opportunity, world.index_lag_ms);
     return shown(world, 201, opportunity);
+}
+
+// Each generation has its own names in the query, and refuses the other's.
+Answer find_opportunities(World& world, const Call& call) {
+    static constexpr std::array<std::array<const char*, 3>, 2> names{
+        {{"location_id", "contact_id", "pipeline_id"}, {"locationId", "contactId", "pipelineId"}}};
+    static constexpr std::size_t limit_max = 100, limit_unsaid = 20;
+    const bool is_v3 = call.request.header("Version") == "v3";
+    const auto& [location, contact, pipeline] = names.at(is_v3 ? 1 : 0);
+    for (const char* other : names.at(is_v3 ? 0 : 1))
+        if (!call.request.query(other).empty())
+            return unprocessable({"property " + std::string{other} + " should not exist"});
+    if (auto refused = wrong_location(world, call.request.query(location))) return *refused;
+    const std::string said = call.request.query("limit");
+    const auto limit = said.empty() ? limit_unsaid : static_cast<std::size_t>(std::strtoul(said.c_str(), nullptr, 10));
+    if (limit == 0 || limit > limit_max) return unprocessable({"limit must be a number from 1 to 100"});
+    Json list = Json::array();
+    std::size_t total = 0;
+    for (const Json* one : world.indexed(Kind::opportunity)) {
+        const auto is_as = [&](const char* name, const char* key) {
+            const std::string wanted = call.request.query(name);
+            return wanted.empty() || (*one)[key] == wanted;
+        };
+        if (!is_as(contact, "contactId") || !is_as(pipeline, "pipelineId")) continue;
+        if (++total <= limit) list.push_back(with_contact(world, *one));
+    }
+    return json_answer(
+        200, {{"opportunities", list}, {"meta", {{"total", total}, {"currentPage", 1}}}, {"traceId", random_id(24)}});
 }
 
 Answer get_opportunity(World& world, const Call& call) {
@@ -133,7 +162,7 @@ Answer update_opportunity(World& world, const Call& call) {
     if (found == nullptr) return no_opportunity(call.ids[0]);
     Json opportunity = *found;
     apply(world, call.body, opportunity);
-    world.put(Kind::opportunity, opportunity, 0);
+    world.put(Kind::opportunity, opportunity, world.index_lag_ms);
     return shown(world, 200, opportunity);
 }
 
@@ -145,7 +174,7 @@ Answer update_opportunity_status(World& world, const Call& call) {
     if (found == nullptr) return no_opportunity(call.ids[0]);
     Json opportunity = *found;
     apply(world, call.body, opportunity);
-    world.put(Kind::opportunity, opportunity, 0);
+    world.put(Kind::opportunity, opportunity, world.index_lag_ms);
     return json_answer(200, {{"succeded", true}, {"traceId", random_id(24)}});
 }
 

@@ -174,7 +174,7 @@ std::size_t first_of_page(const std::vector<const Json*>& hits, const Json& body
 Answer search_contacts(World& world, const Call& call) {
     if (auto refused = check_search(world, call.body)) return *refused;
     std::vector<const Json*> hits;
-    for (const Json* contact : world.indexed_contacts())
+    for (const Json* contact : world.indexed(Kind::contact))
         if (found_by(*contact, call.body)) hits.push_back(contact);
     std::reverse(hits.begin(), hits.end()); // newest first
     put_in_order(hits, call.body);

@@ -25,7 +25,7 @@ constexpr int body_depth_max = 12;
 constexpr const char* dated_a = "2021-07-28";
 constexpr const char* dated_b = "2021-04-15"; // calendars
 
-constexpr std::array<Route, 24> routes{{
+constexpr std::array<Route, 25> routes{{
     {"GET", "/locations/{}", dated_a, false, get_location},
     {"GET", "/locations/{}/customFields", dated_a, false, get_custom_fields},
     {"POST", "/locations/{}/customFields", dated_a, true, create_custom_field},
@@ -43,6 +43,7 @@ constexpr std::array<Route, 24> routes{{
     {"POST", "/opportunities/", dated_a, true, create_opportunity},
     {"POST", "/opportunities/search", dated_a, false, search_opportunities},
     {"GET", "/calendars/events", dated_b, false, calendar_events},
+    {"GET", "/opportunities/search", dated_a, false, find_opportunities},
     {"GET", "/opportunities/{}", dated_a, false, get_opportunity},
     {"PUT", "/opportunities/{}", dated_a, true, update_opportunity},
     {"PUT", "/opportunities/{}/status", dated_a, true, update_opportunity_status},

@@ -62,6 +62,10 @@ std::string erase_line(Kind kind, std::string_view id) {
     return base::dump_json({{"kind", kind_names.at(static_cast<std::size_t>(kind))}, {"erase", id}}) + "\n";
 }
 
+bool is_searched(Kind kind) {
+    return kind == Kind::contact || kind == Kind::opportunity;
+}
+
 bool replay(std::string_view line, Tables& tables) {
     const auto parsed = base::parse_json(line, line_bytes_max, document_depth_max);
     if (!parsed || !parsed->is_object() || !parsed->contains("kind") || !(*parsed)["kind"].is_string()) return false;
@@ -97,6 +101,7 @@ Result<void> replay_all(std::string_view text, Tables& tables) {
 struct World::Inside {
     struct Pending {
         std::int64_t at_ms;
+        Kind kind;
         std::string id;
         std::optional<Json> document; // empty: erased
     };
@@ -104,7 +109,7 @@ struct World::Inside {
     std::string location;
     std::vector<CustomField> fields;
     Tables tables;
-    Table index;
+    Tables index; // of the kinds that are searched
     std::deque<Pending> pending;
     base::UniqueFd log;
 
@@ -135,10 +140,11 @@ struct World::Inside {
     void catch_up(std::int64_t now) {
         for (; !pending.empty() && pending.front().at_ms <= now; pending.pop_front()) {
             const Pending& change = pending.front();
+            Table& known = index.at(static_cast<std::size_t>(change.kind));
             if (change.document)
-                index.put(change.id, *change.document);
+                known.put(change.id, *change.document);
             else
-                index.erase(change.id);
+                known.erase(change.id);
         }
     }
 };
@@ -166,7 +172,7 @@ Result<World> World::open(const Clock& clock, std::string location, std::vector<
     inside->location = std::move(location);
     inside->fields = std::move(fields);
     if (!log_file.empty()) CLINIC_TRY(inside->open_log(log_file));
-    inside->index = inside->table(Kind::contact);
+    inside->index = inside->tables;
     for (const Json* field : inside->table(Kind::custom_field).all()) place(inside->fields, *field);
     return World{std::move(inside)};
 }
@@ -202,18 +208,18 @@ void World::put(Kind kind, const Json& document, std::int64_t lag_ms) {
     const std::string id = document["id"];
     inside_->table(kind).put(id, document);
     inside_->write(log_line(kind, document));
-    if (kind == Kind::contact) inside_->pending.push_back({now_ms() + lag_ms, id, document});
+    if (is_searched(kind)) inside_->pending.push_back({now_ms() + lag_ms, kind, id, document});
 }
 
 void World::erase(Kind kind, std::string_view id, std::int64_t lag_ms) {
     inside_->table(kind).erase(id);
     inside_->write(erase_line(kind, id));
-    if (kind == Kind::contact) inside_->pending.push_back({now_ms() + lag_ms, std::string{id}, std::nullopt});
+    if (is_searched(kind)) inside_->pending.push_back({now_ms() + lag_ms, kind, std::string{id}, std::nullopt});
 }
 
-std::vector<const Json*> World::indexed_contacts() {
+std::vector<const Json*> World::indexed(Kind kind) {
     inside_->catch_up(now_ms());
-    return inside_->index.all();
+    return inside_->index.at(static_cast<std::size_t>(kind)).all();
 }
 
 std::string iso_time(std::int64_t ms) {

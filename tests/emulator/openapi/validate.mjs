@@ -41,6 +41,13 @@ function operationOf(operations, method, target) {
   return undefined;
 }
 
+// A query is all text: what is described as a number is one where it reads as one.
+function queryOf(text, parameters) {
+  const isNumber = (name) => parameters.some((one) => one.in === 'query' && one.name === name && one.schema?.type === 'number');
+  const entries = [...new URLSearchParams(text)];
+  return Object.fromEntries(entries.map(([name, value]) => [name, isNumber(name) && /^\d+$/.test(value) ? Number(value) : value]));
+}
+
 function said(error) {
   const where = [error.location, error.path].filter((part) => part).join(' ');
   return `${where === '' ? '' : `${where}: `}${error.message}`;
@@ -58,7 +65,7 @@ export function requestFaults(operations, request) {
   if (requestBody === undefined && value !== undefined) faults.push('a body where none is described');
   const headers = Object.fromEntries(Object.entries(request.headers).map(([key, one]) => [key.toLowerCase(), one]));
   if (found.operation.path !== '/oauth/token' && !/^Bearer \S+$/.test(headers.authorization ?? '')) faults.push('no bearer token');
-  const query = Object.fromEntries(new URLSearchParams(request.path.split('?')[1] ?? ''));
+  const query = queryOf(request.path.split('?')[1] ?? '', parameters ?? []);
   const outcome = new RequestValidator({ parameters: parameters ?? [], requestBody })
     .validateRequest({ headers, body: value, params: found.params, query });
   return faults.concat((outcome?.errors ?? []).map(said));

@@ -40,6 +40,7 @@ const WRONG_REQUESTS = {
   'a search without its location': request('POST', '/contacts/search', { pageLimit: 1 }),
   'a filter without its operator': request('POST', '/contacts/search',
     { locationId: location, pageLimit: 1, filters: [{ field: 'a', value: 'b' }] }),
+  'a limit that is no number': request('GET', `/opportunities/search?location_id=${location}&limit=all`),
   'an unknown status': request('PUT', '/opportunities/x', { status: 'dreaming' }),
   'a body that is not JSON': { ...request('PUT', '/contacts/x'), body: '{' },
   'a body on a read': request('GET', '/contacts/x', { a: 1 }),
