@@ -60,6 +60,25 @@ std::vector<std::string> marked_contacts(const json* contacts, std::string_view 
     return out;
 }
 
+std::vector<std::string> those_of(const json& body, const Sought& sought) {
+    std::vector<std::string> out;
+    const auto* list = member(body, sought.list);
+    if (list == nullptr || !list->is_array()) return out;
+    for (const auto& one : *list) {
+        const auto *key = member(one, sought.key), *contact = member(one, "contactId");
+        const bool ours = key != nullptr && *key == sought.value && contact != nullptr && *contact == sought.contact;
+        if (auto id = id_of(member(one, "id")); ours && !id.empty()) out.push_back(std::move(id));
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+}
+
+// `{"opportunity":{"id":…}}`; a booking stands there by itself.
+std::string made_beside(const json& body) {
+    const auto* opportunity = member(body, "opportunity");
+    return id_of(member(opportunity == nullptr ? body : *opportunity, "id"));
+}
+
 bool has_tag(const json* tags, const std::string& tag) {
     return tags != nullptr && tags->is_array() && std::find(tags->begin(), tags->end(), json(tag)) != tags->end();
 }
@@ -89,13 +108,14 @@ Judgement of_status(const Exchange& exchange) {
     if (!exchange.answer.json) return {Meaning::passing, "not_json"};
     if (status < 300) return {Meaning::ok, ""};
     if (status == 400 && !exchange.answer.duplicate_of.empty()) return {Meaning::duplicate, "duplicate"};
+    if (status == 400 && exchange.answer.taken) return {Meaning::duplicate, "duplicate"};
     return {Meaning::about_body, http()};
 }
 
 } // namespace
 
 Answer read_answer(std::string_view body, std::string_view marker_field, std::string_view marker,
-                   const Expected* expected) {
+                   const Expected* expected, const Sought* sought) {
     Answer out;
     const auto parsed = base::parse_json(body, body_bytes_max, depth_max);
     if (!parsed || !parsed->is_object()) return out;
@@ -107,6 +127,9 @@ Answer read_answer(std::string_view body, std::string_view marker_field, std::st
         if (expected != nullptr && contact->is_object()) out.as_expected = holds(*contact, *expected);
     }
     if (const auto* meta = member(*parsed, "meta")) out.duplicate_of = id_of(member(*meta, "contactId"));
+    out.object = made_beside(*parsed);
+    out.taken = says(*parsed, "duplicate opportunity");
+    if (sought != nullptr) out.objects = those_of(*parsed, *sought);
     out.listed = read_listed(*parsed);
     if (!marker.empty()) out.marked = marked_contacts(member(*parsed, "contacts"), marker_field, marker);
     return out;

@@ -28,20 +28,29 @@ struct Expected {
     bool dnd = false; // do-not-disturb is set
 };
 
+// What makes an opportunity or a booking that is found ours: its name is our pseudonym, and it is that contact's.
+struct Sought {
+    const char *list = "", *key = ""; // "opportunities", "name"
+    std::string value, contact;
+};
+
 struct Answer {
-    bool json = false;               // an object of the bounds; a page of HTML is not
-    bool scope_fault = false;        // "not authorized for this scope": no token refresh helps
-    bool absent = false;             // "not found": what a 400 says of an id that GHL does not have
-    std::string contact;             // contact.id of a create
-    std::string duplicate_of;        // meta.contactId of a 400; a claim, not yet ours
-    std::vector<std::string> marked; // of a search: contacts whose marker field holds exactly the marker
-    Listed listed;                   // what the location has
-    std::optional<bool> as_expected; // of a contact that was read back
+    bool json = false;                // an object of the bounds; a page of HTML is not
+    bool scope_fault = false;         // "not authorized for this scope": no token refresh helps
+    bool absent = false;              // "not found": what a 400 says of an id that GHL does not have
+    std::string contact;              // contact.id of a create
+    std::string duplicate_of;         // meta.contactId of a 400; a claim, not yet ours
+    std::vector<std::string> marked;  // of a search: contacts whose marker field holds exactly the marker
+    std::string object;               // of a create: the opportunity's or the booking's id
+    std::vector<std::string> objects; // of a search: the opportunities or bookings that are as `Sought` says
+    bool taken = false;               // a 400: the contact has an open opportunity; GHL does not say which
+    Listed listed;                    // what the location has
+    std::optional<bool> as_expected;  // of a contact that was read back
 };
 
 // `marker_field` and `marker` decide which found contacts are ours; ids that are not plain are dropped.
 Answer read_answer(std::string_view body, std::string_view marker_field, std::string_view marker,
-                   const Expected* expected = nullptr);
+                   const Expected* expected = nullptr, const Sought* sought = nullptr);
 
 // One request's end, as the client saw it.
 struct Exchange {

@@ -13,6 +13,7 @@ using envelope::StepOutcome;
 
 constexpr base::Micros retry_after_max = std::chrono::hours{24}; // of a Settle frame
 constexpr int throttled_status = 429;
+constexpr base::Micros look_floor = std::chrono::milliseconds{500};
 constexpr base::Micros against_floor = std::chrono::seconds{1}; // a refused body is not sent again at once
 
 StepOutcome::Result step_result(Exchange::Result result) {
@@ -47,14 +48,21 @@ lane::Delivery Conversation::delivered() {
 lane::Delivery Conversation::retry(std::string code, base::Micros after) {
     delivery_.settle.outcome = Outcome::retry;
     delivery_.settle.code = std::move(code);
+    delivery_.settle.counts_against = false;
     delivery_.settle.retry_after_ms =
         static_cast<int>(std::clamp(after, base::Micros{0}, retry_after_max).count() / 1'000);
     return delivery_;
 }
 
 lane::Delivery Conversation::against(std::string code) {
+    retry(std::move(code), std::max(against_floor, backoff()));
     delivery_.settle.counts_against = true;
-    return retry(std::move(code), std::max(against_floor, backoff()));
+    return delivery_;
+}
+
+lane::Delivery Conversation::look_again() {
+    return retry("look_up_wait",
+                 std::min(std::max(backoff(), look_floor), base::Micros{std::chrono::milliseconds{lease_.unsure_ms}}));
 }
 
 // False: over. A short wait for the budget is waited out, with the lease in hand.

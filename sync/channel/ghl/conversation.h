@@ -25,9 +25,11 @@ public:
 
     void expect(Expected expected) { marker_.expected = std::move(expected); } // of the next contact that is read
     void contact(std::string id) { delivery_.settle.contact = std::move(id); }
+    void object(std::string id) { delivery_.settle.object = std::move(id); }
     lane::Delivery delivered();
     lane::Delivery retry(std::string code, base::Micros after);
     lane::Delivery against(std::string code); // the request's own fault
+    lane::Delivery look_again();              // nothing found, while that proves nothing
     lane::Delivery delivery() { return delivery_; }
     base::Micros backoff() const;
     bool absent() const { return absent_; } // GHL has nothing of the newest request's id

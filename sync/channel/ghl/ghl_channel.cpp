@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sync/channel/ghl/beside_run.h"
 #include "sync/channel/ghl/conversation.h"
 #include "sync/channel/ghl/plan.h"
 
@@ -13,7 +14,6 @@ using envelope::Lease;
 using lane::Delivery;
 
 constexpr std::size_t not_kept_max = 64;
-constexpr base::Micros look_floor = std::chrono::milliseconds{500};
 
 lane::Priority priority_of(const Lease& lease) {
     switch (lease.envelope->kind()) {
@@ -56,7 +56,7 @@ private:
             if (!found) return talk_.delivery();
             if (!found->answer.marked.empty()) return adopt(found->answer.marked.front());
             // Not there yet is not "not there": it is looked for again, and nothing is made meanwhile.
-            if (lease_.unsure_ms > 0) return talk_.retry("look_up_wait", next_look());
+            if (lease_.unsure_ms > 0) return talk_.look_again();
         }
         // With this code clinicd knows that no create of unknown outcome has happened, and parks the row.
         return lease_.create && may_create(lease_.envelope->kind()) ? create()
@@ -106,11 +106,6 @@ private:
         if (const auto seen = talk_.ask(read_contact(contact)); seen && !seen->dry) kept_ = seen->answer.as_expected;
     }
 
-    base::Micros next_look() const {
-        return std::min(std::max(talk_.backoff(), look_floor),
-                        base::Micros{std::chrono::milliseconds{lease_.unsure_ms}});
-    }
-
     std::string_view pid() const { return lease_.envelope->text(envelope::Field::pid); }
 
     Conversation& talk_;
@@ -128,17 +123,26 @@ GhlChannel::GhlChannel(GhlClient& client, const WriteRules& rules, lane::RateBud
     : client_{client}, rules_{rules}, budget_{budget}, times_{times}, surveyor_{surveyor}, board_{board} {}
 
 Delivery GhlChannel::deliver(const Lease& lease, lane::Gate& gate, std::stop_token stop) {
+    const bool is_beside = envelope::is_beside(lease.envelope->kind());
     GhlClient::Marker marker{rules_.fields.pid, std::string{lease.envelope->text(envelope::Field::pid)}};
+    if (is_beside) marker.sought = sought(lease);
     Conversation talk{{client_, budget_, gate, times_}, lease, priority_of(lease), std::move(marker), stop};
-    DeliveryRun delivery{talk, rules_, lease, is_read_back(lease), may_write_again(lease)};
-    auto out = delivery.run();
+    std::optional<bool> kept;
+    auto out = is_beside ? deliver_beside(talk, rules_, lease) : deliver_contact(talk, lease, kept);
     dry_ = talk.dry();
-    if (const auto kept = delivery.kept()) note(lease, *kept);
+    if (kept) note(lease, *kept);
     // A field that is gone makes every body wrong: that is no fault of this one.
     if (out.settle.counts_against && surveyor_ != nullptr && surveyor_->doubt(std::move(stop))) {
         out.settle.counts_against = false;
         out.fault = surveyor_->lacking();
     }
+    return out;
+}
+
+Delivery GhlChannel::deliver_contact(Conversation& talk, const Lease& lease, std::optional<bool>& kept) {
+    DeliveryRun delivery{talk, rules_, lease, is_read_back(lease), may_write_again(lease)};
+    auto out = delivery.run();
+    kept = delivery.kept();
     return out;
 }
 

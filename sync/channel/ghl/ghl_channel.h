@@ -30,6 +30,8 @@ struct ChannelTimes {
     int written_again_max = 3;
 };
 
+class Conversation;
+
 class GhlChannel final : public lane::Channel, public lane::Reach {
 public:
     // `surveyor`: null: what the location lacks is not looked at. `board`: told of what is read back.
@@ -59,6 +61,8 @@ private:
     };
     bool is_read_back(const envelope::Lease& lease);
     bool may_write_again(const envelope::Lease& lease);
+    // `kept`: of what was read back, whether it is as it was written.
+    lane::Delivery deliver_contact(Conversation& talk, const envelope::Lease& lease, std::optional<bool>& kept);
     void note(const envelope::Lease& lease, bool kept);
     std::mutex mutex_;
     std::uint64_t written_ = 0; // contacts that were there

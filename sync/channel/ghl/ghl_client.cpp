@@ -153,7 +153,8 @@ Exchange GhlClient::State::answered(const Reply& reply, const Marker& marker) co
     const auto date = date_of(reply.date);
     out.retry_after = retry_after(reply.retry_after, date.value_or(clock.now()).micros / 1'000'000);
     if (!reply.encoded)
-        out.answer = read_answer(reply.body, marker.field, marker.value, marker.expected ? &*marker.expected : nullptr);
+        out.answer = read_answer(reply.body, marker.field, marker.value, marker.expected ? &*marker.expected : nullptr,
+                                 marker.sought ? &*marker.sought : nullptr);
     if (!reply.encoded && marker.read && reply.status / 100 == 2) marker.read(reply.body);
     if (date && date_listener) date_listener(*date);
     return out;

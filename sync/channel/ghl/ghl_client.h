@@ -48,6 +48,7 @@ public:
     struct Marker {
         std::string field, value;
         std::optional<Expected> expected = {};           // of a contact that is read back
+        std::optional<Sought> sought = {};               // of a search for an opportunity or a booking
         std::function<void(std::string_view)> read = {}; // a parser of its own for the body of a 2xx, dropped after it
     };
     // `begun_by`: a request that could not be begun by then is not sent.

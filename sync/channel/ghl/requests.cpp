@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "crypto/base/json.h"
+#include "sync/envelope/names.h"
 
 namespace clinic::ghl {
 namespace {
@@ -29,6 +30,13 @@ json field_list(const std::vector<FieldValue>& fields) {
 
 Call tag_call(Route route, const WriteRules& rules, std::string_view contact, const Tags& tags) {
     return {route, contact_path(contact) + "/tags", base::dump_json({{"tags", tag_list(rules, tags)}})};
+}
+
+json case_body(const WriteRules& rules, const envelope::MetadataEnvelope& state) {
+    json body{{"pipelineId", rules.pipeline.id}, {"status", state.text(envelope::Field::outcome)}};
+    const auto stage = envelope::value_of<envelope::Stage>(state.text(envelope::Field::stage));
+    if (stage && !rules.pipeline.of(*stage).empty()) body["pipelineStageId"] = rules.pipeline.of(*stage);
+    return body;
 }
 
 } // namespace
@@ -95,6 +103,22 @@ Call add_tags(const WriteRules& rules, std::string_view contact, const Tags& tag
 
 Call remove_tags(const WriteRules& rules, std::string_view contact, const Tags& tags) {
     return tag_call(Route::tags_remove, rules, contact, tags);
+}
+
+Call search_case(const WriteRules& rules, std::string_view contact) {
+    return {Route::case_search, envelope::case_search_path(rules, contact), ""};
+}
+
+Call create_case(const WriteRules& rules, std::string_view contact, const envelope::MetadataEnvelope& state) {
+    auto body = case_body(rules, state);
+    body["locationId"] = rules.location;
+    body["contactId"] = contact;
+    body["name"] = state.text(envelope::Field::pid);
+    return {Route::case_create, "/opportunities/", base::dump_json(body)};
+}
+
+Call put_case(const WriteRules& rules, std::string_view opportunity, const envelope::MetadataEnvelope& state) {
+    return {Route::case_update, "/opportunities/" + std::string{opportunity}, base::dump_json(case_body(rules, state))};
 }
 
 } // namespace clinic::ghl

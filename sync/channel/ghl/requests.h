@@ -40,4 +40,9 @@ Call put_fields(std::string_view contact, const std::vector<FieldValue>& fields,
 Call add_tags(const WriteRules& rules, std::string_view contact, const Tags& tags);
 Call remove_tags(const WriteRules& rules, std::string_view contact, const Tags& tags);
 
+// Of the contact's opportunity in the configured pipeline. A word that has no stage there leaves it where it is.
+Call search_case(const WriteRules& rules, std::string_view contact);
+Call create_case(const WriteRules& rules, std::string_view contact, const envelope::MetadataEnvelope& state);
+Call put_case(const WriteRules& rules, std::string_view opportunity, const envelope::MetadataEnvelope& state);
+
 } // namespace clinic::ghl

@@ -65,6 +65,23 @@ bool drive_field(const Bench& bench, ghl::GhlClient& client, const envelope::Wri
     return client.send(ghl::create_field(set, envelope::Part::appt_when), {}, {}).status == 201;
 }
 
+// An opportunity of that contact's, from its opening to its end.
+bool drive_case(ghl::GhlClient& client, envelope::WriteRules set, const std::string& contact) {
+    set.pipeline.id = emulator::pipeline_id;
+    set.pipeline.stages = {"", emulator::stage_ids[0], "", "", "", "", emulator::stage_ids[3]};
+    envelope::MetadataEnvelope state{envelope::Kind::case_state};
+    state.put(envelope::Field::pid, envelope::Pseudonym::random('p'));
+    state.put(envelope::Field::stage, envelope::Stage::new_).put(envelope::Field::outcome, envelope::Case::open);
+    const auto made = client.send(ghl::create_case(set, contact, state), {}, {});
+    ghl::GhlClient::Marker marker;
+    marker.sought = {"opportunities", "name", std::string{state.text(envelope::Field::pid)}, contact};
+    const auto found = client.send(ghl::search_case(set, contact), marker, {});
+    state.put(envelope::Field::stage, envelope::Stage::archived)
+        .put(envelope::Field::outcome, envelope::Case::abandoned);
+    return made.status == 201 && found.answer.objects == std::vector{made.answer.object} &&
+           client.send(ghl::put_case(set, made.answer.object, state), {}, {}).status == 200;
+}
+
 // Every call of the write set, as clinic-syncd makes it. True: all were answered as they should be.
 bool drive_client(Bench& bench) {
     if (!bench.start("client")) return false;
@@ -98,7 +115,8 @@ bool drive_client(Bench& bench) {
            status(ghl::read_tags(set)) == 200 && status(ghl::read_pipelines(set)) == 200 &&
            status(ghl::read_calendars(set)) == 200 && status(ghl::read_contact(contact)) == 200 &&
            status(ghl::put_fields(contact, visit)) == 200 && status(ghl::add_tags(set, contact, tags)) == 201 &&
-           status(ghl::remove_tags(set, contact, tags)) == 200 && drive_field(bench, **client, set);
+           status(ghl::remove_tags(set, contact, tags)) == 200 && drive_field(bench, **client, set) &&
+           drive_case(**client, set, contact);
 }
 
 // An authorization: a code, a renewal after GHL has forgotten the token, and a reconnection after the app was removed

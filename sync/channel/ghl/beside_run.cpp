@@ -1,0 +1,102 @@
+#include "sync/channel/ghl/beside_run.h"
+
+#include <algorithm>
+
+namespace clinic::ghl {
+namespace {
+
+using envelope::Field;
+using envelope::Lease;
+using lane::Delivery;
+
+Call search(const WriteRules& rules, const Lease& lease) {
+    return search_case(rules, lease.contact);
+}
+
+Call create(const WriteRules& rules, const Lease& lease) {
+    return create_case(rules, lease.contact, *lease.envelope);
+}
+
+Call put(const WriteRules& rules, const Lease& lease) {
+    return put_case(rules, lease.object, *lease.envelope);
+}
+
+class BesideRun {
+public:
+    BesideRun(Conversation& talk, const WriteRules& rules, const Lease& lease)
+        : talk_{talk}, rules_{rules}, lease_{lease} {}
+
+    Delivery run() { return lease_.object.empty() ? find_or_create() : update(); }
+
+private:
+    Delivery find_or_create() {
+        if (lease_.look_up_first) {
+            const auto found = talk_.ask(search(rules_, lease_));
+            if (!found) return talk_.delivery();
+            if (!found->answer.objects.empty()) return adopt(found->answer.objects.front());
+            if (lease_.unsure_ms > 0) return talk_.look_again();
+        }
+        // With this code clinicd knows that no create of unknown outcome has happened.
+        return lease_.create ? make() : talk_.retry("no_object", {});
+    }
+
+    Delivery make() {
+        const auto made = talk_.ask(create(rules_, lease_));
+        if (!made) return talk_.delivery();
+        if (made->dry) return talk_.delivered();
+        if (made->answer.taken) return taken();
+        if (made->answer.object.empty()) return talk_.retry("no_id", talk_.backoff());
+        talk_.object(made->answer.object);
+        return talk_.delivered();
+    }
+
+    // GHL does not say which one is there: one that does not carry our marker is a stranger's, and is never touched.
+    Delivery taken() {
+        const auto found = talk_.ask(search(rules_, lease_));
+        if (!found) return talk_.delivery();
+        return found->answer.objects.empty() ? talk_.against("object_taken") : adopt(found->answer.objects.front());
+    }
+
+    // Told first, and written to under the next lease, as a contact is.
+    Delivery adopt(const std::string& object) {
+        talk_.object(object);
+        return talk_.retry("adopted", {});
+    }
+
+    Delivery update() {
+        // Between two refusals of the same body stands a look-up. Another of ours takes the place of one that is gone.
+        if (lease_.look_up_first) {
+            const auto found = talk_.ask(search(rules_, lease_));
+            if (!found) return talk_.delivery();
+            const auto& ours = found->answer.objects;
+            if (!ours.empty() && std::find(ours.begin(), ours.end(), lease_.object) == ours.end())
+                return adopt(ours.front());
+        }
+        const auto written = talk_.ask(put(rules_, lease_));
+        if (written && written->answer.taken) return talk_.against("object_taken");
+        if (written) return talk_.delivered();
+        if (!talk_.absent()) return talk_.delivery();
+        const bool is_sure = lease_.look_up_first;
+        return is_sure && !wants_one(*lease_.envelope) ? talk_.retry("no_object", {}) : talk_.against("object_gone");
+    }
+
+    Conversation& talk_;
+    const WriteRules& rules_;
+    const Lease& lease_;
+};
+
+} // namespace
+
+Sought sought(const Lease& lease) {
+    return {"opportunities", "name", std::string{lease.envelope->text(Field::pid)}, lease.contact};
+}
+
+bool wants_one(const envelope::MetadataEnvelope& envelope) {
+    return envelope.text(Field::outcome) == name(envelope::Case::open);
+}
+
+Delivery deliver_beside(Conversation& talk, const WriteRules& rules, const Lease& lease) {
+    return BesideRun{talk, rules, lease}.run();
+}
+
+} // namespace clinic::ghl
