@@ -48,7 +48,7 @@ Result<std::optional<outbox::DeadClass>> only(const json& args) {
     const auto found = outbox::dead_class(said);
     if (!said.empty() && !found)
         return Error{Errc::malformed, "there is no such class of dead letters",
-                     "refused, gone, duplicate, blocked, write_set or unreadable"};
+                     "refused, gone, duplicate, blocked, write_set, unreadable, object_gone or object_taken"};
     return found;
 }
 

@@ -30,6 +30,8 @@ Sealed read_sealed(const records::Statement& row) {
     if (!row.blob(2).empty()) out.one.appointment = AppointmentId{row.uuid(2)};
     out.object = copy(row.blob(3));
     if (row.integer(4) != 0) out.one.unsure_since = base::Micros{row.integer(5)};
+    out.one.ours = row.integer(6) != 0;
+    out.one.held = static_cast<Held>(row.integer(7));
     return out;
 }
 
@@ -44,8 +46,13 @@ Result<Besides> opened(records::Session& session, PatientId patient, Sealed seal
 Result<void> store(records::Transaction& txn, PatientId patient, const Besides& one) {
     const auto sealed = txn.seal_for(patient, "beside.object", one.number, one.object);
     CLINIC_TRY(sealed);
-    return execute(txn, "UPDATE beside SET patient = ?, object = ?, token = ? WHERE number = ?", patient, *sealed,
-                   object_token(txn, one.kind, one.object), one.number);
+    return execute(txn, "UPDATE beside SET patient = ?, object = ?, token = ?, ours = ?, held = ? WHERE number = ?",
+                   patient, *sealed, object_token(txn, one.kind, one.object), one.ours, number(one.held), one.number);
+}
+
+Result<void> forget_said_of(records::Transaction& txn, PatientId patient, Kind kind, std::int64_t number) {
+    return execute(txn, "DELETE FROM said WHERE patient = ? AND destination = 0 AND kind = ? AND scope = ?", patient,
+                   outbox::number(kind), number);
 }
 
 } // namespace
@@ -74,8 +81,8 @@ Result<Besides> Beside::at(records::Session& session, PatientId patient, std::in
     std::optional<Sealed> found;
     CLINIC_TRY(first_row(
         session,
-        "SELECT number, kind, appointment, object, unsettled, unsure_since FROM beside WHERE number = ? AND patient = "
-        "?",
+        "SELECT number, kind, appointment, object, unsettled, unsure_since, ours, held FROM beside"
+        " WHERE number = ? AND patient = ?",
         [&](const records::Statement& row) { found = read_sealed(row); }, number, patient));
     if (!found) return Error{Errc::not_found, "no such opportunity or booking of that patient"};
     return opened(session, patient, std::move(*found));
@@ -85,8 +92,8 @@ Result<std::vector<Besides>> Beside::all(records::Session& session, PatientId pa
     std::vector<Sealed> found;
     CLINIC_TRY(each_row(
         session,
-        "SELECT number, kind, appointment, object, unsettled, unsure_since FROM beside WHERE patient = ? "
-        "ORDER BY kind, appointment",
+        "SELECT number, kind, appointment, object, unsettled, unsure_since, ours, held FROM beside"
+        " WHERE patient = ? ORDER BY kind, appointment",
         [&](const records::Statement& row) { found.push_back(read_sealed(row)); }, patient));
     std::vector<Besides> out;
     for (Sealed& one : found) {
@@ -123,17 +130,40 @@ Result<std::optional<Beside::Owner>> Beside::owner_of(records::Session& session,
     return owner;
 }
 
-Result<void> Beside::set(records::Transaction& txn, PatientId patient, std::int64_t number, std::string_view object) {
+Result<std::optional<PatientId>> Beside::holder(records::Session& session, std::int64_t number) {
+    std::optional<PatientId> patient;
+    CLINIC_TRY(first_row(
+        session, "SELECT patient FROM beside WHERE number = ?",
+        [&](const records::Statement& row) { patient = PatientId{row.uuid(0)}; }, number));
+    return patient;
+}
+
+Result<void> Beside::set(records::Transaction& txn, PatientId patient, std::int64_t number, std::string_view object,
+                         Made made) {
     if (!envelope::is_contact_id(object)) return Error{Errc::refused, "the id of an object is not of its form"};
     auto one = at(txn, patient, number);
     CLINIC_TRY(one);
     CLINIC_TRY(nothing_made(txn, patient, number));
     if (one->object == object) return {};
-    if (!one->object.empty())
-        CLINIC_TRY(execute(txn, "DELETE FROM said WHERE patient = ? AND destination = 0 AND kind = ? AND scope = ?",
-                           patient, outbox::number(one->kind), number));
+    if (!one->object.empty()) CLINIC_TRY(forget_said_of(txn, patient, one->kind, number));
     one->object = object;
+    one->ours = made == Made::by_us;
+    one->held = Held::no;
     return store(txn, patient, *one);
+}
+
+Result<void> Beside::hold(records::Transaction& txn, PatientId patient, std::int64_t number, Held held) {
+    return execute(txn, "UPDATE beside SET held = ? WHERE number = ? AND patient = ?", outbox::number(held), number,
+                   patient);
+}
+
+Result<void> Beside::lost(records::Transaction& txn, PatientId patient, std::int64_t number) {
+    const auto one = at(txn, patient, number);
+    CLINIC_TRY(one);
+    CLINIC_TRY(forget_said_of(txn, patient, one->kind, number));
+    return execute(txn,
+                   "UPDATE beside SET object = x'', token = NULL, ours = 0, held = 0 WHERE number = ? AND patient = ?",
+                   number, patient);
 }
 
 Result<void> Beside::nothing_made(records::Transaction& txn, PatientId patient, std::int64_t number) {

@@ -12,12 +12,18 @@
 
 namespace clinic::outbox {
 
+// What GHL says of it is against the clinic's word, and nothing is said of it but its end.
+enum class Held : std::uint8_t { no, waits, by_ghl }; // for a person; a person has said that GHL's side counts
+
 struct Besides {
     std::int64_t number = 0;
     envelope::Kind kind = envelope::Kind::case_state;  // of its envelopes
     std::optional<records::AppointmentId> appointment; // of a booking
     std::string object;                                // GHL's id; empty: none is known
-    std::optional<base::Micros> unsure_since;          // boot clock: no later byte of a create left us; none: no create
+    bool ours = false;                                 // made by us; else it lived there before
+    Held held = Held::no;
+    std::optional<base::Micros> unsure_since; // boot clock: no later byte of a create left us; none: no create
+    bool may_be_there() const { return !object.empty() || unsure_since; }
 };
 
 class Beside {
@@ -40,9 +46,14 @@ public:
     };
     static Result<std::optional<Owner>> owner_of(records::Session& session, envelope::Kind kind,
                                                  std::string_view object);
+    // Whose it is now: what a merge has moved is another patient's. Nothing: it is not there any more.
+    static Result<std::optional<records::PatientId>> holder(records::Session& session, std::int64_t number);
     // What it holds is not known then, unless it is the same as before.
     static Result<void> set(records::Transaction& txn, records::PatientId patient, std::int64_t number,
-                            std::string_view object);
+                            std::string_view object, Made made = Made::by_us);
+    static Result<void> hold(records::Transaction& txn, records::PatientId patient, std::int64_t number, Held held);
+    // It is not in GHL any more: a new one may be made.
+    static Result<void> lost(records::Transaction& txn, records::PatientId patient, std::int64_t number);
     // A look-up that proves something has found none of it.
     static Result<void> nothing_made(records::Transaction& txn, records::PatientId patient, std::int64_t number);
     // All of the patient's: the contact is another one, or nobody's.

@@ -60,7 +60,7 @@ Result<Timestamp> window_end(records::Transaction& txn, Destination destination,
 }
 
 bool may_wait(Kind kind) {
-    return kind == Kind::contact_state || kind == Kind::appt_state;
+    return kind == Kind::contact_state || kind == Kind::appt_state || kind == Kind::case_state;
 }
 
 } // namespace

@@ -9,7 +9,8 @@
 namespace clinic::outbox {
 namespace {
 
-constexpr std::array class_names{"refused", "gone", "duplicate", "blocked", "write_set", "unreadable"};
+constexpr std::array class_names{"refused",   "gone",       "duplicate",   "blocked",
+                                 "write_set", "unreadable", "object_gone", "object_taken"};
 constexpr Timestamp ever{INT64_MAX};
 
 DeadLetter read_letter(const records::Statement& row) {
@@ -57,7 +58,8 @@ std::optional<DeadClass> dead_class(std::string_view name) {
 
 DeadClass class_of(std::string_view code) {
     if (code == "http_404" || code == "http_410") return DeadClass::gone;
-    for (const auto one : {DeadClass::duplicate, DeadClass::blocked, DeadClass::write_set, DeadClass::unreadable})
+    for (const auto one : {DeadClass::duplicate, DeadClass::blocked, DeadClass::write_set, DeadClass::unreadable,
+                           DeadClass::object_gone, DeadClass::object_taken})
         if (code == name(one)) return one;
     return DeadClass::refused;
 }

@@ -20,7 +20,16 @@ namespace clinic::outbox {
 inline constexpr std::int64_t dead_letters_max = 10'000;
 
 // By what a person has to do about it.
-enum class DeadClass : std::uint8_t { refused, gone, duplicate, blocked, write_set, unreadable };
+enum class DeadClass : std::uint8_t {
+    refused,
+    gone,
+    duplicate,
+    blocked,
+    write_set,
+    unreadable,
+    object_gone, // the opportunity or the booking that was written to was deleted in GHL
+    object_taken // GHL lets none be opened beside one that is not ours
+};
 const char* name(DeadClass one);
 std::optional<DeadClass> dead_class(std::string_view name);
 DeadClass class_of(std::string_view code);

@@ -19,6 +19,7 @@ constexpr int counted_max = 2;          // refusals of its own body, with a look
 constexpr Timestamp ever{INT64_MAX};
 constexpr std::string_view no_contact = "no_contact";
 constexpr std::string_view no_object = "no_object";
+constexpr std::string_view object_gone = "object_gone";
 
 // What goes out with one lease.
 struct Offer {
@@ -231,6 +232,8 @@ Result<void> deliver(records::Transaction& txn, const Row& row) {
 
 Result<void> bury(records::Transaction& txn, const Row& row, std::string_view code) {
     CLINIC_TRY(end_undelivered(txn, row));
+    if (code == object_gone && envelope::is_beside(row.kind))
+        CLINIC_TRY(Beside::hold(txn, row.patient, row.scope, Held::waits));
     return move(txn, row, row.withdrawn ? State::withdrawn : State::dead, code);
 }
 
@@ -264,9 +267,11 @@ Result<void> nobody_there(records::Transaction& txn, const Row& row) {
     return move(txn, row, row.withdrawn ? State::withdrawn : State::discarded, no_contact);
 }
 
-// The same, of an opportunity or a booking.
+// The same, of an opportunity or a booking; or it was deleted in GHL, and was to end.
 Result<void> nothing_there(records::Transaction& txn, const Row& row) {
     CLINIC_TRY(Beside::nothing_made(txn, row.patient, row.scope));
+    if (const auto lost = Beside::lost(txn, row.patient, row.scope); !lost && lost.error().code != Errc::not_found)
+        return lost; // not_found: erased, or of an earlier contact
     CLINIC_TRY(end_undelivered(txn, row));
     return move(txn, row, row.withdrawn ? State::withdrawn : State::discarded, no_object);
 }
@@ -293,9 +298,9 @@ Result<void> link(records::Transaction& txn, PatientId patient, std::string_view
 // What was made or found for the row.
 Result<void> link_beside(records::Transaction& txn, const Row& row, std::string_view object) {
     if (object.empty() || !envelope::is_beside(row.kind)) return {};
-    auto linked = Beside::set(txn, row.patient, row.scope, object);
-    if (!linked && linked.error().code == Errc::not_found) return {}; // erased, or of an earlier contact
-    return linked;
+    const auto holder = Beside::holder(txn, row.scope);
+    CLINIC_TRY(holder);
+    return *holder ? Beside::set(txn, **holder, row.scope, object) : Result<void>{}; // erased, or an earlier contact's
 }
 
 Result<std::vector<Row>> all_leased(records::Session& session) {

@@ -184,7 +184,12 @@ Result<Merged> Links::merge(records::Transaction& txn, PatientId survivor, Patie
     // The survivor's own contact may be there, by a create whose outcome is not known: it is not given a second one.
     const auto unsure = create_is_unsure(txn, survivor);
     CLINIC_TRY(unsure);
-    if (!kept->empty() || *unsure) return Merged::both;
+    // What may have been made beside the prior's would carry the prior's name: it is looked for under that.
+    const auto beside = Beside::all(txn, prior);
+    CLINIC_TRY(beside);
+    const bool may_come = std::ranges::any_of(
+        *beside, [](const Besides& one) { return one.object.empty() && one.unsure_since.has_value(); });
+    if (!kept->empty() || *unsure || may_come) return Merged::both;
     // That contact holds what was said of the prior: of the survivor nothing is known to be there.
     const auto ours = is_shell(txn, prior);
     CLINIC_TRY(ours);

@@ -89,7 +89,11 @@ public:
     static Result<LastSaid> last_said_of(records::Session& session, records::PatientId patient, envelope::Kind kind,
                                          std::int64_t number);
 
-    // GHL does not hold any more what was said of these kinds: whatever is decided next is said again.
+    // GHL does not hold any more what was said of that one.
+    static Result<void> doubt_of(records::Transaction& txn, records::PatientId patient, envelope::Kind kind,
+                                 std::int64_t number);
+
+    // The contact does not hold any more what was said of it: whatever is decided next is said again.
     static Result<void> doubt(records::Transaction& txn, records::PatientId patient);
 
     // A "do not contact" of ours (a suppression, or reminders that are not granted) was delivered since, or is begun.

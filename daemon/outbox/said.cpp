@@ -176,7 +176,16 @@ Result<std::optional<std::vector<envelope::Word>>> known_tags(records::Session& 
 }
 
 Result<void> Outbox::doubt(records::Transaction& txn, records::PatientId patient) {
-    return execute(txn, "UPDATE said SET unsure = 1, tags_known = 0 WHERE patient = ? AND destination = 0", patient);
+    return execute(txn,
+                   "UPDATE said SET unsure = 1, tags_known = 0 WHERE patient = ? AND destination = 0"
+                   " AND kind NOT IN (?, ?)",
+                   patient, number(Kind::case_state), number(Kind::booking_state));
+}
+
+Result<void> Outbox::doubt_of(records::Transaction& txn, records::PatientId patient, Kind kind,
+                              std::int64_t of_number) {
+    return execute(txn, "UPDATE said SET unsure = 1 WHERE patient = ? AND destination = 0 AND kind = ? AND scope = ?",
+                   patient, number(kind), of_number);
 }
 
 Result<LastSaid> Outbox::last_said(records::Session& session, envelope::Destination destination,

@@ -150,6 +150,8 @@ CREATE TABLE beside (
     kind         INTEGER NOT NULL,                  -- envelope::Kind of its envelopes
     appointment  BLOB    NOT NULL,                  -- of a booking; empty: an opportunity
     object       BLOB    NOT NULL DEFAULT x'',      -- sealed; empty: none is known
+    ours         INTEGER NOT NULL DEFAULT 0,        -- made by us: taken back by us
+    held         INTEGER NOT NULL DEFAULT 0,        -- outbox::Held: GHL's word against the clinic's
     token        BLOB,                              -- blind index of GHL's id
     attempt      INTEGER NOT NULL DEFAULT 0,        -- ledger.attempt of its newest create
     unsettled    INTEGER NOT NULL DEFAULT 0,        -- that may have happened: look up before the next
