@@ -39,7 +39,9 @@ enum class Because : std::uint8_t {
     test_traffic,
     merged,
     inactive_unknown,
-    erased
+    erased,
+    not_configured, // an opportunity, where the settings have no pipeline (any more)
+    held_in_ghl     // it was deleted in GHL: a person decides
 };
 const char* name(Because because);
 

@@ -40,6 +40,8 @@ Literal literal(Because because) {
     case Because::merged: return "merged";
     case Because::inactive_unknown: return "inactive_unknown";
     case Because::erased: return "erased";
+    case Because::not_configured: return "not_configured";
+    case Because::held_in_ghl: return "held_in_ghl";
     }
     return "basis_off";
 }
@@ -75,8 +77,13 @@ const std::string& newest(const LastSaid& said) {
 class Release {
 public:
     Release(Transaction& txn, PatientId patient, const Policy& policy, const Decision& decision,
-            const outbox::Coalesce& coalesce)
-        : txn_{txn}, patient_{patient}, policy_{policy}, decision_{decision}, coalesce_{coalesce} {}
+            const outbox::Coalesce& coalesce, const CaseOptions& cases)
+        : txn_{txn}, patient_{patient}, policy_{policy}, decision_{decision}, coalesce_{coalesce},
+          cases_{txn, patient, cases, [this](MetadataEnvelope envelope, std::int64_t number) {
+                     return say(std::move(envelope), std::nullopt, number);
+                 }} {}
+    Release(const Release&) = delete;
+    Release& operator=(const Release&) = delete;
 
     void because_of(std::optional<records::AppointmentId> changed) { changed_ = changed; }
     bool did_anything() const { return did_anything_; }
@@ -114,6 +121,8 @@ public:
         return *news ? tell_appointment(*decision_.appointment) : Result<void>{};
     }
 
+    Cases& cases() { return cases_; }
+
     Result<void> tell_consent(const records::ConsentFacts& consent, Timestamp now) {
         const bool over = consent.expires_at && *consent.expires_at <= now;
         const auto state =
@@ -131,9 +140,9 @@ public:
         if (!said) return said.error();
         if (decision_.suppress && *said) {
             CLINIC_TRY(Outbox::withdraw(txn_, patient_, literal(decision_.because)));
-            return suppress(*decision_.suppress);
+            CLINIC_TRY(suppress(*decision_.suppress));
         }
-        if (decision_.suppress) return {};
+        if (decision_.suppress) return cases_.take_back();
         auto waits = something_waits();
         if (!waits) return waits.error();
         if (!*waits) return {};
@@ -223,15 +232,18 @@ private:
             if (!said) return said.error();
             if (!said->queued_content.empty()) return true;
         }
-        return false;
+        return cases_.something_waits();
     }
 
     // Pushes, unless the destination holds just this or it waits already.
-    Result<void> say(MetadataEnvelope envelope, std::optional<envelope::Scope> scope = std::nullopt) {
+    // `number`: of what is beside the contact.
+    Result<void> say(MetadataEnvelope envelope, std::optional<envelope::Scope> scope = std::nullopt,
+                     std::optional<std::int64_t> number = std::nullopt) {
         auto pid = Links::pid(txn_, Destination::crm, patient_);
         if (!pid) return pid.error();
         envelope.put(Field::pid, *pid).put_site(policy_.site);
-        auto said = last_said(envelope.kind(), scope);
+        auto said =
+            number ? Outbox::last_said_of(txn_, patient_, envelope.kind(), *number) : last_said(envelope.kind(), scope);
         if (!said) return said.error();
         const bool held = newest(*said) == envelope.content();
         if (held && !(said->unsure && said->queued_content.empty())) return {};
@@ -250,6 +262,7 @@ private:
     const Policy& policy_;
     const Decision& decision_;
     const outbox::Coalesce& coalesce_;
+    Cases cases_;
     std::optional<records::AppointmentId> changed_;
     bool did_anything_ = false;
 };
@@ -271,6 +284,18 @@ Result<bool> a_contact_is_left(Transaction& txn, PatientId survivor) {
         if (waits(*merge) || (one != survivor && waits(*suppression))) return true;
     }
     return false;
+}
+
+// The same, of a case.
+Result<bool> a_case_is_left(Transaction& txn, PatientId survivor, const CaseOptions& options) {
+    const auto people = records::merged_into(txn, survivor);
+    CLINIC_TRY(people);
+    for (const PatientId one : *people) {
+        const auto waits = Cases{txn, one, options, {}}.something_waits();
+        CLINIC_TRY(waits);
+        if (*waits) return true;
+    }
+    return Cases{txn, survivor, options, {}}.something_stands();
 }
 
 // Whoever a chain of merges leads to.
@@ -303,6 +328,24 @@ bool says_too_much(const MetadataEnvelope& waiting, const ContactState& now) {
 // name its words, and a consent told besides must not set them.
 bool is_withheld(ConsentScope scope, const ContactState& now) {
     return scope == ConsentScope::marketing && !names(now.tags, "review_ok");
+}
+
+// Taking back is allowed but where nothing at all may leave: a merge archives the old contact.
+std::optional<Because> taking_back_allowed(const Policy& policy, const PatientFacts& facts, const Decision& decision) {
+    if (policy.basis == Basis::deid) return Because::deid_needs_contactless;
+    if (policy.basis == Basis::off || facts.test_traffic) return Because::basis_off;
+    return decision.clock_holds ? std::optional{Because::clock_untrusted} : std::nullopt;
+}
+
+// A case as the settings are now, and unless it was deleted in GHL.
+Result<std::optional<Because>> case_allowed(Transaction& txn, const outbox::Leased& lease, const CaseOptions& options) {
+    if (!options.told) return std::optional{Because::not_configured};
+    const auto number = outbox::Beside::known(txn, lease.patient, Kind::case_state);
+    CLINIC_TRY(number);
+    if (!*number) return std::optional<Because>{}; // the contact was another's: the request is looked at below
+    const auto one = outbox::Beside::at(txn, lease.patient, **number);
+    CLINIC_TRY(one);
+    return one->held == outbox::Held::no ? std::nullopt : std::optional{Because::held_in_ghl};
 }
 
 // A "granted" that has ended since, or is withheld.
@@ -361,7 +404,7 @@ Result<bool> Releaser::release(Transaction& txn, PatientId patient, std::optiona
     auto policy = this->policy(txn);
     if (!policy) return policy.error();
     Decision decision = decide(*facts, *policy, moment(), appointment);
-    Release release{txn, patient, *policy, decision, coalesce_};
+    Release release{txn, patient, *policy, decision, coalesce_, case_options_};
     release.because_of(appointment);
     if (is_told(decision) && facts->status == records::PatientStatus::inactive) {
         auto said = release.has_said_something();
@@ -371,10 +414,12 @@ Result<bool> Releaser::release(Transaction& txn, PatientId patient, std::optiona
             decision.contact.reset();
         }
     }
-    if (is_told(decision))
+    if (is_told(decision)) {
         CLINIC_TRY(release.tell(*facts));
-    else if (decision.because != Because::inactive_unknown && decision.because != Because::erased)
+        CLINIC_TRY(release.cases().tell(decision.contact->stage));
+    } else if (decision.because != Because::inactive_unknown && decision.because != Because::erased) {
         CLINIC_TRY(release.stop());
+    }
     if (note == Note::always || release.did_anything()) CLINIC_TRY(release.note());
     return release.did_anything();
 }
@@ -389,7 +434,7 @@ Result<void> Releaser::consent_changed(Transaction& txn, PatientId patient, Cons
     const Decision decision = decide(*facts, *policy, moment(), std::nullopt);
     const auto consent = std::ranges::find(facts->consents, scope, &records::ConsentFacts::scope);
     if (!is_told(decision) || consent == facts->consents.end()) return {};
-    Release release{txn, patient, *policy, decision, coalesce_};
+    Release release{txn, patient, *policy, decision, coalesce_, case_options_};
     if (facts->status == records::PatientStatus::inactive) {
         auto said = release.has_said_something();
         if (!said) return said.error();
@@ -409,11 +454,13 @@ Result<void> Releaser::say_again(Transaction& txn, PatientId patient) {
     auto policy = this->policy(txn);
     if (!policy) return policy.error();
     const Decision decision = decide(*facts, *policy, moment(), std::nullopt);
-    Release release{txn, patient, *policy, decision, coalesce_};
+    Release release{txn, patient, *policy, decision, coalesce_, case_options_};
     auto taken_back = release.last_said(Kind::contact_suppress);
     if (!taken_back) return taken_back.error();
+    CLINIC_TRY(release.cases().doubt());
     if (!decision.suppress || is_empty(*taken_back)) return changed(txn, patient, std::nullopt);
     CLINIC_TRY(release.suppress(*decision.suppress));
+    CLINIC_TRY(release.cases().take_back());
     return release.note();
 }
 
@@ -446,8 +493,8 @@ Result<void> Releaser::merged(Transaction& txn, PatientId survivor, PatientId pr
     Decision for_prior;
     for_prior.because = Because::merged;
     for_prior.clock_holds = decision.clock_holds;
-    Release of_prior{txn, prior, *policy, for_prior, coalesce_};
-    Release of_survivor{txn, facts->id, *policy, decision, coalesce_};
+    Release of_prior{txn, prior, *policy, for_prior, coalesce_, case_options_};
+    Release of_survivor{txn, facts->id, *policy, decision, coalesce_, case_options_};
 
     auto said = of_prior.ever_said_something();
     if (!said) return said.error();
@@ -462,6 +509,7 @@ Result<void> Releaser::merged(Transaction& txn, PatientId survivor, PatientId pr
     auto contacts = Links::merge(txn, facts->id, prior);
     if (!contacts) return contacts.error();
     const bool prior_had_contact = *contacts == outbox::Merged::moved || *contacts == outbox::Merged::both;
+    if (*contacts == outbox::Merged::both) CLINIC_TRY(of_prior.cases().take_back());
     if (prior_had_contact && is_told(decision)) CLINIC_TRY(of_survivor.tell_merge(*old));
     if (prior_had_contact && *said && decision.suppress) {
         Release& holder = *contacts == outbox::Merged::moved ? of_survivor : of_prior;
@@ -484,14 +532,16 @@ Result<TakenBack> Releaser::take_back(Transaction& txn, PatientId patient) {
     const bool closed = policy->basis == Basis::off || policy->basis == Basis::deid || facts->test_traffic;
     decision.because = Because::erased;
     decision.suppress = closed ? std::nullopt : std::optional{envelope::Reason::erased};
-    Release release{txn, facts->id, *policy, decision, coalesce_};
+    Release release{txn, facts->id, *policy, decision, coalesce_, case_options_};
     auto said = release.ever_said_something();
     if (!said) return said.error();
     const auto left = a_contact_is_left(txn, facts->id);
     CLINIC_TRY(left);
     CLINIC_TRY(release.stop());
+    const auto case_left = a_case_is_left(txn, facts->id, case_options_);
+    CLINIC_TRY(case_left);
     if (release.did_anything()) CLINIC_TRY(release.note());
-    if (!*said && !*left) return TakenBack::done;
+    if (!*said && !*left && !*case_left) return TakenBack::done;
     return closed ? TakenBack::not_allowed : TakenBack::waits;
 }
 
@@ -507,13 +557,12 @@ Result<std::optional<Because>> Releaser::still_allowed(Transaction& txn, const o
     if (!policy) return policy.error();
     const Decision decision = decide(*facts, *policy, moment(), std::nullopt);
 
-    // Taking back is allowed but where nothing at all may leave: a merge archives the old contact.
-    if (waiting.kind() == Kind::contact_suppress || waiting.kind() == Kind::contact_merge) {
-        const bool closed = policy->basis == Basis::off || policy->basis == Basis::deid || facts->test_traffic;
-        if (closed)
-            return std::optional{policy->basis == Basis::deid ? Because::deid_needs_contactless : Because::basis_off};
-        return decision.clock_holds ? std::optional{Because::clock_untrusted} : std::nullopt;
+    if (waiting.kind() == Kind::case_state) {
+        auto still = case_allowed(txn, lease, case_options_);
+        if (!still || *still) return still;
     }
+    const bool takes_back = waiting.kind() == Kind::contact_suppress || waiting.kind() == Kind::contact_merge;
+    if (takes_back || ends_case(waiting)) return taking_back_allowed(*policy, *facts, decision);
     if (!decision.may_leave) return std::optional{decision.because};
     const bool too_much = waiting.kind() == Kind::contact_state
                               ? says_too_much(waiting, *decision.contact)

@@ -14,6 +14,7 @@
 
 #include "daemon/outbox/outbox.h"
 #include "daemon/records/patients.h"
+#include "daemon/release/cases.h"
 #include "daemon/release/decide.h"
 
 namespace clinic::release {
@@ -56,6 +57,9 @@ public:
     // 0 while the clock is not trusted. Call again while it answers `rows_max`.
     Result<int> expire_consents_due(records::Transaction& txn, int rows_max);
 
+    // There is a pipeline for patients' cases. Set before the first decision.
+    void tell_cases(const CaseOptions& options) { case_options_ = options; }
+
     void set_clock_trusted(bool trusted) { clock_trusted_ = trusted; }
     // Asked at each decision besides: a step of the clock counts before anybody has told of it. Set before the first.
     void ask_clock(std::function<bool()> trusted) { ask_clock_ = std::move(trusted); }
@@ -78,6 +82,7 @@ private:
 
     const Clock& clock_;
     const outbox::Coalesce coalesce_;
+    CaseOptions case_options_;
     mutable std::mutex policy_lock_; // guards the policy that was read last, and the text it was read from
     mutable std::optional<std::string> policy_text_;
     mutable std::optional<records::RowCache::Since> policy_since_; // that text's setting has not changed since

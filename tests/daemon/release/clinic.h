@@ -144,7 +144,9 @@ public:
                 if (std::ranges::any_of(because, &std::optional<Because>::has_value)) return stop(txn, *open, because);
                 envelope::Settle outcome;
                 outcome.lease = (*lease)->lease;
-                outcome.contact = (*lease)->create ? "contact" + std::to_string(++contacts_) : "";
+                const bool is_beside = envelope::is_beside((*lease)->envelope->kind());
+                if ((*lease)->create && is_beside) outcome.object = "object" + std::to_string(++objects_);
+                if ((*lease)->create && !is_beside) outcome.contact = "contact" + std::to_string(++contacts_);
                 for (const auto& one : *open) delivered.push_back(one.envelope);
                 auto settled = outbox::Outbox::settle(txn, outcome);
                 return settled ? Result<void>{} : settled.error();
@@ -207,7 +209,7 @@ public:
 
 private:
     fakes::TempFolder folder_;
-    int contacts_ = 0;
+    int contacts_ = 0, objects_ = 0;
 
 public:
     fakes::ManualClock clock;

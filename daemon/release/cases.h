@@ -1,0 +1,58 @@
+// A patient's opportunity in a pipeline of GHL ("case"): what is said of it, and how it is taken back.
+//   Errors:  those of the store and the outbox.
+//   Threads: the store's (all take its session).
+//   Source:  docs/release.md, "Cases".
+#pragma once
+
+#include <array>
+#include <functional>
+
+#include "daemon/outbox/beside.h"
+
+namespace clinic::release {
+
+using Outcomes = std::array<envelope::Case, 7>; // by Stage
+inline constexpr Outcomes usual_outcomes{envelope::Case::open,     envelope::Case::open, envelope::Case::open,
+                                         envelope::Case::open,     envelope::Case::open, envelope::Case::lost,
+                                         envelope::Case::abandoned};
+
+struct CaseOptions {   // "ghl.pipeline" of the settings
+    bool told = false; // there is one
+    Outcomes outcomes = usual_outcomes;
+};
+
+// It takes a case back: nothing else says that stage.
+bool ends_case(const envelope::MetadataEnvelope& envelope);
+
+// One patient's case inside one transaction. Without a pipeline there is none.
+class Cases {
+public:
+    // Puts on what all envelopes carry, and pushes, unless GHL holds just this or it waits already. `number`:
+    // outbox::Beside.
+    using Say = std::function<Result<void>(envelope::MetadataEnvelope envelope, std::int64_t number)>;
+
+    Cases(records::Transaction& txn, records::PatientId patient, const CaseOptions& options, Say say)
+        : txn_{txn}, patient_{patient}, options_{options}, say_{std::move(say)} {}
+
+    // An outcome that is not open is said of one that is there, or may be, alone.
+    Result<void> tell(envelope::Stage stage);
+    // One that we have made, or may have made, is ended.
+    Result<void> take_back();
+    Result<bool> something_waits();
+    // It is not ended yet, or not sure to be.
+    Result<bool> something_stands();
+    // GHL does not hold what was said of it.
+    Result<void> doubt();
+
+private:
+    Result<std::optional<outbox::Besides>> find();
+    Result<outbox::LastSaid> last_said(std::int64_t number);
+    Result<void> say(envelope::Stage stage, envelope::Case outcome, std::int64_t number);
+
+    records::Transaction& txn_;
+    records::PatientId patient_;
+    const CaseOptions& options_;
+    const Say say_;
+};
+
+} // namespace clinic::release
