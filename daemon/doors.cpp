@@ -123,6 +123,7 @@ struct Parts {
           egress{std::move(egress_socket), egress_options(options, vitals), gate, *store, releaser, health, clock},
           housekeeping{*store, releaser, health, clock}, integrity{*store, clock, std::move(damaged)} {
         releaser.ask_clock([&health] { return health.clock_trusted(); });
+        releaser.tell_cases({.told = !options.ghl.pipeline.id.empty(), .outcomes = options.outcomes});
     }
     ~Parts() {
         well.measure({});

@@ -12,6 +12,7 @@
 
 #include "crypto/base/files.h"
 #include "crypto/base/json.h"
+#include "sync/envelope/rules_options.h"
 
 namespace clinic::daemon {
 namespace {
@@ -163,6 +164,13 @@ void read_ghl(const json& from, Options& options, int& faults) {
         reads.read_optional("campaigns", options.ghl.reads.campaigns);
         reads.read_optional("sources", options.ghl.reads.sources);
     }
+    if (const json* said = ghl.section_if_any("pipeline")) {
+        auto pipeline = envelope::read_pipeline(*said, options.outcomes, "docs/ghl.md");
+        if (pipeline)
+            options.ghl.pipeline = std::move(*pipeline);
+        else
+            ghl.fault("pipeline", pipeline.error().what.c_str());
+    }
     const json* named = ghl.section_if_any("fields");
     if (named == nullptr) return; // until `clinicctl ghl prepare`: nothing is handed out
     Section fields{*named, "ghl.fields.", faults};
@@ -249,7 +257,7 @@ std::vector<std::string> wait_for_restart(const Options& running, const Options&
     look("mllp.tls", &Options::mllp_certificate, &Options::mllp_key, &Options::mllp_client_ca);
     look("delivery", &Options::dry_run);
     look("ghl", &Options::ghl, &Options::index_lag_ms, &Options::late_ms, &Options::coalesce_ms,
-         &Options::coalesce_quiet_ms, &Options::slots_at_once, &Options::compare_hour);
+         &Options::coalesce_quiet_ms, &Options::slots_at_once, &Options::compare_hour, &Options::outcomes);
     return names;
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "daemon/intake/mllp_decoder.h"
+#include "daemon/release/cases.h"
 #include "sync/envelope/frame.h"
 
 namespace clinic::daemon {
@@ -29,6 +30,7 @@ struct Options {
     std::size_t mllp_message_bytes_max = intake::frame_bytes_default; // of one message, without its MLLP marks
     std::filesystem::path mllp_certificate, mllp_key, mllp_client_ca; // of MLLP over TLS; all three, or none
     envelope::WriteRules ghl;                                         // without a location: nothing goes to GHL
+    release::Outcomes outcomes = release::usual_outcomes;             // of a case, by the patient's stage
     int slots_at_once = 1;                                            // how many the clinic sees at a time
     int compare_hour = 2;                                             // of the nightly comparison; 24: none
     std::string support_key;                              // for clinicctl bundle alone: 64 hexadecimal digits

@@ -55,8 +55,8 @@ json to_json(const LocationSaid& said) {
                           {"configured", one.configured}});
     for (const auto& one : said.pipelines) {
         json stages = json::array();
-        for (const auto& stage : one.stages) stages.push_back(stage.name);
-        pipelines.push_back({{"name", one.name}, {"stages", stages}});
+        for (const auto& stage : one.stages) stages.push_back({{"id", stage.id}, {"name", stage.name}});
+        pipelines.push_back({{"id", one.id}, {"name", one.name}, {"stages", stages}});
     }
     for (const auto& one : said.calendars) calendars.push_back(one.name);
     for (const auto& [what, code] : said.unread) unread.push_back({{"what", what}, {"code", code}});
@@ -64,7 +64,23 @@ json to_json(const LocationSaid& said) {
             {"calendars", calendars}, {"unread", unread},  {"more", said.more}};
 }
 
+// Cases of patients are in it; it is made by a person alone.
+bool is_pipeline(const FieldSaid& field) {
+    return field.part == envelope::name(envelope::Part::pipeline);
+}
+
+std::string pipeline_line(const FieldSaid& field) {
+    std::string line = "  ghl.pipeline";
+    line.resize(20, ' ');
+    if (is_state(field, {"missing"}))
+        return line + "is not there; put the id of one below into both settings files, or take ghl.pipeline out\n";
+    if (is_state(field, {"options"}))
+        return line + "lacks a stage that ghl.pipeline.stages names; put the id of one below in its place\n";
+    return line + "there\n";
+}
+
 std::string field_line(const FieldSaid& field) {
+    if (is_pipeline(field)) return pipeline_line(field);
     std::string line = "  " + field.name;
     line.resize(20, ' ');
     if (is_state(field, {"missing"})) return line + "is not there; --apply makes it\n";
@@ -81,7 +97,10 @@ std::string view(const LocationSaid& said) {
     std::string text = "The location in GHL has, of what this box needs:\n";
     for (const auto& field : said.fields) text += field_line(field);
     text += wrapped("  Our tags: " + joined(said.tags) + " (one that is not there is made when it is first used)", 12);
-    for (const auto& one : said.pipelines) text += wrapped("  Pipeline " + one.name + ": " + names(one.stages), 12);
+    for (const auto& one : said.pipelines) {
+        text += wrapped("  Pipeline " + one.name + ", " + one.id + ", with the stages", 12);
+        for (const auto& stage : one.stages) text += "    " + stage.id + " " + stage.name + "\n";
+    }
     text += wrapped("  Calendars: " + names(said.calendars), 12);
     if (said.more) text += "  There are more pipelines, stages or calendars than are shown.\n";
     for (const auto& [what, code] : said.unread)
@@ -97,9 +116,12 @@ bool is_configured(const LocationSaid& said) {
 
 // What there is to be done, where nothing was.
 std::string proposal(const LocationSaid& said) {
-    const auto missing = std::count_if(said.fields.begin(), said.fields.end(),
-                                       [](const FieldSaid& field) { return is_state(field, {"missing"}); });
-    if (missing == 0 && is_configured(said)) return "All is as it must be: nothing is to be done.\n";
+    const auto missing = std::count_if(said.fields.begin(), said.fields.end(), [](const FieldSaid& field) {
+        return is_state(field, {"missing"}) && !is_pipeline(field);
+    });
+    if (missing == 0 && is_configured(said) && troubles_of(said).empty())
+        return "All is as it must be: nothing is to be done.\n";
+    if (missing == 0 && is_configured(said)) return "Nothing was changed. What is not as it must be is for a person.\n";
     std::string text = "Nothing was changed. clinicctl ghl prepare --apply ";
     if (missing > 0) text += "makes " + std::to_string(missing) + (missing == 1 ? " field" : " fields") + ", and ";
     return wrapped(text + "writes the ids of the six fields into clinicd.json and clinic-syncd.json.", 0);
@@ -119,7 +141,7 @@ int say_read(const Call& call, const LocationSaid& said) {
 std::optional<json> ids_of(const LocationSaid& said) {
     json ids = json::object();
     for (const auto& field : said.fields)
-        if (!field.id.empty() && is_state(field, {"there", "made"})) ids[field.part] = field.id;
+        if (!is_pipeline(field) && !field.id.empty() && is_state(field, {"there", "made"})) ids[field.part] = field.id;
     if (ids.size() != envelope::field_parts.size()) return std::nullopt;
     return ids;
 }
@@ -133,7 +155,8 @@ json calendars_of(const LocationSaid& said) {
 std::string troubles_of(const LocationSaid& said) {
     std::string text;
     for (const auto& field : said.fields)
-        if (is_state(field, {"not_made", "retyped", "options"})) text += field_line(field);
+        if (is_state(field, {"not_made", "retyped", "options"}) || (is_pipeline(field) && is_state(field, {"missing"})))
+            text += field_line(field);
     return text;
 }
 

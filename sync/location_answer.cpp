@@ -26,6 +26,16 @@ diagnose::FieldSaid field_said(const envelope::WriteRules& rules, const ghl::Inv
     return said;
 }
 
+// The one that cases are in; a stage that is not there is "options".
+diagnose::FieldSaid pipeline_said(const envelope::WriteRules& rules, const ghl::Inventory& there) {
+    const auto word = envelope::name(Part::pipeline);
+    diagnose::FieldSaid said{.part = word, .name = word, .id = rules.pipeline.id, .type = "", .state = "there"};
+    said.configured = rules.pipeline.id;
+    for (const auto& fault : ghl::faults_of(rules, there))
+        if (fault.part == Part::pipeline) said.state = envelope::name(fault.lack);
+    return said;
+}
+
 template <class Said>
 void cut(std::vector<Said>& all, std::size_t size_max, bool& more) {
     if (all.size() <= size_max) return;
@@ -47,6 +57,7 @@ diagnose::LocationSaid location_answer(const envelope::WriteRules& rules, const 
     for (const auto& [what, code] : there.unread) said.unread.emplace_back(what, code);
     if (!there.fields) return said;
     for (const Part part : envelope::field_parts) said.fields.push_back(field_said(rules, there, part));
+    if (!rules.pipeline.id.empty() && there.pipelines) said.fields.push_back(pipeline_said(rules, there));
     for (const char* word : envelope::vocabulary) {
         auto tag = envelope::tag_of(*envelope::Word::parse(word), rules.tag_prefix);
         if (there.tags && std::find(there.tags->begin(), there.tags->end(), tag) != there.tags->end())

@@ -1,6 +1,7 @@
 #include "sync/options.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
@@ -103,7 +104,7 @@ Result<GhlOptions> read_ghl(const json& object) {
     Section in{object,
                {"base", "location", "token_file", "next_token_file", "oauth", "ca", "tag_prefix", "fields",
                 "connect_timeout_s", "call_timeout_s", "version", "versions", "requests_per_second_max", "reads",
-                "polling"}};
+                "polling", "pipeline"}};
     GhlOptions out;
     auto& client = out.client;
     in.require(read_base(in.text("base", true), client), "ghl.base: https://host[:port]");
@@ -131,11 +132,18 @@ Result<GhlOptions> read_ghl(const json& object) {
         CLINIC_TRY(read);
         out.rules.reads = std::move(*read);
     }
+    if (const auto* pipeline = in.section("pipeline")) {
+        std::array<envelope::Case, 7> outcomes{}; // clinicd's
+        auto read = envelope::read_pipeline(*pipeline, outcomes, page);
+        CLINIC_TRY(read);
+        out.rules.pipeline = std::move(*read);
+    }
     if (const auto* polling = in.section("polling")) {
         auto read = read_polling(*polling);
         CLINIC_TRY(read);
         out.polling = std::move(*read);
     }
+    if (client.oauth) client.oauth->wants = ghl::wants_of(out.rules);
     if (in.section("fields") == nullptr) return out; // until `clinicctl ghl prepare`: nothing is delivered
     auto fields = envelope::read_field_ids(*in.section("fields"), page);
     CLINIC_TRY(fields);

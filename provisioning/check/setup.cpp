@@ -64,6 +64,13 @@ Finding setup_syncd(const Scene& scene) {
     return ok("GHL and central operations are named");
 }
 
+// What becomes of a case is clinicd's alone.
+json pipeline_of(const json& ghl) {
+    auto pipeline = ghl.value("pipeline", json{});
+    if (pipeline.is_object()) pipeline.erase("outcomes");
+    return pipeline;
+}
+
 // clinicd's last check compares each request with its own copy: what differs is stopped there.
 Finding setup_agrees(const Scene& scene) {
     if (!scene.clinicd_settings || !scene.syncd_settings)
@@ -75,6 +82,8 @@ Finding setup_agrees(const Scene& scene) {
     if (differs.empty() && ours.contains("ghl") && ours["ghl"].is_object() && theirs["ghl"].is_object()) {
         const json mine = ours["ghl"].value("fields", json{}), its = theirs["ghl"].value("fields", json{});
         if (mine != its) differs = "ghl.fields";
+        const json into = pipeline_of(ours["ghl"]), thereof = pipeline_of(theirs["ghl"]);
+        if (into != thereof) differs = "ghl.pipeline";
         if (text_at(ours, {"ghl", "location"}) != text_at(theirs, {"ghl", "location"})) differs = "ghl.location";
     }
     if (differs.empty()) return ok("the same box, location and fields");

@@ -1,10 +1,12 @@
 #include "sync/envelope/rules_options.h"
 
 #include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <vector>
 
 #include "crypto/base/section.h"
+#include "sync/envelope/names.h"
 
 namespace clinic::envelope {
 namespace {
@@ -19,12 +21,45 @@ bool distinct_ids(const WriteRules::Fields& fields) {
            std::all_of(ids.begin(), ids.end(), is_contact_id);
 }
 
+// Of a section whose keys are words of Stage: those that are there.
+Result<void> by_stage(const nlohmann::json& object, Literal remedy,
+                      const std::function<void(std::size_t, const std::string&)>& take) {
+    base::Section in{object, {"lead", "new", "active", "recall_due", "lapsed", "inactive", "archived"}, remedy};
+    const auto& words = Names<Stage>::table;
+    for (std::size_t i = 0; i < words.size(); ++i)
+        if (const auto text = in.text(words.at(i), false); !text.empty()) take(i, text);
+    return in.outcome();
+}
+
 } // namespace
 
 Result<WriteRules::Reads> read_reads(const nlohmann::json& object, Literal remedy) {
     base::Section in{object, {"calendars", "campaigns", "sources"}, remedy};
     WriteRules::Reads out{in.texts("calendars", lists_max, is_contact_id),
                           in.texts("campaigns", lists_max, is_campaign), in.texts("sources", lists_max, is_campaign)};
+    CLINIC_TRY(in.outcome());
+    return out;
+}
+
+Result<WriteRules::Pipeline> read_pipeline(const nlohmann::json& object, std::array<Case, 7>& outcomes,
+                                           Literal remedy) {
+    base::Section in{object, {"id", "stages", "outcomes"}, remedy};
+    WriteRules::Pipeline out{.id = in.text("id", true), .stages = {}};
+    CLINIC_TRY(in.outcome());
+    in.require(is_contact_id(out.id), "pipeline.id: the id of a pipeline, as clinicctl ghl prepare shows it");
+    if (const auto* stages = in.section("stages")) {
+        CLINIC_TRY(by_stage(*stages, remedy, [&](std::size_t stage, const std::string& id) {
+            in.require(is_contact_id(id), "pipeline.stages: ids of its stages, as clinicctl ghl prepare shows them");
+            out.stages.at(stage) = id;
+        }));
+    }
+    if (const auto* said = in.section("outcomes")) {
+        CLINIC_TRY(by_stage(*said, remedy, [&](std::size_t stage, const std::string& word) {
+            const auto outcome = value_of<Case>(word);
+            in.require(outcome.has_value(), "pipeline.outcomes: open, won, lost or abandoned");
+            outcomes.at(stage) = outcome.value_or(Case::open);
+        }));
+    }
     CLINIC_TRY(in.outcome());
     return out;
 }

@@ -128,6 +128,9 @@ Delivery GhlChannel::deliver(const Lease& lease, lane::Gate& gate, std::stop_tok
     if (is_beside) marker.sought = sought(lease);
     Conversation talk{{client_, budget_, gate, times_}, lease, priority_of(lease), std::move(marker), stop};
     std::optional<bool> kept;
+    const bool is_case = lease.envelope->kind() == Kind::case_state;
+    if (is_case && surveyor_ != nullptr && surveyor_->lacks_pipeline())
+        return talk.retry("no_pipeline", times_.pipeline_wait);
     auto out = is_beside ? deliver_beside(talk, rules_, lease) : deliver_contact(talk, lease, kept);
     dry_ = talk.dry();
     if (kept) note(lease, *kept);
@@ -136,6 +139,9 @@ Delivery GhlChannel::deliver(const Lease& lease, lane::Gate& gate, std::stop_tok
         out.settle.counts_against = false;
         out.fault = surveyor_->lacking();
     }
+    // So is one without its pipeline, or a stage of it; all else goes on.
+    if (is_case && out.settle.counts_against && surveyor_ != nullptr && surveyor_->lacks_pipeline())
+        return talk.retry("no_pipeline", times_.pipeline_wait);
     return out;
 }
 

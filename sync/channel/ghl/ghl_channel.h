@@ -22,8 +22,9 @@ inline constexpr const char* absent_code = "absent"; // of a read: there is noth
 struct ChannelTimes {
     base::Micros retry_base = std::chrono::seconds{1};
     base::Micros retry_cap = std::chrono::minutes{5};
-    base::Micros hold = std::chrono::seconds{30};    // clinicd said "hold"
-    base::Micros go_life = std::chrono::seconds{10}; // from the question on: a "go" is used by then or not at all
+    base::Micros hold = std::chrono::seconds{30};         // clinicd said "hold"
+    base::Micros pipeline_wait = std::chrono::minutes{5}; // of a case, while its pipeline is not there
+    base::Micros go_life = std::chrono::seconds{10};      // from the question on: a "go" is used by then or not at all
     base::Micros budget_wait_max = std::chrono::seconds{5}; // a longer wait gives the lease back
     // Deliveries: one is read back, and each that takes back; it is written again where GHL keeps something else.
     int read_back_every = 50; // 0: none is

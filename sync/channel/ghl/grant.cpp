@@ -76,7 +76,7 @@ std::string authorize_address(const GrantOptions& options) {
            form({{"response_type", "code"},
                  {"redirect_uri", options.redirect_uri},
                  {"client_id", options.client_id},
-                 {"scope", needed_scopes()}});
+                 {"scope", needed_scopes(options.wants)}});
 }
 
 Grant::Grant(GrantOptions options, lane::SealedFile file, Post post, const Clock& clock)
@@ -274,7 +274,7 @@ bool Grant::refused(const std::string& bearer) {
 Result<void> Grant::authorize(const std::string& code, const std::stop_token& stop) {
     auto pair = exchange("authorization_code", "code", code, stop);
     if (!pair) return pair.error();
-    for (const auto& one : missing_scopes(pair->scope))
+    for (const auto& one : missing_scopes(pair->scope, options_.wants))
         base::log(
             base::Level::warning, "ghl",
             Error{Errc::unauthorized, one.scope, "the app lacks this scope: add it to the app and authorize again"});
@@ -289,7 +289,7 @@ Grant::Now Grant::now() {
                      : proven_ ? State::works
                                : State::untried,
             .expires = pair_->expires,
-            .missing = missing_scopes(pair_->scope)};
+            .missing = missing_scopes(pair_->scope, options_.wants)};
 }
 
 } // namespace clinic::ghl

@@ -31,6 +31,7 @@ struct GrantOptions {
     std::filesystem::path client_secret_file; // a credential: one line
     std::string redirect_uri;
     std::string location; // a grant for another one is refused
+    Wants wants{};        // scopes besides the usual ones
 };
 
 // Where a person lets the app in, in a browser, with the scopes that this box needs.

@@ -76,6 +76,16 @@ bool has_id(const All& all, const std::string& id) {
     return std::any_of(all.begin(), all.end(), [&](const auto& one) { return one.id == id; });
 }
 
+// The configured one: it is there, and has each configured stage.
+std::optional<Lack> pipeline_lack(const envelope::WriteRules::Pipeline& ours, const std::vector<Pipeline>& there) {
+    const auto found = std::find_if(there.begin(), there.end(), [&](const auto& one) { return one.id == ours.id; });
+    if (found == there.end()) return Lack::missing;
+    const bool all = std::all_of(ours.stages.begin(), ours.stages.end(), [&](const std::string& stage) {
+        return stage.empty() || has_id(found->stages, stage);
+    });
+    return all ? std::nullopt : std::optional{Lack::options};
+}
+
 } // namespace
 
 Listed read_listed(const json& body) {
@@ -128,6 +138,8 @@ std::vector<envelope::LocationFault> faults_of(const envelope::WriteRules& rules
             if (lack) faults.push_back({part, *lack});
         }
     }
+    if (rules.pipeline.id.empty() || !there.pipelines) return faults;
+    if (const auto lack = pipeline_lack(rules.pipeline, *there.pipelines)) faults.push_back({Part::pipeline, *lack});
     return faults;
 }
 

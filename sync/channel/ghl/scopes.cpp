@@ -7,6 +7,8 @@
 namespace clinic::ghl {
 namespace {
 
+constexpr std::size_t cases = 9, bookings = 10; // places in the table
+
 constexpr std::array needed{
     MissingScope{"locations.readonly", "the probe that finds out whether the way to GHL is open"},
     MissingScope{"contacts.readonly", "finding a contact by the box's own marker"},
@@ -21,6 +23,10 @@ constexpr std::array needed{
     MissingScope{"calendars/events.write", "making and moving bookings, where a calendar for them is set"},
 };
 
+bool is_needed(std::size_t place, Wants wants) {
+    return (place != cases || wants.cases) && (place != bookings || wants.bookings);
+}
+
 bool holds(std::string_view granted, std::string_view scope) {
     while (!granted.empty()) {
         const auto one = granted.substr(0, granted.find(' '));
@@ -32,16 +38,21 @@ bool holds(std::string_view granted, std::string_view scope) {
 
 } // namespace
 
-std::string needed_scopes() {
+Wants wants_of(const envelope::WriteRules& rules) {
+    return {.cases = !rules.pipeline.id.empty(), .bookings = !rules.booking_calendar.empty()};
+}
+
+std::string needed_scopes(Wants wants) {
     std::string all;
-    for (const auto& one : needed) (all += all.empty() ? "" : " ") += one.scope.c_str();
+    for (std::size_t i = 0; i < needed.size(); ++i)
+        if (is_needed(i, wants)) (all += all.empty() ? "" : " ") += needed.at(i).scope.c_str();
     return all;
 }
 
-std::vector<MissingScope> missing_scopes(std::string_view granted) {
+std::vector<MissingScope> missing_scopes(std::string_view granted, Wants wants) {
     std::vector<MissingScope> missing;
-    for (const auto& one : needed)
-        if (!holds(granted, one.scope.c_str())) missing.push_back(one);
+    for (std::size_t i = 0; i < needed.size(); ++i)
+        if (is_needed(i, wants) && !holds(granted, needed.at(i).scope.c_str())) missing.push_back(needed.at(i));
     return missing;
 }
 
@@ -56,9 +67,9 @@ MissingScope needed_for(envelope::Route route) {
     case envelope::Route::booking_search:
     case envelope::Route::calendar_events: return needed[8];
     case envelope::Route::case_create:
-    case envelope::Route::case_update: return needed[9];
+    case envelope::Route::case_update: return needed[cases];
     case envelope::Route::booking_create:
-    case envelope::Route::booking_update: return needed[10];
+    case envelope::Route::booking_update: return needed[bookings];
     case envelope::Route::fields_read: return needed[3];
     case envelope::Route::field_create: return needed[4];
     case envelope::Route::tags_read: return needed[5];

@@ -16,9 +16,16 @@ struct MissingScope {
     Literal scope, feature;
 };
 
-std::string needed_scopes(); // all of the table, between spaces
+// What is needed for it besides, where the settings want it.
+struct Wants {
+    bool cases = false;    // a pipeline
+    bool bookings = false; // a calendar that bookings are made in
+};
+Wants wants_of(const envelope::WriteRules& rules);
+
+std::string needed_scopes(Wants wants); // between spaces
 // Of what is needed, in the order of the table; `granted`: as GHL writes it, between spaces.
-std::vector<MissingScope> missing_scopes(std::string_view granted);
+std::vector<MissingScope> missing_scopes(std::string_view granted, Wants wants);
 MissingScope needed_for(envelope::Route route);
 
 } // namespace clinic::ghl

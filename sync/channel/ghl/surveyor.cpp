@@ -29,10 +29,14 @@ public:
     Inventory run(Extent extent) {
         Inventory there;
         if (auto got = read("fields", read_fields(rules_), there)) there.fields = std::move(got->fields);
-        if (!there.fields || extent == Extent::fields) return there; // unread: as the others would be
+        if (!there.fields) return there; // unread: as the others would be
+        if (extent == Extent::fields) {
+            if (!rules_.pipeline.id.empty()) read_the_pipelines(there);
+            return there;
+        }
         if (extent == Extent::all_and_make) make_missing(there);
         if (auto got = read("tags", read_tags(rules_), there)) there.tags = std::move(got->tags);
-        if (auto got = read("pipelines", read_pipelines(rules_), there)) there.pipelines = std::move(got->pipelines);
+        read_the_pipelines(there);
         if (auto got = read("calendars", read_calendars(rules_), there)) there.calendars = std::move(got->calendars);
         return there;
     }
@@ -50,6 +54,10 @@ private:
         if (exchange && !exchange->dry) return std::move(exchange->answer.listed);
         there.unread.emplace_back(what, exchange ? "dry_run" : talk_.delivery().settle.code);
         return std::nullopt;
+    }
+
+    void read_the_pipelines(Inventory& there) {
+        if (auto got = read("pipelines", read_pipelines(rules_), there)) there.pipelines = std::move(got->pipelines);
     }
 
     // An answer that does not come is not made good by asking again: the next look finds what there is.
@@ -87,7 +95,9 @@ void Surveyor::run(std::stop_token stop) {
         const bool read = look(Extent::all, pulse_, stop).fields.has_value();
         if (read) backoff.reset();
         pulse_.rest();
-        const auto until_next = !read ? backoff.next() : lacking() ? times_.lacking_period : times_.period;
+        const auto until_next = !read                           ? backoff.next()
+                                : lacking() || lacks_pipeline() ? times_.lacking_period
+                                                                : times_.period;
         lane::sleep_for(stop, until_next); // what somebody changes over there tells nobody
     }
 }
@@ -125,6 +135,11 @@ void Surveyor::judge(const Inventory& found) {
                             "clinicctl ghl prepare says which"},
                       {{"faults", static_cast<std::int64_t>(faults.size())}});
         fields_lack_ = lack;
+        if (found.pipelines)
+            pipeline_lacks_ =
+                std::any_of(faults.begin(), faults.end(), [](const auto& one) { return one.part == Part::pipeline; });
+        else if (pipeline_lacks_) // not read: as it was
+            faults.push_back({Part::pipeline, envelope::Lack::missing});
         if (found.fields) looked_at_ = means_.clock.monotonic();
     }
     means_.board.location(std::move(faults));
@@ -139,6 +154,11 @@ bool Surveyor::doubt(std::stop_token stop) {
     const std::unique_lock one_at_a_time{look_mutex_, std::try_to_lock};
     if (one_at_a_time) look_now(Extent::fields, {}, std::move(stop));
     return lacking().has_value();
+}
+
+bool Surveyor::lacks_pipeline() const {
+    const std::lock_guard lock{mutex_};
+    return pipeline_lacks_;
 }
 
 std::optional<lane::Fault> Surveyor::lacking() const {

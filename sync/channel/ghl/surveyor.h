@@ -22,7 +22,7 @@
 namespace clinic::ghl {
 
 enum class Extent : std::uint8_t {
-    fields,       // one request
+    fields,       // one request, and one more where a pipeline is configured
     all,          // tags, pipelines and calendars too
     all_and_make, // and the fields of ours that are not there are made
 };
@@ -52,6 +52,7 @@ public:
     bool doubt(std::stop_token stop);
     // Why nothing can be written; nothing: as far as is known it can.
     std::optional<lane::Fault> lacking() const;
+    bool lacks_pipeline() const; // the configured one, or a stage of it: cases wait, and nothing else
 
 private:
     Inventory look(Extent extent, const base::Pulse& pulse, std::stop_token stop);
@@ -64,7 +65,7 @@ private:
     std::mutex look_mutex_; // one look at a time
     lane::EgressClient egress_;
     mutable std::mutex mutex_;
-    bool fields_lack_ = false;
+    bool fields_lack_ = false, pipeline_lacks_ = false;
     std::optional<base::Micros> looked_at_;
 };
 

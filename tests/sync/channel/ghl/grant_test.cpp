@@ -98,7 +98,9 @@ TEST_F(TheGrant, IsAskedForWhereAPersonChoosesTheLocation) {
         "redirect_uri=https%3A%2F%2Fclinic-edge.local%2Fghl&client_id=app-1&"
         "scope=locations.readonly%20contacts.readonly%20contacts.write%20locations%2FcustomFields.readonly%20"
         "locations%2FcustomFields.write%20locations%2Ftags.readonly%20opportunities.readonly%20calendars.readonly%20"
-        "calendars%2Fevents.readonly%20opportunities.write%20calendars%2Fevents.write");
+        "calendars%2Fevents.readonly");
+    options_.wants = {.cases = true, .bookings = true};
+    EXPECT_TRUE(authorize_address(options_).ends_with("%20opportunities.write%20calendars%2Fevents.write"));
 }
 
 TEST_F(TheGrant, IsMadeOfACodeAndStaysOverARestart) {
@@ -281,8 +283,7 @@ TEST_F(TheGrant, IsFetchedByOneOfManyWhoNeedIt) {
 
 TEST_F(TheGrant, NamesEachScopeThatIsMissingWithWhatItIsFor) {
     scope_ = "contacts.readonly locations/customFields.readonly locations/customFields.write locations/tags.readonly "
-             "opportunities.readonly calendars.readonly calendars/events.readonly opportunities.write "
-             "calendars/events.write";
+             "opportunities.readonly calendars.readonly calendars/events.readonly calendars/events.write";
     start();
     ASSERT_TRUE(grant_->authorize("code-1", {}));
     const auto missing = grant_->now().missing;
@@ -290,6 +291,11 @@ TEST_F(TheGrant, NamesEachScopeThatIsMissingWithWhatItIsFor) {
     EXPECT_STREQ(missing[0].scope.c_str(), "locations.readonly");
     EXPECT_STREQ(missing[1].scope.c_str(), "contacts.write");
     for (const auto& one : missing) EXPECT_STRNE(one.feature.c_str(), "");
+    options_.wants = {.cases = true, .bookings = true};
+    start();
+    const auto with_cases = grant_->now().missing;
+    ASSERT_EQ(with_cases.size(), 3U);
+    EXPECT_STREQ(with_cases[2].scope.c_str(), "opportunities.write");
 }
 
 } // namespace
