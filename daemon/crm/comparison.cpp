@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "daemon/crm/emptied.h"
-#include "daemon/crm/states.h"
-#include "daemon/outbox/outbox.h"
+#include "daemon/crm/own_cases.h"
+#include "daemon/outbox/beside.h"
 #include "daemon/outbox/sql.h"
 #include "daemon/records/patients.h"
 
@@ -23,7 +23,7 @@ using records::Session;
 using records::Statement;
 using records::Transaction;
 
-constexpr std::array names{"fields", "tags", "do_not_disturb", "marker", "gone", "orphan", "twice"};
+constexpr std::array names{"fields", "tags", "do_not_disturb", "marker", "gone", "orphan", "twice", "opportunity"};
 static_assert(names.size() == every_kind.size());
 constexpr std::string_view emptied = "archived"; // ce_stage of a contact that says nothing of anybody any more
 constexpr int looked_at_once = 20;
@@ -142,6 +142,7 @@ Result<Comparison::Found> Comparison::of_patient(Transaction& txn, const Object&
     }
     // Of whom nothing is said, no merge is told: the marker waits until they are told again.
     if (!*fits || (*before && suppressed->content.empty())) out.kinds.add(Differs::marker);
+    CLINIC_TRY(add_case(txn, patient, out));
     return out;
 }
 
@@ -152,6 +153,29 @@ Result<Comparison::Found> Comparison::of_merged(Transaction& txn, const Object& 
     CLINIC_TRY(waits);
     if (*waits || *seen != Shown::yes) return Found{.kinds = {}, .sure = false};
     return Found{.kinds = against_emptying(std::get<CrmContact>(contact.fact.said))};
+}
+
+Result<void> Comparison::add_case(Transaction& txn, PatientId patient, Found& out) const {
+    if (pipeline_.id.empty()) return {};
+    const auto number = outbox::Beside::known(txn, patient, Kind::case_state);
+    CLINIC_TRY(number);
+    if (!*number) return {};
+    const auto one = outbox::Beside::at(txn, patient, **number);
+    CLINIC_TRY(one);
+    if (one->object.empty()) return {};
+    const auto seen = find(txn, envelope::CrmKind::opportunity, one->object);
+    CLINIC_TRY(seen);
+    if (!*seen) return {}; // no round has read it yet
+    const auto when = shown(txn, **seen, patient);
+    CLINIC_TRY(when);
+    const auto against = compared_case(txn, (*seen)->fact, patient, **number, pipeline_);
+    CLINIC_TRY(against);
+    if (!against->sure || (*when != Shown::yes && !(*seen)->fact.deleted())) {
+        out.sure = false;
+        return {};
+    }
+    if (!against->differences.empty()) out.kinds.add(Differs::opportunity);
+    return {};
 }
 
 // It carries a marker of ours, and no link leads to it. Where a create of ours may just have made it, that is told by
@@ -201,8 +225,21 @@ Result<Comparison::Found> Comparison::kinds_of(Transaction& txn, const Object& c
     return out;
 }
 
-Result<void> Comparison::compare(Transaction& txn, const Object& contact) const {
-    if (contact.fact.kind != envelope::CrmKind::contact) return {};
+Result<void> Comparison::compare(Transaction& txn, const Object& object) const {
+    if (object.fact.kind == envelope::CrmKind::contact) return compare_contact(txn, object);
+    if (object.fact.kind != envelope::CrmKind::opportunity || pipeline_.id.empty()) return {};
+    const auto owner = outbox::Beside::owner_of(txn, Kind::case_state, object.fact.id);
+    CLINIC_TRY(owner);
+    if (!*owner) return {};
+    const auto contact = Links::contact(txn, (*owner)->patient);
+    CLINIC_TRY(contact);
+    if (contact->empty()) return {};
+    const auto known = find(txn, envelope::CrmKind::contact, *contact);
+    CLINIC_TRY(known);
+    return *known ? compare_contact(txn, **known) : Result<void>{};
+}
+
+Result<void> Comparison::compare_contact(Transaction& txn, const Object& contact) const {
     const auto found = kinds_of(txn, contact);
     CLINIC_TRY(found);
     if (!found->sure) return {};

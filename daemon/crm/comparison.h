@@ -11,13 +11,14 @@
 #include <string_view>
 
 #include "daemon/crm/objects.h"
+#include "sync/envelope/frame.h"
 
 namespace clinic::crm {
 
 // Stored as bits by their numbers: new ones at the end.
-enum class Differs : std::uint8_t { fields, tags, do_not_disturb, marker, gone, orphan, twice };
+enum class Differs : std::uint8_t { fields, tags, do_not_disturb, marker, gone, orphan, twice, opportunity };
 inline constexpr std::array every_kind{Differs::fields, Differs::tags,   Differs::do_not_disturb, Differs::marker,
-                                       Differs::gone,   Differs::orphan, Differs::twice};
+                                       Differs::gone,   Differs::orphan, Differs::twice,          Differs::opportunity};
 const char* name(Differs kind); // "do_not_disturb"
 std::optional<Differs> differs(std::string_view name);
 
@@ -31,9 +32,11 @@ struct Kinds {
 class Comparison {
 public:
     // `index_lag`: GHL's search may show a contact as it was so long ago.
-    explicit Comparison(std::chrono::milliseconds index_lag) : index_lag_{index_lag} {}
+    explicit Comparison(std::chrono::milliseconds index_lag, envelope::WriteRules::Pipeline pipeline = {})
+        : index_lag_{index_lag}, pipeline_{std::move(pipeline)} {}
 
-    Result<void> compare(records::Transaction& txn, const Object& contact) const;
+    // An opportunity: the contact of the patient whose case it is.
+    Result<void> compare(records::Transaction& txn, const Object& object) const;
     // One that differs and was not read since our newest write can be seen: behind the row `after`, and from the first
     // again. `after` is moved. Empty: none among the next few.
     Result<std::string> to_look_at(records::Transaction& txn, std::int64_t& after) const;
@@ -50,7 +53,12 @@ private:
     enum class Shown : std::uint8_t { yes, if_read_now, not_yet };
     Result<Shown> shown(records::Transaction& txn, const Object& contact, records::PatientId patient) const;
 
+    // The patient's case, as the polling saw it last.
+    Result<void> add_case(records::Transaction& txn, records::PatientId patient, Found& out) const;
+    Result<void> compare_contact(records::Transaction& txn, const Object& contact) const;
+
     std::chrono::milliseconds index_lag_;
+    envelope::WriteRules::Pipeline pipeline_;
 };
 
 // Somebody whose state is told: there, not merged into another, no test traffic.

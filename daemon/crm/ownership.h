@@ -29,6 +29,8 @@ enum class Field : std::uint8_t {
     opportunity_stage,
     zone,
     lead,
+    case_state,
+    case_deleted,
 };
 
 struct Ownership {
@@ -55,10 +57,14 @@ inline constexpr std::array ownership{
     Ownership{Field::slot, "slot", Owner::person, "GHL booked a time that the clinic's schedule has no room for"},
     Ownership{Field::booking_status, "booking_status", Owner::ghl, "of a booking that lives in GHL, kept as seen"},
     Ownership{Field::opportunity_stage, "opportunity_stage", Owner::ghl,
-              "pipeline, stage and outcome of an opportunity, kept as seen"},
+              "pipeline, stage and outcome of an opportunity that is not ours, kept as seen"},
     Ownership{Field::zone, "zone", Owner::ghl, "the location's time zone, kept as seen; a change of it is recorded"},
     Ownership{Field::lead, "lead", Owner::ghl,
               "of a contact that is no patient: configured campaigns and source, kept as seen"},
+    Ownership{Field::case_state, "case_state", Owner::clinic,
+              "pipeline, stage and outcome of a patient's case are written again as the clinic's records say"},
+    Ownership{Field::case_deleted, "case_deleted", Owner::person,
+              "a patient's case was deleted in GHL: it is not opened again by itself"},
 };
 
 constexpr const Ownership& of(Field field) {

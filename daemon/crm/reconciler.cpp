@@ -47,7 +47,7 @@ Result<FactTaken> Reconciler::take(Transaction& txn, const CrmFact& fact) {
             if (is_later(fact, known)) {
                 CLINIC_TRY(touch(txn, (*before)->row, fact.read_ms));
                 (*before)->fact.read_ms = fact.read_ms;
-                CLINIC_TRY(comparison_.compare(txn, **before));
+                if (fact.kind == CrmKind::contact) CLINIC_TRY(comparison_.compare(txn, **before));
             }
             // It may have come before its identifiers might be asked about, or their probe was lost.
             const auto probe = wants_probe(txn, **before);
@@ -70,7 +70,7 @@ Result<void> Reconciler::effect(Transaction& txn, const Object& now, const std::
     switch (now.fact.kind) {
     case CrmKind::contact: return contact_changed(txn, now, before);
     case CrmKind::appointment: return check_slot(txn, now, options_.slots_at_once);
-    case CrmKind::opportunity: break;
+    case CrmKind::opportunity: return OwnCases{releaser_, options_.pipeline}.changed(txn, now);
     case CrmKind::location:
         if (!before || before->fact.said == now.fact.said) break;
         return record(txn, now.row, Field::zone, std::get<envelope::CrmLocation>(before->fact.said).zone,

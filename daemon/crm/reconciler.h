@@ -7,6 +7,7 @@
 #pragma once
 
 #include "daemon/crm/matcher.h"
+#include "daemon/crm/own_cases.h"
 #include "daemon/crm/walks.h"
 #include "daemon/release/releaser.h"
 #include "sync/envelope/frame.h"
@@ -19,12 +20,13 @@ struct ReconcilerOptions {
     int compare_hour = no_hour;        // see Walks
     std::chrono::milliseconds index_lag{60'000};
     int probes_per_day = 5'000;
+    envelope::WriteRules::Pipeline pipeline{}; // of patients' cases
 };
 
 class Reconciler {
 public:
     Reconciler(ReconcilerOptions options, release::Releaser& releaser)
-        : options_{std::move(options)}, releaser_{releaser}, comparison_{options_.index_lag},
+        : options_{std::move(options)}, releaser_{releaser}, comparison_{options_.index_lag, options_.pipeline},
           walks_{comparison_, options_.compare_hour}, allowance_{options_.probes_per_day} {}
 
     Result<envelope::FactTaken> take(records::Transaction& txn, const envelope::CrmFact& fact);

@@ -21,7 +21,6 @@ using outbox::Stop;
 using records::PatientId;
 using records::Transaction;
 
-constexpr int written_again_max = 3; // a day and a field: something in GHL writes against us, and a person must look
 constexpr base::Micros a_day = std::chrono::hours{24};
 constexpr base::Micros clocks_differ = std::chrono::minutes{5}; // GHL's and ours, at the most
 
@@ -59,12 +58,6 @@ void add(std::vector<Difference>& out, Field field, const std::string& ours, con
     if (ours != theirs && !(ours == "none" && theirs.empty())) out.push_back({field, ours, shown(theirs)});
 }
 
-Result<bool> is_older_than_our_write(Transaction& txn, const Object& contact, PatientId patient) {
-    const auto newest = outbox::Ledger::newest_write(txn, patient);
-    CLINIC_TRY(newest);
-    return *newest && contact.fact.updated_ms * 1'000 < (*newest)->micros;
-}
-
 // A suppression, whatever has become of its envelope, refused reminders; and of one who was merged, what emptied their
 // contact.
 Result<bool> wrote_stop_since(Transaction& txn, PatientId patient, Stop how, Timestamp since) {
@@ -90,6 +83,12 @@ std::vector<Stop> stops_since(const CrmContact* before, const CrmContact& now, b
 }
 
 } // namespace
+
+Result<bool> is_older_than_our_write(Transaction& txn, const Object& object, PatientId patient) {
+    const auto newest = outbox::Ledger::newest_write(txn, patient);
+    CLINIC_TRY(newest);
+    return *newest && object.fact.updated_ms * 1'000 < (*newest)->micros;
+}
 
 Result<Compared> compared(Transaction& txn, const CrmContact& theirs, PatientId patient) {
     Compared out;

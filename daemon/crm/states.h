@@ -20,6 +20,12 @@ struct Compared {
 // Our fields and tags as they are, against what was said of the patient last. What consents say is left out.
 Result<Compared> compared(records::Transaction& txn, const envelope::CrmContact& theirs, records::PatientId patient);
 
+// What was read says nothing of what we wrote since.
+Result<bool> is_older_than_our_write(records::Transaction& txn, const Object& object, records::PatientId patient);
+// How often a day a field of one thing is written again by rule: something in GHL writes against us, and a person must
+// look then.
+inline constexpr int written_again_max = 3;
+
 class States {
 public:
     explicit States(release::Releaser& releaser) : releaser_{releaser} {}

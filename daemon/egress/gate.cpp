@@ -67,7 +67,8 @@ Gate::Gate(GateOptions options, const records::IdentifierIndex& identifiers, rel
       reconciler_{{.reads = options_.rules.reads,
                    .slots_at_once = options_.slots_at_once,
                    .compare_hour = options_.dry_run ? crm::no_hour : options_.compare_hour,
-                   .index_lag = options_.index_lag},
+                   .index_lag = options_.index_lag,
+                   .pipeline = options_.rules.pipeline},
                   releaser} {}
 
 Result<envelope::Lease> Gate::lease(records::Transaction& txn, envelope::Destination destination,
