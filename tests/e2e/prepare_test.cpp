@@ -68,7 +68,7 @@ TEST_F(Prepare, TheIdsOfTheFieldsAreFoundMadeAndWrittenDown) {
     const auto dry = prepare("");
     EXPECT_EQ(dry.exit, 1) << dry.out;
     EXPECT_NE(dry.out.find("ce_next           is not there; --apply makes it"), std::string::npos) << dry.out;
-    EXPECT_NE(dry.out.find("Pipeline Care: New, Active, Recall, Closed"), std::string::npos) << dry.out;
+    EXPECT_NE(dry.out.find("Pipeline Care, CEpipeline0000000001, with the stages"), std::string::npos) << dry.out;
     EXPECT_NE(dry.out.find("Calendars: Front desk"), std::string::npos) << dry.out;
     EXPECT_TRUE(ids("clinicd.json").is_null()) << "a dry run changes nothing";
 

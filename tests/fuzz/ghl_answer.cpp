@@ -11,10 +11,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     ghl::Exchange exchange;
     exchange.result = ghl::Exchange::Result::answered;
     const ghl::Expected expected{{{"STAGE", "new"}}, {"ce-returning"}, {"ce-recall-due"}};
-    exchange.answer = ghl::read_answer(bytes, "PID", "p_1", &expected);
+    const ghl::Sought sought{"opportunities", "name", "p_22222222222222222222222222", "abcDEF123"};
+    exchange.answer = ghl::read_answer(bytes, "PID", "p_1", &expected, &sought);
     const auto is_id = [](const std::string& id) { return id.empty() || envelope::is_contact_id(id); };
     assert(is_id(exchange.answer.contact) && is_id(exchange.answer.duplicate_of));
     for (const std::string& id : exchange.answer.marked) assert(!id.empty() && is_id(id));
+    assert(is_id(exchange.answer.object));
+    for (const std::string& id : exchange.answer.objects) assert(!id.empty() && is_id(id));
     const auto& listed = exchange.answer.listed;
     assert(is_id(listed.created));
     if (listed.fields)

@@ -135,11 +135,12 @@ void Surveyor::judge(const Inventory& found) {
                             "clinicctl ghl prepare says which"},
                       {{"faults", static_cast<std::int64_t>(faults.size())}});
         fields_lack_ = lack;
+        const auto pipeline =
+            std::find_if(faults.begin(), faults.end(), [](const auto& one) { return one.part == Part::pipeline; });
         if (found.pipelines)
-            pipeline_lacks_ =
-                std::any_of(faults.begin(), faults.end(), [](const auto& one) { return one.part == Part::pipeline; });
-        else if (pipeline_lacks_) // not read: as it was
-            faults.push_back({Part::pipeline, envelope::Lack::missing});
+            pipeline_lack_ = pipeline == faults.end() ? std::nullopt : std::optional{pipeline->lack};
+        else if (pipeline_lack_) // not read: as it was
+            faults.push_back({Part::pipeline, *pipeline_lack_});
         if (found.fields) looked_at_ = means_.clock.monotonic();
     }
     means_.board.location(std::move(faults));
@@ -158,7 +159,7 @@ bool Surveyor::doubt(std::stop_token stop) {
 
 bool Surveyor::lacks_pipeline() const {
     const std::lock_guard lock{mutex_};
-    return pipeline_lacks_;
+    return pipeline_lack_.has_value();
 }
 
 std::optional<lane::Fault> Surveyor::lacking() const {

@@ -65,7 +65,8 @@ private:
     std::mutex look_mutex_; // one look at a time
     lane::EgressClient egress_;
     mutable std::mutex mutex_;
-    bool fields_lack_ = false, pipeline_lacks_ = false;
+    bool fields_lack_ = false;
+    std::optional<envelope::Lack> pipeline_lack_;
     std::optional<base::Micros> looked_at_;
 };
 

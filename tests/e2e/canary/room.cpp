@@ -75,8 +75,19 @@ void Room::lead_through_recorders() {
                                                     .key = keys / "ghl.key",
                                                     .client_certificate = {},
                                                     .client_key = {}});
+    // Patients have a case too: the eye sees its requests as any.
+    const nlohmann::json pipeline{
+        {"id", "CEpipeline0000000001"},
+        {"stages",
+         {{"new", "8f9d3b7e-1c55-4f0a-9a1e-000000000001"}, {"archived", "8f9d3b7e-1c55-4f0a-9a1e-000000000004"}}}};
+    const auto records = box.folder() / "etc" / "clinicd.json";
+    auto of_records = nlohmann::json::parse(read_all(records));
+    of_records["ghl"]["pipeline"] = pipeline;
+    std::ofstream{records} << of_records.dump();
+    EXPECT_TRUE(signal_program("clinicd", SIGTERM));
     const auto file = box.folder() / "etc" / "sync.json";
     auto settings = nlohmann::json::parse(read_all(file));
+    settings["ghl"]["pipeline"] = pipeline;
     settings["mqtt"]["port"] = mqtt_recorded;
     settings["ghl"]["base"] = "https://127.0.0.1:" + std::to_string(ghl_recorded);
     settings["ghl"]["requests_per_second_max"] = 100'000; // the emulator's own limit is raised too

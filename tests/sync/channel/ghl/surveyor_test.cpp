@@ -46,6 +46,8 @@ protected:
             return support::answer(200, R"({"tags":[{"id":"t1","name":"ce-returning"},{"id":"t2","name":"vip"}]})");
         if (seen.path == "/opportunities/pipelines?locationId=loc1" && !pipelines_allowed)
             return support::answer(401, R"({"message":"The token is not authorized for this scope."})");
+        if (seen.path == "/opportunities/pipelines?locationId=loc1" && !pipeline_there)
+            return support::answer(200, R"({"pipelines":[]})");
         if (seen.path == "/opportunities/pipelines?locationId=loc1")
             return support::answer(
                 200, R"({"pipelines":[{"id":"p1","name":"Care","stages":[{"id":"s-1","name":"New"},{"id":"s-2"}]}]})");
@@ -72,7 +74,7 @@ protected:
     }
 
     std::vector<json> fields; // while the server waits
-    bool makes = true, pipelines_allowed = true;
+    bool makes = true, pipelines_allowed = true, pipeline_there = true;
     envelope::Answer verdict = envelope::Answer::go;
     std::int64_t attempts = 0;
     fakes::ManualClock time;
@@ -188,6 +190,45 @@ TEST_F(OfALocation, ARefusedBodyIsLookedIntoBeforeItCounts) {
     EXPECT_FALSE(held.settle.counts_against);
     EXPECT_EQ(held.fault->code, "fields");
     EXPECT_EQ(asked("GET", "/locations/loc1/customFields"), 2U);
+}
+
+// Its cases wait, asked for nothing; all else goes on.
+TEST_F(OfALocation, APipelineThatIsNotThereHoldsItsCasesAlone) {
+    WriteRules set = rules();
+    set.pipeline = {"p1", {"", "s-1", "", "", "", "", "s-2"}};
+    auto looks = surveyor(set);
+    looks.look(Extent::all, {});
+    EXPECT_TRUE(board.said().location.empty());
+    GhlChannel channel{*ghl_client, set, budget, {}, &looks};
+    lane::EgressClient to_clinicd{folder / "egress.sock"};
+    ASSERT_TRUE(to_clinicd.connect());
+    const base::Pulse pulse;
+    lane::EgressGate gate{to_clinicd, set, nullptr, 2s, {}, pulse};
+    auto state = common(envelope::Kind::case_state);
+    state.put(envelope::Field::stage, envelope::Stage::new_).put(envelope::Field::outcome, envelope::Case::open);
+    auto moved = leased(std::move(state));
+    moved.object = "o1";
+    pipeline_there = false;
+    time.advance(61s);
+    auto held = channel.deliver(moved, gate, {}); // GHL: 400, "not found"
+    EXPECT_EQ(held.settle.code, "no_pipeline");
+    EXPECT_FALSE(held.settle.counts_against);
+    EXPECT_EQ(held.settle.retry_after_ms, 300'000);
+    EXPECT_EQ(board.said().location, (std::vector{LocationFault{Part::pipeline, Lack::missing}}));
+    EXPECT_FALSE(looks.lacking()) << "the lane is open";
+    held = channel.deliver(moved, gate, {});
+    EXPECT_EQ(held.settle.code, "no_pipeline");
+    EXPECT_EQ(asked("PUT", "/opportunities/o1"), 1U) << "and nothing is asked meanwhile";
+    pipelines_allowed = false;
+    looks.look(Extent::all, {});
+    EXPECT_TRUE(looks.lacks_pipeline()) << "what was not read is as it was";
+    pipelines_allowed = pipeline_there = true;
+    set.pipeline.stages[0] = "s-9";
+    looks.look(Extent::all, {});
+    EXPECT_EQ(board.said().location, (std::vector{LocationFault{Part::pipeline, Lack::options}}));
+    set.pipeline.stages[0] = "";
+    looks.look(Extent::all, {});
+    EXPECT_FALSE(looks.lacks_pipeline());
 }
 
 TEST_F(OfALocation, IsLookedAtAgainAndAgainSoonerWhileSomethingIsLacking) {
