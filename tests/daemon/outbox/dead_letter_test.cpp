@@ -176,6 +176,7 @@ TEST_F(DeadLettersByClass, EachCodeHasOneAndWhatNobodyNamedIsARefusal) {
          {std::pair{"http_422", DeadClass::refused}, std::pair{"http_404", DeadClass::gone},
           std::pair{"duplicate", DeadClass::duplicate}, std::pair{"blocked", DeadClass::blocked},
           std::pair{"write_set", DeadClass::write_set}, std::pair{"unreadable", DeadClass::unreadable},
+          std::pair{"object_gone", DeadClass::object_gone}, std::pair{"object_taken", DeadClass::object_taken},
           std::pair{"", DeadClass::refused}}) {
         EXPECT_EQ(class_of(code), of) << code;
         EXPECT_EQ(dead_class(name(of)), of);

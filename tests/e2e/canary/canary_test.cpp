@@ -189,6 +189,8 @@ public:
             std::string path = one.at("path");
             if (path.starts_with("/contacts/") && path.size() > 12 && path != "/contacts/search")
                 path = path.ends_with("/tags") ? "/contacts/{id}/tags" : "/contacts/{id}";
+            if (path.starts_with("/opportunities/")) path = path.substr(0, path.find('?'));
+            if (one.at("method") == "PUT" && path.starts_with("/opportunities/")) path = "/opportunities/{id}";
             ++kinds[one.at("method").get<std::string>() + " " + path];
         }
         std::size_t all = 0;
@@ -198,8 +200,9 @@ public:
             text += ", " + std::to_string(times) + " " + kind;
         }
         EXPECT_GT(all, requests_min);
-        for (const char* kind : {"POST /contacts/", "POST /contacts/search", "PUT /contacts/{id}",
-                                 "POST /contacts/{id}/tags", "DELETE /contacts/{id}/tags"})
+        for (const char* kind :
+             {"POST /contacts/", "POST /contacts/search", "PUT /contacts/{id}", "POST /contacts/{id}/tags",
+              "DELETE /contacts/{id}/tags", "POST /opportunities/", "PUT /opportunities/{id}"})
             EXPECT_GT(kinds[kind], 10U) << kind;
         std::printf("canary: seed %llu, %zu canaries, %zu messages, %zu requests to GHL%s; %zu files and %llu bytes "
                     "searched\n",
