@@ -473,11 +473,13 @@ Result<void> Releaser::empty_again(Transaction& txn, PatientId prior) {
     Decision for_prior;
     for_prior.because = Because::merged;
     for_prior.clock_holds = decision.clock_holds;
-    Release of_prior{txn, prior, *policy, for_prior, coalesce_};
+    Release of_prior{txn, prior, *policy, for_prior, coalesce_, case_options_};
+    CLINIC_TRY(of_prior.cases().doubt());
+    CLINIC_TRY(of_prior.cases().take_back());
     if (is_told(decision)) {
         const auto old = Links::pid(txn, Destination::crm, prior);
         CLINIC_TRY(old);
-        CLINIC_TRY(Release(txn, facts->id, *policy, decision, coalesce_).tell_merge(*old));
+        CLINIC_TRY(Release(txn, facts->id, *policy, decision, coalesce_, case_options_).tell_merge(*old));
     } else if (decision.suppress) {
         CLINIC_TRY(of_prior.suppress(*decision.suppress));
     }
