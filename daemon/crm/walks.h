@@ -27,7 +27,7 @@ inline constexpr int no_hour = -1;
 class Walks {
 public:
     // `nightly_hour`: of the clinic's day, from which on one begins by itself; `no_hour`: none does.
-    Walks(Comparison comparison, int nightly_hour) : comparison_{comparison}, nightly_hour_{nightly_hour} {}
+    Walks(Comparison comparison, int nightly_hour) : comparison_{std::move(comparison)}, nightly_hour_{nightly_hour} {}
 
     // `may_begin`: by the hour, where the clock is trusted.
     Result<envelope::WalkTerms> step(records::Transaction& txn, const envelope::CrmWalk& done, bool may_begin);
