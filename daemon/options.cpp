@@ -171,6 +171,9 @@ void read_ghl(const json& from, Options& options, int& faults) {
         else
             ghl.fault("pipeline", pipeline.error().what.c_str());
     }
+    if (const json* bookings = ghl.section_if_any("bookings"))
+        if (const auto read = envelope::read_bookings(*bookings, options.ghl, "docs/ghl.md"); !read)
+            ghl.fault("bookings", read.error().what.c_str());
     const json* named = ghl.section_if_any("fields");
     if (named == nullptr) return; // until `clinicctl ghl prepare`: nothing is handed out
     Section fields{*named, "ghl.fields.", faults};

@@ -104,7 +104,7 @@ Result<GhlOptions> read_ghl(const json& object) {
     Section in{object,
                {"base", "location", "token_file", "next_token_file", "oauth", "ca", "tag_prefix", "fields",
                 "connect_timeout_s", "call_timeout_s", "version", "versions", "requests_per_second_max", "reads",
-                "polling", "pipeline"}};
+                "polling", "pipeline", "bookings"}};
     GhlOptions out;
     auto& client = out.client;
     in.require(read_base(in.text("base", true), client), "ghl.base: https://host[:port]");
@@ -138,6 +138,7 @@ Result<GhlOptions> read_ghl(const json& object) {
         CLINIC_TRY(read);
         out.rules.pipeline = std::move(*read);
     }
+    if (const auto* bookings = in.section("bookings")) CLINIC_TRY(envelope::read_bookings(*bookings, out.rules, page));
     if (const auto* polling = in.section("polling")) {
         auto read = read_polling(*polling);
         CLINIC_TRY(read);

@@ -32,6 +32,13 @@ std::int64_t Section::number(const char* key, std::int64_t otherwise, std::int64
     return value->get<std::int64_t>();
 }
 
+bool Section::flag(const char* key, bool otherwise) {
+    const auto* value = find(key);
+    if (value == nullptr) return otherwise;
+    if (!value->is_boolean()) return fail("a switch of the configuration is neither true nor false"), otherwise;
+    return value->get<bool>();
+}
+
 std::vector<std::string> Section::texts(const char* key, std::size_t texts_max, bool (*well_formed)(std::string_view)) {
     std::vector<std::string> out;
     const auto* value = find(key);

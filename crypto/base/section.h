@@ -23,6 +23,7 @@ public:
 
     std::string text(const char* key, bool needed); // at most `setting_bytes_max`; empty where it is not there
     std::int64_t number(const char* key, std::int64_t otherwise, std::int64_t least, std::int64_t most);
+    bool flag(const char* key, bool otherwise);
     // A list of different texts of one form; none where the key is absent.
     std::vector<std::string> texts(const char* key, std::size_t texts_max, bool (*well_formed)(std::string_view));
     const nlohmann::json* section(const char* key) const { return find(key); } // null where it is not there

@@ -257,7 +257,8 @@ struct WriteRules {
         bool operator==(const Pipeline&) const = default;
         const std::string& of(Stage stage) const { return stages[static_cast<std::size_t>(stage)]; }
     } pipeline;
-    std::string booking_calendar; // where our bookings are made; empty: none are
+    bool bookings = false;        // the state of bookings that are appointments of ours is told
+    std::string booking_calendar; // where ours are made, and then moved; empty: none are, and no time is told
     bool operator==(const WriteRules&) const = default;
 };
 const char* method(Route route);

@@ -64,6 +64,21 @@ Result<WriteRules::Pipeline> read_pipeline(const nlohmann::json& object, std::ar
     return out;
 }
 
+// One that is not read would never show what became of a booking there.
+Result<void> read_bookings(const nlohmann::json& object, WriteRules& rules, Literal remedy) {
+    base::Section in{object, {"calendar", "create"}, remedy};
+    const std::string calendar = in.text("calendar", false);
+    const bool create = in.flag("create", false);
+    CLINIC_TRY(in.outcome());
+    in.require(!create || !calendar.empty(), "bookings: create needs the id of a calendar");
+    in.require(calendar.empty() || std::ranges::find(rules.reads.calendars, calendar) != rules.reads.calendars.end(),
+               "bookings: calendar is not one of reads.calendars");
+    CLINIC_TRY(in.outcome());
+    rules.bookings = true;
+    if (create) rules.booking_calendar = calendar;
+    return {};
+}
+
 Result<WriteRules::Fields> read_field_ids(const nlohmann::json& object, Literal remedy) {
     base::Section in{object, {"pid", "stage", "last", "next", "appt_status", "appt_when"}, remedy};
     WriteRules::Fields out{in.text("pid", true),  in.text("stage", true),       in.text("last", true),

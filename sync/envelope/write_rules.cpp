@@ -137,16 +137,17 @@ bool is_quarter_time(std::string_view text) {
 
 // Nobody is notified by what we write, and GHL is not to judge whether the clinic's own slot is free.
 void check_booking(ObjectReader& body, const WriteRules& rules, bool is_new) {
+    body.require(rules.bookings, "bookings are not configured");
     body.choice<Booking>("appointmentStatus");
     body.require(!body.boolean("toNotify"), "a booking that notifies");
     if (is_new || body.has("startTime")) {
+        body.require(!rules.booking_calendar.empty(), "no calendar for bookings is configured");
         const auto from = ms_of(body.text("startTime", is_quarter_time));
         const auto until = ms_of(body.text("endTime", is_quarter_time));
         body.require(from < until && until - from <= slot_quarters_max * quarter_ms, "a booking of no length");
         body.require(body.boolean("ignoreFreeSlotValidation"), "a booking that asks for a free slot");
     }
     if (!is_new) return;
-    body.require(!rules.booking_calendar.empty(), "no calendar for bookings is configured");
     body.exactly("calendarId", rules.booking_calendar);
     body.exactly("locationId", rules.location);
     body.text("contactId", is_contact_id);
@@ -205,7 +206,7 @@ bool path_holds(const WriteRules& rules, Route route, std::string_view path) {
     case Route::case_search: return is_case_search(rules, path);
     case Route::booking_create: return path == bookings;
     case Route::booking_update: return id_between(path, std::string{bookings} + "/", "");
-    case Route::booking_search: return id_between(path, contacts, appointments_end);
+    case Route::booking_search: return rules.bookings && id_between(path, contacts, appointments_end);
     case Route::contacts_changed:
     case Route::opportunities_page:
     case Route::calendar_events: break;

@@ -61,7 +61,7 @@ Result<SignatureKeys> read_keys(const json& object) {
 }
 
 Result<Box> read_box(const std::string& location, const json& object) {
-    Section in{object, {"box", "tag_prefix", "fields", "reads"}};
+    Section in{object, {"box", "tag_prefix", "fields", "reads", "bookings"}};
     Box out{.name = in.text("box", true), .rules = {}};
     in.require(is_plain_name(out.name), "locations: box: small letters, digits and '-', at most 32");
     in.require(envelope::is_contact_id(location), "locations: a key is the id of a location");
@@ -77,6 +77,7 @@ Result<Box> read_box(const std::string& location, const json& object) {
         CLINIC_TRY(reads);
         out.rules.reads = std::move(*reads);
     }
+    if (const auto* said = in.section("bookings")) CLINIC_TRY(envelope::read_bookings(*said, out.rules, page));
     return out;
 }
 

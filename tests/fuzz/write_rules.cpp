@@ -19,6 +19,7 @@ envelope::WriteRules rules() {
     out.fields = {"PID", "STAGE", "LAST", "NEXT", "STATUS", "WHEN"};
     out.reads.calendars = {"CALENDAR"};
     out.pipeline = {"PIPELINE", {"LEAD", "NEW", "ACTIVE", "RECALL", "", "", "CLOSED"}};
+    out.bookings = true;
     out.booking_calendar = "BOOKINGS";
     return out;
 }
