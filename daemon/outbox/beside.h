@@ -12,7 +12,7 @@
 
 namespace clinic::outbox {
 
-// What GHL says of it is against the clinic's word, and nothing is said of it but its end.
+// What GHL says of it is against the clinic's word, and nothing is said of it but its taking back.
 enum class Held : std::uint8_t { no, waits, by_ghl }; // for a person; a person has said that GHL's side counts
 
 struct Besides {

@@ -60,7 +60,8 @@ Result<Timestamp> window_end(records::Transaction& txn, Destination destination,
 }
 
 bool may_wait(Kind kind) {
-    return kind == Kind::contact_state || kind == Kind::appt_state || kind == Kind::case_state;
+    return kind == Kind::contact_state || kind == Kind::appt_state || kind == Kind::case_state ||
+           kind == Kind::booking_state;
 }
 
 } // namespace

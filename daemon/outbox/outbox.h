@@ -89,6 +89,9 @@ public:
     static Result<LastSaid> last_said_of(records::Session& session, records::PatientId patient, envelope::Kind kind,
                                          std::int64_t number);
 
+    // As if it had been said: what an opportunity or a booking that was there before us holds.
+    static Result<void> holds(records::Transaction& txn, records::PatientId patient, std::int64_t number,
+                              const envelope::MetadataEnvelope& envelope);
     // GHL does not hold any more what was said of that one.
     static Result<void> doubt_of(records::Transaction& txn, records::PatientId patient, envelope::Kind kind,
                                  std::int64_t number);

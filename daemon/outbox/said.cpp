@@ -100,6 +100,28 @@ Result<LastSaid> last_said_in(records::Session& session, envelope::Destination d
     return last;
 }
 
+struct SaidKey {
+    envelope::Destination destination;
+    records::PatientId patient;
+    Kind kind;
+    std::int64_t scope, row; // of the outbox; 0: nobody here said it
+};
+
+Result<void> store_said(records::Transaction& txn, const SaidKey& key, const MetadataEnvelope& envelope,
+                        Timestamp written_at, bool unsure) {
+    std::int64_t id = 0;
+    CLINIC_TRY(first_row(
+        txn,
+        "INSERT INTO said (destination, patient, kind, scope, delivered, envelope, tags_known, unsure, written_at) "
+        "VALUES (?, ?, ?, ?, ?, x'', 1, ?, ?) ON CONFLICT DO UPDATE SET delivered = excluded.delivered, "
+        "tags_known = 1, unsure = excluded.unsure, written_at = excluded.written_at RETURNING id",
+        [&](const records::Statement& one) { id = one.integer(0); }, number(key.destination), key.patient,
+        number(key.kind), key.scope, key.row, unsure, written_at));
+    const auto sealed = txn.seal_for(key.patient, "said.envelope", id, envelope.encode());
+    CLINIC_TRY(sealed);
+    return execute(txn, "UPDATE said SET envelope = ? WHERE id = ?", *sealed, id);
+}
+
 bool says_stop(const MetadataEnvelope& envelope, Stop how) {
     using envelope::Field;
     if (how == Stop::do_not_disturb) return envelope.kind() == Kind::contact_suppress; // the others write the tag alone
@@ -132,17 +154,7 @@ Result<void> remember_said(records::Transaction& txn, const Row& row) {
     // An earlier write without an answer may still arrive after this one: then the daily job says it once more.
     const auto late = write_may_be_late(txn, row.patient);
     CLINIC_TRY(late);
-    std::int64_t id = 0;
-    CLINIC_TRY(first_row(
-        txn,
-        "INSERT INTO said (destination, patient, kind, scope, delivered, envelope, tags_known, unsure, written_at) "
-        "VALUES (?, ?, ?, ?, ?, x'', 1, ?, ?) ON CONFLICT DO UPDATE SET delivered = excluded.delivered, "
-        "tags_known = 1, unsure = excluded.unsure, written_at = excluded.written_at RETURNING id",
-        [&](const records::Statement& one) { id = one.integer(0); }, number(row.destination), row.patient,
-        number(row.kind), row.scope, row.id, *late, txn.now()));
-    const auto sealed = txn.seal_for(row.patient, "said.envelope", id, envelope->encode());
-    CLINIC_TRY(sealed);
-    return execute(txn, "UPDATE said SET envelope = ? WHERE id = ?", *sealed, id);
+    return store_said(txn, {row.destination, row.patient, row.kind, row.scope, row.id}, *envelope, txn.now(), *late);
 }
 
 Result<void> said_unsure(records::Transaction& txn, const Row& row) {
@@ -186,6 +198,12 @@ Result<void> Outbox::doubt_of(records::Transaction& txn, records::PatientId pati
                               std::int64_t of_number) {
     return execute(txn, "UPDATE said SET unsure = 1 WHERE patient = ? AND destination = 0 AND kind = ? AND scope = ?",
                    patient, number(kind), of_number);
+}
+
+Result<void> Outbox::holds(records::Transaction& txn, records::PatientId patient, std::int64_t of_number,
+                           const MetadataEnvelope& envelope) {
+    return store_said(txn, {envelope::Destination::crm, patient, envelope.kind(), of_number, 0}, envelope, Timestamp{0},
+                      false);
 }
 
 Result<LastSaid> Outbox::last_said(records::Session& session, envelope::Destination destination,

@@ -52,8 +52,8 @@ static_assert(static_cast<int>(AppointmentStatus::entered_in_error) == 8);
 
 Result<void> read_appointments(Session& session, PatientFacts& facts) {
     auto find = session.prepare(
-        "SELECT id, status, start_at, status IN (0, 1, 2, 3, 7) AS is_open, coalesce(start_at >= ?2, 0) AS to_come"
-        " FROM appointment WHERE patient = ?1 AND status <> 8"
+        "SELECT id, status, start_at, end_at, status IN (0, 1, 2, 3, 7) AS is_open,"
+        " coalesce(start_at >= ?2, 0) AS to_come FROM appointment WHERE patient = ?1 AND status <> 8"
         " ORDER BY is_open DESC, is_open AND to_come DESC, CASE WHEN is_open AND to_come THEN start_at END,"
         " start_at DESC, row DESC LIMIT ?3");
     if (!find) return find.error();
@@ -63,7 +63,7 @@ Result<void> read_appointments(Session& session, PatientFacts& facts) {
         if (!row) return row.error();
         if (!*row) return {};
         facts.appointments.push_back(
-            {{find->uuid(0)}, static_cast<AppointmentStatus>(find->integer(1)), time_of(*find, 2)});
+            {{find->uuid(0)}, static_cast<AppointmentStatus>(find->integer(1)), time_of(*find, 2), time_of(*find, 3)});
     }
 }
 

@@ -124,6 +124,7 @@ struct AppointmentFacts {
     AppointmentId id;
     AppointmentStatus status;
     std::optional<Timestamp> start;
+    std::optional<Timestamp> end{};
 };
 
 struct ConsentFacts {

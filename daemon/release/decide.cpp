@@ -227,10 +227,21 @@ private:
 } // namespace
 
 const char* name(Because because) {
-    constexpr std::array names{"allowed",        "basis_off",       "basis_expired",    "deid_needs_contactless",
-                               "no_consent",     "consent_revoked", "consent_expired",  "clock_untrusted",
-                               "test_traffic",   "merged",          "inactive_unknown", "erased",
-                               "not_configured", "held_in_ghl"};
+    constexpr std::array names{"allowed",
+                               "basis_off",
+                               "basis_expired",
+                               "deid_needs_contactless",
+                               "no_consent",
+                               "consent_revoked",
+                               "consent_expired",
+                               "clock_untrusted",
+                               "test_traffic",
+                               "merged",
+                               "inactive_unknown",
+                               "erased",
+                               "not_configured",
+                               "held_in_ghl",
+                               "over"};
     return names.at(static_cast<std::size_t>(because));
 }
 

@@ -40,8 +40,9 @@ enum class Because : std::uint8_t {
     merged,
     inactive_unknown,
     erased,
-    not_configured, // an opportunity, where the settings have no pipeline (any more)
-    held_in_ghl     // it was deleted in GHL: a person decides
+    not_configured, // an opportunity, a booking, or its time, where the settings let none leave (any more)
+    held_in_ghl,    // what GHL says of it is against ours: a person decides
+    over            // a booking that is not there, of an appointment that has been
 };
 const char* name(Because because);
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "daemon/audit/trail.h"
+#include "daemon/outbox/beside.h"
 #include "daemon/records/consents.h"
 
 namespace clinic::release {
@@ -42,6 +43,7 @@ Literal literal(Because because) {
     case Because::erased: return "erased";
     case Because::not_configured: return "not_configured";
     case Because::held_in_ghl: return "held_in_ghl";
+    case Because::over: return "over";
     }
     return "basis_off";
 }
@@ -77,11 +79,9 @@ const std::string& newest(const LastSaid& said) {
 class Release {
 public:
     Release(Transaction& txn, PatientId patient, const Policy& policy, const Decision& decision,
-            const outbox::Coalesce& coalesce, const CaseOptions& cases)
+            const outbox::Coalesce& coalesce, const CaseOptions& cases, const BookingOptions& bookings)
         : txn_{txn}, patient_{patient}, policy_{policy}, decision_{decision}, coalesce_{coalesce},
-          cases_{txn, patient, cases, [this](MetadataEnvelope envelope, std::int64_t number) {
-                     return say(std::move(envelope), std::nullopt, number);
-                 }} {}
+          cases_{txn, patient, cases, saying()}, bookings_{txn, patient, bookings, saying()} {}
     Release(const Release&) = delete;
     Release& operator=(const Release&) = delete;
 
@@ -122,6 +122,12 @@ public:
     }
 
     Cases& cases() { return cases_; }
+    Result<void> tell_bookings(const PatientFacts& facts, Timestamp now, const FindBooking& find) {
+        CLINIC_TRY(bookings_.tell(bookings_of(facts, now), find, policy_.site));
+        if (!changed_) return {};
+        const auto theirs = std::ranges::find(facts.appointments, *changed_, &records::AppointmentFacts::id);
+        return theirs == facts.appointments.end() ? bookings_.tell_gone(*changed_) : Result<void>{};
+    }
 
     Result<void> tell_consent(const records::ConsentFacts& consent, Timestamp now) {
         const bool over = consent.expires_at && *consent.expires_at <= now;
@@ -142,7 +148,10 @@ public:
             CLINIC_TRY(Outbox::withdraw(txn_, patient_, literal(decision_.because)));
             CLINIC_TRY(suppress(*decision_.suppress));
         }
-        if (decision_.suppress) return cases_.take_back();
+        if (decision_.suppress) {
+            CLINIC_TRY(bookings_.take_back());
+            return cases_.take_back();
+        }
         auto waits = something_waits();
         if (!waits) return waits.error();
         if (!*waits) return {};
@@ -155,6 +164,8 @@ public:
         envelope.put(Field::reason, reason);
         return say(std::move(envelope));
     }
+
+    Bookings& bookings() { return bookings_; }
 
     Result<void> tell_merge(const envelope::Pseudonym& old) {
         MetadataEnvelope envelope{Kind::contact_merge};
@@ -221,6 +232,12 @@ private:
         return !is_empty(*said);
     }
 
+    std::function<Result<void>(MetadataEnvelope, std::int64_t)> saying() {
+        return [this](MetadataEnvelope envelope, std::int64_t number) {
+            return say(std::move(envelope), std::nullopt, number);
+        };
+    }
+
     Result<bool> something_waits() {
         for (const Kind kind : {Kind::contact_state, Kind::appt_state, Kind::contact_suppress, Kind::contact_merge}) {
             auto said = last_said(kind);
@@ -232,6 +249,8 @@ private:
             if (!said) return said.error();
             if (!said->queued_content.empty()) return true;
         }
+        const auto booking_waits = bookings_.something_waits();
+        if (!booking_waits || *booking_waits) return booking_waits;
         return cases_.something_waits();
     }
 
@@ -263,6 +282,7 @@ private:
     const Decision& decision_;
     const outbox::Coalesce& coalesce_;
     Cases cases_;
+    Bookings bookings_;
     std::optional<records::AppointmentId> changed_;
     bool did_anything_ = false;
 };
@@ -296,6 +316,19 @@ Result<bool> a_case_is_left(Transaction& txn, PatientId survivor, const CaseOpti
         if (*waits) return true;
     }
     return Cases{txn, survivor, options, {}}.something_stands();
+}
+
+// The same, of a booking that we have made.
+Result<bool> a_booking_is_left(Transaction& txn, PatientId survivor) {
+    auto people = records::merged_into(txn, survivor);
+    CLINIC_TRY(people);
+    people->push_back(survivor);
+    for (const PatientId one : *people) {
+        const auto stands = Bookings{txn, one, {}, {}}.something_stands();
+        CLINIC_TRY(stands);
+        if (*stands) return true;
+    }
+    return false;
 }
 
 // Whoever a chain of merges leads to.
@@ -346,6 +379,20 @@ Result<std::optional<Because>> case_allowed(Transaction& txn, const outbox::Leas
     const auto one = outbox::Beside::at(txn, lease.patient, **number);
     CLINIC_TRY(one);
     return one->held == outbox::Held::no ? std::nullopt : std::optional{Because::held_in_ghl};
+}
+
+// A booking that stands, or is moved: as the settings are now, and not against GHL's word.
+Result<std::optional<Because>> booking_allowed(Transaction& txn, const outbox::Leased& lease,
+                                               const BookingOptions& options) {
+    if (!options.told || (lease.envelope.slot() && !options.create)) return std::optional{Because::not_configured};
+    const auto number = outbox::Beside::number_in(txn, lease.patient, lease.envelope);
+    CLINIC_TRY(number);
+    const auto one = outbox::Beside::at(txn, lease.patient, *number);
+    if (!one && one.error().code == Errc::not_found) return std::optional<Because>{}; // an earlier contact's
+    CLINIC_TRY(one);
+    const bool makes = lease.envelope.slot() && one->object.empty() && !one->unsure_since;
+    if (makes && is_over(*lease.envelope.slot(), txn.now())) return std::optional{Because::over};
+    return one->held == outbox::Held::no ? std::optional<Because>{} : std::optional{Because::held_in_ghl};
 }
 
 // A "granted" that has ended since, or is withheld.
@@ -404,7 +451,7 @@ Result<bool> Releaser::release(Transaction& txn, PatientId patient, std::optiona
     auto policy = this->policy(txn);
     if (!policy) return policy.error();
     Decision decision = decide(*facts, *policy, moment(), appointment);
-    Release release{txn, patient, *policy, decision, coalesce_, case_options_};
+    Release release{txn, patient, *policy, decision, coalesce_, case_options_, booking_options_};
     release.because_of(appointment);
     if (is_told(decision) && facts->status == records::PatientStatus::inactive) {
         auto said = release.has_said_something();
@@ -417,6 +464,7 @@ Result<bool> Releaser::release(Transaction& txn, PatientId patient, std::optiona
     if (is_told(decision)) {
         CLINIC_TRY(release.tell(*facts));
         CLINIC_TRY(release.cases().tell(decision.contact->stage));
+        if (booking_options_.told) CLINIC_TRY(release.tell_bookings(*facts, moment().now, find_booking_));
     } else if (decision.because != Because::inactive_unknown && decision.because != Because::erased) {
         CLINIC_TRY(release.stop());
     }
@@ -434,7 +482,7 @@ Result<void> Releaser::consent_changed(Transaction& txn, PatientId patient, Cons
     const Decision decision = decide(*facts, *policy, moment(), std::nullopt);
     const auto consent = std::ranges::find(facts->consents, scope, &records::ConsentFacts::scope);
     if (!is_told(decision) || consent == facts->consents.end()) return {};
-    Release release{txn, patient, *policy, decision, coalesce_, case_options_};
+    Release release{txn, patient, *policy, decision, coalesce_, case_options_, booking_options_};
     if (facts->status == records::PatientStatus::inactive) {
         auto said = release.has_said_something();
         if (!said) return said.error();
@@ -454,7 +502,7 @@ Result<void> Releaser::say_again(Transaction& txn, PatientId patient) {
     auto policy = this->policy(txn);
     if (!policy) return policy.error();
     const Decision decision = decide(*facts, *policy, moment(), std::nullopt);
-    Release release{txn, patient, *policy, decision, coalesce_, case_options_};
+    Release release{txn, patient, *policy, decision, coalesce_, case_options_, booking_options_};
     auto taken_back = release.last_said(Kind::contact_suppress);
     if (!taken_back) return taken_back.error();
     CLINIC_TRY(release.cases().doubt());
@@ -473,17 +521,49 @@ Result<void> Releaser::empty_again(Transaction& txn, PatientId prior) {
     Decision for_prior;
     for_prior.because = Because::merged;
     for_prior.clock_holds = decision.clock_holds;
-    Release of_prior{txn, prior, *policy, for_prior, coalesce_, case_options_};
+    Release of_prior{txn, prior, *policy, for_prior, coalesce_, case_options_, booking_options_};
     CLINIC_TRY(of_prior.cases().doubt());
     CLINIC_TRY(of_prior.cases().take_back());
+    CLINIC_TRY(of_prior.bookings().take_back());
     if (is_told(decision)) {
         const auto old = Links::pid(txn, Destination::crm, prior);
         CLINIC_TRY(old);
-        CLINIC_TRY(Release(txn, facts->id, *policy, decision, coalesce_, case_options_).tell_merge(*old));
+        Release of_survivor{txn, facts->id, *policy, decision, coalesce_, case_options_, booking_options_};
+        CLINIC_TRY(of_survivor.tell_merge(*old));
     } else if (decision.suppress) {
         CLINIC_TRY(of_prior.suppress(*decision.suppress));
     }
     return of_prior.note();
+}
+
+Result<std::optional<records::AppointmentId>> Releaser::found_booking(Transaction& txn, PatientId patient,
+                                                                      const FoundBooking& found) {
+    using None = std::optional<records::AppointmentId>;
+    const auto facts = records::patient_facts(txn, patient);
+    CLINIC_TRY(facts);
+    const auto policy = this->policy(txn);
+    CLINIC_TRY(policy);
+    if (facts->merged_into || facts->test_traffic || policy->site.empty()) return None{};
+    for (const BookingState& state : bookings_of(*facts, moment().now)) {
+        if (state.from != found.as.from_quarter || state.status == envelope::Booking::cancelled) continue;
+        const auto number = outbox::Beside::known(txn, patient, Kind::booking_state, state.appointment);
+        CLINIC_TRY(number);
+        if (*number) {
+            const auto one = outbox::Beside::at(txn, patient, **number);
+            CLINIC_TRY(one);
+            if (!one->object.empty() || one->unsure_since) continue; // ours may be just this one: the look-up tells
+        }
+        CLINIC_TRY(Bookings(txn, patient, booking_options_, {}).bind(state, found, policy->site));
+        return None{state.appointment};
+    }
+    return None{};
+}
+
+Result<void> Releaser::say_booking_again(Transaction& txn, PatientId patient, std::int64_t number) {
+    const auto one = outbox::Beside::at(txn, patient, number);
+    CLINIC_TRY(one);
+    CLINIC_TRY(Outbox::doubt_of(txn, patient, Kind::booking_state, number));
+    return changed(txn, patient, one->appointment);
 }
 
 Result<void> Releaser::merged(Transaction& txn, PatientId survivor, PatientId prior) {
@@ -495,8 +575,8 @@ Result<void> Releaser::merged(Transaction& txn, PatientId survivor, PatientId pr
     Decision for_prior;
     for_prior.because = Because::merged;
     for_prior.clock_holds = decision.clock_holds;
-    Release of_prior{txn, prior, *policy, for_prior, coalesce_, case_options_};
-    Release of_survivor{txn, facts->id, *policy, decision, coalesce_, case_options_};
+    Release of_prior{txn, prior, *policy, for_prior, coalesce_, case_options_, booking_options_};
+    Release of_survivor{txn, facts->id, *policy, decision, coalesce_, case_options_, booking_options_};
 
     auto said = of_prior.ever_said_something();
     if (!said) return said.error();
@@ -511,7 +591,10 @@ Result<void> Releaser::merged(Transaction& txn, PatientId survivor, PatientId pr
     auto contacts = Links::merge(txn, facts->id, prior);
     if (!contacts) return contacts.error();
     const bool prior_had_contact = *contacts == outbox::Merged::moved || *contacts == outbox::Merged::both;
-    if (*contacts == outbox::Merged::both) CLINIC_TRY(of_prior.cases().take_back());
+    if (*contacts == outbox::Merged::both) {
+        CLINIC_TRY(of_prior.cases().take_back());
+        CLINIC_TRY(of_prior.bookings().take_back());
+    }
     if (prior_had_contact && is_told(decision)) CLINIC_TRY(of_survivor.tell_merge(*old));
     if (prior_had_contact && *said && decision.suppress) {
         Release& holder = *contacts == outbox::Merged::moved ? of_survivor : of_prior;
@@ -534,7 +617,7 @@ Result<TakenBack> Releaser::take_back(Transaction& txn, PatientId patient) {
     const bool closed = policy->basis == Basis::off || policy->basis == Basis::deid || facts->test_traffic;
     decision.because = Because::erased;
     decision.suppress = closed ? std::nullopt : std::optional{envelope::Reason::erased};
-    Release release{txn, facts->id, *policy, decision, coalesce_, case_options_};
+    Release release{txn, facts->id, *policy, decision, coalesce_, case_options_, booking_options_};
     auto said = release.ever_said_something();
     if (!said) return said.error();
     const auto left = a_contact_is_left(txn, facts->id);
@@ -542,8 +625,10 @@ Result<TakenBack> Releaser::take_back(Transaction& txn, PatientId patient) {
     CLINIC_TRY(release.stop());
     const auto case_left = a_case_is_left(txn, facts->id, case_options_);
     CLINIC_TRY(case_left);
+    const auto booking_left = a_booking_is_left(txn, facts->id);
+    CLINIC_TRY(booking_left);
     if (release.did_anything()) CLINIC_TRY(release.note());
-    if (!*said && !*left && !*case_left) return TakenBack::done;
+    if (!*said && !*left && !*case_left && !*booking_left) return TakenBack::done;
     return closed ? TakenBack::not_allowed : TakenBack::waits;
 }
 
@@ -564,8 +649,9 @@ Result<std::optional<Because>> Releaser::still_allowed(Transaction& txn, const o
         if (!still || *still) return still;
     }
     const bool takes_back = waiting.kind() == Kind::contact_suppress || waiting.kind() == Kind::contact_merge;
-    if (takes_back || ends_case(waiting)) return taking_back_allowed(*policy, *facts, decision);
+    if (takes_back || ends_case(waiting) || calls_off(waiting)) return taking_back_allowed(*policy, *facts, decision);
     if (!decision.may_leave) return std::optional{decision.because};
+    if (waiting.kind() == Kind::booking_state) return booking_allowed(txn, lease, booking_options_);
     const bool too_much = waiting.kind() == Kind::contact_state
                               ? says_too_much(waiting, *decision.contact)
                               : grants_too_much(waiting, *facts, *decision.contact, moment().now);

@@ -14,6 +14,7 @@
 
 #include "daemon/outbox/outbox.h"
 #include "daemon/records/patients.h"
+#include "daemon/release/bookings.h"
 #include "daemon/release/cases.h"
 #include "daemon/release/decide.h"
 
@@ -38,6 +39,13 @@ public:
     Result<void> say_again(records::Transaction& txn, records::PatientId patient);
     Result<void> merged(records::Transaction& txn, records::PatientId survivor, records::PatientId prior);
 
+    // GHL shows a booking of the patient's at the time of an appointment that has none: it is that one's from now on.
+    // The answer: whether it was so. What is to be said of it is for `changed`.
+    Result<std::optional<records::AppointmentId>> found_booking(records::Transaction& txn, records::PatientId patient,
+                                                                const FoundBooking& found);
+    // GHL does not hold what it was told of that booking, or a person has decided: it is told once more.
+    Result<void> say_booking_again(records::Transaction& txn, records::PatientId patient, std::int64_t number);
+
     // Before a person is erased: GHL is to hold nothing of them. What waits is withdrawn and what was said is
     // suppressed. `waits`: ask again later; `not_allowed`: this basis sends nothing, so what GHL holds stays there.
     Result<TakenBack> take_back(records::Transaction& txn, records::PatientId patient);
@@ -59,6 +67,12 @@ public:
 
     // There is a pipeline for patients' cases. Set before the first decision.
     void tell_cases(const CaseOptions& options) { case_options_ = options; }
+    // Appointments are told as bookings; `find`: crm's. Set before the first decision.
+    void tell_bookings(BookingOptions options, FindBooking find) {
+        booking_options_ = options;
+        find_booking_ = std::move(find);
+    }
+    const BookingOptions& booking_options() const { return booking_options_; }
 
     void set_clock_trusted(bool trusted) { clock_trusted_ = trusted; }
     // Asked at each decision besides: a step of the clock counts before anybody has told of it. Set before the first.
@@ -83,6 +97,8 @@ private:
     const Clock& clock_;
     const outbox::Coalesce coalesce_;
     CaseOptions case_options_;
+    BookingOptions booking_options_;
+    FindBooking find_booking_;
     mutable std::mutex policy_lock_; // guards the policy that was read last, and the text it was read from
     mutable std::optional<std::string> policy_text_;
     mutable std::optional<records::RowCache::Since> policy_since_; // that text's setting has not changed since

@@ -1,0 +1,235 @@
+#include "daemon/release/bookings.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "crypto/base/json.h"
+#include "daemon/audit/trail.h"
+#include "daemon/outbox/beside.h"
+
+namespace clinic::release {
+namespace {
+
+using envelope::Booking;
+using envelope::Destination;
+using envelope::Field;
+using envelope::Kind;
+using envelope::MetadataEnvelope;
+using outbox::Beside;
+using outbox::Besides;
+using outbox::Held;
+using outbox::LastSaid;
+using outbox::Links;
+using records::AppointmentId;
+using records::AppointmentStatus;
+
+constexpr std::int64_t quarter_us = 900'000'000;
+
+Booking booking_status(AppointmentStatus status) {
+    switch (status) {
+    case AppointmentStatus::requested:
+    case AppointmentStatus::booked:
+    case AppointmentStatus::rescheduled: return Booking::new_;
+    case AppointmentStatus::confirmed: return Booking::confirmed;
+    case AppointmentStatus::arrived:
+    case AppointmentStatus::completed: return Booking::showed;
+    case AppointmentStatus::no_show: return Booking::noshow;
+    case AppointmentStatus::cancelled:
+    case AppointmentStatus::entered_in_error: return Booking::cancelled;
+    }
+    return Booking::cancelled;
+}
+
+const std::string& newest(const LastSaid& said) {
+    return said.queued_content.empty() ? said.content : said.queued_content;
+}
+
+// "booked" says no more than that it stands: a confirmation in GHL is not taken back by it, unless its time moves.
+bool is_confirmed_at_that_time(const std::string& content, const MetadataEnvelope& envelope) {
+    if (envelope.text(Field::booking) != name(Booking::new_) || !says(content, Booking::confirmed)) return false;
+    const auto parsed = base::parse_json(content, envelope::envelope_bytes_max, 2);
+    const auto slot = envelope.slot();
+    return !slot || (parsed->value("from", std::int64_t{-1}) == slot->first &&
+                     parsed->value("until", std::int64_t{-1}) == slot->second);
+}
+
+bool is_there(const std::optional<Besides>& one) {
+    return one && (!one->object.empty() || one->unsure_since);
+}
+
+} // namespace
+
+bool says(const std::string& content, Booking status) {
+    const auto parsed = base::parse_json(content, envelope::envelope_bytes_max, 2);
+    return parsed && parsed->value("booking", "") == name(status);
+}
+
+bool calls_off(const MetadataEnvelope& envelope) {
+    return envelope.kind() == Kind::booking_state && !envelope.slot() &&
+           envelope.text(Field::booking) == name(Booking::cancelled);
+}
+
+bool is_over(const std::pair<std::int64_t, std::int64_t>& slot, Timestamp now) {
+    return Timestamp{slot.second * quarter_us} < now - bookings_back;
+}
+
+bool stands(Booking status) {
+    return status == Booking::new_ || status == Booking::confirmed;
+}
+
+std::optional<BookingState> booking_of(const records::AppointmentFacts& appointment, Timestamp now) {
+    if (!appointment.start || *appointment.start < now - bookings_back) return std::nullopt;
+    const Timestamp start = *appointment.start;
+    const Timestamp end = std::max(appointment.end.value_or(start + appointment_without_end), start + base::Micros{1});
+    BookingState out{.appointment = appointment.id, .status = booking_status(appointment.status)};
+    out.from = start.micros / quarter_us;
+    out.until = std::min((end.micros + quarter_us - 1) / quarter_us, out.from + envelope::slot_quarters_max);
+    if (out.until > envelope::quarter_max) return std::nullopt;
+    out.ahead = stands(out.status) && end > now && start <= now + bookings_ahead;
+    return out;
+}
+
+std::vector<BookingState> bookings_of(const records::PatientFacts& facts, Timestamp now) {
+    std::vector<BookingState> out;
+    for (const auto& appointment : facts.appointments)
+        if (const auto state = booking_of(appointment, now)) out.push_back(*state);
+    return out;
+}
+
+Result<LastSaid> Bookings::last_said(std::int64_t number) {
+    return outbox::Outbox::last_said_of(txn_, patient_, Kind::booking_state, number);
+}
+
+Result<MetadataEnvelope> Bookings::envelope_of(AppointmentId appointment, Booking status) {
+    const auto aid = Links::aid(txn_, Destination::crm, patient_, appointment);
+    CLINIC_TRY(aid);
+    MetadataEnvelope envelope{Kind::booking_state};
+    envelope.put(Field::aid, *aid).put(Field::booking, status);
+    return envelope;
+}
+
+Result<void> Bookings::tell(const std::vector<BookingState>& states, const FindBooking& find, const std::string& site) {
+    for (const BookingState& state : states) CLINIC_TRY(tell_one(state, find, site));
+    return {};
+}
+
+Result<bool> Bookings::is_found(const BookingState& state, const FindBooking& find, const std::string& site) {
+    if (!state.ahead || !find) return false;
+    const auto contact = Links::contact(txn_, patient_);
+    CLINIC_TRY(contact);
+    if (contact->empty()) return false;
+    const auto found = find(txn_, *contact, state.from);
+    CLINIC_TRY(found);
+    if (!*found) return false;
+    CLINIC_TRY(bind(state, **found, site));
+    return true;
+}
+
+Result<void> Bookings::tell_one(const BookingState& state, const FindBooking& find, const std::string& site) {
+    auto number = Beside::known(txn_, patient_, Kind::booking_state, state.appointment);
+    CLINIC_TRY(number);
+    std::optional<Besides> one;
+    const auto look = [&]() -> Result<void> {
+        auto there = Beside::at(txn_, patient_, **number);
+        CLINIC_TRY(there);
+        one = std::move(*there);
+        return {};
+    };
+    if (*number) CLINIC_TRY(look());
+    if (!is_there(one)) {
+        const auto found = is_found(state, find, site);
+        CLINIC_TRY(found);
+        bool told = *found || (options_.create && state.ahead);
+        if (!told && *number) { // one that waits to be made
+            const auto said = last_said(**number);
+            CLINIC_TRY(said);
+            told = !said->queued_content.empty();
+        }
+        if (!told) return {};
+        const auto made = Beside::number_of(txn_, patient_, Kind::booking_state, state.appointment);
+        CLINIC_TRY(made);
+        *number = *made;
+        CLINIC_TRY(look());
+    }
+    if (one->held != Held::no) return {};
+    auto envelope = envelope_of(state.appointment, state.status);
+    CLINIC_TRY(envelope);
+    if (options_.create && state.status != Booking::cancelled) envelope->put_slot(state.from, state.until);
+    const auto said = last_said(one->number);
+    CLINIC_TRY(said);
+    if (!said->unsure && is_confirmed_at_that_time(newest(*said), *envelope)) return {};
+    return say_(std::move(*envelope), one->number);
+}
+
+Result<void> Bookings::call_off(AppointmentId appointment, std::int64_t number) {
+    auto envelope = envelope_of(appointment, Booking::cancelled);
+    CLINIC_TRY(envelope);
+    return say_(std::move(*envelope), number);
+}
+
+Result<void> Bookings::tell_gone(AppointmentId appointment) {
+    const auto number = Beside::known(txn_, patient_, Kind::booking_state, appointment);
+    CLINIC_TRY(number);
+    if (!*number) return {};
+    const auto one = Beside::at(txn_, patient_, **number);
+    CLINIC_TRY(one);
+    const auto said = last_said(**number);
+    CLINIC_TRY(said);
+    if (!is_there(*one) && said->queued_content.empty()) return {};
+    return call_off(appointment, **number);
+}
+
+Result<void> Bookings::take_back() {
+    const auto all = Beside::all(txn_, patient_);
+    CLINIC_TRY(all);
+    for (const Besides& one : *all) {
+        if (one.kind != Kind::booking_state || !is_there(one) || !(one.ours || one.unsure_since)) continue;
+        CLINIC_TRY(call_off(*one.appointment, one.number));
+    }
+    return {};
+}
+
+Result<bool> Bookings::something_waits() {
+    const auto all = Beside::all(txn_, patient_);
+    CLINIC_TRY(all);
+    for (const Besides& one : *all) {
+        if (one.kind != Kind::booking_state) continue;
+        const auto said = last_said(one.number);
+        CLINIC_TRY(said);
+        if (!said->queued_content.empty()) return true;
+    }
+    return false;
+}
+
+Result<bool> Bookings::something_stands() {
+    const auto all = Beside::all(txn_, patient_);
+    CLINIC_TRY(all);
+    for (const Besides& one : *all) {
+        if (one.kind != Kind::booking_state || !is_there(one) || !(one.ours || one.unsure_since)) continue;
+        const auto said = last_said(one.number);
+        CLINIC_TRY(said);
+        if (!said->queued_content.empty() || said->unsure || !says(said->content, Booking::cancelled)) return true;
+    }
+    return false;
+}
+
+Result<void> Bookings::bind(const BookingState& state, const FoundBooking& found, const std::string& site) {
+    const auto number = Beside::number_of(txn_, patient_, Kind::booking_state, state.appointment);
+    CLINIC_TRY(number);
+    CLINIC_TRY(Beside::set(txn_, patient_, *number, found.object, outbox::Made::by_others));
+    auto envelope = envelope_of(state.appointment, found.as.status);
+    CLINIC_TRY(envelope);
+    const auto pid = Links::pid(txn_, Destination::crm, patient_);
+    CLINIC_TRY(pid);
+    envelope->put(Field::mid, envelope::Pseudonym::random('m')).put(Field::pid, *pid).put_site(site).put_sequence(0);
+    if (options_.create) envelope->put_slot(found.as.from_quarter, found.as.until_quarter);
+    CLINIC_TRY(outbox::Outbox::holds(txn_, patient_, *number, *envelope));
+    const auto entry = audit::Trail::append(txn_, {.actor = audit::Actor::egress,
+                                                   .action = audit::Action::update,
+                                                   .purpose = audit::Purpose::release,
+                                                   .detail = "crm_booking",
+                                                   .subjects = {patient_}});
+    return entry ? Result<void>{} : entry.error();
+}
+
+} // namespace clinic::release

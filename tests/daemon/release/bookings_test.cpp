@@ -1,0 +1,203 @@
+// Appointments as bookings of ours: which are made, moved and called off.
+#include "daemon/release/bookings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "daemon/outbox/beside.h"
+#include "tests/daemon/release/clinic.h"
+
+namespace clinic::release {
+namespace {
+
+using envelope::Booking;
+using envelope::Field;
+using envelope::Kind;
+using records::AppointmentFacts;
+using records::AppointmentStatus;
+using testing::Clinic;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+constexpr std::int64_t a_quarter = 900'000'000;
+constexpr Timestamp noon{1'764'244'800'000'000};
+
+std::optional<BookingState> state_of(AppointmentStatus status, base::Micros from_now, base::Micros lasts = {}) {
+    AppointmentFacts facts{{}, status, noon + from_now, std::nullopt};
+    if (lasts.count() > 0) facts.end = *facts.start + lasts;
+    return booking_of(facts, noon);
+}
+
+TEST(BookingOf, AnAppointmentSaysItsStatusInGhlsWords) {
+    const std::vector<std::pair<AppointmentStatus, Booking>> all{
+        {AppointmentStatus::requested, Booking::new_},
+        {AppointmentStatus::booked, Booking::new_},
+        {AppointmentStatus::confirmed, Booking::confirmed},
+        {AppointmentStatus::arrived, Booking::showed},
+        {AppointmentStatus::completed, Booking::showed},
+        {AppointmentStatus::cancelled, Booking::cancelled},
+        {AppointmentStatus::no_show, Booking::noshow},
+        {AppointmentStatus::rescheduled, Booking::new_},
+        {AppointmentStatus::entered_in_error, Booking::cancelled}};
+    for (const auto& [status, said] : all) EXPECT_EQ(state_of(status, std::chrono::hours{3})->status, said);
+}
+
+TEST(BookingOf, TimesAreQuartersOutwards) {
+    const auto state = state_of(AppointmentStatus::booked, std::chrono::minutes{67}, std::chrono::minutes{10});
+    EXPECT_EQ(state->from, noon.micros / a_quarter + 4);
+    EXPECT_EQ(state->until, state->from + 2);
+    EXPECT_EQ(state_of(AppointmentStatus::booked, {})->until, noon.micros / a_quarter + 2); // half an hour
+}
+
+TEST(BookingOf, TheWindowIsThePollings) {
+    EXPECT_FALSE(state_of(AppointmentStatus::completed, -std::chrono::hours{25}));
+    EXPECT_FALSE(state_of(AppointmentStatus::booked, -std::chrono::hours{2})->ahead);
+    EXPECT_TRUE(state_of(AppointmentStatus::booked, std::chrono::hours{90 * 24})->ahead);
+    EXPECT_FALSE(state_of(AppointmentStatus::booked, std::chrono::hours{90 * 24 + 1})->ahead);
+    EXPECT_FALSE(state_of(AppointmentStatus::cancelled, std::chrono::hours{2})->ahead);
+}
+
+class OurBookings : public ::testing::Test {
+protected:
+    void SetUp() override {
+        clinic.releaser.tell_bookings({.told = true, .create = true}, {});
+        clinic.set_basis(Basis::baa, clinic.in_days(300));
+        tomorrow = Timestamp{clinic.in_days(1).micros / a_quarter * a_quarter};
+    }
+    std::vector<std::string> told() {
+        std::vector<std::string> out;
+        for (const auto& one : clinic.deliver()) {
+            if (one.kind() != Kind::booking_state) continue;
+            out.emplace_back(one.text(Field::booking));
+            if (const auto slot = one.slot())
+                out.back() += "@" + std::to_string(slot->first - tomorrow.micros / a_quarter);
+        }
+        return out;
+    }
+
+    Clinic clinic;
+    Timestamp tomorrow{};
+};
+
+TEST_F(OurBookings, AreMadeMovedAndCalledOff) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    clinic.book(patient, "A1", tomorrow);
+    EXPECT_THAT(told(), ElementsAre("new@0"));
+    clinic.book(patient, "A1", tomorrow, AppointmentStatus::confirmed);
+    EXPECT_THAT(told(), ElementsAre("confirmed@0"));
+    clinic.walk();
+    EXPECT_THAT(told(), IsEmpty());
+    clinic.book(patient, "A1", tomorrow + base::Micros{4 * a_quarter}, AppointmentStatus::rescheduled);
+    EXPECT_THAT(told(), ElementsAre("new@4"));
+    clinic.book(patient, "A1", tomorrow + base::Micros{4 * a_quarter}, AppointmentStatus::cancelled);
+    EXPECT_THAT(told(), ElementsAre("cancelled"));
+}
+
+TEST_F(OurBookings, AreOneEachAppointment) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    clinic.book(patient, "A1", tomorrow);
+    clinic.book(patient, "A2", tomorrow + base::Micros{8 * a_quarter});
+    EXPECT_THAT(told(), UnorderedElementsAre("new@0", "new@8"));
+}
+
+TEST_F(OurBookings, AreNotMadeOfWhatIsOverCalledOffOrFarAway) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    clinic.book(patient, "A1", clinic.clock.now() - std::chrono::hours{3}, AppointmentStatus::completed);
+    clinic.book(patient, "A2", tomorrow, AppointmentStatus::cancelled);
+    clinic.book(patient, "A3", clinic.in_days(120));
+    EXPECT_THAT(told(), IsEmpty());
+    clinic.clock.advance(testing::one_day * 40);
+    clinic.walk();
+    EXPECT_EQ(told().size(), 1U);
+}
+
+TEST_F(OurBookings, OneThatWasCalledOffBeforeItWasMadeIsNotMade) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    clinic.deliver();
+    clinic.book(patient, "A1", tomorrow);
+    clinic.book(patient, "A1", tomorrow, AppointmentStatus::cancelled);
+    EXPECT_THAT(told(), IsEmpty());
+    EXPECT_EQ(clinic.books().discarded, 1);
+}
+
+TEST_F(OurBookings, SayNothingOfTimesWhereTheSettingsDoNotAnyMore) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    clinic.book(patient, "A1", tomorrow);
+    clinic.releaser.tell_bookings({.told = true}, {});
+    EXPECT_THAT(told(), IsEmpty());
+    EXPECT_EQ(clinic.books().withdrawn, 1);
+}
+
+TEST_F(OurBookings, NeedWhatAStateNeeds) {
+    clinic.set_basis(Basis::authorized, clinic.in_days(300));
+    const auto patient = clinic.add("N1", "Quillfeather");
+    clinic.book(patient, "A1", tomorrow);
+    EXPECT_THAT(told(), IsEmpty());
+    clinic.consent(patient, records::ConsentScope::crm_sync, records::ConsentState::granted);
+    EXPECT_THAT(told(), ElementsAre("new@0"));
+    for (const Basis closed : {Basis::off, Basis::deid}) {
+        clinic.set_basis(closed);
+        clinic.book(patient, "A2", tomorrow);
+        EXPECT_THAT(told(), IsEmpty()) << name(closed);
+    }
+}
+
+TEST_F(OurBookings, AreTakenBackWithTheContact) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    clinic.book(patient, "A1", tomorrow);
+    EXPECT_THAT(told(), ElementsAre("new@0"));
+    clinic.consent(patient, records::ConsentScope::crm_sync, records::ConsentState::revoked);
+    EXPECT_THAT(told(), ElementsAre("cancelled"));
+    clinic.consent(patient, records::ConsentScope::crm_sync, records::ConsentState::granted);
+    EXPECT_THAT(told(), ElementsAre("new@0"));
+}
+
+TEST_F(OurBookings, AreTakenBackBeforeAPersonIsErased) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    clinic.book(patient, "A1", tomorrow);
+    told();
+    const auto take_back = [&] {
+        TakenBack out{};
+        clinic.write([&](records::Transaction& txn) -> Result<void> {
+            const auto taken = clinic.releaser.take_back(txn, patient);
+            CLINIC_TRY(taken);
+            out = *taken;
+            return {};
+        });
+        return out;
+    };
+    EXPECT_EQ(take_back(), TakenBack::waits);
+    EXPECT_THAT(told(), ElementsAre("cancelled"));
+    EXPECT_EQ(take_back(), TakenBack::done);
+}
+
+TEST_F(OurBookings, AreTakenBackWhenTheBasisExpires) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    clinic.clock.advance(testing::one_day * 299);
+    tomorrow = Timestamp{clinic.in_days(5).micros / a_quarter * a_quarter};
+    clinic.book(patient, "A1", tomorrow);
+    EXPECT_THAT(told(), ElementsAre("new@0"));
+    clinic.clock.advance(testing::one_day * 2);
+    clinic.walk();
+    EXPECT_THAT(told(), ElementsAre("cancelled"));
+}
+
+TEST_F(OurBookings, OfSomebodyWhoIsMergedGoToTheSurvivor) {
+    const auto survivor = clinic.add("N1", "Quillfeather"), prior = clinic.add("N2", "Quillfeather");
+    clinic.book(prior, "A1", tomorrow);
+    EXPECT_THAT(told(), ElementsAre("new@0"));
+    clinic.merge(survivor, prior);
+    EXPECT_THAT(told(), UnorderedElementsAre("cancelled", "new@0")); // of the two contacts
+}
+
+TEST_F(OurBookings, OneThatIsEnteredInErrorIsCalledOff) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    clinic.book(patient, "A1", tomorrow);
+    EXPECT_THAT(told(), ElementsAre("new@0"));
+    clinic.book(patient, "A1", tomorrow, AppointmentStatus::entered_in_error);
+    EXPECT_THAT(told(), ElementsAre("cancelled"));
+}
+
+} // namespace
+} // namespace clinic::release
