@@ -13,6 +13,7 @@
 #include "daemon/audit/trail.h"
 #include "daemon/commands.h"
 #include "daemon/control/control_server.h"
+#include "daemon/crm/bookings.h"
 #include "daemon/egress/egress_server.h"
 #include "daemon/housekeeping.h"
 #include "daemon/intake/hl7_ack.h"
@@ -122,6 +123,7 @@ struct Parts {
           store{std::move(opened)},
           egress{std::move(egress_socket), egress_options(options, vitals), gate, *store, releaser, health, clock},
           housekeeping{*store, releaser, health, clock}, integrity{*store, clock, std::move(damaged)} {
+        releaser.tell_bookings({options.ghl.bookings, !options.ghl.booking_calendar.empty()}, crm::find_booking);
         releaser.ask_clock([&health] { return health.clock_trusted(); });
         releaser.tell_cases({.told = !options.ghl.pipeline.id.empty(), .outcomes = options.outcomes});
     }

@@ -5,6 +5,7 @@
 
 #include "daemon/asked.h"
 #include "daemon/audit/trail.h"
+#include "daemon/crm/bookings.h"
 #include "daemon/crm/linking.h"
 #include "daemon/reason.h"
 #include "daemon/records/shown_person.h"
@@ -165,6 +166,11 @@ public:
                 auto linked = outbox::Links::patients_of(txn, (*object)->fact.id);
                 CLINIC_TRY(linked);
                 patients = std::move(*linked);
+            }
+            if (*object && (*object)->fact.kind == envelope::CrmKind::appointment) {
+                auto booked = crm::BookingCheck{releaser_, {}}.decided(txn, **object, *one, ghl);
+                CLINIC_TRY(booked);
+                return noted(txn, question.asker, "link_settle", *booked, *why);
             }
             if (!ghl)
                 for (const PatientId patient : patients) {

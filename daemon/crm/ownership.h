@@ -31,6 +31,8 @@ enum class Field : std::uint8_t {
     lead,
     case_state,
     case_deleted,
+    booking_time,
+    booking_cancelled,
 };
 
 struct Ownership {
@@ -55,7 +57,11 @@ inline constexpr std::array ownership{
               "a patient's contact was deleted in GHL: it is not made again by itself"},
     Ownership{Field::marker, "marker", Owner::person, "a second contact carries a patient's `ce_pid`"},
     Ownership{Field::slot, "slot", Owner::person, "GHL booked a time that the clinic's schedule has no room for"},
-    Ownership{Field::booking_status, "booking_status", Owner::ghl, "of a booking that lives in GHL, kept as seen"},
+    Ownership{
+        Field::booking_status, "booking_status", Owner::clinic,
+        "of a booking that is an appointment's, where the clinic's has moved on; GHL's confirmation of one that is "
+        "booked is no difference; where GHL's has moved on (showed, no-show) a person decides; of any other "
+        "booking kept as seen"},
     Ownership{Field::opportunity_stage, "opportunity_stage", Owner::ghl,
               "pipeline, stage and outcome of an opportunity that is not ours, kept as seen"},
     Ownership{Field::zone, "zone", Owner::ghl, "the location's time zone, kept as seen; a change of it is recorded"},
@@ -65,6 +71,12 @@ inline constexpr std::array ownership{
               "pipeline, stage and outcome of a patient's case are written again as the clinic's records say"},
     Ownership{Field::case_deleted, "case_deleted", Owner::person,
               "a patient's case was deleted in GHL: it is not opened again by itself"},
+    Ownership{
+        Field::booking_time, "booking_time", Owner::clinic,
+        "with `ghl.bookings.create` the booking is moved as the clinic's appointment; without it a person decides"},
+    Ownership{Field::booking_cancelled, "booking_cancelled", Owner::person,
+              "the booking of an appointment that stands was cancelled or deleted in GHL: it is not set up again, nor "
+              "anything else said of it, by itself"},
 };
 
 constexpr const Ownership& of(Field field) {

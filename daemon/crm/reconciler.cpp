@@ -69,7 +69,9 @@ Result<FactTaken> Reconciler::take(Transaction& txn, const CrmFact& fact) {
 Result<void> Reconciler::effect(Transaction& txn, const Object& now, const std::optional<Object>& before) {
     switch (now.fact.kind) {
     case CrmKind::contact: return contact_changed(txn, now, before);
-    case CrmKind::appointment: return check_slot(txn, now, options_.slots_at_once);
+    case CrmKind::appointment:
+        CLINIC_TRY(bookings_.check(txn, now, true));
+        return check_slot(txn, now, options_.slots_at_once);
     case CrmKind::opportunity: return OwnCases{releaser_, options_.pipeline}.changed(txn, now);
     case CrmKind::location:
         if (!before || before->fact.said == now.fact.said) break;
@@ -140,6 +142,7 @@ Result<envelope::WalkTerms> Reconciler::walk(Transaction& txn, const envelope::C
 
 Result<envelope::PollTerms> Reconciler::polled(Transaction& txn, const envelope::CrmPolled& polled) {
     if (polled.code.empty()) {
+        CLINIC_TRY(bookings_.check_again(txn));
         CLINIC_TRY(check_slots_to_come(txn, options_.slots_at_once));
         if (releaser_.clock_trusted()) CLINIC_TRY(purge_settled(txn));
     }

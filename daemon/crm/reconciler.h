@@ -6,6 +6,7 @@
 //   Source:  design, "From a message to GHL", step 5 and 6; docs/crm.md.
 #pragma once
 
+#include "daemon/crm/bookings.h"
 #include "daemon/crm/matcher.h"
 #include "daemon/crm/own_cases.h"
 #include "daemon/crm/walks.h"
@@ -26,8 +27,9 @@ struct ReconcilerOptions {
 class Reconciler {
 public:
     Reconciler(ReconcilerOptions options, release::Releaser& releaser)
-        : options_{std::move(options)}, releaser_{releaser}, comparison_{options_.index_lag, options_.pipeline},
-          walks_{comparison_, options_.compare_hour}, allowance_{options_.probes_per_day} {}
+        : options_{std::move(options)}, releaser_{releaser}, bookings_{releaser, options_.index_lag},
+          comparison_{options_.index_lag, options_.pipeline}, walks_{comparison_, options_.compare_hour},
+          allowance_{options_.probes_per_day} {}
 
     Result<envelope::FactTaken> take(records::Transaction& txn, const envelope::CrmFact& fact);
     Result<envelope::Matched> match(records::Transaction& txn, const envelope::MatchProbe& probe);
@@ -42,6 +44,7 @@ private:
 
     ReconcilerOptions options_;
     release::Releaser& releaser_;
+    BookingCheck bookings_;
     Comparison comparison_;
     Walks walks_;
     Allowance allowance_;

@@ -4,6 +4,7 @@
 
 #include "daemon/outbox/outbox.h"
 #include "daemon/outbox/sql.h"
+#include "daemon/release/bookings.h"
 
 namespace clinic::crm {
 namespace {
@@ -14,7 +15,6 @@ using records::Statement;
 using records::Transaction;
 
 constexpr std::int64_t quarter_us = 900'000'000;
-constexpr base::Micros without_end = std::chrono::minutes{30}; // an appointment that was sent without its end
 constexpr base::Micros longest = std::chrono::hours{14 * 24};
 constexpr int looked_at_max = 500;
 
@@ -35,7 +35,7 @@ Result<Taken> taken_by_clinic(Transaction& txn, const envelope::CrmAppointment& 
         [&](const Statement& row) {
             taken = {row.integer(0), row.integer(1)};
         },
-        until, from, longest.count(), without_end.count(), own));
+        until, from, longest.count(), release::appointment_without_end.count(), own));
     return taken;
 }
 

@@ -20,6 +20,7 @@ class Crm : public testing::Test {
 protected:
     static constexpr const char* lead = "GHLcontactLead000001";
     static constexpr const char* calendar = "CAL1";
+    static constexpr std::int64_t quarter_us = 900'000'000;
 
     void SetUp() override { clinic.set_basis(release::Basis::baa, clinic.in_days(300)); }
 
@@ -141,6 +142,27 @@ protected:
                   Errc{});
         clinic.deliver(false);
         return patient;
+    }
+
+    CrmFact booking(const std::string& id, Timestamp from, envelope::Booking status = envelope::Booking::confirmed,
+                    const std::string& whose = "") {
+        auto fact = contact(id);
+        const auto quarter = from.micros / quarter_us;
+        fact.kind = CrmKind::appointment;
+        fact.said = CrmAppointment{whose, calendar, status, quarter, quarter + 2};
+        return fact;
+    }
+    CrmFact gone_booking(const std::string& id) {
+        auto fact = gone(id);
+        fact.kind = CrmKind::appointment;
+        return fact;
+    }
+    Timestamp at_ten() const { return Timestamp{(clinic.in_days(2).micros / quarter_us) * quarter_us}; }
+    void round() {
+        clinic.write([&](records::Transaction& txn) -> Result<void> {
+            const auto terms = reconciler->polled(txn, {});
+            return terms ? Result<void>{} : terms.error();
+        });
     }
 
     release::testing::Clinic clinic;

@@ -3,26 +3,7 @@
 namespace clinic::crm {
 namespace {
 
-constexpr std::int64_t quarter_us = 900'000'000;
-
-class Slots : public Crm {
-protected:
-    CrmFact booking(const std::string& id, Timestamp from, envelope::Booking status = envelope::Booking::confirmed,
-                    const std::string& whose = "") {
-        auto fact = contact(id);
-        const auto quarter = from.micros / quarter_us;
-        fact.kind = CrmKind::appointment;
-        fact.said = CrmAppointment{whose, calendar, status, quarter, quarter + 2};
-        return fact;
-    }
-    Timestamp at_ten() const { return Timestamp{(clinic.in_days(2).micros / quarter_us) * quarter_us}; }
-    void round() {
-        clinic.write([&](records::Transaction& txn) -> Result<void> {
-            const auto terms = reconciler->polled(txn, {});
-            return terms ? Result<void>{} : terms.error();
-        });
-    }
-};
+class Slots : public Crm {};
 
 TEST_F(Slots, ABookingOverTheClinicsScheduleIsShown) {
     clinic.book(clinic.add("N1", "Quillfeather"), "A1", at_ten());

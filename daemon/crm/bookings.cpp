@@ -1,0 +1,266 @@
+#include "daemon/crm/bookings.h"
+
+#include <algorithm>
+
+#include "daemon/outbox/beside.h"
+#include "daemon/outbox/sql.h"
+
+namespace clinic::crm {
+namespace {
+
+using envelope::Booking;
+using envelope::CrmAppointment;
+using outbox::Beside;
+using outbox::Besides;
+using outbox::Held;
+using outbox::Links;
+using records::PatientId;
+using records::Transaction;
+
+constexpr std::int64_t quarter_us = 900'000'000;
+constexpr int written_again_max = 3; // a day and a field: something in GHL writes against us, and a person must look
+constexpr base::Micros a_day = std::chrono::hours{24};
+constexpr int looked_at_max = 500;
+constexpr int found_max = 16;
+constexpr envelope::Kind of_bookings = envelope::Kind::booking_state;
+
+// How far an appointment is.
+int progress(Booking status) {
+    switch (status) {
+    case Booking::new_: return 0;
+    case Booking::confirmed: return 1;
+    case Booking::showed:
+    case Booking::noshow:
+    case Booking::cancelled:
+    case Booking::invalid: break;
+    }
+    return 2;
+}
+
+// A booking that is confirmed in GHL is booked, and more the clinic does not say.
+bool says_the_same(Booking ours, Booking theirs) {
+    return ours == theirs || (ours == Booking::new_ && theirs == Booking::confirmed);
+}
+
+std::string time_of(std::int64_t from, std::int64_t until) {
+    return base::rfc3339(Timestamp{from * quarter_us}) + "/" + base::rfc3339(Timestamp{until * quarter_us});
+}
+
+bool is_of_bookings(Field field) {
+    return field == Field::booking_status || field == Field::booking_time || field == Field::booking_cancelled;
+}
+
+Result<void> settle_all(Transaction& txn, std::int64_t row) {
+    for (const Field field : {Field::booking_status, Field::booking_time, Field::booking_cancelled})
+        CLINIC_TRY(settle(txn, row, field, "gone"));
+    return {};
+}
+
+} // namespace
+
+// Both sides of one booking.
+struct BookingCheck::Pair {
+    const Object& booking;
+    PatientId patient;
+    Besides ours;
+    std::optional<release::BookingState> state; // nothing: the appointment is the patient's no more, or long over
+    const CrmAppointment* theirs() const { return std::get_if<CrmAppointment>(&booking.fact.said); } // null: deleted
+    bool is_gone() const {
+        return theirs() == nullptr || theirs()->status == Booking::cancelled || theirs()->status == Booking::invalid;
+    }
+};
+
+Result<std::optional<release::FoundBooking>> find_booking(records::Session& session, std::string_view contact,
+                                                          std::int64_t from_quarter) {
+    std::vector<std::int64_t> rows;
+    CLINIC_TRY(outbox::each_row(
+        session,
+        "SELECT row FROM crm_object INDEXED BY crm_object_contact WHERE contact = ? AND kind = ? AND from_quarter = ?"
+        " ORDER BY row LIMIT ?",
+        [&](const records::Statement& row) { rows.push_back(row.integer(0)); }, Links::contact_token(session, contact),
+        outbox::number(envelope::CrmKind::appointment), from_quarter, found_max));
+    for (const std::int64_t row : rows) {
+        const auto booking = object_at(session, row);
+        CLINIC_TRY(booking);
+        const auto* as = *booking ? std::get_if<CrmAppointment>(&(*booking)->fact.said) : nullptr;
+        if (as == nullptr) continue;
+        const auto owner = Beside::owner_of(session, of_bookings, (*booking)->fact.id);
+        CLINIC_TRY(owner);
+        if (!*owner) return std::optional{release::FoundBooking{(*booking)->fact.id, *as}};
+    }
+    return std::optional<release::FoundBooking>{};
+}
+
+Result<void> BookingCheck::check(Transaction& txn, const Object& booking, bool news) const {
+    if (!releaser_.booking_options().told) return {};
+    auto owner = Beside::owner_of(txn, of_bookings, booking.fact.id);
+    CLINIC_TRY(owner);
+    std::optional<records::AppointmentId> found;
+    const auto* theirs = std::get_if<CrmAppointment>(&booking.fact.said);
+    if (!*owner) {
+        const bool may_be = theirs != nullptr && !theirs->contact.empty() && theirs->status != Booking::cancelled &&
+                            theirs->status != Booking::invalid;
+        if (!may_be) return {};
+        const auto patients = Links::patients_of(txn, theirs->contact);
+        CLINIC_TRY(patients);
+        for (const PatientId patient : *patients) {
+            const auto bound = releaser_.found_booking(txn, patient, {booking.fact.id, *theirs});
+            CLINIC_TRY(bound);
+            if (found = *bound; found) break;
+        }
+        if (!found) return {};
+        owner = Beside::owner_of(txn, of_bookings, booking.fact.id);
+        CLINIC_TRY(owner);
+    }
+    const PatientId patient = (*owner)->patient;
+    auto ours = Beside::at(txn, patient, (*owner)->number);
+    CLINIC_TRY(ours);
+    const auto facts = records::patient_facts(txn, patient);
+    CLINIC_TRY(facts);
+    Pair pair{booking, patient, std::move(*ours), {}};
+    const auto stored = std::ranges::find(facts->appointments, *pair.ours.appointment, &records::AppointmentFacts::id);
+    if (stored != facts->appointments.end()) pair.state = release::booking_of(*stored, txn.now());
+    // What a booking says that has just been found is no difference but where it is further than the clinic's.
+    const bool further = found && pair.state && progress(theirs->status) > progress(pair.state->status) &&
+                         !says_the_same(pair.state->status, theirs->status);
+    if (!found || further) CLINIC_TRY(compare(txn, pair, news));
+    return found ? releaser_.changed(txn, patient, found) : Result<void>{};
+}
+
+// Nothing of ours is on its way, and GHL would show what has arrived.
+Result<bool> BookingCheck::shows_our_newest(Transaction& txn, const Pair& pair) const {
+    const auto said = outbox::Outbox::last_said_of(txn, pair.patient, of_bookings, pair.ours.number);
+    CLINIC_TRY(said);
+    if (said->content.empty() || !said->queued_content.empty()) return false;
+    const auto newest = outbox::Ledger::newest_write(txn, pair.patient, of_bookings);
+    CLINIC_TRY(newest);
+    if (!*newest) return true;
+    const auto& fact = pair.booking.fact;
+    return fact.updated_ms * 1'000 >= (*newest)->micros ||
+           Timestamp{fact.read_ms * 1'000} >= **newest + base::Micros{index_lag_};
+}
+
+// True: it is to be written again.
+Result<bool> BookingCheck::differ(Transaction& txn, const Pair& pair, Field field, bool by_rule, std::string_view ours,
+                                  std::string_view theirs) const {
+    if (by_rule) {
+        const auto times = recorded_since(txn, pair.booking.row, field, txn.now() - a_day);
+        CLINIC_TRY(times);
+        by_rule = *times < written_again_max;
+    }
+    CLINIC_TRY(record(txn, pair.booking.row, field, ours, theirs, by_rule ? Settled::by_rule : Settled::open));
+    return by_rule;
+}
+
+// The clinic's is no booking that is told any more, or both have called it off.
+bool BookingCheck::is_over(const Pair& pair, Timestamp now) {
+    if (!pair.state) return true;
+    const bool far = Timestamp{pair.state->from * quarter_us} > now + release::bookings_ahead;
+    return far || (pair.is_gone() && pair.state->status == Booking::cancelled);
+}
+
+// How the two sides stand: `again`: it is to be written once more; `waits`: a person is asked first.
+Result<BookingCheck::Outcome> BookingCheck::differences(Transaction& txn, const Pair& pair) const {
+    Outcome out;
+    const auto& state = *pair.state;
+    const auto* theirs = pair.theirs();
+    if (theirs == nullptr) return out;
+    if (says_the_same(state.status, theirs->status)) {
+        CLINIC_TRY(settle(txn, pair.booking.row, Field::booking_status, "gone"));
+    } else {
+        const bool ours_is_further = progress(state.status) == 2 || progress(state.status) > progress(theirs->status);
+        const auto by_rule =
+            differ(txn, pair, Field::booking_status, ours_is_further, name(state.status), name(theirs->status));
+        CLINIC_TRY(by_rule);
+        (*by_rule ? out.again : out.waits) = true;
+    }
+    const bool moves = releaser_.booking_options().create;
+    const bool same_time = theirs->from_quarter == state.from && (!moves || theirs->until_quarter == state.until);
+    if (same_time || !release::stands(state.status)) {
+        CLINIC_TRY(settle(txn, pair.booking.row, Field::booking_time, "gone"));
+        return out;
+    }
+    const auto by_rule = differ(txn, pair, Field::booking_time, moves, time_of(state.from, state.until),
+                                time_of(theirs->from_quarter, theirs->until_quarter));
+    CLINIC_TRY(by_rule);
+    out.again = out.again || *by_rule;
+    out.waits = out.waits || (moves && !*by_rule);
+    return out;
+}
+
+// It is called off in GHL while the clinic's appointment stands: what waits of ours is held before it undoes that.
+// Where a write of ours was under way and came after it, the next round shows that it stands.
+Result<void> BookingCheck::called_off(Transaction& txn, const Pair& pair, bool news, bool sure) const {
+    const auto said = outbox::Outbox::last_said_of(txn, pair.patient, of_bookings, pair.ours.number);
+    CLINIC_TRY(said);
+    const bool by_us = pair.theirs() != nullptr && release::says(said->content, Booking::cancelled);
+    if (by_us || !(news || sure)) return {};
+    CLINIC_TRY(differ(txn, pair, Field::booking_cancelled, false, name(pair.state->status),
+                      pair.theirs() == nullptr ? "deleted" : name(pair.theirs()->status)));
+    return Beside::hold(txn, pair.patient, pair.ours.number, Held::waits);
+}
+
+Result<void> BookingCheck::compare(Transaction& txn, const Pair& pair, bool news) const {
+    const std::int64_t number = pair.ours.number;
+    if (pair.ours.held == Held::by_ghl && !news) return {}; // a person has decided, and nothing has changed there since
+    if (is_over(pair, txn.now())) {
+        CLINIC_TRY(settle_all(txn, pair.booking.row));
+        return pair.booking.fact.deleted() ? Beside::lost(txn, pair.patient, number)
+                                           : Beside::hold(txn, pair.patient, number, Held::no);
+    }
+    const auto sure = shows_our_newest(txn, pair);
+    CLINIC_TRY(sure);
+    if (pair.is_gone() && release::stands(pair.state->status)) return called_off(txn, pair, news, *sure);
+    if (!*sure) return {};
+    CLINIC_TRY(settle(txn, pair.booking.row, Field::booking_cancelled, "gone"));
+    const auto found = differences(txn, pair);
+    CLINIC_TRY(found);
+    CLINIC_TRY(Beside::hold(txn, pair.patient, number, found->waits ? Held::waits : Held::no));
+    if (found->waits) return {};
+    if (found->again) return releaser_.say_booking_again(txn, pair.patient, number);
+    // What was not said while it was held.
+    return pair.ours.held == Held::no ? Result<void>{} : releaser_.changed(txn, pair.patient, pair.ours.appointment);
+}
+
+Result<void> BookingCheck::check_again(Transaction& txn) const {
+    if (!releaser_.booking_options().told) return {};
+    std::vector<std::int64_t> rows;
+    CLINIC_TRY(outbox::each_row(
+        txn,
+        "SELECT row FROM crm_object INDEXED BY crm_object_slot WHERE until_quarter > ? ORDER BY until_quarter LIMIT ?",
+        [&](const records::Statement& row) { rows.push_back(row.integer(0)); }, txn.now().micros / quarter_us,
+        looked_at_max));
+    const auto open = open_conflicts(txn, looked_at_max);
+    CLINIC_TRY(open);
+    for (const Conflict& one : *open)
+        if (is_of_bookings(one.field)) rows.push_back(one.object);
+    std::ranges::sort(rows);
+    rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+    for (const std::int64_t row : rows) {
+        const auto booking = object_at(txn, row);
+        CLINIC_TRY(booking);
+        if (*booking) CLINIC_TRY(check(txn, **booking, false));
+    }
+    return {};
+}
+
+Result<std::vector<PatientId>> BookingCheck::decided(Transaction& txn, const Object& booking, const Conflict& conflict,
+                                                     bool for_ghl) const {
+    const auto owner = Beside::owner_of(txn, of_bookings, booking.fact.id);
+    CLINIC_TRY(owner);
+    if (!*owner || !is_of_bookings(conflict.field)) return std::vector<PatientId>{};
+    const auto [patient, number] = **owner;
+    CLINIC_TRY(Beside::hold(txn, patient, number, for_ghl ? Held::by_ghl : Held::no));
+    if (for_ghl) return std::vector{patient};
+    if (!booking.fact.deleted()) {
+        CLINIC_TRY(releaser_.say_booking_again(txn, patient, number));
+        return std::vector{patient};
+    }
+    const auto one = Beside::at(txn, patient, number);
+    CLINIC_TRY(one);
+    CLINIC_TRY(Beside::lost(txn, patient, number)); // a new one, where they are made
+    CLINIC_TRY(releaser_.changed(txn, patient, one->appointment));
+    return std::vector{patient};
+}
+
+} // namespace clinic::crm

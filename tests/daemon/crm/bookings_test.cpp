@@ -1,0 +1,302 @@
+// Bookings that live in GHL, and the clinic's appointments that they are.
+#include "daemon/crm/bookings.h"
+
+#include <gmock/gmock.h>
+
+#include "daemon/outbox/beside.h"
+#include "tests/daemon/crm/crm_fixture.h"
+
+namespace clinic::crm {
+namespace {
+
+using envelope::Booking;
+
+using records::AppointmentStatus;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class BookingsInGhl : public Crm {
+protected:
+    static constexpr const char* theirs = "GHLappt1";
+
+    void SetUp() override {
+        Crm::SetUp();
+        allow({.told = true});
+    }
+    void allow(release::BookingOptions options) { clinic.releaser.tell_bookings(options, find_booking); }
+
+    // What was told of bookings: "confirmed", or "new@0+2" with its time as quarters from `at_ten`.
+    std::vector<std::string> told() {
+        std::vector<std::string> out;
+        for (const auto& one : clinic.deliver()) {
+            if (one.kind() != envelope::Kind::booking_state) continue;
+            out.emplace_back(one.text(envelope::Field::booking));
+            if (const auto slot = one.slot())
+                out.back() +=
+                    "@" + std::to_string(slot->first - ten_) + "+" + std::to_string(slot->second - slot->first);
+        }
+        return out;
+    }
+    std::vector<outbox::Besides> beside(PatientId patient) {
+        std::vector<outbox::Besides> out;
+        clinic.write([&](records::Transaction& txn) -> Result<void> {
+            auto all = outbox::Beside::all(txn, patient);
+            CLINIC_TRY(all);
+            out = std::move(*all);
+            return {};
+        });
+        return out;
+    }
+    // An appointment at ten whose booking lives in GHL, found, and all of it told.
+    PatientId bound(Booking status = Booking::new_) {
+        const auto patient = linked("N1", lead);
+        if (clinic.releaser.booking_options().create) take(booking(theirs, ten(), status, lead));
+        clinic.book(patient, "A1", ten());
+        take(booking(theirs, ten(), status, lead));
+        EXPECT_THAT(told(), IsEmpty());
+        EXPECT_EQ(beside(patient).size(), 1U);
+        return patient;
+    }
+    void shown(Booking status, Timestamp at) { take(booking(theirs, at, status, lead)); }
+    void book(PatientId patient, AppointmentStatus status, std::optional<Timestamp> at = std::nullopt) {
+        clinic.book(patient, "A1", at.value_or(ten()), status);
+    }
+    // As the polling would have it: the same is read later than all that we have written can take to show.
+    void read_again(Booking status, Timestamp at) {
+        const auto before = seen(theirs, CrmKind::appointment);
+        clinic.clock.advance(std::chrono::minutes{2});
+        auto fact = before->fact;
+        fact.read_ms = now_ms();
+        std::get<CrmAppointment>(fact.said).status = status;
+        std::get<CrmAppointment>(fact.said).from_quarter = at.micros / quarter_us;
+        std::get<CrmAppointment>(fact.said).until_quarter = at.micros / quarter_us + 2;
+        take(fact);
+        round();
+    }
+    Timestamp ten() {
+        if (ten_ == 0) ten_ = at_ten().micros / quarter_us;
+        return Timestamp{ten_ * quarter_us};
+    }
+    Errc decide(bool ghl) {
+        const auto one = open().at(0);
+        const auto done = clinic.store->write([&](records::Transaction& txn) -> Result<void> {
+            CLINIC_TRY(settle_number(txn, one.number, ghl ? Literal{"ghl"} : Literal{"clinic"}));
+            const auto object = object_at(txn, one.object);
+            CLINIC_TRY(object);
+            const auto whose = BookingCheck{clinic.releaser, {}}.decided(txn, **object, one, ghl);
+            return whose ? Result<void>{} : whose.error();
+        });
+        return done ? Errc{} : done.error().code;
+    }
+
+private:
+    std::int64_t ten_ = 0;
+};
+
+TEST_F(BookingsInGhl, AreFoundByTheirContactAndTime) {
+    const auto patient = bound();
+    const auto all = beside(patient);
+    EXPECT_EQ(all[0].object, theirs);
+    EXPECT_FALSE(all[0].ours);
+    book(patient, AppointmentStatus::confirmed);
+    EXPECT_THAT(told(), ElementsAre("confirmed"));
+    book(patient, AppointmentStatus::arrived);
+    book(patient, AppointmentStatus::completed);
+    EXPECT_THAT(told(), ElementsAre("showed"));
+}
+
+TEST_F(BookingsInGhl, AreFoundWhenTheClinicBooksLater) {
+    const auto patient = linked("N1", lead);
+    take(booking(theirs, ten(), Booking::new_, lead));
+    book(patient, AppointmentStatus::confirmed);
+    EXPECT_THAT(told(), ElementsAre("confirmed"));
+    EXPECT_EQ(beside(patient)[0].object, theirs);
+}
+
+TEST_F(BookingsInGhl, OfAnotherTimeOrContactAreNobodys) {
+    const auto patient = linked("N1", lead);
+    take(booking(theirs, ten() + base::Micros{quarter_us}, Booking::new_, lead));
+    take(booking("GHLappt2", ten(), Booking::new_, "GHLcontactOther00001"));
+    take(booking("GHLappt3", ten(), Booking::cancelled, lead));
+    book(patient, AppointmentStatus::confirmed);
+    EXPECT_THAT(told(), IsEmpty());
+    EXPECT_THAT(beside(patient), IsEmpty());
+}
+
+TEST_F(BookingsInGhl, AreEachOneAppointments) {
+    const auto patient = linked("N1", lead);
+    clinic.book(patient, "A1", ten());
+    clinic.book(patient, "A2", ten());
+    take(booking("GHLappt1", ten(), Booking::new_, lead));
+    take(booking("GHLappt2", ten(), Booking::new_, lead));
+    take(booking("GHLappt3", ten(), Booking::new_, lead));
+    EXPECT_EQ(beside(patient).size(), 2U);
+}
+
+TEST_F(BookingsInGhl, AreLeftAloneWhereTheSettingsSayNothing) {
+    allow({});
+    const auto patient = linked("N1", lead);
+    take(booking(theirs, ten(), Booking::new_, lead));
+    book(patient, AppointmentStatus::confirmed);
+    EXPECT_THAT(told(), IsEmpty());
+    EXPECT_THAT(beside(patient), IsEmpty());
+}
+
+TEST_F(BookingsInGhl, AConfirmationThereIsNotTakenBack) {
+    const auto patient = bound(Booking::confirmed);
+    clinic.walk();
+    EXPECT_THAT(told(), IsEmpty());
+    EXPECT_TRUE(open().empty());
+    book(patient, AppointmentStatus::no_show);
+    EXPECT_THAT(told(), ElementsAre("noshow"));
+}
+
+TEST_F(BookingsInGhl, WhatGhlTakesBackIsWrittenAgainThreeTimesADayAndThenAPersonIsAsked) {
+    const auto patient = bound();
+    book(patient, AppointmentStatus::confirmed);
+    EXPECT_THAT(told(), ElementsAre("confirmed"));
+    for (int times = 0; times < 3; ++times) {
+        shown(Booking::new_, ten());
+        EXPECT_THAT(told(), ElementsAre("confirmed"));
+        EXPECT_TRUE(open().empty());
+        shown(Booking::confirmed, ten());
+    }
+    shown(Booking::new_, ten());
+    EXPECT_THAT(told(), IsEmpty());
+    ASSERT_EQ(open().size(), 1U);
+    EXPECT_EQ(open()[0].field, Field::booking_status);
+    shown(Booking::confirmed, ten());
+    EXPECT_TRUE(open().empty());
+}
+
+TEST_F(BookingsInGhl, WhereTheyAreFurtherAPersonIsAskedAndNothingIsSaid) {
+    const auto patient = bound();
+    shown(Booking::showed, ten());
+    ASSERT_EQ(open().size(), 1U);
+    EXPECT_EQ(open()[0].ours, "new");
+    EXPECT_EQ(open()[0].theirs, "showed");
+    book(patient, AppointmentStatus::confirmed);
+    EXPECT_THAT(told(), IsEmpty());
+    book(patient, AppointmentStatus::completed);
+    round();
+    EXPECT_TRUE(open().empty());
+}
+
+TEST_F(BookingsInGhl, OneCalledOffThereIsNotSetUpAgainByItself) {
+    const auto patient = bound();
+    shown(Booking::cancelled, ten());
+    ASSERT_EQ(open().size(), 1U);
+    EXPECT_EQ(open()[0].field, Field::booking_cancelled);
+    book(patient, AppointmentStatus::confirmed);
+    clinic.walk();
+    round();
+    EXPECT_THAT(told(), IsEmpty());
+    book(patient, AppointmentStatus::cancelled);
+    round();
+    EXPECT_TRUE(open().empty());
+    EXPECT_THAT(told(), IsEmpty());
+}
+
+TEST_F(BookingsInGhl, WhatWaitedWhenItWasCalledOffIsWithdrawn) {
+    const auto patient = bound();
+    book(patient, AppointmentStatus::confirmed);
+    shown(Booking::cancelled, ten());
+    EXPECT_THAT(told(), IsEmpty());
+    EXPECT_EQ(clinic.books().withdrawn, 1);
+}
+
+TEST_F(BookingsInGhl, APersonDecidesThatTheClinicsCounts) {
+    bound();
+    shown(Booking::cancelled, ten());
+    EXPECT_EQ(decide(false), Errc{});
+    round();
+    EXPECT_THAT(told(), ElementsAre("new"));
+    EXPECT_TRUE(open().empty());
+}
+
+TEST_F(BookingsInGhl, APersonDecidesThatGhlsCounts) {
+    const auto patient = bound();
+    shown(Booking::cancelled, ten());
+    EXPECT_EQ(decide(true), Errc{});
+    round();
+    EXPECT_TRUE(open().empty());
+    book(patient, AppointmentStatus::confirmed);
+    EXPECT_THAT(told(), IsEmpty());
+    shown(Booking::new_, ten()); // somebody has thought again
+    EXPECT_THAT(told(), ElementsAre("confirmed"));
+}
+
+TEST_F(BookingsInGhl, WhatWasHeldIsSaidOnceTheyStandAgain) {
+    const auto patient = bound();
+    shown(Booking::cancelled, ten());
+    book(patient, AppointmentStatus::confirmed);
+    EXPECT_THAT(told(), IsEmpty());
+    shown(Booking::confirmed, ten());
+    EXPECT_TRUE(open().empty());
+    EXPECT_THAT(told(), ElementsAre("confirmed"));
+}
+
+TEST_F(BookingsInGhl, AnotherTimeIsForAPersonWhereNoneIsTold) {
+    const auto patient = bound();
+    shown(Booking::new_, ten() + base::Micros{4 * quarter_us});
+    ASSERT_EQ(open().size(), 1U);
+    EXPECT_EQ(open()[0].field, Field::booking_time);
+    book(patient, AppointmentStatus::rescheduled, ten() + base::Micros{4 * quarter_us});
+    round();
+    EXPECT_TRUE(open().empty());
+}
+
+TEST_F(BookingsInGhl, AreMovedWhereTimesAreTold) {
+    allow({.told = true, .create = true});
+    const auto patient = bound();
+    book(patient, AppointmentStatus::rescheduled, ten() + base::Micros{8 * quarter_us});
+    EXPECT_THAT(told(), ElementsAre("new@8+2"));
+    read_again(Booking::new_, ten()); // somebody has moved it back
+    EXPECT_THAT(told(), ElementsAre("new@8+2"));
+    EXPECT_TRUE(open().empty());
+}
+
+TEST_F(BookingsInGhl, OneThatIsThereIsAdoptedAndNoneMadeBesideIt) {
+    allow({.told = true, .create = true});
+    const auto patient = linked("N1", lead);
+    take(booking(theirs, ten(), Booking::confirmed, lead));
+    book(patient, AppointmentStatus::booked);
+    EXPECT_THAT(told(), IsEmpty());
+    EXPECT_EQ(beside(patient)[0].object, theirs);
+    EXPECT_TRUE(open().empty());
+}
+
+TEST_F(BookingsInGhl, OursThatComeBackAreNoConflict) {
+    allow({.told = true, .create = true});
+    const auto patient = linked("N1", lead);
+    book(patient, AppointmentStatus::booked);
+    EXPECT_THAT(told(), ElementsAre("new@0+2"));
+    const auto object = beside(patient).at(0).object;
+    take(booking(object, ten(), Booking::new_, lead));
+    round();
+    EXPECT_THAT(told(), IsEmpty());
+    EXPECT_TRUE(open().empty());
+    EXPECT_EQ(beside(patient).size(), 1U);
+}
+
+TEST_F(BookingsInGhl, ADeletedOneIsForAPersonWhoMayHaveItMadeAgain) {
+    allow({.told = true, .create = true});
+    const auto patient = bound();
+    take(gone_booking(theirs));
+    ASSERT_EQ(open().size(), 1U);
+    EXPECT_EQ(open()[0].theirs, "deleted");
+    book(patient, AppointmentStatus::confirmed);
+    EXPECT_THAT(told(), IsEmpty());
+    EXPECT_EQ(decide(false), Errc{});
+    EXPECT_THAT(told(), ElementsAre("confirmed@0+2"));
+    EXPECT_NE(beside(patient)[0].object, theirs);
+}
+
+TEST_F(BookingsInGhl, AreLeftAsTheyAreWhenTheClinicMayNotSpeakAnyMore) {
+    const auto patient = bound();
+    clinic.consent(patient, records::ConsentScope::crm_sync, records::ConsentState::revoked);
+    EXPECT_THAT(told(), IsEmpty());
+}
+
+} // namespace
+} // namespace clinic::crm
