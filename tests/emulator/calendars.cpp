@@ -88,7 +88,7 @@ Answer create_appointment(World& world, const Call& call) {
     Json appointment{{"id", random_id()},    {"title", full_name(*contact)}, {"appointmentStatus", "confirmed"},
                      {"isRecurring", false}, {"dateAdded", world.now_iso()}, {"dateUpdated", world.now_iso()}};
     if (auto refused = apply(world, call.body, appointment)) return *refused;
-    world.put(Kind::appointment, appointment, 0);
+    world.put(Kind::appointment, appointment, world.index_lag_ms);
     return flat(appointment);
 }
 
@@ -110,7 +110,7 @@ Answer update_appointment(World& world, const Call& call) {
     Json appointment = *found;
     appointment["dateUpdated"] = world.now_iso();
     if (auto refused = apply(world, call.body, appointment)) return *refused;
-    world.put(Kind::appointment, appointment, 0);
+    world.put(Kind::appointment, appointment, world.index_lag_ms);
     return flat(appointment);
 }
 

@@ -250,7 +250,7 @@ Answer remove_tags(World& world, const Call& call) {
 Answer contact_appointments(World& world, const Call& call) {
     if (world.find(Kind::contact, call.ids[0]) == nullptr) return no_contact(call.ids[0]);
     Json events = Json::array();
-    for (const Json* appointment : world.all(Kind::appointment)) {
+    for (const Json* appointment : world.indexed(Kind::appointment)) {
         if ((*appointment)["contactId"] != call.ids[0]) continue;
         events.push_back(*appointment);
         for (const char* key : {"isRecurring", "rrule", "meetingLocationType"}) events.back().erase(key);

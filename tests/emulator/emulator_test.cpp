@@ -407,6 +407,7 @@ TEST_F(GhlEmulator, BooksAnAppointmentAndTitlesItWithTheName) {
     EXPECT_EQ(send("PUT", path, {{"appointmentStatus", "arrived"}}).status, 422);
     EXPECT_EQ(send("PUT", path, {{"contactId", contact}}).status, 422);
     EXPECT_EQ(json(send("GET", path))["event"]["appointmentStatus"], "showed");
+    clock.advance(300ms); // the index lags
     EXPECT_EQ(json(send("GET", "/contacts/" + contact + "/appointments"))["events"].size(), 2U);
     EXPECT_EQ(state()["appointments"].size(), 2U);
 }

@@ -63,7 +63,7 @@ std::string erase_line(Kind kind, std::string_view id) {
 }
 
 bool is_searched(Kind kind) {
-    return kind == Kind::contact || kind == Kind::opportunity;
+    return kind == Kind::contact || kind == Kind::opportunity || kind == Kind::appointment;
 }
 
 bool replay(std::string_view line, Tables& tables) {

@@ -41,7 +41,7 @@ public:
     // New or changed, by its "id". Search sees it `lag_ms` later.
     void put(Kind kind, const Json& document, std::int64_t lag_ms);
     void erase(Kind kind, std::string_view id, std::int64_t lag_ms);
-    std::vector<const Json*> indexed(Kind kind); // contacts or opportunities, as search knows them by now
+    std::vector<const Json*> indexed(Kind kind); // contacts, opportunities or bookings, as search knows them by now
 
     std::int64_t index_lag_ms = 300;
 

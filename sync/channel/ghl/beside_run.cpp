@@ -9,15 +9,22 @@ using envelope::Field;
 using envelope::Lease;
 using lane::Delivery;
 
+bool is_booking(const Lease& lease) {
+    return lease.envelope->kind() == envelope::Kind::booking_state;
+}
+
 Call search(const WriteRules& rules, const Lease& lease) {
+    if (is_booking(lease)) return search_bookings(lease.contact);
     return search_case(rules, lease.contact);
 }
 
 Call create(const WriteRules& rules, const Lease& lease) {
+    if (is_booking(lease)) return create_booking(rules, lease.contact, *lease.envelope);
     return create_case(rules, lease.contact, *lease.envelope);
 }
 
 Call put(const WriteRules& rules, const Lease& lease) {
+    if (is_booking(lease)) return put_booking(lease.object, *lease.envelope);
     return put_case(rules, lease.object, *lease.envelope);
 }
 
@@ -88,10 +95,13 @@ private:
 } // namespace
 
 Sought sought(const Lease& lease) {
+    if (is_booking(lease)) return {"events", "title", std::string{lease.envelope->text(Field::aid)}, lease.contact};
     return {"opportunities", "name", std::string{lease.envelope->text(Field::pid)}, lease.contact};
 }
 
 bool wants_one(const envelope::MetadataEnvelope& envelope) {
+    if (envelope.kind() == envelope::Kind::booking_state)
+        return envelope.text(Field::booking) != name(envelope::Booking::cancelled);
     return envelope.text(Field::outcome) == name(envelope::Case::open);
 }
 

@@ -10,6 +10,7 @@ namespace {
 
 using nlohmann::json;
 
+constexpr const char* bookings = "/calendars/events/appointments";
 constexpr int search_page = 10; // our own marker: one contact, or a few after a create that was repeated
 
 std::string contact_path(std::string_view contact) {
@@ -36,6 +37,17 @@ json case_body(const WriteRules& rules, const envelope::MetadataEnvelope& state)
     json body{{"pipelineId", rules.pipeline.id}, {"status", state.text(envelope::Field::outcome)}};
     const auto stage = envelope::value_of<envelope::Stage>(state.text(envelope::Field::stage));
     if (stage && !rules.pipeline.of(*stage).empty()) body["pipelineStageId"] = rules.pipeline.of(*stage);
+    return body;
+}
+
+// Nobody is notified by it, and no workflow runs; the clinic's own slot needs no leave of GHL's.
+json booking_body(const envelope::MetadataEnvelope& state) {
+    json body{{"appointmentStatus", state.text(envelope::Field::booking)}, {"toNotify", false}};
+    if (const auto slot = state.slot()) {
+        body["startTime"] = envelope::quarter_time(slot->first);
+        body["endTime"] = envelope::quarter_time(slot->second);
+        body["ignoreFreeSlotValidation"] = true;
+    }
     return body;
 }
 
@@ -119,6 +131,24 @@ Call create_case(const WriteRules& rules, std::string_view contact, const envelo
 
 Call put_case(const WriteRules& rules, std::string_view opportunity, const envelope::MetadataEnvelope& state) {
     return {Route::case_update, "/opportunities/" + std::string{opportunity}, base::dump_json(case_body(rules, state))};
+}
+
+Call search_bookings(std::string_view contact) {
+    return {Route::booking_search, envelope::booking_search_path(contact), ""};
+}
+
+Call create_booking(const WriteRules& rules, std::string_view contact, const envelope::MetadataEnvelope& state) {
+    auto body = booking_body(state);
+    body["locationId"] = rules.location;
+    body["calendarId"] = rules.booking_calendar;
+    body["contactId"] = contact;
+    body["title"] = state.text(envelope::Field::aid);
+    return {Route::booking_create, bookings, base::dump_json(body)};
+}
+
+Call put_booking(std::string_view booking, const envelope::MetadataEnvelope& state) {
+    return {Route::booking_update, std::string{bookings} + "/" + std::string{booking},
+            base::dump_json(booking_body(state))};
 }
 
 } // namespace clinic::ghl

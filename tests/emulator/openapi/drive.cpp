@@ -82,6 +82,24 @@ bool drive_case(ghl::GhlClient& client, envelope::WriteRules set, const std::str
            client.send(ghl::put_case(set, made.answer.object, state), {}, {}).status == 200;
 }
 
+// A booking of that contact's, made, moved and called off.
+bool drive_booking(ghl::GhlClient& client, envelope::WriteRules set, const std::string& contact) {
+    set.booking_calendar = emulator::calendar_id;
+    envelope::MetadataEnvelope state{envelope::Kind::booking_state};
+    state.put(envelope::Field::aid, envelope::Pseudonym::random('a'));
+    state.put(envelope::Field::booking, envelope::Booking::new_).put_slot(1'994'728, 1'994'730);
+    const auto made = client.send(ghl::create_booking(set, contact, state), {}, {});
+    ghl::GhlClient::Marker marker;
+    marker.sought = {"events", "title", std::string{state.text(envelope::Field::aid)}, contact};
+    const auto found = client.send(ghl::search_bookings(contact), marker, {});
+    envelope::MetadataEnvelope over{envelope::Kind::booking_state};
+    over.put(envelope::Field::booking, envelope::Booking::cancelled);
+    state.put_slot(1'994'732, 1'994'734);
+    return made.status == 200 && found.answer.objects == std::vector{made.answer.object} &&
+           client.send(ghl::put_booking(made.answer.object, state), {}, {}).status == 200 &&
+           client.send(ghl::put_booking(made.answer.object, over), {}, {}).status == 200;
+}
+
 // Every call of the write set, as clinic-syncd makes it. True: all were answered as they should be.
 bool drive_client(Bench& bench) {
     if (!bench.start("client")) return false;
@@ -116,7 +134,7 @@ bool drive_client(Bench& bench) {
            status(ghl::read_calendars(set)) == 200 && status(ghl::read_contact(contact)) == 200 &&
            status(ghl::put_fields(contact, visit)) == 200 && status(ghl::add_tags(set, contact, tags)) == 201 &&
            status(ghl::remove_tags(set, contact, tags)) == 200 && drive_field(bench, **client, set) &&
-           drive_case(**client, set, contact);
+           drive_case(**client, set, contact) && drive_booking(**client, set, contact);
 }
 
 // An authorization: a code, a renewal after GHL has forgotten the token, and a reconnection after the app was removed
