@@ -76,6 +76,7 @@ json& part_of(json& settings, const char* key) {
 void put_rules(json& part, const Ghl& ghl, const std::string& tag_prefix) {
     if (part.value("location", ghl.location) != ghl.location) { // the ids of another one are not there
         part.erase("fields");
+        part.erase("bookings");
         if (part.contains("reads")) part_of(part, "reads").erase("calendars");
     }
     part["location"] = ghl.location;

@@ -238,6 +238,18 @@ TEST_F(OptionsFile, WhatThePackageShipsNamesItsUsersAndNeedsNoGhl) {
     EXPECT_EQ(said_of("/operators", {"root", 1'000}), "");
 }
 
+TEST_F(OptionsFile, BookingsAreMadeInACalendarThatIsRead) {
+    json settings = good();
+    settings["ghl"]["reads"] = {{"calendars", {"CAL1"}}};
+    settings["ghl"]["bookings"] = {{"calendar", "CAL1"}, {"create", true}};
+    EXPECT_EQ(said_of(settings), "");
+    EXPECT_TRUE(options->ghl.bookings);
+    EXPECT_EQ(options->ghl.booking_calendar, "CAL1");
+    settings["ghl"]["bookings"]["calendar"] = "CAL2";
+    EXPECT_THAT(said_of(settings),
+                HasSubstr("options: ghl.bookings bookings: calendar is not one of reads.calendars\n"));
+}
+
 // Each of them one after the other is changed in the file, and named; who may come in is taken up without.
 TEST_F(OptionsFile, WhatDiffersFromTheStartIsNamed) {
     ASSERT_EQ(said_of(good()), "");

@@ -69,6 +69,24 @@ TEST(Options, ThePollingIsReadWhole) {
     }
 }
 
+// No time of a booking leaves unless that is said, and no booking's state.
+TEST(Options, BookingsAreToldAsFarAsIsSaid) {
+    auto some = whole();
+    some["ghl"]["reads"] = {{"calendars", {"CAL1", "CAL2"}}};
+    EXPECT_FALSE(read(some.dump())->ghl->rules.bookings);
+    some["ghl"]["bookings"] = json::object();
+    EXPECT_TRUE(read(some.dump())->ghl->rules.bookings);
+    some["ghl"]["bookings"] = {{"calendar", "CAL2"}};
+    EXPECT_EQ(read(some.dump())->ghl->rules.booking_calendar, "");
+    some["ghl"]["bookings"]["create"] = true;
+    EXPECT_EQ(read(some.dump())->ghl->rules.booking_calendar, "CAL2");
+    for (const auto& wrong : {json{{"create", true}}, json{{"calendar", "CAL3"}}, json{{"create", 1}},
+                              json{{"calendar", "CAL1"}, {"titles", true}}, json("CAL1")}) {
+        some["ghl"]["bookings"] = wrong;
+        EXPECT_FALSE(read(some.dump())) << wrong;
+    }
+}
+
 TEST(Options, FieldsAreOptionalUntilTheyArePrepared) {
     auto some = whole();
     some["ghl"].erase("fields");

@@ -100,10 +100,16 @@ TEST_F(OfTheBox, IdsOfFieldsAreWrittenIntoBothFilesOnce) {
     ASSERT_TRUE(files.write_settings(unset));
     EXPECT_TRUE(settings("clinic-syncd.json").at("ghl").contains("polling"));
     EXPECT_TRUE(settings("clinicd.json").at("ghl").contains("fields")) << "a claim that says nothing keeps them";
+    for (const char* file : {"clinicd.json", "clinic-syncd.json"}) {
+        auto all = settings(file);
+        all["ghl"]["bookings"] = {{"calendar", "c1"}, {"create", true}};
+        std::ofstream{in(file)} << all;
+    }
     unset.ghl.location = "Location2";
     ASSERT_TRUE(files.write_settings(unset));
     for (const char* file : {"clinicd.json", "clinic-syncd.json"}) {
         EXPECT_FALSE(settings(file).at("ghl").contains("fields")) << "they are another location's";
+        EXPECT_FALSE(settings(file).at("ghl").contains("bookings")) << file;
         EXPECT_FALSE(settings(file).at("ghl").at("reads").contains("calendars")) << file;
     }
 }

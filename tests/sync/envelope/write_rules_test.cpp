@@ -186,5 +186,45 @@ TEST(WriteRules, TagsAreWordsWithThePrefixOfThePolicy) {
     EXPECT_EQ(std::string{method(Route::tags_remove)}, "DELETE");
 }
 
+// The state of a booking, where bookings are told; its time, and a booking of ours, where a calendar is theirs.
+TEST(WriteRules, ABookingAndItsTimeNeedTheirSettings) {
+    const std::string at = "/calendars/events/appointments";
+    const std::string status = R"({"appointmentStatus":"showed","toNotify":false})";
+    const std::string made =
+        R"({"appointmentStatus":"new","calendarId":"CAL1","contactId":"abc","endTime":"2026-11-30T09:30:00.000Z",)"
+        R"("ignoreFreeSlotValidation":true,"locationId":"Loc123","startTime":"2026-11-30T09:00:00.000Z",)"
+        R"("title":"a_33333333333333333333333333","toNotify":false})";
+    const std::string moved =
+        R"({"appointmentStatus":"new","endTime":"2026-11-30T09:30:00.000Z","ignoreFreeSlotValidation":true,)"
+        R"("startTime":"2026-11-30T09:00:00.000Z","toNotify":false})";
+    const auto allows = [&](bool told, const char* calendar) {
+        auto some = rules;
+        some.bookings = told;
+        some.booking_calendar = calendar;
+        return std::vector<bool>{bool(check_request(some, Route::booking_update, at + "/evt1", status)),
+                                 bool(check_request(some, Route::booking_update, at + "/evt1", moved)),
+                                 bool(check_request(some, Route::booking_create, at, made)),
+                                 bool(check_request(some, Route::booking_search, "/contacts/abc/appointments", ""))};
+    };
+    EXPECT_EQ(allows(false, ""), (std::vector{false, false, false, false}));
+    EXPECT_EQ(allows(true, ""), (std::vector{true, false, false, true}));
+    EXPECT_EQ(allows(true, "CAL1"), (std::vector{true, true, true, true}));
+    EXPECT_EQ(allows(true, "CAL2"), (std::vector{true, true, false, true}));
+    auto some = rules;
+    some.bookings = true;
+    some.booking_calendar = "CAL1";
+    for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
+             {R"("toNotify":false)", R"("toNotify":true)"},
+             {"a_33333333333333333333333333", "Anna Example"},
+             {"09:30:00.000Z", "09:31:00.000Z"},
+             {"09:30:00.000Z", "09:30:00.000+01:00"},
+             {R"("ignoreFreeSlotValidation":true)", R"("ignoreFreeSlotValidation":false)"},
+             {R"("toNotify":false)", R"("toNotify":false,"notes":"x")"}}) {
+        auto body = made;
+        body.replace(body.find(from), from.size(), to);
+        EXPECT_FALSE(check_request(some, Route::booking_create, at, body)) << to;
+    }
+}
+
 } // namespace
 } // namespace clinic::envelope

@@ -60,6 +60,7 @@ TEST_F(RelayOptions, AreClosed) {
     };
     EXPECT_TRUE(broken([](json& o) { o["unknown"] = 1; }));
     EXPECT_TRUE(broken([](json& o) { o["locations"][test::location]["unknown"] = 1; }));
+    EXPECT_TRUE(broken([](json& o) { o["locations"][test::location]["bookings"] = {{"calendar", "another"}}; }));
     EXPECT_TRUE(broken([](json& o) { o["mqtt"]["client"] = "x"; }));
     for (const char* key : {"certificate", "key", "app", "signature", "locations", "mqtt"})
         EXPECT_TRUE(broken([&](json& o) { o.erase(key); })) << key;
