@@ -83,11 +83,18 @@ void Room::lead_through_recorders() {
     const auto records = box.folder() / "etc" / "clinicd.json";
     auto of_records = nlohmann::json::parse(read_all(records));
     of_records["ghl"]["pipeline"] = pipeline;
+    // And their appointments are bookings with their times, which may leave; nothing else of them may.
+    const nlohmann::json reads{{"calendars", {"CEcalendar0000000001"}}},
+        bookings{{"calendar", "CEcalendar0000000001"}, {"create", true}};
+    of_records["ghl"]["reads"] = reads;
+    of_records["ghl"]["bookings"] = bookings;
     std::ofstream{records} << of_records.dump();
     EXPECT_TRUE(signal_program("clinicd", SIGTERM));
     const auto file = box.folder() / "etc" / "sync.json";
     auto settings = nlohmann::json::parse(read_all(file));
     settings["ghl"]["pipeline"] = pipeline;
+    settings["ghl"]["reads"] = reads;
+    settings["ghl"]["bookings"] = bookings;
     settings["mqtt"]["port"] = mqtt_recorded;
     settings["ghl"]["base"] = "https://127.0.0.1:" + std::to_string(ghl_recorded);
     settings["ghl"]["requests_per_second_max"] = 100'000; // the emulator's own limit is raised too
