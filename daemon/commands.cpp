@@ -137,6 +137,8 @@ public:
             const auto policy = releaser_.policy(session);
             CLINIC_TRY(policy);
             facts = basis_facts(*policy, session.now());
+            const auto& bookings = releaser_.booking_options();
+            facts["bookings"] = bookings.create ? "times" : bookings.told ? "status" : "none";
             return {};
         }));
         return say(std::move(facts));

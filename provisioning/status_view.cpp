@@ -177,7 +177,11 @@ std::string view_basis(const json& basis) {
     if (!word(basis, "last_day").empty()) out += "Last day  " + word(basis, "last_day") + "\n";
     if (!word(basis, "evidence").empty())
         out += "Evidence  " + word(basis, "evidence").substr(0, 16) + "... (BLAKE2b-256)\n";
-    return out + "Unlinked  " + word(basis, "unlinked") + "\n";
+    out += "Unlinked  " + word(basis, "unlinked") + "\n";
+    if (word(basis, "bookings") == "times")
+        out += "Bookings  start and end of appointments leave too: GHL's calendar holds them (ghl.bookings.create)\n";
+    if (word(basis, "bookings") == "status") out += "Bookings  the status of those that live in GHL; no time leaves\n";
+    return out;
 }
 
 std::string view_import(const json& report) {

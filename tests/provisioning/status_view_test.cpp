@@ -109,6 +109,16 @@ TEST(BasisView, SaysTheLastDay) {
     EXPECT_EQ(text.find("T07"), std::string::npos) << text;
 }
 
+TEST(BasisView, SaysWhenTimesLeave) {
+    const json basis{{"mode", "baa"}, {"in_effect", "baa"}, {"unlinked", "park"}, {"bookings", "times"}};
+    EXPECT_NE(view_basis(basis).find("start and end of appointments leave"), std::string::npos);
+    auto told = basis;
+    told["bookings"] = "status";
+    EXPECT_NE(view_basis(told).find("no time leaves"), std::string::npos);
+    told["bookings"] = "none";
+    EXPECT_EQ(view_basis(told).find("Bookings"), std::string::npos);
+}
+
 TEST(StatusView, SaysOnWhichDayTheBasisEnds) {
     auto said = status();
     said["at"] = "2026-11-27T08:00:00Z";
