@@ -199,5 +199,85 @@ TEST_F(OurBookings, OneThatIsEnteredInErrorIsCalledOff) {
     EXPECT_THAT(told(), ElementsAre("cancelled"));
 }
 
+// A create without an answer: looked for before another, adopted where it is found, and called off all the same where
+// the clinic may not speak of the patient any more.
+class UnsureBooking : public OurBookings {
+protected:
+    std::optional<envelope::Lease> next() {
+        std::optional<envelope::Lease> out;
+        clinic.write([&](records::Transaction& txn) -> Result<void> {
+            auto lease = outbox::Outbox::lease(txn, envelope::Destination::crm, true, std::chrono::minutes{3});
+            CLINIC_TRY(lease);
+            out = std::move(*lease);
+            return {};
+        });
+        return out;
+    }
+    void settle(envelope::Settle outcome) {
+        clinic.write([&](records::Transaction& txn) -> Result<void> {
+            const auto settled = outbox::Outbox::settle(txn, outcome);
+            return settled ? Result<void>{} : settled.error();
+        });
+    }
+    records::PatientId begun() {
+        const auto patient = clinic.add("N1", "Quillfeather");
+        clinic.deliver();
+        clinic.book(patient, "A1", tomorrow);
+        clinic.write([&](records::Transaction& txn) -> Result<void> {
+            std::optional<envelope::Lease> lease;
+            while (!lease || lease->envelope->kind() != Kind::booking_state) { // the contact's states go before it
+                if (lease) CLINIC_TRY(outbox::Outbox::settle(txn, {.lease = lease->lease, .contact = "", .steps = {}}));
+                auto due = outbox::Outbox::lease(txn, envelope::Destination::crm, true, std::chrono::minutes{3});
+                CLINIC_TRY(due);
+                if (!*due) return Error{Errc::not_found, "no booking is due"};
+                lease = std::move(*due);
+            }
+            EXPECT_TRUE(lease->create);
+            EXPECT_FALSE(lease->look_up_first);
+            CLINIC_TRY(outbox::Ledger::open_line(
+                txn, patient, {lease->lease, envelope::Route::booking_create, "/calendars/events/appointments", "{}"},
+                "open"));
+            return outbox::Outbox::release_leases(txn, lease->lease);
+        });
+        return patient;
+    }
+};
+
+TEST_F(UnsureBooking, IsLookedForBeforeAnotherIsMade) {
+    begun();
+    const auto lease = next();
+    ASSERT_TRUE(lease);
+    EXPECT_TRUE(lease->look_up_first);
+    EXPECT_GT(lease->unsure_ms, 0);
+    settle({.lease = lease->lease,
+            .outcome = envelope::Outcome::retry,
+            .code = "adopted",
+            .contact = "",
+            .object = "GHLappt1",
+            .steps = {}});
+    const auto known = next();
+    ASSERT_TRUE(known);
+    EXPECT_EQ(known->object, "GHLappt1");
+    EXPECT_FALSE(known->create);
+    EXPECT_FALSE(known->look_up_first);
+}
+
+TEST_F(UnsureBooking, IsCalledOffOnceItIsFoundWhereTheClinicMayNotSpeakAnyMore) {
+    const auto patient = begun();
+    clinic.consent(patient, records::ConsentScope::crm_sync, records::ConsentState::revoked);
+    auto lease = next();
+    while (lease && lease->envelope->kind() != Kind::booking_state) {
+        settle({.lease = lease->lease, .contact = "", .steps = {}});
+        lease = next();
+    }
+    ASSERT_TRUE(lease);
+    EXPECT_EQ(lease->envelope->text(Field::booking), "cancelled");
+    EXPECT_TRUE(lease->look_up_first);
+    EXPECT_FALSE(lease->create);
+    settle(
+        {.lease = lease->lease, .outcome = envelope::Outcome::retry, .code = "no_object", .contact = "", .steps = {}});
+    EXPECT_EQ(clinic.books().discarded, 1) << "it was never made";
+}
+
 } // namespace
 } // namespace clinic::release
