@@ -20,7 +20,7 @@ constexpr std::array needed{
     MissingScope{"calendars.readonly", "showing its calendars"},
     MissingScope{"calendars/events.readonly", "seeing what is booked in GHL"},
     MissingScope{"opportunities.write", "opening and moving opportunities, where a pipeline is set"},
-    MissingScope{"calendars/events.write", "making and moving bookings, where a calendar for them is set"},
+    MissingScope{"calendars/events.write", "telling the state of bookings, and making them, where they are set"},
 };
 
 bool is_needed(std::size_t place, Wants wants) {
@@ -39,7 +39,7 @@ bool holds(std::string_view granted, std::string_view scope) {
 } // namespace
 
 Wants wants_of(const envelope::WriteRules& rules) {
-    return {.cases = !rules.pipeline.id.empty(), .bookings = !rules.booking_calendar.empty()};
+    return {.cases = !rules.pipeline.id.empty(), .bookings = rules.bookings};
 }
 
 std::string needed_scopes(Wants wants) {
@@ -61,10 +61,10 @@ MissingScope needed_for(envelope::Route route) {
     case envelope::Route::location_read: return needed[0];
     case envelope::Route::contact_read:
     case envelope::Route::contact_search:
+    case envelope::Route::booking_search: // of a contact
     case envelope::Route::contacts_changed: return needed[1];
     case envelope::Route::case_search:
     case envelope::Route::opportunities_page: return needed[6];
-    case envelope::Route::booking_search:
     case envelope::Route::calendar_events: return needed[8];
     case envelope::Route::case_create:
     case envelope::Route::case_update: return needed[cases];

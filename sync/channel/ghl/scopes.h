@@ -19,7 +19,7 @@ struct MissingScope {
 // What is needed for it besides, where the settings want it.
 struct Wants {
     bool cases = false;    // a pipeline
-    bool bookings = false; // a calendar that bookings are made in
+    bool bookings = false; // those that are the clinic's appointments
 };
 Wants wants_of(const envelope::WriteRules& rules);
 
