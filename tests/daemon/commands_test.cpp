@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/crm/comparison.h"
 #include "daemon/outbox/outbox.h"
 #include "daemon/records/seen.h"
 #include "sync/envelope/names.h"
@@ -172,7 +173,7 @@ TEST_F(CommandsTest, AFullComparisonIsAskedForOnceAndARepairNamesItsKind) {
     EXPECT_EQ(dry.at("under_way"), json{});
     EXPECT_EQ(dry.at("last"), json{});
     EXPECT_EQ(dry.at("percent"), json{});
-    EXPECT_EQ(dry.at("kinds").size(), 7U);
+    EXPECT_EQ(dry.at("kinds").size(), crm::every_kind.size());
     const auto asked = data("sync-compare", json::object());
     EXPECT_EQ(asked.at("under_way").at("by"), "operator");
     EXPECT_EQ(asked.at("under_way").at("step"), "waits");

@@ -9,6 +9,7 @@ namespace {
 WriteRules with_both() {
     WriteRules rules{.location = "Loc123"};
     rules.pipeline = {"Pipe1", {"S-lead", "S-new", "S-active", "", "", "", "S-closed"}};
+    rules.bookings = true;
     rules.booking_calendar = "Cal1";
     return rules;
 }
