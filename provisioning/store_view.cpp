@@ -294,7 +294,8 @@ json to_json(const salvage::Restored& restored) {
     return {{"store", crypto::hex(restored.store)},
             {"replaced", restored.replaced.empty() ? json{} : json(restored.replaced)},
             {"basis_closed", restored.basis_closed},
-            {"went_on", restored.went_on}};
+            {"went_on", restored.went_on},
+            {"keys_of_the_copy", restored.keys_of_the_copy}};
 }
 
 std::string view_restored(const json& restored) {
@@ -305,6 +306,9 @@ std::string view_restored(const json& restored) {
     if (restored["basis_closed"].get<bool>())
         out += "It may be older than what lay there, so nothing leaves the box until the legal basis is set again: "
                "clinicctl basis set\n";
+    if (restored["keys_of_the_copy"].get<bool>())
+        out += "Its keys count too, as there were none that could be used: who was erased since it was made has to be "
+               "erased again.\n";
     return out + "clinicd opens it within seconds; where it does not run: systemctl start clinicd\n";
 }
 

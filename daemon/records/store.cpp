@@ -107,6 +107,7 @@ Result<void> Store::State::open(const crypto::KeySlot& slot) {
         return Error{Errc::conflict, "the keystore is there and its database is not",
                      "restore records.db from a backup"};
     CLINIC_TRY(open_database(slot));
+    CLINIC_TRY(none_is_put_back(options.folder)); // nor since, now that the lock is ours
     CLINIC_TRY(open_schema(*had_keys));
     CLINIC_TRY(open_keys());
     CLINIC_TRY(finish_erasures());

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "daemon/records/connection.h"
+#include "daemon/records/restoring.h"
 #include "daemon/records/salvage/aside.h"
 #include "daemon/records/salvage/chain.h"
 #include "daemon/records/salvage/reading_vfs.h"
@@ -70,6 +71,7 @@ bool Checked::sound() const {
 Result<Checked> check(const std::filesystem::path& folder, const crypto::KeySlot& slot) {
     const auto held = hold(folder);
     CLINIC_TRY(held);
+    CLINIC_TRY(records::none_is_put_back(folder));
     const auto image = crypto::StoreImage::open(folder / "records.db", slot);
     CLINIC_TRY(image);
     Checked checked{.store = image->superblock().store,

@@ -43,8 +43,23 @@ Result<void> copy_durably(const fs::path& from, const fs::path& to) {
         return system_error("a file of the store cannot be copied");
     }
     const base::UniqueFd made{open(to.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
-    if (!made || fsync(made.get()) != 0) return system_error("a copied file of the store cannot be synced");
+    if (!made || fchmod(made.get(), S_IRUSR | S_IWUSR) != 0 || fsync(made.get()) != 0)
+        return system_error("a copied file of the store cannot be synced");
     return {};
+}
+
+std::string look_of(const fs::path& folder) {
+    std::string out;
+    for (const char* name : {"records.db", "records.db-wal"}) {
+        struct stat about {};
+        const bool there = stat((folder / name).c_str(), &about) == 0 && about.st_size > 0;
+        if (!there) about = {};
+        for (const auto value :
+             {static_cast<std::int64_t>(about.st_ino), static_cast<std::int64_t>(about.st_size),
+              static_cast<std::int64_t>(about.st_mtim.tv_sec), static_cast<std::int64_t>(about.st_mtim.tv_nsec)})
+            out += std::to_string(value) + ' ';
+    }
+    return out;
 }
 
 } // namespace clinic::salvage

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "crypto/base/result.h"
 
@@ -13,6 +14,11 @@ Error system_error(Literal what); // of the call that has just failed
 Result<void> sync_folder(const std::filesystem::path& folder);
 // Run by root, it is for who has `of`; with all that lies in it, where it is a folder.
 Result<void> give_to_owner_of(const std::filesystem::path& of, const std::filesystem::path& given);
-Result<void> copy_durably(const std::filesystem::path& from, const std::filesystem::path& to); // `to` is not there
+// `to` is not there; nobody else reads it, whoever may read `from`.
+Result<void> copy_durably(const std::filesystem::path& from, const std::filesystem::path& to);
+
+// Which files they are and when they were changed last: the database and its WAL. Another text: not what it was.
+inline constexpr const char* made_of_name = "made-of"; // beside what a salvage made: of what
+std::string look_of(const std::filesystem::path& folder);
 
 } // namespace clinic::salvage

@@ -1,6 +1,6 @@
 #include "daemon/records/salvage/restore.h"
 
-#include <fcntl.h>
+#include <grp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "crypto/base/files.h"
 #include "crypto/base/json.h"
@@ -26,30 +27,67 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr const char* copy_name = "restored.new";
-constexpr std::size_t mark_bytes_max = 4'096;
+constexpr std::string_view aside_name = "replaced-"; // and a number
+constexpr std::size_t mark_bytes_max = 8'192;
 constexpr std::uintmax_t spare_bytes = 8'000'000; // beside the copy
 constexpr int replaced_max = 1'000;
 
-// What a store is made of. The lock's file stays where it is, the reserve is the folder's, and a mark of an orderly
-// stop would be another file's.
-constexpr std::array parts{"records.db", "records.db-wal", "keys.db", "salvage.sealed"};
+// What changes its place, in this order: no database lies beside the WAL of another. The keys are put in place only
+// where there are none that can be used; the lock's file and the reserve are the folder's.
+constexpr std::array parts{"records.db-wal", "records.db", "salvage.sealed", "keys.db"};
 constexpr std::array left_behind{"closed-in-order", "make-store"}; // true of what lay there, and not of this
 
-// What the mark says once the copy is whole: which names come in, and where the old ones go.
+struct Coming {
+    std::string name;
+    std::uint64_t inode = 0; // which stays the same when the name changes
+};
+// What the mark says once the copy is whole: what comes in, and where the old ones go.
 struct Moving {
-    std::string replaced;
-    std::vector<std::string> names;
+    std::string from, replaced;
+    std::vector<Coming> coming;
+    bool keeps_keys = false;
 };
 
+std::uint64_t inode_of(const fs::path& path) {
+    struct stat about {};
+    return lstat(path.c_str(), &about) == 0 ? about.st_ino : 0; // 0: it is not there
+}
+
 bool is_there(const fs::path& path) {
-    std::error_code none;
-    return fs::exists(fs::symlink_status(path, none));
+    return inode_of(path) != 0;
 }
 
 Result<void> rename_to(const fs::path& from, const fs::path& to) {
     if (std::rename(from.c_str(), to.c_str()) == 0) return {};
     return system_error("a file of the store cannot be put in place");
 }
+
+// Root gives its rights away for as long as this lives: the folder is somebody else's, who may have put anything in it.
+class AsOwner {
+public:
+    static Result<AsOwner> of(const fs::path& folder) {
+        struct stat about {};
+        if (stat(folder.c_str(), &about) != 0) return system_error("the records' folder cannot be looked at");
+        AsOwner out;
+        if (geteuid() != 0 || about.st_uid == 0) return out;
+        const gid_t group = about.st_gid;
+        if (setgroups(1, &group) != 0 || setegid(group) != 0 || seteuid(about.st_uid) != 0)
+            return system_error("the rights of the records' owner cannot be taken on");
+        out.given_ = true;
+        return out;
+    }
+    AsOwner(AsOwner&& other) noexcept : given_{std::exchange(other.given_, false)} {}
+    AsOwner& operator=(AsOwner&&) = delete;
+    ~AsOwner() {
+        if (!given_) return;
+        // Root's own again; where that failed, the process ends with fewer rights than it had.
+        if (seteuid(0) != 0 || setegid(0) != 0) return;
+    }
+
+private:
+    AsOwner() = default;
+    bool given_ = false;
+};
 
 class Restoring {
 public:
@@ -67,7 +105,7 @@ public:
         }
         CLINIC_TRY(put_in_place(**moving));
         CLINIC_TRY(base::remove_durable(mark()));
-        out_.replaced = (*moving)->replaced;
+        if (is_there(records_ / (*moving)->replaced)) out_.replaced = (*moving)->replaced;
         const auto now_there = crypto::look_at_store(records_);
         CLINIC_TRY(now_there);
         if (now_there->database && now_there->database->newest() != nullptr)
@@ -78,21 +116,54 @@ public:
 private:
     fs::path mark() const { return records_ / records::restoring_name; }
     fs::path copy_folder() const { return records_ / copy_name; }
-
-    Result<void> write_mark(const json& said) const {
-        CLINIC_TRY(base::write_durable(mark(), base::as_bytes(base::dump_json(said)), 0600));
-        return give_to_owner_of(records_, mark());
+    std::string source() const {
+        std::error_code none;
+        return fs::weakly_canonical(from_, none).string();
     }
 
-    // Of one that was cut off after its copy was whole.
+    Result<void> write_mark(const json& said) const {
+        return base::write_durable(mark(), base::as_bytes(base::dump_json(said)), 0600);
+    }
+
+    // Of one that was cut off after its copy was whole. The mark is believed where it says what we write, and nothing
+    // else.
     Result<std::optional<Moving>> moving_of_before() {
         const auto text = base::read_text(mark(), mark_bytes_max);
         if (!text && text.error().code == Errc::not_found) return std::optional<Moving>{};
         CLINIC_TRY(text);
-        const auto said = base::parse_json(*text, mark_bytes_max, 3);
-        if (!said || !said->is_object() || !said->contains("names")) return std::optional<Moving>{};
-        out_.basis_closed = said->value("basis_closed", false);
-        return std::optional{Moving{said->value("replaced", std::string{}), said->at("names")}};
+        const auto said = base::parse_json(*text, mark_bytes_max, 4);
+        if (said && said->is_object() && said->value("step", json{}) == "copying") return std::optional<Moving>{};
+        auto moving = said ? read_moving(*said) : std::nullopt;
+        if (!moving)
+            return Error{Errc::tampered, "the file restoring says nothing that we have written",
+                         "look at the records' folder, and take the file away when all of a store lies there"};
+        if (moving->from != source())
+            return Error{Errc::conflict, "one that was begun with another folder is not done yet",
+                         "run it with that folder; the file restoring names it"};
+        return moving;
+    }
+
+    static bool is_aside(const std::string& name) {
+        return name.size() > aside_name.size() && name.size() < aside_name.size() + 5 && name.starts_with(aside_name) &&
+               std::all_of(name.begin() + aside_name.size(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
+    }
+
+    std::optional<Moving> read_moving(const json& said) {
+        if (!said.is_object() || said.value("step", json{}) != "moving") return std::nullopt;
+        const json from = said.value("from", json{}), replaced = said.value("replaced", json{}),
+                   coming = said.value("coming", json{}), keeps = said.value("keeps_keys", json{}),
+                   closed = said.value("basis_closed", json{});
+        if (!from.is_string() || !replaced.is_string() || !is_aside(replaced) || !coming.is_object() ||
+            !keeps.is_boolean() || !closed.is_boolean())
+            return std::nullopt;
+        Moving out{.from = from, .replaced = replaced, .coming = {}, .keeps_keys = keeps};
+        for (const auto& [name, inode] : coming.items()) {
+            if (std::ranges::find(parts, name) == parts.end() || !inode.is_number_unsigned()) return std::nullopt;
+            out.coming.push_back({name, inode});
+        }
+        out_.basis_closed = closed;
+        out_.keys_of_the_copy = !out.keeps_keys;
+        return out;
     }
 
     // Nothing has changed its name yet: it is as it was.
@@ -111,22 +182,28 @@ private:
         CLINIC_TRY(judge());
         CLINIC_TRY(write_mark({{"step", "copying"}}));
         CLINIC_TRY(copy_files());
-        const auto kept_keys = keep_whole_keys();
-        CLINIC_TRY(kept_keys);
+        const auto keeps_keys = keep_keys(checked->keys.slots);
+        CLINIC_TRY(keeps_keys);
+        out_.keys_of_the_copy = !*keeps_keys;
         CLINIC_TRY(checked_whole(copy_folder()));
-        CLINIC_TRY(say_so(*kept_keys));
-        CLINIC_TRY(give_to_owner_of(records_, copy_folder()));
+        CLINIC_TRY(say_so(*keeps_keys));
         CLINIC_TRY(sync_folder(copy_folder()));
-        Moving moving;
-        for (const char* name : parts)
-            if (is_there(copy_folder() / name)) moving.names.emplace_back(name);
-        moving.replaced = free_name();
+        Moving moving{.from = source(), .replaced = free_name(), .coming = {}, .keeps_keys = *keeps_keys};
         if (moving.replaced.empty())
             return Error{Errc::full, "too many folders of replaced records", "take away those that nobody needs"};
+        json coming = json::object();
+        for (const std::string_view name : parts) {
+            const auto inode = inode_of(copy_folder() / name);
+            if (inode == 0 || (moving.keeps_keys && name == "keys.db")) continue;
+            moving.coming.push_back({std::string{name}, inode});
+            coming[std::string{name}] = inode;
+        }
         CLINIC_TRY(write_mark({{"step", "moving"},
+                               {"from", moving.from},
                                {"basis_closed", out_.basis_closed},
                                {"replaced", moving.replaced},
-                               {"names", moving.names}}));
+                               {"keeps_keys", moving.keeps_keys},
+                               {"coming", std::move(coming)}}));
         return moving;
     }
 
@@ -146,8 +223,9 @@ private:
     Result<Checked> checked_whole(const fs::path& folder) const {
         auto checked = check(folder, slot_);
         CLINIC_TRY(checked);
-        checked->keys.damaged.clear();
-        if (checked->sound()) return checked;
+        auto but_for_keys = *checked;
+        but_for_keys.keys.damaged.clear();
+        if (but_for_keys.sound()) return checked;
         return Error{Errc::tampered, "what shall be put back is damaged itself",
                      "clinicctl store salvage saves what can be read of it"};
     }
@@ -159,13 +237,11 @@ private:
         if (!old && old.error().code == Errc::not_found) return {};
         CLINIC_TRY(old);
         const auto* newest = old->database ? old->database->newest() : nullptr;
-        if (newest == nullptr) return {};
-        if (newest->store != out_.store)
+        if (newest != nullptr && newest->store != out_.store)
             return Error{Errc::conflict, "what shall be put back is another store than the one that lies there",
                          "if it is the right one, move the files of the other away first"};
-        const auto image = crypto::StoreImage::open(from_ / "records.db", slot_);
-        CLINIC_TRY(image);
-        out_.basis_closed = image->superblock().epoch <= newest->epoch; // a salvage's is one higher
+        const auto made_of = base::read_text(from_ / made_of_name, mark_bytes_max);
+        if (made_of) out_.basis_closed = *made_of != look_of(records_);
         return {};
     }
 
@@ -186,14 +262,15 @@ private:
         return {};
     }
 
-    // An erased key stays erased. True: the keys are those that lay there.
-    Result<bool> keep_whole_keys() const {
+    // An erased key stays erased: the keystore that lies there goes on, also beside the old database, unless it cannot
+    // be read or ends before the copy's does. True: it stays where it is, and here is a copy that goes.
+    Result<bool> keep_keys(std::int64_t slots_of_the_copy) const {
         const auto image = crypto::StoreImage::open(copy_folder() / "records.db", slot_);
         CLINIC_TRY(image);
         const auto there = crypto::Keystore::examine(records_ / "keys.db", image->subkey(wrapping_subkey), out_.store);
-        if (!there || !there->head_whole || !there->damaged.empty()) return false;
-        std::error_code none;
-        fs::remove(copy_folder() / "keys.db", none);
+        if (!there || !there->head_whole || there->slots < slots_of_the_copy) return false;
+        std::error_code failed;
+        fs::remove(copy_folder() / "keys.db", failed);
         CLINIC_TRY(copy_durably(records_ / "keys.db", copy_folder() / "keys.db"));
         return true;
     }
@@ -202,7 +279,7 @@ private:
     Result<void> say_so(bool kept_keys) const {
         const auto store = records::Store::open({.folder = copy_folder()}, slot_, clock_);
         CLINIC_TRY(store);
-        if (kept_keys && out_.basis_closed) CLINIC_TRY(erase_the_keyless(**store));
+        if (kept_keys) CLINIC_TRY(erase_the_keyless(**store));
         return (*store)->write([&](records::Transaction& txn) -> Result<void> {
             if (out_.basis_closed) CLINIC_TRY(close_the_basis(txn));
             const auto entry =
@@ -218,25 +295,40 @@ private:
 
     std::string free_name() const {
         for (int i = 1; i <= replaced_max; ++i) {
-            std::string name = "replaced-" + std::to_string(i);
+            std::string name = std::string{aside_name} + std::to_string(i);
             if (!is_there(records_ / name)) return name;
         }
         return {};
     }
 
-    // Each step may have been done before a power cut: what has come in is not taken for what was there.
+    // Everything that comes is in the copy or in its place already; else nothing is touched.
+    Result<void> is_all_there(const Moving& moving) const {
+        for (const Coming& one : moving.coming)
+            if (inode_of(copy_folder() / one.name) != one.inode && inode_of(records_ / one.name) != one.inode)
+                return Error{Errc::corrupt, "the copy that was to be put in place is not there any more",
+                             "put what lies in the folder of the replaced files back by hand, take the file restoring "
+                             "away, and begin anew"};
+        return {};
+    }
+
+    // Each step may have been done before a power cut. All that is old goes out before anything comes in.
     Result<void> put_in_place(const Moving& moving) const {
+        CLINIC_TRY(is_all_there(moving));
         const auto aside = records_ / moving.replaced;
-        if (mkdir(aside.c_str(), 0700) != 0 && errno != EEXIST)
-            return system_error("the folder for the old files cannot be made");
         for (const char* name : left_behind) CLINIC_TRY(base::remove_durable(records_ / name));
-        for (const char* name : parts) {
-            const bool comes = std::ranges::find(moving.names, name) != moving.names.end();
-            const bool is_in = comes && !is_there(copy_folder() / name);
-            if (!is_in && is_there(records_ / name)) CLINIC_TRY(rename_to(records_ / name, aside / name));
-            if (comes && !is_in) CLINIC_TRY(rename_to(copy_folder() / name, records_ / name));
+        for (const std::string_view name : parts) {
+            const auto inode = inode_of(records_ / name);
+            const auto comes = std::ranges::find(moving.coming, name, &Coming::name);
+            const bool is_in = comes != moving.coming.end() && comes->inode == inode;
+            if (inode == 0 || is_in || (moving.keeps_keys && name == "keys.db")) continue;
+            if (mkdir(aside.c_str(), 0700) != 0 && errno != EEXIST)
+                return system_error("the folder for the old files cannot be made");
+            CLINIC_TRY(rename_to(records_ / name, aside / name));
         }
-        CLINIC_TRY(give_to_owner_of(records_, aside));
+        CLINIC_TRY(sync_folder(records_));
+        for (const Coming& one : moving.coming)
+            if (inode_of(records_ / one.name) != one.inode)
+                CLINIC_TRY(rename_to(copy_folder() / one.name, records_ / one.name));
         std::error_code none;
         fs::remove_all(copy_folder(), none); // what is left of it: the copy's own lock
         return sync_folder(records_);
@@ -252,8 +344,11 @@ private:
 
 Result<Restored> restore(const fs::path& records, const fs::path& from, const crypto::KeySlot& slot,
                          const Clock& clock) {
+    const auto owner = AsOwner::of(records);
+    CLINIC_TRY(owner);
     const auto held = hold(records);
     CLINIC_TRY(held);
+    if (!*held) return Error{Errc::refused, "the records' folder cannot be locked", "look at its disk and its owner"};
     return Restoring{records, from, slot, clock}.run();
 }
 

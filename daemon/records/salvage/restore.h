@@ -2,10 +2,12 @@
 //   Order:   the other store is checked, copied into the folder and checked again as the copy; only then names change.
 //            The mark `restoring` (records/restoring.h) is durable before the first and goes after the last, so that
 //            clinicd says meanwhile, and after a power cut, that records are being put back. Run again, it goes on.
-//   Keys:    a keystore that lies there, is whole and of the same store stays: a key that was erased since the copy was
-//            made comes back with none.
-//   Basis:   where the other store is no salvage of the one that lies there, an opt-out since may be missing from it:
-//            then it has no legal basis, and nothing leaves until a person sets one.
+//   Keys:    the keystore that lies there stays the only one, also beside the old database, unless it cannot be read or
+//            is the shorter: a key that was erased since the copy was made comes back with none, and the person's rows
+//            go. Where the copy's counts, that is said.
+//   Basis:   where the other store is no salvage of the one that lies there as it is now, an opt-out since may be
+//            missing from it: then it has no legal basis, and nothing leaves until a person sets one.
+//   Rights:  run by root, all is done with the rights of the folder's owner, who may have put anything there.
 //   Errors:  refused (a process has one of them open; one lies within the other), not_found, locked, tampered (what
 //            would be put back is damaged), conflict (the store that lies there is another one), full, system.
 //   Threads: one.
@@ -23,9 +25,10 @@ namespace clinic::salvage {
 
 struct Restored {
     crypto::StoreUuid store{};
-    std::string replaced;      // the folder beside the records that the old files are in; empty: there were none
-    bool basis_closed = false; // nothing leaves until a person sets the legal basis
-    bool went_on = false;      // an earlier one was cut off
+    std::string replaced;          // the folder beside the records that the old files are in; empty: there were none
+    bool basis_closed = false;     // nothing leaves until a person sets the legal basis
+    bool went_on = false;          // an earlier one was cut off
+    bool keys_of_the_copy = false; // people who were erased since it was made may be back
 };
 
 Result<Restored> restore(const std::filesystem::path& records, const std::filesystem::path& from,

@@ -9,8 +9,10 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "crypto/base/files.h"
 #include "crypto/sealed_vfs.h"
 #include "crypto/store_file.h"
+#include "daemon/records/restoring.h"
 #include "daemon/records/salvage/copy.h"
 #include "daemon/records/salvage/folders.h"
 #include "daemon/records/salvage/mend.h"
@@ -24,9 +26,9 @@ namespace fs = std::filesystem;
 constexpr int cache_kib = 16'384;
 
 // What a salvage writes; a folder that holds anything else is not one of ours to empty.
-constexpr std::array made_by_us{"records.db",     "records.db-wal",  "records.db.lock",    "keys.db",
-                                "salvage.sealed", "records.db.new",  "keys.db.new",        "salvage.sealed.new",
-                                "reserve",        "closed-in-order", "closed-in-order.new"};
+constexpr std::array made_by_us{"records.db",     "records.db-wal",  "records.db.lock",     "keys.db",
+                                "salvage.sealed", "records.db.new",  "keys.db.new",         "salvage.sealed.new",
+                                "reserve",        "closed-in-order", "closed-in-order.new", made_of_name};
 
 Result<void> empty_left_over(const fs::path& folder) {
     std::error_code none;
@@ -171,6 +173,7 @@ bool Salvaged::complete() const {
 Result<Salvaged> salvage(const fs::path& from, const fs::path& given, const crypto::KeySlot& slot, const Clock& clock) {
     const auto held = hold(from);
     CLINIC_TRY(held);
+    CLINIC_TRY(records::none_is_put_back(from));
     const auto image = crypto::StoreImage::open(from / "records.db", slot);
     CLINIC_TRY(image);
     CLINIC_TRY(may_be_made(from, given));
@@ -184,6 +187,7 @@ Result<Salvaged> salvage(const fs::path& from, const fs::path& given, const cryp
         if (const auto emptied = empty_left_over(unfinished); !emptied) return emptied.error();
         return salvaged.error();
     }
+    CLINIC_TRY(base::write_durable(unfinished / made_of_name, base::as_bytes(look_of(from)), 0600));
     CLINIC_TRY(give_to_owner_of(from, unfinished));
     CLINIC_TRY(sync_folder(unfinished));
     if (std::rename(unfinished.c_str(), to.c_str()) != 0) return system_error("the new store cannot be put in place");

@@ -2,8 +2,11 @@
 #include "daemon/records/salvage/restore.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <nlohmann/json.hpp>
 
 #include "daemon/records/restoring.h"
 #include "tests/daemon/records/salvage/salvage_fixture.h"
@@ -41,6 +44,26 @@ protected:
             .texts("SELECT detail FROM audit_link ORDER BY number DESC LIMIT 1")
             .front();
     }
+    // As it is when the copy of `kept` is whole, and no name has changed.
+    void begin_moving(const fs::path& kept) const {
+        fs::remove_all(old());
+        fs::copy(kept, old(), fs::copy_options::recursive);
+        fs::copy(kept, old() / "restored.new", fs::copy_options::recursive);
+        fs::create_directory(old() / "replaced-1");
+        nlohmann::json coming = nlohmann::json::object();
+        for (const char* name : {"records.db", "keys.db"}) {
+            struct stat about {};
+            ASSERT_EQ(stat((old() / "restored.new" / name).c_str(), &about), 0);
+            coming[name] = about.st_ino;
+        }
+        put(mark(), nlohmann::json{{"step", "moving"},
+                                   {"basis_closed", true},
+                                   {"keeps_keys", false},
+                                   {"from", fs::canonical(kept).string()},
+                                   {"replaced", "replaced-1"},
+                                   {"coming", coming}}
+                        .dump());
+    }
     std::size_t patients() const { return dump(old()).at("patient").size(); }
 };
 
@@ -74,6 +97,17 @@ TEST_F(RestoreTest, ACopyMayBeOlderSoNothingLeavesAfterIt) {
     EXPECT_EQ(opens(), Errc::unknown);
 }
 
+TEST_F(RestoreTest, ASalvageOfWhatItWasBeforeMayBeOlderToo) {
+    save();
+    reopen();
+    upsert(records::person("later", "Later"));
+    store_.reset();
+    const auto restored = put_back(saved());
+    ASSERT_TRUE(restored) << restored.error().what.c_str();
+    EXPECT_TRUE(restored->basis_closed);
+    EXPECT_TRUE(policy().empty());
+}
+
 TEST_F(RestoreTest, TheKeyOfSomebodyErasedSinceDoesNotComeBack) {
     const auto kept = copy();
     const auto before = content(kept / "keys.db");
@@ -86,6 +120,7 @@ TEST_F(RestoreTest, TheKeyOfSomebodyErasedSinceDoesNotComeBack) {
     ASSERT_NE(content(keys()), before);
     ASSERT_TRUE(put_back(kept));
     EXPECT_NE(content(keys()), before);
+    EXPECT_FALSE(fs::exists(old() / "replaced-1" / "keys.db")) << "no second keystore in which nobody is erased";
     reopen();
     EXPECT_EQ(facts(who.id).status, records::PatientStatus::erased) << "and what the copy had of them is gone";
     EXPECT_TRUE(find("number", "HOSP|0").empty());
@@ -94,7 +129,9 @@ TEST_F(RestoreTest, TheKeyOfSomebodyErasedSinceDoesNotComeBack) {
 TEST_F(RestoreTest, WhereTheKeystoreIsLostTheCopysCounts) {
     const auto kept = copy();
     fs::remove(keys());
-    ASSERT_TRUE(put_back(kept));
+    const auto restored = put_back(kept);
+    ASSERT_TRUE(restored);
+    EXPECT_TRUE(restored->keys_of_the_copy);
     EXPECT_EQ(opens(), Errc::unknown);
 }
 
@@ -173,32 +210,70 @@ TEST_F(RestoreTest, KilledAtAnyMomentItGoesOn) {
     EXPECT_TRUE(seen.contains("cut off"));
 }
 
-// Each change of a name may be the last before the cut.
+// Each change of a name may be the last before the cut; what is old goes out first.
 TEST_F(RestoreTest, CutOffBetweenAnyTwoNamesItGoesOn) {
     const fs::path begun = old() / "restored.new", aside = old() / "replaced-1";
     const auto kept = copy();
     const std::vector<std::pair<fs::path, fs::path>> renames = {
         {old() / "records.db", aside / "records.db"},
-        {begun / "records.db", old() / "records.db"},
         {old() / "keys.db", aside / "keys.db"},
+        {begun / "records.db", old() / "records.db"},
         {begun / "keys.db", old() / "keys.db"},
     };
     for (std::size_t done = 0; done <= renames.size(); ++done) {
-        fs::remove_all(old());
-        fs::copy(kept, old(), fs::copy_options::recursive);
-        fs::copy(kept, begun, fs::copy_options::recursive);
-        fs::create_directory(aside);
-        put(mark(),
-            R"({"step":"moving","basis_closed":true,"names":["records.db","keys.db"],"replaced":"replaced-1"})");
+        begin_moving(kept);
         for (std::size_t i = 0; i < done; ++i) fs::rename(renames[i].first, renames[i].second);
         EXPECT_EQ(opens(), Errc::busy);
-        const auto then = put_back(folder_ / "it is not needed any more");
+        const auto then = put_back(kept);
         ASSERT_TRUE(then) << done << ": " << then.error().what.c_str();
         EXPECT_TRUE(then->basis_closed);
         EXPECT_EQ(content(aside / "records.db"), sound_bytes_) << done;
         EXPECT_EQ(opens(), Errc::unknown) << done;
         EXPECT_EQ(patients(), static_cast<std::size_t>(people)) << done;
     }
+}
+
+TEST_F(RestoreTest, WithoutItsCopyACutOneTouchesNothing) {
+    const auto kept = copy();
+    begin_moving(kept);
+    fs::remove_all(old() / "restored.new");
+    EXPECT_EQ(put_back(kept).error().code, Errc::corrupt);
+    EXPECT_EQ(content(database()), sound_bytes_);
+    EXPECT_EQ(opens(), Errc::busy);
+}
+
+TEST_F(RestoreTest, ACutOneIsNotGoneOnWithByAnotherFolder) {
+    const auto kept = copy();
+    begin_moving(kept);
+    EXPECT_EQ(put_back(folder_ / "another").error().code, Errc::conflict);
+    EXPECT_EQ(content(database()), sound_bytes_);
+}
+
+// The folder is its owner's, who may write what they like there: the mark is believed in our own words alone.
+TEST_F(RestoreTest, AMarkThatWeHaveNotWrittenIsRefused) {
+    const auto kept = copy();
+    const std::string from = fs::canonical(kept).string();
+    const auto mark_of = [&](const std::string& replaced, const std::string& coming) {
+        return R"({"step":"moving","basis_closed":true,"keeps_keys":false,"from":")" + from + R"(","replaced":)" +
+               replaced + R"(,"coming":)" + coming + "}";
+    };
+    for (const auto& said :
+         {std::string{"no object"}, std::string{"[]"}, std::string{R"({"step":7})"}, mark_of(R"("/etc")", "{}"),
+          mark_of(R"("../..")", "{}"), mark_of(R"("")", "{}"), mark_of(R"("replaced-")", "{}"), mark_of("7", "{}"),
+          mark_of(R"("replaced-1")", R"({"../x":7})"), mark_of(R"("replaced-1")", R"({"records.db":"7"})")}) {
+        put(mark(), said);
+        const auto refused = put_back(kept);
+        ASSERT_FALSE(refused) << said;
+        EXPECT_EQ(refused.error().code, Errc::tampered) << said;
+        EXPECT_EQ(content(database()), sound_bytes_) << said;
+    }
+}
+
+TEST_F(RestoreTest, WhatIsPutBackIsItsOwnersAlone) {
+    const auto kept = copy();
+    fs::permissions(kept / "records.db", fs::perms{0444});
+    ASSERT_TRUE(put_back(kept));
+    EXPECT_EQ(fs::status(database()).permissions(), fs::perms{0600});
 }
 
 } // namespace
