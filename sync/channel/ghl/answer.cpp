@@ -66,7 +66,9 @@ std::vector<std::string> those_of(const json& body, const Sought& sought) {
     if (list == nullptr || !list->is_array()) return out;
     for (const auto& one : *list) {
         const auto *key = member(one, sought.key), *contact = member(one, "contactId");
-        const bool ours = key != nullptr && *key == sought.value && contact != nullptr && *contact == sought.contact;
+        // GHL's description of a contact's bookings does not say that they name the contact: the path does.
+        const bool theirs = contact == nullptr ? sought.contact_in_path : *contact == sought.contact;
+        const bool ours = key != nullptr && *key == sought.value && theirs;
         if (auto id = id_of(member(one, "id")); ours && !id.empty()) out.push_back(std::move(id));
     }
     std::sort(out.begin(), out.end());

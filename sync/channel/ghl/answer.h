@@ -32,6 +32,7 @@ struct Expected {
 struct Sought {
     const char *list = "", *key = ""; // "opportunities", "name"
     std::string value, contact;
+    bool contact_in_path = false; // what names no contact is theirs
 };
 
 struct Answer {

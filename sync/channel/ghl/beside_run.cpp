@@ -40,6 +40,7 @@ private:
         if (lease_.look_up_first) {
             const auto found = talk_.ask(search(rules_, lease_));
             if (!found) return talk_.delivery();
+            if (found->dry) return talk_.delivered(); // nobody has looked
             if (!found->answer.objects.empty()) return adopt(found->answer.objects.front());
             if (lease_.unsure_ms > 0) return talk_.look_again();
         }
@@ -72,17 +73,18 @@ private:
 
     Delivery update() {
         // Between two refusals of the same body stands a look-up. Another of ours takes the place of one that is gone.
+        bool is_there = false;
         if (lease_.look_up_first) {
             const auto found = talk_.ask(search(rules_, lease_));
             if (!found) return talk_.delivery();
             const auto& ours = found->answer.objects;
-            if (!ours.empty() && std::find(ours.begin(), ours.end(), lease_.object) == ours.end())
-                return adopt(ours.front());
+            is_there = std::find(ours.begin(), ours.end(), lease_.object) != ours.end();
+            if (!ours.empty() && !is_there) return adopt(ours.front());
         }
         const auto written = talk_.ask(put(rules_, lease_));
         if (written && written->answer.taken) return talk_.against("object_taken");
         if (written) return talk_.delivered();
-        if (!talk_.absent()) return talk_.delivery();
+        if (!talk_.absent() || is_there) return talk_.delivery(); // what is not found may be its stage
         const bool is_sure = lease_.look_up_first;
         return is_sure && !wants_one(*lease_.envelope) ? talk_.retry("no_object", {}) : talk_.against("object_gone");
     }
@@ -95,7 +97,8 @@ private:
 } // namespace
 
 Sought sought(const Lease& lease) {
-    if (is_booking(lease)) return {"events", "title", std::string{lease.envelope->text(Field::aid)}, lease.contact};
+    if (is_booking(lease))
+        return {"events", "title", std::string{lease.envelope->text(Field::aid)}, lease.contact, true};
     return {"opportunities", "name", std::string{lease.envelope->text(Field::pid)}, lease.contact};
 }
 

@@ -23,7 +23,7 @@ struct ChannelTimes {
     base::Micros retry_base = std::chrono::seconds{1};
     base::Micros retry_cap = std::chrono::minutes{5};
     base::Micros hold = std::chrono::seconds{30};         // clinicd said "hold"
-    base::Micros pipeline_wait = std::chrono::minutes{5}; // of a case, while its pipeline is not there
+    base::Micros pipeline_wait = std::chrono::minutes{5}; // of a case or a booking that GHL has no place for
     base::Micros go_life = std::chrono::seconds{10};      // from the question on: a "go" is used by then or not at all
     base::Micros budget_wait_max = std::chrono::seconds{5}; // a longer wait gives the lease back
     // Deliveries: one is read back, and each that takes back; it is written again where GHL keeps something else.
@@ -64,6 +64,7 @@ private:
     bool may_write_again(const envelope::Lease& lease);
     // `kept`: of what was read back, whether it is as it was written.
     lane::Delivery deliver_contact(Conversation& talk, const envelope::Lease& lease, std::optional<bool>& kept);
+    void keep_apart(lane::Delivery& out) const;
     void note(const envelope::Lease& lease, bool kept);
     std::mutex mutex_;
     std::uint64_t written_ = 0; // contacts that were there

@@ -212,6 +212,8 @@ Exchange GhlClient::State::shown(const Call& call, const Marker& marker, For use
         base::log(base::Level::error, "ghl",
                   Error{Errc::unauthorized, scope, "GHL says that our key lacks this scope"});
     }
+    // One object that is not for us says nothing of the key.
+    if (out.status == 403 && marker.sought) return out;
     if ((out.status != 401 && out.status != 403) || out.answer.scope_fault) return out;
     const bool another = credentials->refused(*bearer);
     if (another && use == For::probe) return shown(call, marker, For::work, limit);
