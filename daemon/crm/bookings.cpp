@@ -193,8 +193,14 @@ Result<BookingCheck::Outcome> BookingCheck::differences(Transaction& txn, const 
 Result<void> BookingCheck::called_off(Transaction& txn, const Pair& pair, bool news, bool sure) const {
     const auto said = outbox::Outbox::last_said_of(txn, pair.patient, of_bookings, pair.ours.number);
     CLINIC_TRY(said);
-    const bool by_us = pair.theirs() != nullptr && release::says(said->content, Booking::cancelled);
-    if (by_us || !(news || sure)) return {};
+    const bool by_us = pair.theirs() != nullptr && (release::says(said->content, Booking::cancelled) ||
+                                                    release::says(said->queued_content, Booking::cancelled));
+    if (by_us) { // also where it was taken for theirs before our own was settled
+        CLINIC_TRY(settle(txn, pair.booking.row, Field::booking_cancelled, "gone"));
+        return pair.ours.held == Held::waits ? Beside::hold(txn, pair.patient, pair.ours.number, Held::no)
+                                             : Result<void>{};
+    }
+    if (!(news || sure)) return {};
     CLINIC_TRY(differ(txn, pair, Field::booking_cancelled, false, name(pair.state->status),
                       pair.theirs() == nullptr ? "deleted" : name(pair.theirs()->status)));
     return Beside::hold(txn, pair.patient, pair.ours.number, Held::waits);

@@ -199,7 +199,7 @@ Result<void> write_appointment(records::Transaction& txn, const records::Disclos
     const auto written =
         records::upsert_appointment(txn, why, patient, *order.appointment, {stamp_sender, txn.now()}, false);
     if (!written) return written.error();
-    if (written->moved_from) CLINIC_TRY(releaser.changed(txn, *written->moved_from, std::nullopt));
+    if (written->moved_from) CLINIC_TRY(releaser.changed(txn, *written->moved_from, written->id));
     if (!written->patient) return {};
     return releaser.changed(txn, *written->patient, written->id);
 }

@@ -81,7 +81,7 @@ Result<void> Writing::appointment(std::optional<PatientId> patient) {
     is_late_ = is_late_ || written->stale;
     if (written->moved_from) {
         CLINIC_TRY(audit::Trail::add_subject(txn_, why_, *written->moved_from));
-        CLINIC_TRY(releaser_.changed(txn_, *written->moved_from, std::nullopt));
+        CLINIC_TRY(releaser_.changed(txn_, *written->moved_from, written->id));
     }
     if (!written->patient) // a block-out: nobody's, nothing is said of it
         return records::keep_unowned_message(txn_, feed_, raw_);

@@ -13,7 +13,7 @@ using records::PatientId;
 
 constexpr Timestamp never{0};
 
-// The subject's rows that are pending.
+// The subject's rows that are pending, and that a new one of that kind comes behind.
 struct Waiting {
     bool any = false;
     Timestamp due{};                    // the latest
@@ -21,12 +21,12 @@ struct Waiting {
     Timestamp hold_until{};             // the earliest of those that wait for more changes; zero: none does
 };
 
-Result<Waiting> waiting_of(records::Session& session, Destination destination, PatientId patient) {
+Result<Waiting> waiting_of(records::Session& session, Destination destination, PatientId patient, Kind kind) {
     Waiting waiting;
     CLINIC_TRY(each_row(
         session,
         "SELECT due_at, hold_until FROM outbox INDEXED BY outbox_subject "
-        "WHERE patient = ? AND destination = ? AND state = 1",
+        "WHERE patient = ? AND destination = ? AND state = 1 AND (kind < 5 OR ? >= 5)",
         [&](const records::Statement& row) {
             const Timestamp due{row.integer(0)}, hold{row.integer(1)};
             waiting.any = true;
@@ -36,7 +36,7 @@ Result<Waiting> waiting_of(records::Session& session, Destination destination, P
             else
                 waiting.hold_until = waiting.hold_until == never ? hold : std::min(waiting.hold_until, hold);
         },
-        patient, number(destination)));
+        patient, number(destination), number(kind)));
     return waiting;
 }
 
@@ -68,7 +68,7 @@ bool may_wait(Kind kind) {
 
 Result<Due> due_of(records::Transaction& txn, Destination destination, PatientId patient, Kind kind,
                    const Coalesce& coalesce) {
-    const auto waiting = waiting_of(txn, destination, patient);
+    const auto waiting = waiting_of(txn, destination, patient, kind);
     CLINIC_TRY(waiting);
     const Timestamp now = txn.now();
     // A newer row does not get round a back-off of its subject.

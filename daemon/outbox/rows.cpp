@@ -12,7 +12,8 @@ constexpr std::int64_t released = 0;
 
 // The statements of this folder say them as numbers.
 static_assert(number(State::pending) == 1 && number(State::leased) == 2 && number(State::parked) == 3 &&
-              number(State::dead) == 4 && number(envelope::Destination::crm) == 0);
+              number(State::dead) == 4 && number(envelope::Destination::crm) == 0 &&
+              number(envelope::Kind::case_state) == 5 && number(envelope::Kind::booking_state) == 6);
 
 bool is_final(State state) {
     return state >= State::delivered;
@@ -110,7 +111,7 @@ Result<std::optional<Row>> row_beside(records::Session& session, const Row& row)
     CLINIC_TRY(first_row(
         session,
         "SELECT id, due_at > ?, hold_until FROM outbox "
-        "WHERE patient = ? AND destination = ? AND state = 1 AND id > ? ORDER BY id LIMIT 1",
+        "WHERE patient = ? AND destination = ? AND state = 1 AND id > ? AND kind < 5 ORDER BY id LIMIT 1",
         [&](const records::Statement& one) {
             id = one.integer(0);
             put_off = one.integer(1) != 0 && one.integer(2) == 0;
@@ -134,7 +135,8 @@ Result<std::optional<Row>> next_row(records::Session& session, envelope::Destina
         "AND NOT EXISTS (SELECT 1 FROM outbox AS other WHERE other.patient = this.patient "
         "                AND other.destination = ?1 AND other.state = 2) "
         "AND NOT EXISTS (SELECT 1 FROM outbox AS older WHERE older.patient = this.patient "
-        "                AND older.destination = ?1 AND older.state = 1 AND older.id < this.id) "
+        "                AND older.destination = ?1 AND older.state = 1 AND older.id < this.id "
+        "                AND (older.kind < 5 OR this.kind >= 5)) "
         "ORDER BY due_at, id LIMIT 1",
         [&](const records::Statement& row) { found = read_row(row); }, number(destination), at);
     CLINIC_TRY(any);
@@ -171,8 +173,8 @@ Result<void> make_pending(records::Transaction& txn, const Row& row, Timestamp d
     CLINIC_TRY(execute(txn, "UPDATE outbox SET due_at = ?, hold_until = 0 WHERE id = ?", due, row.id));
     return execute(txn,
                    "UPDATE outbox SET due_at = ?1 WHERE patient = ?2 AND destination = ?3 AND state = 1 AND id > ?4 "
-                   "AND due_at < ?1",
-                   due, row.patient, number(row.destination), row.id);
+                   "AND due_at < ?1 AND (kind >= 5 OR ?5 < 5)",
+                   due, row.patient, number(row.destination), row.id, number(row.kind));
 }
 
 Result<bool> is_replaced(records::Session& session, const Row& row) {

@@ -22,7 +22,8 @@ Candidate read_candidate(const records::Statement& row) {
     return {row.integer(0), {row.uuid(1)}, {row.integer(2)}, {row.integer(3)}};
 }
 
-// The subject's oldest row, where it is due and none of the subject's is out.
+// The subject's oldest row about the contact, else the oldest beside it, where it is due and none of the subject's is
+// out. What is beside the contact holds up nothing that is about it.
 Result<MaybeRow> first_of(records::Session& session, Destination destination, records::PatientId patient) {
     const auto out = first_row(
         session, "SELECT 1 FROM outbox WHERE patient = ? AND destination = ? AND state = 2 LIMIT 1",
@@ -31,8 +32,13 @@ Result<MaybeRow> first_of(records::Session& session, Destination destination, re
     if (*out) return MaybeRow{};
     std::int64_t id = 0;
     CLINIC_TRY(first_row(
-        session, "SELECT id FROM outbox WHERE patient = ? AND destination = ? AND state = 1 ORDER BY id LIMIT 1",
+        session,
+        "SELECT id FROM outbox WHERE patient = ? AND destination = ? AND state = 1 AND kind < 5 ORDER BY id LIMIT 1",
         [&](const records::Statement& row) { id = row.integer(0); }, patient, number(destination)));
+    if (id == 0)
+        CLINIC_TRY(first_row(
+            session, "SELECT id FROM outbox WHERE patient = ? AND destination = ? AND state = 1 ORDER BY id LIMIT 1",
+            [&](const records::Statement& row) { id = row.integer(0); }, patient, number(destination)));
     auto row = find_row(session, id);
     CLINIC_TRY(row);
     if (!*row || (*row)->due_at > session.now()) return MaybeRow{};

@@ -44,13 +44,23 @@ const std::string& newest(const LastSaid& said) {
     return said.queued_content.empty() ? said.content : said.queued_content;
 }
 
+std::optional<std::pair<std::int64_t, std::int64_t>> slot_in(const std::string& content) {
+    const auto parsed = base::parse_json(content, envelope::envelope_bytes_max, 2);
+    if (!parsed || !parsed->contains("from")) return std::nullopt;
+    return std::pair{parsed->value("from", std::int64_t{0}), parsed->value("until", std::int64_t{0})};
+}
+
 // "booked" says no more than that it stands: a confirmation in GHL is not taken back by it, unless its time moves.
 bool is_confirmed_at_that_time(const std::string& content, const MetadataEnvelope& envelope) {
     if (envelope.text(Field::booking) != name(Booking::new_) || !says(content, Booking::confirmed)) return false;
-    const auto parsed = base::parse_json(content, envelope::envelope_bytes_max, 2);
     const auto slot = envelope.slot();
-    return !slot || (parsed->value("from", std::int64_t{-1}) == slot->first &&
-                     parsed->value("until", std::int64_t{-1}) == slot->second);
+    return !slot || slot_in(content) == slot;
+}
+
+// An end that the clinic does not say changes none that stands there.
+std::int64_t until_of(const BookingState& state, const std::string& said) {
+    const auto slot = slot_in(said);
+    return state.end_is_guessed && slot && slot->first == state.from ? slot->second : state.until;
 }
 
 bool is_there(const std::optional<Besides>& one) {
@@ -82,6 +92,7 @@ std::optional<BookingState> booking_of(const records::AppointmentFacts& appointm
     const Timestamp start = *appointment.start;
     const Timestamp end = std::max(appointment.end.value_or(start + appointment_without_end), start + base::Micros{1});
     BookingState out{.appointment = appointment.id, .status = booking_status(appointment.status)};
+    out.end_is_guessed = !appointment.end;
     out.from = start.micros / quarter_us;
     out.until = std::min((end.micros + quarter_us - 1) / quarter_us, out.from + envelope::slot_quarters_max);
     if (out.until > envelope::quarter_max) return std::nullopt;
@@ -151,12 +162,13 @@ Result<void> Bookings::tell_one(const BookingState& state, const FindBooking& fi
         *number = *made;
         CLINIC_TRY(look());
     }
-    if (one->held != Held::no) return {};
+    if (one->held == Held::waits || (one->held == Held::by_ghl && state.status != Booking::cancelled)) return {};
     auto envelope = envelope_of(state.appointment, state.status);
     CLINIC_TRY(envelope);
-    if (options_.create && state.status != Booking::cancelled) envelope->put_slot(state.from, state.until);
     const auto said = last_said(one->number);
     CLINIC_TRY(said);
+    if (options_.create && state.status != Booking::cancelled)
+        envelope->put_slot(state.from, until_of(state, newest(*said)));
     if (!said->unsure && is_confirmed_at_that_time(newest(*said), *envelope)) return {};
     return say_(std::move(*envelope), one->number);
 }
@@ -180,10 +192,13 @@ Result<void> Bookings::tell_gone(AppointmentId appointment) {
 }
 
 Result<void> Bookings::take_back() {
+    if (!options_.told) return {};
     const auto all = Beside::all(txn_, patient_);
     CLINIC_TRY(all);
     for (const Besides& one : *all) {
-        if (one.kind != Kind::booking_state || !is_there(one) || !(one.ours || one.unsure_since)) continue;
+        const auto stands = this->stands(one);
+        CLINIC_TRY(stands);
+        if (!*stands) continue;
         CLINIC_TRY(call_off(*one.appointment, one.number));
     }
     return {};
@@ -201,11 +216,24 @@ Result<bool> Bookings::something_waits() {
     return false;
 }
 
+// Of ours, and not over: what was is nobody's to disturb, and a later yes would not bring it back.
+Result<bool> Bookings::stands(const Besides& one) {
+    if (one.kind != Kind::booking_state || !is_there(one) || !(one.ours || one.unsure_since)) return false;
+    if (one.unsure_since) return true;
+    const auto said = last_said(one.number);
+    CLINIC_TRY(said);
+    const auto slot = slot_in(newest(*said));
+    return !slot || !is_over(*slot, txn_.now());
+}
+
 Result<bool> Bookings::something_stands() {
+    if (!options_.told) return false;
     const auto all = Beside::all(txn_, patient_);
     CLINIC_TRY(all);
     for (const Besides& one : *all) {
-        if (one.kind != Kind::booking_state || !is_there(one) || !(one.ours || one.unsure_since)) continue;
+        const auto stands = this->stands(one);
+        CLINIC_TRY(stands);
+        if (!*stands) continue;
         const auto said = last_said(one.number);
         CLINIC_TRY(said);
         if (!said->queued_content.empty() || said->unsure || !says(said->content, Booking::cancelled)) return true;

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/outbox/beside.h"
 #include "daemon/outbox/outbox.h"
 #include "daemon/records/types.h"
 #include "sync/envelope/crm.h"
@@ -32,6 +33,7 @@ struct BookingState {
     envelope::Booking status = envelope::Booking::new_;
     std::int64_t from = 0, until = 0; // longer than is told of any: cut
     bool ahead = false;               // within the window, and not over
+    bool end_is_guessed = false;      // the clinic does not say one
 };
 // Of an appointment that began at most a day ago, or is to come; and of those, all.
 std::optional<BookingState> booking_of(const records::AppointmentFacts& appointment, Timestamp now);
@@ -78,6 +80,7 @@ public:
     Result<void> bind(const BookingState& state, const FoundBooking& found, const std::string& site);
 
 private:
+    Result<bool> stands(const outbox::Besides& one);
     Result<void> tell_one(const BookingState& state, const FindBooking& find, const std::string& site);
     Result<bool> is_found(const BookingState& state, const FindBooking& find, const std::string& site);
     Result<void> call_off(records::AppointmentId appointment, std::int64_t number);

@@ -67,7 +67,7 @@ Result<void> Cases::take_back() {
     if (!options_.told) return {};
     const auto one = find();
     CLINIC_TRY(one);
-    if (!*one || !(*one)->may_be_there() || (*one)->held != Held::no) return {};
+    if (!*one || !(*one)->may_be_there()) return {};
     return say(Stage::archived, Case::abandoned, (*one)->number);
 }
 
@@ -85,7 +85,7 @@ Result<bool> Cases::something_stands() {
     if (!options_.told) return false;
     const auto one = find();
     CLINIC_TRY(one);
-    if (!*one || !(*one)->may_be_there() || (*one)->held != Held::no) return false;
+    if (!*one || !(*one)->may_be_there()) return false;
     const auto said = last_said((*one)->number);
     CLINIC_TRY(said);
     return !said->queued_content.empty() || said->unsure || !says_the_end(said->content);

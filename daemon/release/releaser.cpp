@@ -7,6 +7,7 @@
 #include "daemon/audit/trail.h"
 #include "daemon/outbox/beside.h"
 #include "daemon/records/consents.h"
+#include "daemon/release/release.h"
 
 namespace clinic::release {
 namespace {
@@ -25,267 +26,6 @@ using records::Transaction;
 
 constexpr Literal policy_setting = "policy";
 constexpr int merge_chain_max = 16; // A into B into C …: longer is a loop, which the records refuse
-constexpr int revision_max = 9'999; // the schema's; a later one keeps saying so
-
-Literal literal(Because because) {
-    switch (because) {
-    case Because::allowed: return "allowed";
-    case Because::basis_off: return "basis_off";
-    case Because::basis_expired: return "basis_expired";
-    case Because::deid_needs_contactless: return "deid_needs_contactless";
-    case Because::no_consent: return "no_consent";
-    case Because::consent_revoked: return "consent_revoked";
-    case Because::consent_expired: return "consent_expired";
-    case Because::clock_untrusted: return "clock_untrusted";
-    case Because::test_traffic: return "test_traffic";
-    case Because::merged: return "merged";
-    case Because::inactive_unknown: return "inactive_unknown";
-    case Because::erased: return "erased";
-    case Because::not_configured: return "not_configured";
-    case Because::held_in_ghl: return "held_in_ghl";
-    case Because::over: return "over";
-    }
-    return "basis_off";
-}
-
-envelope::Scope scope_of(ConsentScope scope) {
-    switch (scope) {
-    case ConsentScope::crm_sync: return envelope::Scope::crm_sync;
-    case ConsentScope::reminders: return envelope::Scope::reminders;
-    case ConsentScope::marketing: return envelope::Scope::marketing;
-    }
-    return envelope::Scope::crm_sync;
-}
-
-envelope::Grant grant_of(records::ConsentState state) {
-    switch (state) {
-    case records::ConsentState::granted: return envelope::Grant::granted;
-    case records::ConsentState::revoked: return envelope::Grant::revoked;
-    case records::ConsentState::expired: return envelope::Grant::expired;
-    }
-    return envelope::Grant::revoked;
-}
-
-bool is_empty(const LastSaid& said) {
-    return said.content.empty() && said.queued_content.empty();
-}
-
-// What the destination holds or is about to hold.
-const std::string& newest(const LastSaid& said) {
-    return said.queued_content.empty() ? said.content : said.queued_content;
-}
-
-// One patient's release inside one transaction.
-class Release {
-public:
-    Release(Transaction& txn, PatientId patient, const Policy& policy, const Decision& decision,
-            const outbox::Coalesce& coalesce, const CaseOptions& cases, const BookingOptions& bookings)
-        : txn_{txn}, patient_{patient}, policy_{policy}, decision_{decision}, coalesce_{coalesce},
-          cases_{txn, patient, cases, saying()}, bookings_{txn, patient, bookings, saying()} {}
-    Release(const Release&) = delete;
-    Release& operator=(const Release&) = delete;
-
-    void because_of(std::optional<records::AppointmentId> changed) { changed_ = changed; }
-    bool did_anything() const { return did_anything_; }
-
-    Result<LastSaid> last_said(Kind kind, std::optional<envelope::Scope> scope = std::nullopt) {
-        return Outbox::last_said(txn_, Destination::crm, patient_, kind, scope);
-    }
-
-    // A contact or appointment state that was delivered, waits or is on its way, and was not suppressed since; or a
-    // contact of ours that has its first state by a create whose outcome we do not know, or that came to us by a
-    // look-up.
-    Result<bool> has_said_something() {
-        for (const Kind kind : {Kind::contact_state, Kind::appt_state}) {
-            auto said = last_said(kind);
-            if (!said) return said.error();
-            if (!is_empty(*said)) return true;
-        }
-        return Links::may_hold_a_shell(txn_, patient_);
-    }
-
-    // The same, also where a suppression is under way.
-    Result<bool> ever_said_something() {
-        auto said = has_said_something();
-        if (!said || *said) return said;
-        auto suppression = last_said(Kind::contact_suppress);
-        if (!suppression) return suppression.error();
-        return !suppression->queued_content.empty();
-    }
-
-    Result<void> tell(const PatientFacts& facts) {
-        CLINIC_TRY(say(contact_state(*decision_.contact)));
-        if (!decision_.appointment) return tell_gone_appointment();
-        auto news = appointment_is_news(facts, *decision_.appointment);
-        if (!news) return news.error();
-        return *news ? tell_appointment(*decision_.appointment) : Result<void>{};
-    }
-
-    Cases& cases() { return cases_; }
-    Result<void> tell_bookings(const PatientFacts& facts, Timestamp now, const FindBooking& find) {
-        CLINIC_TRY(bookings_.tell(bookings_of(facts, now), find, policy_.site));
-        if (!changed_) return {};
-        const auto theirs = std::ranges::find(facts.appointments, *changed_, &records::AppointmentFacts::id);
-        return theirs == facts.appointments.end() ? bookings_.tell_gone(*changed_) : Result<void>{};
-    }
-
-    Result<void> tell_consent(const records::ConsentFacts& consent, Timestamp now) {
-        const bool over = consent.expires_at && *consent.expires_at <= now;
-        const auto state =
-            over && consent.state == records::ConsentState::granted ? records::ConsentState::expired : consent.state;
-        MetadataEnvelope envelope{Kind::consent_state};
-        envelope.put(Field::scope, scope_of(consent.scope))
-            .put(Field::state, grant_of(state))
-            .put_revision(std::clamp(consent.revision, 1, revision_max));
-        return say(std::move(envelope), scope_of(consent.scope));
-    }
-
-    // What waits is withdrawn; what was said is taken back by one suppression.
-    Result<void> stop() {
-        auto said = has_said_something();
-        if (!said) return said.error();
-        if (decision_.suppress && *said) {
-            CLINIC_TRY(Outbox::withdraw(txn_, patient_, literal(decision_.because)));
-            CLINIC_TRY(suppress(*decision_.suppress));
-        }
-        if (decision_.suppress) {
-            CLINIC_TRY(bookings_.take_back());
-            return cases_.take_back();
-        }
-        auto waits = something_waits();
-        if (!waits) return waits.error();
-        if (!*waits) return {};
-        did_anything_ = true;
-        return Outbox::withdraw(txn_, patient_, literal(decision_.because));
-    }
-
-    Result<void> suppress(envelope::Reason reason) {
-        MetadataEnvelope envelope{Kind::contact_suppress};
-        envelope.put(Field::reason, reason);
-        return say(std::move(envelope));
-    }
-
-    Bookings& bookings() { return bookings_; }
-
-    Result<void> tell_merge(const envelope::Pseudonym& old) {
-        MetadataEnvelope envelope{Kind::contact_merge};
-        envelope.put(Field::old, old);
-        return say(std::move(envelope));
-    }
-
-    Result<void> note() {
-        auto entry = audit::Trail::append(txn_, {.actor = audit::Actor::job,
-                                                 .action = audit::Action::release,
-                                                 .purpose = audit::Purpose::release,
-                                                 .detail = literal(decision_.because),
-                                                 .subjects = {patient_}});
-        return entry ? Result<void>{} : entry.error();
-    }
-
-private:
-    static MetadataEnvelope contact_state(const ContactState& state) {
-        MetadataEnvelope envelope{Kind::contact_state};
-        envelope.put(Field::stage, state.stage)
-            .put(Field::tags, state.tags)
-            .put(Field::channel, state.channel)
-            .put(Field::last, state.last)
-            .put(Field::next, state.next);
-        return envelope;
-    }
-
-    // In `deid` an appointment says its status and year alone.
-    MetadataEnvelope appt_state(const ApptState& state, const envelope::Pseudonym& aid) const {
-        MetadataEnvelope envelope{Kind::appt_state};
-        envelope.put(Field::aid, aid).put(Field::status, state.status).put(Field::when, state.when);
-        if (policy_.basis != Basis::deid) envelope.put(Field::visit, state.visit);
-        return envelope;
-    }
-
-    Result<void> tell_appointment(const ApptState& state) {
-        auto aid = Links::aid(txn_, Destination::crm, patient_, state.appointment);
-        if (!aid) return aid.error();
-        return say(appt_state(state, *aid));
-    }
-
-    // The changed one is theirs no more (entered in error, or another's): cancelled, where it is what was said last.
-    Result<void> tell_gone_appointment() {
-        if (!changed_) return {};
-        auto said = last_said(Kind::appt_state);
-        if (!said) return said.error();
-        if (is_empty(*said)) return {};
-        auto aid = Links::aid(txn_, Destination::crm, patient_, *changed_);
-        if (!aid) return aid.error();
-        if (newest(*said).find(aid->text()) == std::string::npos) return {};
-        return say(appt_state({*changed_, envelope::ApptStatus::cancelled, envelope::Visit::other, {}}, *aid));
-    }
-
-    // An open one always is, and one that this very change ended. Another that is over only while the destination
-    // holds an appointment, which then moves on.
-    Result<bool> appointment_is_news(const PatientFacts& facts, const ApptState& state) {
-        const auto stored = std::ranges::find(facts.appointments, state.appointment, &records::AppointmentFacts::id);
-        if (stored == facts.appointments.end()) return false;
-        const bool to_come =
-            records::is_open(stored->status) && state.when != envelope::TimeBucket{envelope::Bucket::past};
-        if (to_come || changed_ == state.appointment) return true;
-        auto said = last_said(Kind::appt_state);
-        if (!said) return said.error();
-        return !is_empty(*said);
-    }
-
-    std::function<Result<void>(MetadataEnvelope, std::int64_t)> saying() {
-        return [this](MetadataEnvelope envelope, std::int64_t number) {
-            return say(std::move(envelope), std::nullopt, number);
-        };
-    }
-
-    Result<bool> something_waits() {
-        for (const Kind kind : {Kind::contact_state, Kind::appt_state, Kind::contact_suppress, Kind::contact_merge}) {
-            auto said = last_said(kind);
-            if (!said) return said.error();
-            if (!said->queued_content.empty()) return true;
-        }
-        for (const auto scope : {envelope::Scope::crm_sync, envelope::Scope::reminders, envelope::Scope::marketing}) {
-            auto said = last_said(Kind::consent_state, scope);
-            if (!said) return said.error();
-            if (!said->queued_content.empty()) return true;
-        }
-        const auto booking_waits = bookings_.something_waits();
-        if (!booking_waits || *booking_waits) return booking_waits;
-        return cases_.something_waits();
-    }
-
-    // Pushes, unless the destination holds just this or it waits already.
-    // `number`: of what is beside the contact.
-    Result<void> say(MetadataEnvelope envelope, std::optional<envelope::Scope> scope = std::nullopt,
-                     std::optional<std::int64_t> number = std::nullopt) {
-        auto pid = Links::pid(txn_, Destination::crm, patient_);
-        if (!pid) return pid.error();
-        envelope.put(Field::pid, *pid).put_site(policy_.site);
-        auto said =
-            number ? Outbox::last_said_of(txn_, patient_, envelope.kind(), *number) : last_said(envelope.kind(), scope);
-        if (!said) return said.error();
-        const bool held = newest(*said) == envelope.content();
-        if (held && !(said->unsure && said->queued_content.empty())) return {};
-        auto sequence = Links::next_sequence(txn_, Destination::crm, patient_);
-        if (!sequence) return sequence.error();
-        envelope.put(Field::mid, envelope::Pseudonym::random('m')).put_sequence(*sequence);
-        const auto parked = decision_.clock_holds ? std::optional<std::string_view>{"clock"} : std::nullopt;
-        auto row = Outbox::push(txn_, Destination::crm, patient_, envelope, parked, coalesce_);
-        if (!row) return row.error();
-        did_anything_ = true;
-        return {};
-    }
-
-    Transaction& txn_;
-    PatientId patient_;
-    const Policy& policy_;
-    const Decision& decision_;
-    const outbox::Coalesce& coalesce_;
-    Cases cases_;
-    Bookings bookings_;
-    std::optional<records::AppointmentId> changed_;
-    bool did_anything_ = false;
-};
 
 bool waits(const LastSaid& said) {
     return !said.queued_content.empty();
@@ -311,20 +51,20 @@ Result<bool> a_case_is_left(Transaction& txn, PatientId survivor, const CaseOpti
     const auto people = records::merged_into(txn, survivor);
     CLINIC_TRY(people);
     for (const PatientId one : *people) {
-        const auto waits = Cases{txn, one, options, {}}.something_waits();
-        CLINIC_TRY(waits);
-        if (*waits) return true;
+        const auto stands = Cases{txn, one, options, {}}.something_stands();
+        CLINIC_TRY(stands);
+        if (*stands) return true;
     }
     return Cases{txn, survivor, options, {}}.something_stands();
 }
 
 // The same, of a booking that we have made.
-Result<bool> a_booking_is_left(Transaction& txn, PatientId survivor) {
+Result<bool> a_booking_is_left(Transaction& txn, PatientId survivor, const BookingOptions& options) {
     auto people = records::merged_into(txn, survivor);
     CLINIC_TRY(people);
     people->push_back(survivor);
     for (const PatientId one : *people) {
-        const auto stands = Bookings{txn, one, {}, {}}.something_stands();
+        const auto stands = Bookings{txn, one, options, {}}.something_stands();
         CLINIC_TRY(stands);
         if (*stands) return true;
     }
@@ -373,6 +113,7 @@ std::optional<Because> taking_back_allowed(const Policy& policy, const PatientFa
 // A case as the settings are now, and unless it was deleted in GHL.
 Result<std::optional<Because>> case_allowed(Transaction& txn, const outbox::Leased& lease, const CaseOptions& options) {
     if (!options.told) return std::optional{Because::not_configured};
+    if (ends_case(lease.envelope)) return std::optional<Because>{};
     const auto number = outbox::Beside::known(txn, lease.patient, Kind::case_state);
     CLINIC_TRY(number);
     if (!*number) return std::optional<Because>{}; // the contact was another's: the request is looked at below
@@ -551,7 +292,8 @@ Result<std::optional<records::AppointmentId>> Releaser::found_booking(Transactio
         if (*number) {
             const auto one = outbox::Beside::at(txn, patient, **number);
             CLINIC_TRY(one);
-            if (!one->object.empty() || one->unsure_since) continue; // ours may be just this one: the look-up tells
+            if (one->unsure_since) return None{}; // ours may be just this one: the look-up tells
+            if (!one->object.empty()) continue;
         }
         CLINIC_TRY(Bookings(txn, patient, booking_options_, {}).bind(state, found, policy->site));
         return None{state.appointment};
@@ -608,6 +350,19 @@ Result<void> Releaser::merged(Transaction& txn, PatientId survivor, PatientId pr
     return changed(txn, facts->id, std::nullopt);
 }
 
+// What those who were merged into them have beside their contacts still: nobody else looks at them any more.
+Result<void> Releaser::take_back_of_merged(Transaction& txn, PatientId survivor, const Policy& policy,
+                                           const Decision& decision) {
+    const auto people = records::merged_into(txn, survivor);
+    CLINIC_TRY(people);
+    for (const PatientId one : *people) {
+        Release release{txn, one, policy, decision, coalesce_, case_options_, booking_options_};
+        CLINIC_TRY(release.cases().take_back());
+        CLINIC_TRY(release.bookings().take_back());
+    }
+    return {};
+}
+
 Result<TakenBack> Releaser::take_back(Transaction& txn, PatientId patient) {
     auto facts = survivor_facts(txn, patient);
     if (!facts) return facts.error();
@@ -623,9 +378,10 @@ Result<TakenBack> Releaser::take_back(Transaction& txn, PatientId patient) {
     const auto left = a_contact_is_left(txn, facts->id);
     CLINIC_TRY(left);
     CLINIC_TRY(release.stop());
+    if (!closed) CLINIC_TRY(take_back_of_merged(txn, facts->id, *policy, decision));
     const auto case_left = a_case_is_left(txn, facts->id, case_options_);
     CLINIC_TRY(case_left);
-    const auto booking_left = a_booking_is_left(txn, facts->id);
+    const auto booking_left = a_booking_is_left(txn, facts->id, booking_options_);
     CLINIC_TRY(booking_left);
     if (release.did_anything()) CLINIC_TRY(release.note());
     if (!*said && !*left && !*case_left && !*booking_left) return TakenBack::done;
@@ -648,6 +404,7 @@ Result<std::optional<Because>> Releaser::still_allowed(Transaction& txn, const o
         auto still = case_allowed(txn, lease, case_options_);
         if (!still || *still) return still;
     }
+    if (waiting.kind() == Kind::booking_state && !booking_options_.told) return std::optional{Because::not_configured};
     const bool takes_back = waiting.kind() == Kind::contact_suppress || waiting.kind() == Kind::contact_merge;
     if (takes_back || ends_case(waiting) || calls_off(waiting)) return taking_back_allowed(*policy, *facts, decision);
     if (!decision.may_leave) return std::optional{decision.because};

@@ -1,0 +1,245 @@
+#include "daemon/release/release.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/audit/trail.h"
+
+namespace clinic::release {
+namespace {
+
+using envelope::Destination;
+using envelope::Field;
+using envelope::Kind;
+using envelope::MetadataEnvelope;
+using outbox::LastSaid;
+using outbox::Links;
+using outbox::Outbox;
+using records::ConsentScope;
+using records::PatientFacts;
+
+constexpr int revision_max = 9'999; // the schema's; a later one keeps saying so
+
+Literal literal(Because because) {
+    switch (because) {
+    case Because::allowed: return "allowed";
+    case Because::basis_off: return "basis_off";
+    case Because::basis_expired: return "basis_expired";
+    case Because::deid_needs_contactless: return "deid_needs_contactless";
+    case Because::no_consent: return "no_consent";
+    case Because::consent_revoked: return "consent_revoked";
+    case Because::consent_expired: return "consent_expired";
+    case Because::clock_untrusted: return "clock_untrusted";
+    case Because::test_traffic: return "test_traffic";
+    case Because::merged: return "merged";
+    case Because::inactive_unknown: return "inactive_unknown";
+    case Because::erased: return "erased";
+    case Because::not_configured: return "not_configured";
+    case Because::held_in_ghl: return "held_in_ghl";
+    case Because::over: return "over";
+    }
+    return "basis_off";
+}
+
+envelope::Scope scope_of(ConsentScope scope) {
+    switch (scope) {
+    case ConsentScope::crm_sync: return envelope::Scope::crm_sync;
+    case ConsentScope::reminders: return envelope::Scope::reminders;
+    case ConsentScope::marketing: return envelope::Scope::marketing;
+    }
+    return envelope::Scope::crm_sync;
+}
+
+envelope::Grant grant_of(records::ConsentState state) {
+    switch (state) {
+    case records::ConsentState::granted: return envelope::Grant::granted;
+    case records::ConsentState::revoked: return envelope::Grant::revoked;
+    case records::ConsentState::expired: return envelope::Grant::expired;
+    }
+    return envelope::Grant::revoked;
+}
+
+// What the destination holds or is about to hold.
+const std::string& newest(const LastSaid& said) {
+    return said.queued_content.empty() ? said.content : said.queued_content;
+}
+
+} // namespace
+
+bool is_empty(const LastSaid& said) {
+    return said.content.empty() && said.queued_content.empty();
+}
+
+Result<LastSaid> Release::last_said(Kind kind, std::optional<envelope::Scope> scope) {
+    return Outbox::last_said(txn_, Destination::crm, patient_, kind, scope);
+}
+
+Result<bool> Release::has_said_something() {
+    for (const Kind kind : {Kind::contact_state, Kind::appt_state}) {
+        auto said = last_said(kind);
+        if (!said) return said.error();
+        if (!is_empty(*said)) return true;
+    }
+    return Links::may_hold_a_shell(txn_, patient_);
+}
+
+Result<bool> Release::ever_said_something() {
+    auto said = has_said_something();
+    if (!said || *said) return said;
+    auto suppression = last_said(Kind::contact_suppress);
+    if (!suppression) return suppression.error();
+    return !suppression->queued_content.empty();
+}
+
+Result<void> Release::tell(const PatientFacts& facts) {
+    CLINIC_TRY(say(contact_state(*decision_.contact)));
+    if (!decision_.appointment) return tell_gone_appointment();
+    auto news = appointment_is_news(facts, *decision_.appointment);
+    if (!news) return news.error();
+    return *news ? tell_appointment(*decision_.appointment) : Result<void>{};
+}
+
+Result<void> Release::tell_bookings(const PatientFacts& facts, Timestamp now, const FindBooking& find) {
+    CLINIC_TRY(bookings_.tell(bookings_of(facts, now), find, policy_.site));
+    if (!changed_) return {};
+    const auto theirs = std::ranges::find(facts.appointments, *changed_, &records::AppointmentFacts::id);
+    return theirs == facts.appointments.end() ? bookings_.tell_gone(*changed_) : Result<void>{};
+}
+
+Result<void> Release::tell_consent(const records::ConsentFacts& consent, Timestamp now) {
+    const bool over = consent.expires_at && *consent.expires_at <= now;
+    const auto state =
+        over && consent.state == records::ConsentState::granted ? records::ConsentState::expired : consent.state;
+    MetadataEnvelope envelope{Kind::consent_state};
+    envelope.put(Field::scope, scope_of(consent.scope))
+        .put(Field::state, grant_of(state))
+        .put_revision(std::clamp(consent.revision, 1, revision_max));
+    return say(std::move(envelope), scope_of(consent.scope));
+}
+
+Result<void> Release::stop() {
+    auto said = has_said_something();
+    if (!said) return said.error();
+    if (decision_.suppress && *said) {
+        CLINIC_TRY(Outbox::withdraw(txn_, patient_, literal(decision_.because)));
+        CLINIC_TRY(suppress(*decision_.suppress));
+    }
+    if (decision_.suppress) {
+        CLINIC_TRY(bookings_.take_back());
+        return cases_.take_back();
+    }
+    auto waits = something_waits();
+    if (!waits) return waits.error();
+    if (!*waits) return {};
+    did_anything_ = true;
+    return Outbox::withdraw(txn_, patient_, literal(decision_.because));
+}
+
+Result<void> Release::suppress(envelope::Reason reason) {
+    MetadataEnvelope envelope{Kind::contact_suppress};
+    envelope.put(Field::reason, reason);
+    return say(std::move(envelope));
+}
+
+Result<void> Release::tell_merge(const envelope::Pseudonym& old) {
+    MetadataEnvelope envelope{Kind::contact_merge};
+    envelope.put(Field::old, old);
+    return say(std::move(envelope));
+}
+
+Result<void> Release::note() {
+    auto entry = audit::Trail::append(txn_, {.actor = audit::Actor::job,
+                                             .action = audit::Action::release,
+                                             .purpose = audit::Purpose::release,
+                                             .detail = literal(decision_.because),
+                                             .subjects = {patient_}});
+    return entry ? Result<void>{} : entry.error();
+}
+
+MetadataEnvelope Release::contact_state(const ContactState& state) {
+    MetadataEnvelope envelope{Kind::contact_state};
+    envelope.put(Field::stage, state.stage)
+        .put(Field::tags, state.tags)
+        .put(Field::channel, state.channel)
+        .put(Field::last, state.last)
+        .put(Field::next, state.next);
+    return envelope;
+}
+
+MetadataEnvelope Release::appt_state(const ApptState& state, const envelope::Pseudonym& aid) const {
+    MetadataEnvelope envelope{Kind::appt_state};
+    envelope.put(Field::aid, aid).put(Field::status, state.status).put(Field::when, state.when);
+    if (policy_.basis != Basis::deid) envelope.put(Field::visit, state.visit);
+    return envelope;
+}
+
+Result<void> Release::tell_appointment(const ApptState& state) {
+    auto aid = Links::aid(txn_, Destination::crm, patient_, state.appointment);
+    if (!aid) return aid.error();
+    return say(appt_state(state, *aid));
+}
+
+Result<void> Release::tell_gone_appointment() {
+    if (!changed_) return {};
+    auto said = last_said(Kind::appt_state);
+    if (!said) return said.error();
+    if (is_empty(*said)) return {};
+    auto aid = Links::aid(txn_, Destination::crm, patient_, *changed_);
+    if (!aid) return aid.error();
+    if (newest(*said).find(aid->text()) == std::string::npos) return {};
+    return say(appt_state({*changed_, envelope::ApptStatus::cancelled, envelope::Visit::other, {}}, *aid));
+}
+
+Result<bool> Release::appointment_is_news(const PatientFacts& facts, const ApptState& state) {
+    const auto stored = std::ranges::find(facts.appointments, state.appointment, &records::AppointmentFacts::id);
+    if (stored == facts.appointments.end()) return false;
+    const bool to_come = records::is_open(stored->status) && state.when != envelope::TimeBucket{envelope::Bucket::past};
+    if (to_come || changed_ == state.appointment) return true;
+    auto said = last_said(Kind::appt_state);
+    if (!said) return said.error();
+    return !is_empty(*said);
+}
+
+std::function<Result<void>(MetadataEnvelope, std::int64_t)> Release::saying() {
+    return [this](MetadataEnvelope envelope, std::int64_t number) {
+        return say(std::move(envelope), std::nullopt, number);
+    };
+}
+
+Result<bool> Release::something_waits() {
+    for (const Kind kind : {Kind::contact_state, Kind::appt_state, Kind::contact_suppress, Kind::contact_merge}) {
+        auto said = last_said(kind);
+        if (!said) return said.error();
+        if (!said->queued_content.empty()) return true;
+    }
+    for (const auto scope : {envelope::Scope::crm_sync, envelope::Scope::reminders, envelope::Scope::marketing}) {
+        auto said = last_said(Kind::consent_state, scope);
+        if (!said) return said.error();
+        if (!said->queued_content.empty()) return true;
+    }
+    const auto booking_waits = bookings_.something_waits();
+    if (!booking_waits || *booking_waits) return booking_waits;
+    return cases_.something_waits();
+}
+
+Result<void> Release::say(MetadataEnvelope envelope, std::optional<envelope::Scope> scope,
+                          std::optional<std::int64_t> number) {
+    auto pid = Links::pid(txn_, Destination::crm, patient_);
+    if (!pid) return pid.error();
+    envelope.put(Field::pid, *pid).put_site(policy_.site);
+    auto said =
+        number ? Outbox::last_said_of(txn_, patient_, envelope.kind(), *number) : last_said(envelope.kind(), scope);
+    if (!said) return said.error();
+    const bool held = newest(*said) == envelope.content();
+    if (held && !(said->unsure && said->queued_content.empty())) return {};
+    auto sequence = Links::next_sequence(txn_, Destination::crm, patient_);
+    if (!sequence) return sequence.error();
+    envelope.put(Field::mid, envelope::Pseudonym::random('m')).put_sequence(*sequence);
+    const auto parked = decision_.clock_holds ? std::optional<std::string_view>{"clock"} : std::nullopt;
+    auto row = Outbox::push(txn_, Destination::crm, patient_, envelope, parked, coalesce_);
+    if (!row) return row.error();
+    did_anything_ = true;
+    return {};
+}
+
+} // namespace clinic::release
