@@ -128,17 +128,16 @@ TEST_F(Modes, ClockUntrusted) {
 // A restore that was cut off, and goes on when it is run again.
 TEST_F(Modes, Restoring) {
     let_one_wait();
-    while_closed([] {
+    const auto saved = box().folder() / "saved", key = box().folder() / "keys" / "store.key";
+    const std::string store = " --records '" + records().string() + "' --credential '" + key.string();
+    while_closed([&] {
+        const auto salvaged = box().ctl("store salvage" + store + ".away' --to '" + saved.string() + "'");
+        EXPECT_EQ(salvaged.exit, 0) << salvaged.out;
         std::ofstream{records() / "restoring"} << R"({"step":"copying"})";
         run("chmod 0644 '" + (records() / "restoring").string() + "'");
     });
     walk(Mode::restoring);
-    const auto saved = box().folder() / "saved";
-    const std::string store = " --records '" + records().string() + "' --credential '" +
-                              (box().folder() / "keys" / "store.key").string() + "'";
-    const auto salvaged = box().ctl("store salvage" + store + " --to '" + saved.string() + "'");
-    EXPECT_EQ(salvaged.exit, 0) << salvaged.out;
-    const auto restored = box().ctl("store restore" + store + " --from '" + saved.string() + "' --json");
+    const auto restored = box().ctl("store restore" + store + "' --from '" + saved.string() + "' --json");
     EXPECT_EQ(restored.exit, 0) << restored.out;
     EXPECT_EQ(nlohmann::json::parse(restored.out).at("basis_closed"), false) << restored.out;
     EXPECT_TRUE(eventually([] { return is("running"); }, 60));
