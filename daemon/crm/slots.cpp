@@ -14,7 +14,6 @@ using outbox::first_row;
 using records::Statement;
 using records::Transaction;
 
-constexpr std::int64_t quarter_us = 900'000'000;
 constexpr base::Micros longest = std::chrono::hours{14 * 24};
 constexpr int looked_at_max = 500;
 
@@ -26,7 +25,7 @@ struct Taken {
 Result<Taken> taken_by_clinic(Transaction& txn, const envelope::CrmAppointment& slot,
                               const std::optional<records::PatientId>& own) {
     Taken taken;
-    const Timestamp from{slot.from_quarter * quarter_us}, until{slot.until_quarter * quarter_us};
+    const Timestamp from{slot.from_quarter * envelope::quarter_us}, until{slot.until_quarter * envelope::quarter_us};
     CLINIC_TRY(first_row(
         txn,
         "SELECT count(patient), count(*) - count(patient) FROM appointment INDEXED BY appointment_open_start"
@@ -52,7 +51,7 @@ Result<void> check_slot(Transaction& txn, const Object& booking, int at_once) {
     using envelope::Booking;
     const auto* slot = std::get_if<envelope::CrmAppointment>(&booking.fact.said);
     const bool stands = slot != nullptr && (slot->status == Booking::new_ || slot->status == Booking::confirmed) &&
-                        slot->until_quarter * quarter_us > txn.now().micros;
+                        slot->until_quarter * envelope::quarter_us > txn.now().micros;
     if (!stands) return settle(txn, booking.row, Field::slot, "gone");
     const auto own = owner_of(txn, slot->contact);
     CLINIC_TRY(own);
@@ -60,8 +59,8 @@ Result<void> check_slot(Transaction& txn, const Object& booking, int at_once) {
     CLINIC_TRY(taken);
     if (taken->blocked == 0 && taken->appointments < at_once) return settle(txn, booking.row, Field::slot, "gone");
     const std::string ours = taken->blocked > 0 ? "blocked" : "taken:" + std::to_string(taken->appointments);
-    return record(txn, booking.row, Field::slot, ours, base::rfc3339(Timestamp{slot->from_quarter * quarter_us}),
-                  Settled::open);
+    return record(txn, booking.row, Field::slot, ours,
+                  base::rfc3339(Timestamp{slot->from_quarter * envelope::quarter_us}), Settled::open);
 }
 
 Result<void> check_slots_to_come(Transaction& txn, int at_once) {
@@ -69,7 +68,8 @@ Result<void> check_slots_to_come(Transaction& txn, int at_once) {
     CLINIC_TRY(each_row(
         txn,
         "SELECT row FROM crm_object INDEXED BY crm_object_slot WHERE until_quarter > ? ORDER BY until_quarter LIMIT ?",
-        [&](const Statement& row) { rows.push_back(row.integer(0)); }, txn.now().micros / quarter_us, looked_at_max));
+        [&](const Statement& row) { rows.push_back(row.integer(0)); }, txn.now().micros / envelope::quarter_us,
+        looked_at_max));
     for (const std::int64_t row : rows) {
         const auto booking = object_at(txn, row);
         CLINIC_TRY(booking);

@@ -19,7 +19,6 @@ constexpr int counted_max = 2;          // refusals of its own body, with a look
 constexpr Timestamp ever{INT64_MAX};
 constexpr std::string_view no_contact = "no_contact";
 constexpr std::string_view no_object = "no_object";
-constexpr std::string_view object_gone = "object_gone";
 
 // What goes out with one lease.
 struct Offer {
@@ -76,11 +75,9 @@ Result<void> add_traces(records::Session& session, const Row& row, const std::op
     return {};
 }
 
-// Whether an opportunity or a booking is made for it where there is none.
+// Whether an opportunity or a booking is made for it where there is none: a booking with its time alone.
 bool makes_beside(const envelope::MetadataEnvelope& envelope) {
-    if (envelope.kind() == Kind::case_state)
-        return envelope.text(envelope::Field::outcome) == name(envelope::Case::open);
-    return envelope.slot().has_value() && envelope.text(envelope::Field::booking) != name(envelope::Booking::cancelled);
+    return envelope::wants_object(envelope) && (envelope.kind() == Kind::case_state || envelope.slot());
 }
 
 // Whether a do-not-contact that the contact has may be one of ours: we set one, or know nothing of what it has.
@@ -118,11 +115,10 @@ Result<MaybeLease> offer_beside(records::Transaction& txn, Offer about, std::chr
         return MaybeLease{};
     }
     auto beside = Beside::at(txn, row.patient, row.scope);
-    const bool is_gone = !beside && beside.error().code == Errc::not_found; // it was the earlier contact's
-    if (!is_gone) CLINIC_TRY(beside);
-    const bool unknown = !is_gone && beside->object.empty() && beside->unsure_since;
-    const bool makes = !is_gone && beside->object.empty() && makes_beside(about.envelope);
-    if (is_gone || (beside->object.empty() && !unknown && !makes)) {
+    if (!beside && beside.error().code != Errc::not_found) return beside.error();
+    const bool unknown = beside && beside->object.empty() && beside->unsure_since;
+    const bool makes = beside && beside->object.empty() && makes_beside(about.envelope);
+    if (!beside || (beside->object.empty() && !unknown && !makes)) { // not_found: it was the earlier contact's
         CLINIC_TRY(move(txn, row, State::discarded, no_object));
         return MaybeLease{};
     }

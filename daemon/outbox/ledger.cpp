@@ -214,10 +214,11 @@ Result<std::optional<Timestamp>> Ledger::newest_write(records::Session& session,
     std::optional<Timestamp> at;
     CLINIC_TRY(first_row(
         session,
-        "SELECT at FROM ledger WHERE subject_token = ?1 AND route NOT IN (?2, ?3) AND (kind = ?4 OR ?4 = -1) "
+        "SELECT at FROM ledger WHERE subject_token = ?1 AND route NOT IN (?2, ?3, ?4, ?5) AND (kind = ?6 OR ?6 = -1) "
         "AND result IN ('open', 'answered', 'unknown') ORDER BY attempt DESC LIMIT 1",
         [&](const records::Statement& row) { at = Timestamp{row.integer(0)}; }, *token, number(Route::contact_read),
-        number(Route::contact_search), kind ? number(*kind) : kind_none));
+        number(Route::contact_search), number(Route::case_search), number(Route::booking_search),
+        kind ? number(*kind) : kind_none));
     return at;
 }
 

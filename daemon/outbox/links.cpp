@@ -172,7 +172,7 @@ Result<bool> Links::may_hold_a_shell(records::Session& session, PatientId patien
     const auto taken_back =
         Outbox::last_said(session, Destination::crm, patient, envelope::Kind::contact_suppress, std::nullopt);
     CLINIC_TRY(taken_back);
-    return (taken_back->content.empty() || taken_back->unsure) && taken_back->queued_content.empty();
+    return (taken_back->content.empty() || taken_back->unsure) && !taken_back->waits();
 }
 
 Result<Merged> Links::merge(records::Transaction& txn, PatientId survivor, PatientId prior) {

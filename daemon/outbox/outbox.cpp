@@ -96,7 +96,7 @@ constexpr base::Micros due_ahead_max = std::chrono::hours{25}; // a retry waits 
 
 Result<void> revive(records::Transaction& txn, const Row& row) {
     // A person's word that another one is to take the place of what was deleted in GHL.
-    if (row.code == "object_gone" && envelope::is_beside(row.kind))
+    if (row.code == object_gone && envelope::is_beside(row.kind))
         if (const auto lost = Beside::lost(txn, row.patient, row.scope); !lost && lost.error().code != Errc::not_found)
             return lost;
     const auto replaced = is_replaced(txn, row);

@@ -60,6 +60,10 @@ struct LastSaid {        // what the destination holds from us about this subjec
     std::vector<envelope::Word> tags;
     std::string queued_content; // of the newest row not yet final; empty: none
     bool unsure = false;        // something has been begun since that may have changed it
+
+    bool waits() const { return !queued_content.empty(); }
+    bool is_empty() const { return content.empty() && !waits(); }
+    const std::string& newest() const { return waits() ? queued_content : content; } // what it holds, or is about to
 };
 
 // How GHL is told that somebody is to be left alone: a suppression writes both, refused reminders the tag alone.

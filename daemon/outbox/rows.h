@@ -10,6 +10,8 @@
 
 namespace clinic::outbox {
 
+inline constexpr std::string_view object_gone = "object_gone"; // deleted in GHL: a person decides
+
 struct Row {
     std::int64_t id = 0;
     envelope::Destination destination{};

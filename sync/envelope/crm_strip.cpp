@@ -11,7 +11,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::int64_t quarter_ms = 900'000;
 constexpr std::int64_t without_end_ms = 1'800'000;
 
 const json* member(const json& object, const char* key) {

@@ -307,4 +307,9 @@ Result<MetadataEnvelope> MetadataEnvelope::decode(std::string_view bytes) {
     return envelope;
 }
 
+bool wants_object(const MetadataEnvelope& envelope) {
+    if (envelope.kind() == Kind::case_state) return envelope.text(Field::outcome) == name(Case::open);
+    return envelope.kind() == Kind::booking_state && envelope.text(Field::booking) != name(Booking::cancelled);
+}
+
 } // namespace clinic::envelope

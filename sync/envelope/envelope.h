@@ -64,6 +64,7 @@ const char* name(Bucket value);
 const char* name(Booking value);
 const char* name(Case value);
 
+inline constexpr std::int64_t quarter_ms = 900'000, quarter_us = 1'000 * quarter_ms;
 inline constexpr std::int64_t quarter_max = 4'558'272;         // of an hour since 1970: the year 2100
 inline constexpr std::int64_t slot_quarters_max = 14 * 24 * 4; // longer ones are no appointment
 
@@ -197,5 +198,8 @@ private:
     std::array<std::string, 22> values_{};
     std::vector<Word> tags_;
 };
+
+// Whether it wants its opportunity or its booking to be there; otherwise it ends it, and one that is gone needs no end.
+bool wants_object(const MetadataEnvelope& envelope);
 
 } // namespace clinic::envelope

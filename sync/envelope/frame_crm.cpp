@@ -9,7 +9,7 @@
 namespace clinic::envelope {
 namespace {
 
-static_assert(quarter_max == crm_ms_max / 900'000);
+static_assert(quarter_max == crm_ms_max / quarter_ms);
 constexpr std::int64_t requests_max = 100'000;
 constexpr std::size_t email_bytes_max = 254;
 

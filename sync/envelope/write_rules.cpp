@@ -17,7 +17,6 @@ constexpr std::string_view tags_end = "/tags";
 constexpr std::string_view appointments_end = "/appointments";
 constexpr std::string_view opportunities = "/opportunities/";
 constexpr std::string_view bookings = "/calendars/events/appointments";
-constexpr std::int64_t quarter_ms = 900'000;
 constexpr int cases_max = 20; // of one contact in one pipeline
 constexpr std::size_t fields_max = 6;
 constexpr int search_page_max = 10;

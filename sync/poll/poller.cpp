@@ -20,7 +20,7 @@ using envelope::Route;
 constexpr std::chrono::milliseconds reply_wait{10'000};
 constexpr std::size_t told_max = 20'000, bookings_max = 20'000;
 constexpr int page_min = 1;
-constexpr std::int64_t day_ms = 86'400'000, hour_ms = 3'600'000, quarter_ms = 900'000;
+constexpr std::int64_t day_ms = 86'400'000, hour_ms = 3'600'000;
 constexpr lane::BackoffLimits again{
     .base = std::chrono::seconds{2}, .cap = std::chrono::minutes{4}, .floor = std::chrono::seconds{1}};
 
@@ -270,7 +270,7 @@ Result<void> Poller::opportunities(const std::stop_token& stop) {
 
 // What our key may not read is left out; the rest goes on.
 Result<void> Poller::bookings(const std::stop_token& stop) {
-    const std::int64_t from = now_ms() / quarter_ms * quarter_ms - day_ms;
+    const std::int64_t from = now_ms() / envelope::quarter_ms * envelope::quarter_ms - day_ms;
     for (const auto& calendar : rules_.reads.calendars)
         CLINIC_TRY(where_allowed(appointments(stop, calendar, from, from + options_.ahead.count())));
     return {};
@@ -281,7 +281,7 @@ Result<void> Poller::appointments(const std::stop_token& stop, const std::string
     const auto read =
         fetch({Route::calendar_events, envelope::calendar_events_path(rules_, calendar, from_ms, until_ms), ""}, stop);
     if (!read && read.error().code == Errc::full && until_ms - from_ms > hour_ms) {
-        const std::int64_t middle = from_ms + (until_ms - from_ms) / 2 / quarter_ms * quarter_ms;
+        const std::int64_t middle = from_ms + (until_ms - from_ms) / 2 / envelope::quarter_ms * envelope::quarter_ms;
         CLINIC_TRY(appointments(stop, calendar, from_ms, middle));
         return appointments(stop, calendar, middle, until_ms);
     }
@@ -306,8 +306,8 @@ Result<void> Poller::no_longer_booked(const std::string& calendar, std::int64_t 
     std::vector<std::string> gone;
     for (const auto& [id, fact] : bookings_) {
         const auto& booked = std::get<envelope::CrmAppointment>(fact.said);
-        const std::int64_t begins = booked.from_quarter * quarter_ms;
-        if (booked.calendar == calendar && begins >= from_ms && begins + quarter_ms < until_ms &&
+        const std::int64_t begins = booked.from_quarter * envelope::quarter_ms;
+        if (booked.calendar == calendar && begins >= from_ms && begins + envelope::quarter_ms < until_ms &&
             fact.read_ms < read_ms)
             gone.push_back(id);
     }

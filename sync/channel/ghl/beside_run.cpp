@@ -86,7 +86,8 @@ private:
         if (written) return talk_.delivered();
         if (!talk_.absent() || is_there) return talk_.delivery(); // what is not found may be its stage
         const bool is_sure = lease_.look_up_first;
-        return is_sure && !wants_one(*lease_.envelope) ? talk_.retry("no_object", {}) : talk_.against("object_gone");
+        return is_sure && !envelope::wants_object(*lease_.envelope) ? talk_.retry("no_object", {})
+                                                                    : talk_.against("object_gone");
     }
 
     Conversation& talk_;
@@ -100,12 +101,6 @@ Sought sought(const Lease& lease) {
     if (is_booking(lease))
         return {"events", "title", std::string{lease.envelope->text(Field::aid)}, lease.contact, true};
     return {"opportunities", "name", std::string{lease.envelope->text(Field::pid)}, lease.contact};
-}
-
-bool wants_one(const envelope::MetadataEnvelope& envelope) {
-    if (envelope.kind() == envelope::Kind::booking_state)
-        return envelope.text(Field::booking) != name(envelope::Booking::cancelled);
-    return envelope.text(Field::outcome) == name(envelope::Case::open);
 }
 
 Delivery deliver_beside(Conversation& talk, const WriteRules& rules, const Lease& lease) {

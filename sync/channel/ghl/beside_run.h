@@ -9,9 +9,6 @@ namespace clinic::ghl {
 // What makes one that a search finds this lease's own.
 Sought sought(const envelope::Lease& lease);
 
-// Whether an envelope wants it to be there; otherwise it ends it, and one that is gone needs no end.
-bool wants_one(const envelope::MetadataEnvelope& envelope);
-
 // `talk` looks for `sought`. The codes of its own: "no_object" (not there and not to be made), "object_taken" (GHL
 // lets no other one be opened beside a stranger's), "object_gone" (ours is not there any more).
 lane::Delivery deliver_beside(Conversation& talk, const WriteRules& rules, const envelope::Lease& lease);

@@ -106,6 +106,15 @@ void Conversation::note(std::int64_t attempt, const Exchange& exchange) {
     means_.budget.learn(hints);
 }
 
+// What is optional closes the lane for nobody else: a scope or a calendar that the key does not have, or one contact
+// with a longer list than an answer may be.
+bool Conversation::over_for_itself(const std::string& code) {
+    if (!lease_.envelope || !envelope::is_beside(lease_.envelope->kind())) return false;
+    if (code == "too_long") return against(code), true;
+    if (code == "scope" || code == "forbidden") return retry(code, means_.times.pipeline_wait), true;
+    return false;
+}
+
 // What the answer means for this envelope and for the lane.
 bool Conversation::over(const Exchange& exchange) {
     const auto judged = judge(exchange);
@@ -118,6 +127,7 @@ bool Conversation::over(const Exchange& exchange) {
     case Meaning::passing:
     case Meaning::denied: break;
     }
+    if (over_for_itself(judged.code)) return true;
     const bool denied = judged.meaning == Meaning::denied;
     // A call that our own stop cut off says nothing about the lane.
     const auto not_before = std::max(exchange.retry_after, means_.budget.closed_for()); // the probe waits for it too

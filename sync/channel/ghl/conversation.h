@@ -40,6 +40,7 @@ private:
     std::optional<envelope::Verdict> verdict(const Call& call);
     void note(std::int64_t attempt, const Exchange& exchange);
     bool over(const Exchange& exchange);
+    bool over_for_itself(const std::string& code);
 
     Means means_;
     const envelope::Lease& lease_;

@@ -130,12 +130,11 @@ Delivery GhlChannel::deliver(const Lease& lease, lane::Gate& gate, std::stop_tok
     Conversation talk{{client_, budget_, gate, times_}, lease, priority_of(lease), std::move(marker), stop};
     std::optional<bool> kept;
     const bool is_case = lease.envelope->kind() == Kind::case_state;
-    if (is_case && wants_one(*lease.envelope) && surveyor_ != nullptr && surveyor_->lacks_pipeline())
+    if (is_case && envelope::wants_object(*lease.envelope) && surveyor_ != nullptr && surveyor_->lacks_pipeline())
         return talk.retry("no_pipeline", times_.pipeline_wait);
     auto out = is_beside ? deliver_beside(talk, rules_, lease) : deliver_contact(talk, lease, kept);
     dry_ = talk.dry();
     if (kept) note(lease, *kept);
-    if (is_beside) keep_apart(out);
     // A field that is gone makes every body wrong: that is no fault of this one.
     if (out.settle.counts_against && surveyor_ != nullptr && surveyor_->doubt(std::move(stop))) {
         out.settle.counts_against = false;
@@ -145,19 +144,6 @@ Delivery GhlChannel::deliver(const Lease& lease, lane::Gate& gate, std::stop_tok
     if (is_case && out.settle.counts_against && surveyor_ != nullptr && surveyor_->lacks_pipeline())
         return talk.retry("no_pipeline", times_.pipeline_wait);
     return out;
-}
-
-// What is optional closes the lane for nobody else: a scope or a calendar that the key does not have, or one contact
-// with a longer list than an answer may be.
-void GhlChannel::keep_apart(Delivery& out) const {
-    if (!out.fault) return;
-    const bool is_denied = out.fault->code == "scope" || out.fault->code == "forbidden";
-    const bool is_long = out.fault->code == "too_long";
-    if (!is_denied && !is_long) return;
-    out.fault.reset();
-    out.settle.counts_against = is_long;
-    const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(times_.pipeline_wait).count();
-    if (is_denied) out.settle.retry_after_ms = static_cast<int>(wait);
 }
 
 Delivery GhlChannel::deliver_contact(Conversation& talk, const Lease& lease, std::optional<bool>& kept) {

@@ -64,7 +64,6 @@ private:
     bool may_write_again(const envelope::Lease& lease);
     // `kept`: of what was read back, whether it is as it was written.
     lane::Delivery deliver_contact(Conversation& talk, const envelope::Lease& lease, std::optional<bool>& kept);
-    void keep_apart(lane::Delivery& out) const;
     void note(const envelope::Lease& lease, bool kept);
     std::mutex mutex_;
     std::uint64_t written_ = 0; // contacts that were there
