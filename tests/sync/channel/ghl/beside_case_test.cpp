@@ -1,9 +1,7 @@
 // A patient's opportunity in an emulated GHL: opened, moved and ended, and every way that leaves it unknown whether it
 // was.
-#include <nlohmann/json.hpp>
-
 #include "sync/channel/ghl/beside_run.h"
-#include "tests/emulator/emulator_fixture.h"
+#include "tests/sync/channel/ghl/beside_fixture.h"
 #include "tests/sync/channel/ghl/leases.h"
 
 namespace clinic::ghl {
@@ -17,74 +15,24 @@ using envelope::Outcome;
 using envelope::Stage;
 using Step = envelope::StepOutcome::Result;
 
-class OpenGate final : public lane::Gate {
-public:
-    explicit OpenGate(const WriteRules& rules) : rules_{rules} {}
-    Result<envelope::Verdict> ask(const envelope::Attempt& attempt) override {
-        CLINIC_TRY(envelope::check_request(rules_, attempt.route, attempt.path, attempt.body));
-        routes.push_back(attempt.route);
-        return envelope::Verdict{++attempts_, answer, ""};
-    }
-    std::vector<Route> routes;
-    envelope::Answer answer = envelope::Answer::go;
-
-private:
-    const WriteRules& rules_;
-    std::int64_t attempts_ = 0;
-};
-
-class OpportunityOfAPatient : public emulator::GhlEmulator {
+class OpportunityOfAPatient : public BesideAContactInGhl {
 protected:
     void SetUp() override {
-        client->post("/_faults", R"({"knob":"rate_per_10s","value":100000})");
-        rules_.location = emulator::location;
-        rules_.fields = {emulator::field_ce_pid,  emulator::field_ce_stage,       emulator::field_ce_last,
-                         emulator::field_ce_next, emulator::field_ce_appt_status, emulator::field_ce_appt_when};
+        BesideAContactInGhl::SetUp();
         rules_.pipeline.id = emulator::pipeline_id;
         rules_.pipeline.stages = {"", emulator::stage_ids[0], emulator::stage_ids[1], "", "",
                                   "", emulator::stage_ids[3]};
-        std::ofstream{folder / "token"} << emulator::token;
-        speak("2021-07-28");
-        contact_ = create();
-    }
-    void speak(const char* version) {
-        ClientOptions how;
-        how.host = "127.0.0.1";
-        how.port = static_cast<std::uint16_t>(emulator->port());
-        how.ca = emulator::certificate().authority;
-        how.token_file = folder / "token";
-        how.call_max = 400ms;
-        ASSERT_TRUE(how.dialects.speak(Module::opportunities, version));
-        channel_.reset();
-        ghl_ = std::move(*GhlClient::make(how, clock));
-        lane::RateLimits limits;
-        limits.per_second = limits.per_second_max = limits.burst = 10'000;
-        budget_.emplace(clock, limits);
-        channel_.emplace(*ghl_, rules_, *budget_);
     }
 
     envelope::Lease lease(Stage stage, Case outcome) {
-        envelope::MetadataEnvelope out{envelope::Kind::case_state};
-        out.put(Field::mid, envelope::Pseudonym::random('m')).put_site("s_0123456789").put_sequence(3);
-        out.put(Field::pid, pid_).put(Field::stage, stage).put(Field::outcome, outcome);
+        auto out = begun(envelope::Kind::case_state, pid_);
+        out.put(Field::stage, stage).put(Field::outcome, outcome);
         envelope::Lease lease{.lease = 11, .envelope = std::move(out), .contact = contact_, .object = object_};
         lease.create = object_.empty() && outcome == Case::open;
         return lease;
     }
-    envelope::Lease unsure(envelope::Lease lease, int unsure_ms) {
-        lease.look_up_first = true;
-        lease.unsure_ms = unsure_ms;
-        return lease;
-    }
-    lane::Delivery deliver(const envelope::Lease& lease) {
-        gate_.routes.clear();
-        auto out = channel_->deliver(lease, gate_, {});
-        if (!out.settle.object.empty()) object_ = out.settle.object;
-        return out;
-    }
     void open() { ASSERT_EQ(deliver(lease(Stage::new_, Case::open)).settle.outcome, Outcome::delivered); }
     Json opportunities() { return state()["opportunities"]; }
-    void fault(const char* name) { client->post("/_faults", Json{{"fault", name}}.dump()); }
     // As a person in GHL makes one.
     std::string strangers(const std::string& contact, const std::string& name) {
         return json(send("POST", "/opportunities/",
@@ -95,16 +43,8 @@ protected:
                           {"contactId", contact}}))["opportunity"]["id"];
     }
 
-    WriteRules rules_;
-    OpenGate gate_{rules_};
-    std::unique_ptr<GhlClient> ghl_;
-    std::optional<lane::RateBudget> budget_;
-    std::optional<GhlChannel> channel_;
     envelope::Pseudonym pid_ = envelope::Pseudonym::random('p');
-    std::string contact_, object_;
 };
-
-using Routes = std::vector<Route>;
 
 TEST_F(OpportunityOfAPatient, IsOpenedMovedAndEndedByOneRequestEach) {
     open();
@@ -129,7 +69,7 @@ TEST_F(OpportunityOfAPatient, IsOpenedMovedAndEndedByOneRequestEach) {
 }
 
 TEST_F(OpportunityOfAPatient, IsTheSameInTheOtherGenerationOfTheApi) {
-    speak("v3");
+    speak(Module::opportunities, "v3");
     fault("timeout-after-effect");
     EXPECT_EQ(deliver(lease(Stage::new_, Case::open)).settle.outcome, Outcome::retry);
     clock.advance(1s);
