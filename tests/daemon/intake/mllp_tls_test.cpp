@@ -49,14 +49,9 @@ authority ca; authority other-ca; certificate server ca; certificate pms ca; cer
 class Client {
 public:
     // Empty: it shows no certificate.
-    Client(in_port_t port, const std::string& name) : socket_{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
+    Client(in_port_t port, const std::string& name) : socket_{testing::connected_to(port)} {
         const timeval patience{testing::patience_ms / 1'000, 0};
         setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        address.sin_port = port;
-        EXPECT_EQ(connect(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
         context_.reset(SSL_CTX_new(TLS_client_method()));
         SSL_CTX_load_verify_locations(context_.get(), (certificates() / "ca.pem").c_str(), nullptr);
         SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER, nullptr);
