@@ -57,7 +57,7 @@ Result<json> told_of(records::Session& session, records::PatientId person) {
                             {"status", line.status}});
     return json{{"known", true},
                 {"delivered", !last->content.empty()},
-                {"waits", !last->queued_content.empty()},
+                {"waits", last->waits()},
                 {"attempts", std::move(attempts)}};
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "daemon/crm/states.h"
 #include "daemon/outbox/beside.h"
 #include "daemon/outbox/sql.h"
 
@@ -17,9 +18,6 @@ using outbox::Links;
 using records::PatientId;
 using records::Transaction;
 
-constexpr std::int64_t quarter_us = 900'000'000;
-constexpr int written_again_max = 3; // a day and a field: something in GHL writes against us, and a person must look
-constexpr base::Micros a_day = std::chrono::hours{24};
 constexpr int looked_at_max = 500;
 constexpr int found_max = 16;
 constexpr envelope::Kind of_bookings = envelope::Kind::booking_state;
@@ -42,8 +40,13 @@ bool says_the_same(Booking ours, Booking theirs) {
     return ours == theirs || (ours == Booking::new_ && theirs == Booking::confirmed);
 }
 
+bool is_called_off(const CrmAppointment& theirs) {
+    return theirs.status == Booking::cancelled || theirs.status == Booking::invalid;
+}
+
 std::string time_of(std::int64_t from, std::int64_t until) {
-    return base::rfc3339(Timestamp{from * quarter_us}) + "/" + base::rfc3339(Timestamp{until * quarter_us});
+    return base::rfc3339(Timestamp{from * envelope::quarter_us}) + "/" +
+           base::rfc3339(Timestamp{until * envelope::quarter_us});
 }
 
 bool is_of_bookings(Field field) {
@@ -65,9 +68,7 @@ struct BookingCheck::Pair {
     Besides ours;
     std::optional<release::BookingState> state; // nothing: the appointment is the patient's no more, or long over
     const CrmAppointment* theirs() const { return std::get_if<CrmAppointment>(&booking.fact.said); } // null: deleted
-    bool is_gone() const {
-        return theirs() == nullptr || theirs()->status == Booking::cancelled || theirs()->status == Booking::invalid;
-    }
+    bool is_gone() const { return theirs() == nullptr || is_called_off(*theirs()); }
 };
 
 Result<std::optional<release::FoundBooking>> find_booking(records::Session& session, std::string_view contact,
@@ -98,9 +99,7 @@ Result<void> BookingCheck::check(Transaction& txn, const Object& booking, bool n
     std::optional<records::AppointmentId> found;
     const auto* theirs = std::get_if<CrmAppointment>(&booking.fact.said);
     if (!*owner) {
-        const bool may_be = theirs != nullptr && !theirs->contact.empty() && theirs->status != Booking::cancelled &&
-                            theirs->status != Booking::invalid;
-        if (!may_be) return {};
+        if (theirs == nullptr || theirs->contact.empty() || is_called_off(*theirs)) return {};
         const auto patients = Links::patients_of(txn, theirs->contact);
         CLINIC_TRY(patients);
         for (const PatientId patient : *patients) {
@@ -131,7 +130,7 @@ Result<void> BookingCheck::check(Transaction& txn, const Object& booking, bool n
 Result<bool> BookingCheck::shows_our_newest(Transaction& txn, const Pair& pair) const {
     const auto said = outbox::Outbox::last_said_of(txn, pair.patient, of_bookings, pair.ours.number);
     CLINIC_TRY(said);
-    if (said->content.empty() || !said->queued_content.empty()) return false;
+    if (said->content.empty() || said->waits()) return false;
     const auto newest = outbox::Ledger::newest_write(txn, pair.patient, of_bookings);
     CLINIC_TRY(newest);
     if (!*newest) return true;
@@ -143,19 +142,15 @@ Result<bool> BookingCheck::shows_our_newest(Transaction& txn, const Pair& pair) 
 // True: it is to be written again.
 Result<bool> BookingCheck::differ(Transaction& txn, const Pair& pair, Field field, bool by_rule, std::string_view ours,
                                   std::string_view theirs) const {
-    if (by_rule) {
-        const auto times = recorded_since(txn, pair.booking.row, field, txn.now() - a_day);
-        CLINIC_TRY(times);
-        by_rule = *times < written_again_max;
-    }
-    CLINIC_TRY(record(txn, pair.booking.row, field, ours, theirs, by_rule ? Settled::by_rule : Settled::open));
-    return by_rule;
+    if (by_rule) return record_to_write_again(txn, pair.booking.row, {field, std::string{ours}, std::string{theirs}});
+    CLINIC_TRY(record(txn, pair.booking.row, field, ours, theirs, Settled::open));
+    return false;
 }
 
 // The clinic's is no booking that is told any more, or both have called it off.
 bool BookingCheck::is_over(const Pair& pair, Timestamp now) {
     if (!pair.state) return true;
-    const bool far = Timestamp{pair.state->from * quarter_us} > now + release::bookings_ahead;
+    const bool far = Timestamp{pair.state->from * envelope::quarter_us} > now + release::bookings_ahead;
     return far || (pair.is_gone() && pair.state->status == Booking::cancelled);
 }
 
@@ -234,7 +229,7 @@ Result<void> BookingCheck::check_again(Transaction& txn) const {
     CLINIC_TRY(outbox::each_row(
         txn,
         "SELECT row FROM crm_object INDEXED BY crm_object_slot WHERE until_quarter > ? ORDER BY until_quarter LIMIT ?",
-        [&](const records::Statement& row) { rows.push_back(row.integer(0)); }, txn.now().micros / quarter_us,
+        [&](const records::Statement& row) { rows.push_back(row.integer(0)); }, txn.now().micros / envelope::quarter_us,
         looked_at_max));
     const auto open = open_conflicts(txn, looked_at_max);
     CLINIC_TRY(open);

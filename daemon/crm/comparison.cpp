@@ -98,7 +98,7 @@ Result<bool> something_waits(Session& session, PatientId patient) {
     for (const Kind kind : {Kind::contact_state, Kind::appt_state, Kind::contact_suppress}) {
         const auto said = Outbox::last_said(session, Destination::crm, patient, kind);
         CLINIC_TRY(said);
-        if (!said->queued_content.empty()) return true;
+        if (said->waits()) return true;
     }
     return a_merge_waits(session, patient);
 }
@@ -125,8 +125,7 @@ Result<Comparison::Found> Comparison::of_patient(Transaction& txn, const Object&
     CLINIC_TRY(against);
     const auto suppressed = Outbox::last_said(txn, Destination::crm, patient, Kind::contact_suppress);
     CLINIC_TRY(suppressed);
-    if (!against->sure || suppressed->unsure || !suppressed->queued_content.empty())
-        return Found{.kinds = {}, .sure = false};
+    if (!against->sure || suppressed->unsure || suppressed->waits()) return Found{.kinds = {}, .sure = false};
     Found out;
     if (!suppressed->content.empty()) out.kinds = against_suppression(theirs);
     for (const auto& one : against->differences)

@@ -52,7 +52,7 @@ Result<bool> is_to_be_empty(Session& session, PatientId patient, const std::vect
     for (const Kind kind : {Kind::contact_state, Kind::appt_state, Kind::contact_suppress}) {
         const auto said = Outbox::last_said(session, Destination::crm, patient, kind);
         CLINIC_TRY(said);
-        if (!said->content.empty() || !said->queued_content.empty()) return true;
+        if (!said->is_empty()) return true;
     }
     return outbox::Links::is_ours(session, patient);
 }
@@ -63,7 +63,7 @@ Result<bool> a_merge_waits(Session& session, PatientId prior) {
     for (const PatientId one : *family) {
         const auto merge = Outbox::last_said(session, Destination::crm, one, Kind::contact_merge);
         CLINIC_TRY(merge);
-        if (!merge->queued_content.empty()) return true;
+        if (merge->waits()) return true;
     }
     return false;
 }

@@ -17,8 +17,6 @@ using outbox::Outbox;
 using records::PatientId;
 using records::Transaction;
 
-constexpr base::Micros a_day = std::chrono::hours{24};
-
 // "active open": a word of ours for the stage, where the pipeline has one for it.
 std::string shown(const CrmOpportunity& theirs, const envelope::WriteRules::Pipeline& pipeline) {
     std::string word = "other";
@@ -42,7 +40,7 @@ Result<Compared> compared_case(Transaction& txn, const envelope::CrmFact& seen, 
     Compared out;
     const auto said = Outbox::last_said_of(txn, patient, Kind::case_state, number);
     CLINIC_TRY(said);
-    out.sure = !said->unsure && said->queued_content.empty();
+    out.sure = !said->unsure && !said->waits();
     if (!out.sure || said->content.empty()) return out;
     const auto ours = base::parse_json(said->content, envelope::envelope_bytes_max, 3);
     if (!ours) return out;
@@ -67,12 +65,10 @@ Result<void> OwnCases::changed(Transaction& txn, const Object& opportunity) cons
     CLINIC_TRY(found);
     if (found->differences.empty()) return {};
     const Difference& one = found->differences.front();
-    const auto times = recorded_since(txn, opportunity.row, one.field, txn.now() - a_day);
-    CLINIC_TRY(times);
-    const bool by_rule = one.field == Field::case_state && *times < written_again_max;
-    CLINIC_TRY(
-        record(txn, opportunity.row, one.field, one.ours, one.theirs, by_rule ? Settled::by_rule : Settled::open));
-    if (!by_rule) return {};
+    if (one.field != Field::case_state)
+        return record(txn, opportunity.row, one.field, one.ours, one.theirs, Settled::open);
+    const auto by_rule = record_to_write_again(txn, opportunity.row, one);
+    if (!by_rule || !*by_rule) return by_rule ? Result<void>{} : by_rule.error();
     CLINIC_TRY(audit::Trail::append(txn, {.actor = audit::Actor::egress,
                                           .action = audit::Action::update,
                                           .purpose = audit::Purpose::release,

@@ -48,8 +48,8 @@ std::string shown(const std::string& theirs) {
 
 // The said envelope's own words; nothing where nothing was said, or nothing is sure.
 std::optional<nlohmann::json> words_of(const outbox::LastSaid& said, bool& sure) {
-    sure = sure && !said.unsure && said.queued_content.empty();
-    if (said.content.empty() || said.unsure || !said.queued_content.empty()) return std::nullopt;
+    sure = sure && !said.unsure && !said.waits();
+    if (said.content.empty() || said.unsure || said.waits()) return std::nullopt;
     const auto parsed = base::parse_json(said.content, envelope::envelope_bytes_max, 3);
     return parsed ? std::optional{*parsed} : std::nullopt;
 }
@@ -90,6 +90,14 @@ Result<bool> is_older_than_our_write(Transaction& txn, const Object& object, Pat
     return *newest && object.fact.updated_ms * 1'000 < (*newest)->micros;
 }
 
+Result<bool> record_to_write_again(Transaction& txn, std::int64_t object, const Difference& found) {
+    const auto times = recorded_since(txn, object, found.field, txn.now() - a_day);
+    CLINIC_TRY(times);
+    const bool by_rule = *times < written_again_max;
+    CLINIC_TRY(record(txn, object, found.field, found.ours, found.theirs, by_rule ? Settled::by_rule : Settled::open));
+    return by_rule;
+}
+
 Result<Compared> compared(Transaction& txn, const CrmContact& theirs, PatientId patient) {
     Compared out;
     const auto state = Outbox::last_said(txn, Destination::crm, patient, Kind::contact_state);
@@ -125,12 +133,9 @@ Result<void> States::compare(Transaction& txn, const Object& contact, PatientId 
     CLINIC_TRY(found);
     bool write_again = false;
     for (const auto& one : found->differences) {
-        const auto times = recorded_since(txn, contact.row, one.field, txn.now() - a_day);
-        CLINIC_TRY(times);
-        const bool by_rule = *times < written_again_max;
-        write_again = write_again || by_rule;
-        CLINIC_TRY(
-            record(txn, contact.row, one.field, one.ours, one.theirs, by_rule ? Settled::by_rule : Settled::open));
+        const auto by_rule = record_to_write_again(txn, contact.row, one);
+        CLINIC_TRY(by_rule);
+        write_again = write_again || *by_rule;
     }
     if (!write_again) return {};
     CLINIC_TRY(audit::Trail::append(txn, {.actor = audit::Actor::egress,

@@ -22,9 +22,10 @@ Result<Compared> compared(records::Transaction& txn, const envelope::CrmContact&
 
 // What was read says nothing of what we wrote since.
 Result<bool> is_older_than_our_write(records::Transaction& txn, const Object& object, records::PatientId patient);
-// How often a day a field of one thing is written again by rule: something in GHL writes against us, and a person must
-// look then.
+// Records the difference. True: by rule, it is to be written again; so often a day and field of one thing: after that
+// something in GHL writes against us, and a person must look.
 inline constexpr int written_again_max = 3;
+Result<bool> record_to_write_again(records::Transaction& txn, std::int64_t object, const Difference& found);
 
 class States {
 public:

@@ -186,10 +186,10 @@ Result<Judged> Gate::not_allowed(records::Transaction& txn, const Attempt& attem
             CLINIC_TRY(Outbox::park(txn, lease[i].row, "clock"));
         } else {
             why = *because[i];
-            CLINIC_TRY(Outbox::withdraw_lease(txn, lease[i].row, release::name(why)));
+            CLINIC_TRY(Outbox::withdraw_lease(txn, lease[i].row, release::name(why).c_str()));
         }
     }
-    return say(*line, why == release::Because::clock_untrusted ? Answer::hold : Answer::no, release::name(why));
+    return say(*line, why == release::Because::clock_untrusted ? Answer::hold : Answer::no, release::name(why).c_str());
 }
 
 // The identifiers of a large store are read for some seconds after its start.

@@ -23,8 +23,6 @@ using outbox::Links;
 using records::AppointmentId;
 using records::AppointmentStatus;
 
-constexpr std::int64_t quarter_us = 900'000'000;
-
 Booking booking_status(AppointmentStatus status) {
     switch (status) {
     case AppointmentStatus::requested:
@@ -38,10 +36,6 @@ Booking booking_status(AppointmentStatus status) {
     case AppointmentStatus::entered_in_error: return Booking::cancelled;
     }
     return Booking::cancelled;
-}
-
-const std::string& newest(const LastSaid& said) {
-    return said.queued_content.empty() ? said.content : said.queued_content;
 }
 
 std::optional<std::pair<std::int64_t, std::int64_t>> slot_in(const std::string& content) {
@@ -63,10 +57,6 @@ std::int64_t until_of(const BookingState& state, const std::string& said) {
     return state.end_is_guessed && slot && slot->first == state.from ? slot->second : state.until;
 }
 
-bool is_there(const std::optional<Besides>& one) {
-    return one && (!one->object.empty() || one->unsure_since);
-}
-
 } // namespace
 
 bool says(const std::string& content, Booking status) {
@@ -80,7 +70,7 @@ bool calls_off(const MetadataEnvelope& envelope) {
 }
 
 bool is_over(const std::pair<std::int64_t, std::int64_t>& slot, Timestamp now) {
-    return Timestamp{slot.second * quarter_us} < now - bookings_back;
+    return Timestamp{slot.second * envelope::quarter_us} < now - bookings_back;
 }
 
 bool stands(Booking status) {
@@ -93,8 +83,9 @@ std::optional<BookingState> booking_of(const records::AppointmentFacts& appointm
     const Timestamp end = std::max(appointment.end.value_or(start + appointment_without_end), start + base::Micros{1});
     BookingState out{.appointment = appointment.id, .status = booking_status(appointment.status)};
     out.end_is_guessed = !appointment.end;
-    out.from = start.micros / quarter_us;
-    out.until = std::min((end.micros + quarter_us - 1) / quarter_us, out.from + envelope::slot_quarters_max);
+    out.from = start.micros / envelope::quarter_us;
+    out.until = std::min((end.micros + envelope::quarter_us - 1) / envelope::quarter_us,
+                         out.from + envelope::slot_quarters_max);
     if (out.until > envelope::quarter_max) return std::nullopt;
     out.ahead = stands(out.status) && end > now && start <= now + bookings_ahead;
     return out;
@@ -147,14 +138,14 @@ Result<void> Bookings::tell_one(const BookingState& state, const FindBooking& fi
         return {};
     };
     if (*number) CLINIC_TRY(look());
-    if (!is_there(one)) {
+    if (!one || !one->may_be_there()) {
         const auto found = is_found(state, find, site);
         CLINIC_TRY(found);
         bool told = *found || (options_.create && state.ahead);
         if (!told && *number) { // one that waits to be made
             const auto said = last_said(**number);
             CLINIC_TRY(said);
-            told = !said->queued_content.empty();
+            told = said->waits();
         }
         if (!told) return {};
         const auto made = Beside::number_of(txn_, patient_, Kind::booking_state, state.appointment);
@@ -168,8 +159,8 @@ Result<void> Bookings::tell_one(const BookingState& state, const FindBooking& fi
     const auto said = last_said(one->number);
     CLINIC_TRY(said);
     if (options_.create && state.status != Booking::cancelled)
-        envelope->put_slot(state.from, until_of(state, newest(*said)));
-    if (!said->unsure && is_confirmed_at_that_time(newest(*said), *envelope)) return {};
+        envelope->put_slot(state.from, until_of(state, said->newest()));
+    if (!said->unsure && is_confirmed_at_that_time(said->newest(), *envelope)) return {};
     return say_(std::move(*envelope), one->number);
 }
 
@@ -187,20 +178,14 @@ Result<void> Bookings::tell_gone(AppointmentId appointment) {
     CLINIC_TRY(one);
     const auto said = last_said(**number);
     CLINIC_TRY(said);
-    if (!is_there(*one) && said->queued_content.empty()) return {};
+    if (!one->may_be_there() && !said->waits()) return {};
     return call_off(appointment, **number);
 }
 
 Result<void> Bookings::take_back() {
-    if (!options_.told) return {};
-    const auto all = Beside::all(txn_, patient_);
+    const auto all = ours_to_come();
     CLINIC_TRY(all);
-    for (const Besides& one : *all) {
-        const auto stands = this->stands(one);
-        CLINIC_TRY(stands);
-        if (!*stands) continue;
-        CLINIC_TRY(call_off(*one.appointment, one.number));
-    }
+    for (const auto& [one, said] : *all) CLINIC_TRY(call_off(*one.appointment, one.number));
     return {};
 }
 
@@ -211,34 +196,33 @@ Result<bool> Bookings::something_waits() {
         if (one.kind != Kind::booking_state) continue;
         const auto said = last_said(one.number);
         CLINIC_TRY(said);
-        if (!said->queued_content.empty()) return true;
+        if (said->waits()) return true;
     }
     return false;
 }
 
-// Of ours, and not over: what was is nobody's to disturb, and a later yes would not bring it back.
-Result<bool> Bookings::stands(const Besides& one) {
-    if (one.kind != Kind::booking_state || !is_there(one) || !(one.ours || one.unsure_since)) return false;
-    if (one.unsure_since) return true;
-    const auto said = last_said(one.number);
-    CLINIC_TRY(said);
-    const auto slot = slot_in(newest(*said));
-    return !slot || !is_over(*slot, txn_.now());
+// What is over is nobody's to disturb, and a later yes would not bring it back.
+Result<std::vector<Bookings::Told>> Bookings::ours_to_come() {
+    std::vector<Told> out;
+    if (!options_.told) return out;
+    auto all = Beside::all(txn_, patient_);
+    CLINIC_TRY(all);
+    for (Besides& one : *all) {
+        if (one.kind != Kind::booking_state || !one.may_be_there() || !(one.ours || one.unsure_since)) continue;
+        auto said = last_said(one.number);
+        CLINIC_TRY(said);
+        const auto slot = slot_in(said->newest());
+        if (one.unsure_since || !slot || !is_over(*slot, txn_.now())) out.push_back({std::move(one), std::move(*said)});
+    }
+    return out;
 }
 
 Result<bool> Bookings::something_stands() {
-    if (!options_.told) return false;
-    const auto all = Beside::all(txn_, patient_);
+    const auto all = ours_to_come();
     CLINIC_TRY(all);
-    for (const Besides& one : *all) {
-        const auto stands = this->stands(one);
-        CLINIC_TRY(stands);
-        if (!*stands) continue;
-        const auto said = last_said(one.number);
-        CLINIC_TRY(said);
-        if (!said->queued_content.empty() || said->unsure || !says(said->content, Booking::cancelled)) return true;
-    }
-    return false;
+    return std::ranges::any_of(*all, [](const Told& told) {
+        return told.said.waits() || told.said.unsure || !says(told.said.content, Booking::cancelled);
+    });
 }
 
 Result<void> Bookings::bind(const BookingState& state, const FoundBooking& found, const std::string& site) {

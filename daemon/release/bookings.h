@@ -15,6 +15,7 @@
 #include "daemon/outbox/beside.h"
 #include "daemon/outbox/outbox.h"
 #include "daemon/records/types.h"
+#include "daemon/release/say_beside.h"
 #include "sync/envelope/crm.h"
 
 namespace clinic::release {
@@ -59,11 +60,7 @@ using FindBooking = std::function<Result<std::optional<FoundBooking>>(records::S
 // One patient's bookings inside one transaction.
 class Bookings {
 public:
-    // Puts on what all envelopes carry, and pushes, unless GHL holds just this or it waits already. `number`:
-    // outbox::Beside.
-    using Say = std::function<Result<void>(envelope::MetadataEnvelope envelope, std::int64_t number)>;
-
-    Bookings(records::Transaction& txn, records::PatientId patient, BookingOptions options, Say say)
+    Bookings(records::Transaction& txn, records::PatientId patient, BookingOptions options, SayBeside say)
         : txn_{txn}, patient_{patient}, options_{options}, say_{std::move(say)} {}
 
     // `find`: where a booking that lives in GHL is looked for before one is made.
@@ -80,7 +77,11 @@ public:
     Result<void> bind(const BookingState& state, const FoundBooking& found, const std::string& site);
 
 private:
-    Result<bool> stands(const outbox::Besides& one);
+    struct Told {
+        outbox::Besides one;
+        outbox::LastSaid said;
+    };
+    Result<std::vector<Told>> ours_to_come(); // made by us, or may be, and not over
     Result<void> tell_one(const BookingState& state, const FindBooking& find, const std::string& site);
     Result<bool> is_found(const BookingState& state, const FindBooking& find, const std::string& site);
     Result<void> call_off(records::AppointmentId appointment, std::int64_t number);
@@ -90,7 +91,7 @@ private:
     records::Transaction& txn_;
     records::PatientId patient_;
     const BookingOptions options_;
-    const Say say_;
+    const SayBeside say_;
 };
 
 } // namespace clinic::release

@@ -58,7 +58,7 @@ Result<void> Cases::tell(Stage stage) {
     if (outcome != Case::open && !(*one)->may_be_there()) {
         const auto said = last_said((*one)->number);
         CLINIC_TRY(said);
-        if (said->queued_content.empty()) return {}; // one that waits to be opened is not any more
+        if (!said->waits()) return {}; // one that waits to be opened is not any more
     }
     return say(stage, outcome, (*one)->number);
 }
@@ -78,7 +78,7 @@ Result<bool> Cases::something_waits() {
     if (!*one) return false;
     const auto said = last_said((*one)->number);
     CLINIC_TRY(said);
-    return !said->queued_content.empty();
+    return said->waits();
 }
 
 Result<bool> Cases::something_stands() {
@@ -88,7 +88,7 @@ Result<bool> Cases::something_stands() {
     if (!*one || !(*one)->may_be_there()) return false;
     const auto said = last_said((*one)->number);
     CLINIC_TRY(said);
-    return !said->queued_content.empty() || said->unsure || !says_the_end(said->content);
+    return said->waits() || said->unsure || !says_the_end(said->content);
 }
 
 Result<void> Cases::doubt() {

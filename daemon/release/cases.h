@@ -5,9 +5,9 @@
 #pragma once
 
 #include <array>
-#include <functional>
 
 #include "daemon/outbox/beside.h"
+#include "daemon/release/say_beside.h"
 
 namespace clinic::release {
 
@@ -27,11 +27,7 @@ bool ends_case(const envelope::MetadataEnvelope& envelope);
 // One patient's case inside one transaction. Without a pipeline there is none.
 class Cases {
 public:
-    // Puts on what all envelopes carry, and pushes, unless GHL holds just this or it waits already. `number`:
-    // outbox::Beside.
-    using Say = std::function<Result<void>(envelope::MetadataEnvelope envelope, std::int64_t number)>;
-
-    Cases(records::Transaction& txn, records::PatientId patient, const CaseOptions& options, Say say)
+    Cases(records::Transaction& txn, records::PatientId patient, const CaseOptions& options, SayBeside say)
         : txn_{txn}, patient_{patient}, options_{options}, say_{std::move(say)} {}
 
     // An outcome that is not open is said of one that is there, or may be, alone.
@@ -52,7 +48,7 @@ private:
     records::Transaction& txn_;
     records::PatientId patient_;
     const CaseOptions& options_;
-    const Say say_;
+    const SayBeside say_;
 };
 
 } // namespace clinic::release

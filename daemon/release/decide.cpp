@@ -226,22 +226,22 @@ private:
 
 } // namespace
 
-const char* name(Because because) {
-    constexpr std::array names{"allowed",
-                               "basis_off",
-                               "basis_expired",
-                               "deid_needs_contactless",
-                               "no_consent",
-                               "consent_revoked",
-                               "consent_expired",
-                               "clock_untrusted",
-                               "test_traffic",
-                               "merged",
-                               "inactive_unknown",
-                               "erased",
-                               "not_configured",
-                               "held_in_ghl",
-                               "over"};
+Literal name(Because because) {
+    static constexpr std::array<Literal, 15> names{"allowed",
+                                                   "basis_off",
+                                                   "basis_expired",
+                                                   "deid_needs_contactless",
+                                                   "no_consent",
+                                                   "consent_revoked",
+                                                   "consent_expired",
+                                                   "clock_untrusted",
+                                                   "test_traffic",
+                                                   "merged",
+                                                   "inactive_unknown",
+                                                   "erased",
+                                                   "not_configured",
+                                                   "held_in_ghl",
+                                                   "over"};
     return names.at(static_cast<std::size_t>(because));
 }
 

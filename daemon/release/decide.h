@@ -44,7 +44,7 @@ enum class Because : std::uint8_t {
     held_in_ghl,    // what GHL says of it is against ours: a person decides
     over            // a booking that is not there, of an appointment that has been
 };
-const char* name(Because because);
+Literal name(Because because);
 
 struct Decision {
     Because because = Because::basis_off;

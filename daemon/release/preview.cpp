@@ -25,7 +25,7 @@ void count(Counted& into, Kind kind, const char* stays_because) {
 
 void judge(const Person& person, const Policy& policy, const Moment& moment, Counted& into) {
     const Decision decision = decide(person.facts, policy, moment, std::nullopt);
-    const char* held = decision.may_leave ? nullptr : name(decision.because);
+    const char* held = decision.may_leave ? nullptr : name(decision.because).c_str();
     if (held == nullptr && decision.clock_holds) held = "clock";
     if (held == nullptr && !person.has_contact && policy.unlinked == Unlinked::park) held = no_contact;
     count(into, Kind::contact_state, held);

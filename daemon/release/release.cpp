@@ -20,27 +20,6 @@ using records::PatientFacts;
 
 constexpr int revision_max = 9'999; // the schema's; a later one keeps saying so
 
-Literal literal(Because because) {
-    switch (because) {
-    case Because::allowed: return "allowed";
-    case Because::basis_off: return "basis_off";
-    case Because::basis_expired: return "basis_expired";
-    case Because::deid_needs_contactless: return "deid_needs_contactless";
-    case Because::no_consent: return "no_consent";
-    case Because::consent_revoked: return "consent_revoked";
-    case Because::consent_expired: return "consent_expired";
-    case Because::clock_untrusted: return "clock_untrusted";
-    case Because::test_traffic: return "test_traffic";
-    case Because::merged: return "merged";
-    case Because::inactive_unknown: return "inactive_unknown";
-    case Because::erased: return "erased";
-    case Because::not_configured: return "not_configured";
-    case Because::held_in_ghl: return "held_in_ghl";
-    case Because::over: return "over";
-    }
-    return "basis_off";
-}
-
 envelope::Scope scope_of(ConsentScope scope) {
     switch (scope) {
     case ConsentScope::crm_sync: return envelope::Scope::crm_sync;
@@ -59,16 +38,7 @@ envelope::Grant grant_of(records::ConsentState state) {
     return envelope::Grant::revoked;
 }
 
-// What the destination holds or is about to hold.
-const std::string& newest(const LastSaid& said) {
-    return said.queued_content.empty() ? said.content : said.queued_content;
-}
-
 } // namespace
-
-bool is_empty(const LastSaid& said) {
-    return said.content.empty() && said.queued_content.empty();
-}
 
 Result<LastSaid> Release::last_said(Kind kind, std::optional<envelope::Scope> scope) {
     return Outbox::last_said(txn_, Destination::crm, patient_, kind, scope);
@@ -78,7 +48,7 @@ Result<bool> Release::has_said_something() {
     for (const Kind kind : {Kind::contact_state, Kind::appt_state}) {
         auto said = last_said(kind);
         if (!said) return said.error();
-        if (!is_empty(*said)) return true;
+        if (!said->is_empty()) return true;
     }
     return Links::may_hold_a_shell(txn_, patient_);
 }
@@ -88,7 +58,7 @@ Result<bool> Release::ever_said_something() {
     if (!said || *said) return said;
     auto suppression = last_said(Kind::contact_suppress);
     if (!suppression) return suppression.error();
-    return !suppression->queued_content.empty();
+    return suppression->waits();
 }
 
 Result<void> Release::tell(const PatientFacts& facts) {
@@ -121,18 +91,27 @@ Result<void> Release::stop() {
     auto said = has_said_something();
     if (!said) return said.error();
     if (decision_.suppress && *said) {
-        CLINIC_TRY(Outbox::withdraw(txn_, patient_, literal(decision_.because)));
+        CLINIC_TRY(Outbox::withdraw(txn_, patient_, name(decision_.because)));
         CLINIC_TRY(suppress(*decision_.suppress));
     }
     if (decision_.suppress) {
-        CLINIC_TRY(bookings_.take_back());
-        return cases_.take_back();
+        return take_back_beside();
     }
     auto waits = something_waits();
     if (!waits) return waits.error();
     if (!*waits) return {};
     did_anything_ = true;
-    return Outbox::withdraw(txn_, patient_, literal(decision_.because));
+    return Outbox::withdraw(txn_, patient_, name(decision_.because));
+}
+
+Result<void> Release::take_back_beside() {
+    CLINIC_TRY(bookings_.take_back());
+    return cases_.take_back();
+}
+
+Result<bool> Release::something_stands_beside() {
+    auto stands = bookings_.something_stands();
+    return !stands || *stands ? stands : cases_.something_stands();
 }
 
 Result<void> Release::suppress(envelope::Reason reason) {
@@ -151,7 +130,7 @@ Result<void> Release::note() {
     auto entry = audit::Trail::append(txn_, {.actor = audit::Actor::job,
                                              .action = audit::Action::release,
                                              .purpose = audit::Purpose::release,
-                                             .detail = literal(decision_.because),
+                                             .detail = name(decision_.because),
                                              .subjects = {patient_}});
     return entry ? Result<void>{} : entry.error();
 }
@@ -183,10 +162,10 @@ Result<void> Release::tell_gone_appointment() {
     if (!changed_) return {};
     auto said = last_said(Kind::appt_state);
     if (!said) return said.error();
-    if (is_empty(*said)) return {};
+    if (said->is_empty()) return {};
     auto aid = Links::aid(txn_, Destination::crm, patient_, *changed_);
     if (!aid) return aid.error();
-    if (newest(*said).find(aid->text()) == std::string::npos) return {};
+    if (said->newest().find(aid->text()) == std::string::npos) return {};
     return say(appt_state({*changed_, envelope::ApptStatus::cancelled, envelope::Visit::other, {}}, *aid));
 }
 
@@ -197,10 +176,10 @@ Result<bool> Release::appointment_is_news(const PatientFacts& facts, const ApptS
     if (to_come || changed_ == state.appointment) return true;
     auto said = last_said(Kind::appt_state);
     if (!said) return said.error();
-    return !is_empty(*said);
+    return !said->is_empty();
 }
 
-std::function<Result<void>(MetadataEnvelope, std::int64_t)> Release::saying() {
+SayBeside Release::saying() {
     return [this](MetadataEnvelope envelope, std::int64_t number) {
         return say(std::move(envelope), std::nullopt, number);
     };
@@ -210,12 +189,12 @@ Result<bool> Release::something_waits() {
     for (const Kind kind : {Kind::contact_state, Kind::appt_state, Kind::contact_suppress, Kind::contact_merge}) {
         auto said = last_said(kind);
         if (!said) return said.error();
-        if (!said->queued_content.empty()) return true;
+        if (said->waits()) return true;
     }
     for (const auto scope : {envelope::Scope::crm_sync, envelope::Scope::reminders, envelope::Scope::marketing}) {
         auto said = last_said(Kind::consent_state, scope);
         if (!said) return said.error();
-        if (!said->queued_content.empty()) return true;
+        if (said->waits()) return true;
     }
     const auto booking_waits = bookings_.something_waits();
     if (!booking_waits || *booking_waits) return booking_waits;
@@ -230,8 +209,8 @@ Result<void> Release::say(MetadataEnvelope envelope, std::optional<envelope::Sco
     auto said =
         number ? Outbox::last_said_of(txn_, patient_, envelope.kind(), *number) : last_said(envelope.kind(), scope);
     if (!said) return said.error();
-    const bool held = newest(*said) == envelope.content();
-    if (held && !(said->unsure && said->queued_content.empty())) return {};
+    const bool held = said->newest() == envelope.content();
+    if (held && !(said->unsure && !said->waits())) return {};
     auto sequence = Links::next_sequence(txn_, Destination::crm, patient_);
     if (!sequence) return sequence.error();
     envelope.put(Field::mid, envelope::Pseudonym::random('m')).put_sequence(*sequence);

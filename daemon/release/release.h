@@ -13,9 +13,6 @@
 
 namespace clinic::release {
 
-// Nothing is held by the destination, and nothing waits.
-bool is_empty(const outbox::LastSaid& said);
-
 class Release {
 public:
     Release(records::Transaction& txn, records::PatientId patient, const Policy& policy, const Decision& decision,
@@ -47,7 +44,9 @@ public:
     // What waits is withdrawn; what was said is taken back by one suppression.
     Result<void> stop();
     Result<void> suppress(envelope::Reason reason);
-    Bookings& bookings() { return bookings_; }
+    // What is beside the contact: it is ended, or called off; whether that is still to be done.
+    Result<void> take_back_beside();
+    Result<bool> something_stands_beside();
 
     Result<void> tell_merge(const envelope::Pseudonym& old);
     Result<void> note();
@@ -66,7 +65,7 @@ private:
     // holds an appointment, which then moves on.
     Result<bool> appointment_is_news(const records::PatientFacts& facts, const ApptState& state);
 
-    std::function<Result<void>(envelope::MetadataEnvelope, std::int64_t)> saying();
+    SayBeside saying();
     Result<bool> something_waits();
 
     // Pushes, unless the destination holds just this or it waits already. `number`: of what is beside the contact.

@@ -27,46 +27,22 @@ using records::Transaction;
 constexpr Literal policy_setting = "policy";
 constexpr int merge_chain_max = 16; // A into B into C …: longer is a loop, which the records refuse
 
-bool waits(const LastSaid& said) {
-    return !said.queued_content.empty();
-}
-
-// A contact of somebody who was merged into them is still to be emptied: by a merge, or by a suppression of theirs.
-Result<bool> a_contact_is_left(Transaction& txn, PatientId survivor) {
+// A person and all that were merged into them: what GHL holds of each is to be emptied.
+Result<std::vector<PatientId>> family_of(Transaction& txn, PatientId survivor) {
     auto people = records::merged_into(txn, survivor);
     CLINIC_TRY(people);
     people->push_back(survivor);
-    for (const PatientId one : *people) {
+    return people;
+}
+
+// A contact of somebody who was merged into them is still to be emptied: by a merge, or by a suppression of theirs.
+Result<bool> a_contact_is_left(Transaction& txn, const std::vector<PatientId>& family, PatientId survivor) {
+    for (const PatientId one : family) {
         const auto merge = Outbox::last_said(txn, Destination::crm, one, Kind::contact_merge);
         CLINIC_TRY(merge);
         const auto suppression = Outbox::last_said(txn, Destination::crm, one, Kind::contact_suppress);
         CLINIC_TRY(suppression);
-        if (waits(*merge) || (one != survivor && waits(*suppression))) return true;
-    }
-    return false;
-}
-
-// The same, of a case.
-Result<bool> a_case_is_left(Transaction& txn, PatientId survivor, const CaseOptions& options) {
-    const auto people = records::merged_into(txn, survivor);
-    CLINIC_TRY(people);
-    for (const PatientId one : *people) {
-        const auto stands = Cases{txn, one, options, {}}.something_stands();
-        CLINIC_TRY(stands);
-        if (*stands) return true;
-    }
-    return Cases{txn, survivor, options, {}}.something_stands();
-}
-
-// The same, of a booking that we have made.
-Result<bool> a_booking_is_left(Transaction& txn, PatientId survivor, const BookingOptions& options) {
-    auto people = records::merged_into(txn, survivor);
-    CLINIC_TRY(people);
-    people->push_back(survivor);
-    for (const PatientId one : *people) {
-        const auto stands = Bookings{txn, one, options, {}}.something_stands();
-        CLINIC_TRY(stands);
-        if (*stands) return true;
+        if (merge->waits() || (one != survivor && suppression->waits())) return true;
     }
     return false;
 }
@@ -247,7 +223,7 @@ Result<void> Releaser::say_again(Transaction& txn, PatientId patient) {
     auto taken_back = release.last_said(Kind::contact_suppress);
     if (!taken_back) return taken_back.error();
     CLINIC_TRY(release.cases().doubt());
-    if (!decision.suppress || is_empty(*taken_back)) return changed(txn, patient, std::nullopt);
+    if (!decision.suppress || taken_back->is_empty()) return changed(txn, patient, std::nullopt);
     CLINIC_TRY(release.suppress(*decision.suppress));
     CLINIC_TRY(release.cases().take_back());
     return release.note();
@@ -264,8 +240,7 @@ Result<void> Releaser::empty_again(Transaction& txn, PatientId prior) {
     for_prior.clock_holds = decision.clock_holds;
     Release of_prior{txn, prior, *policy, for_prior, coalesce_, case_options_, booking_options_};
     CLINIC_TRY(of_prior.cases().doubt());
-    CLINIC_TRY(of_prior.cases().take_back());
-    CLINIC_TRY(of_prior.bookings().take_back());
+    CLINIC_TRY(of_prior.take_back_beside());
     if (is_told(decision)) {
         const auto old = Links::pid(txn, Destination::crm, prior);
         CLINIC_TRY(old);
@@ -329,14 +304,11 @@ Result<void> Releaser::merged(Transaction& txn, PatientId survivor, PatientId pr
     const auto emptying = of_prior.last_said(Kind::contact_suppress);
     CLINIC_TRY(emptying);
     // What empties their contact goes on, unless the merge does.
-    if (!waits(*emptying) || is_told(decision)) CLINIC_TRY(of_prior.stop());
+    if (!emptying->waits() || is_told(decision)) CLINIC_TRY(of_prior.stop());
     auto contacts = Links::merge(txn, facts->id, prior);
     if (!contacts) return contacts.error();
     const bool prior_had_contact = *contacts == outbox::Merged::moved || *contacts == outbox::Merged::both;
-    if (*contacts == outbox::Merged::both) {
-        CLINIC_TRY(of_prior.cases().take_back());
-        CLINIC_TRY(of_prior.bookings().take_back());
-    }
+    if (*contacts == outbox::Merged::both) CLINIC_TRY(of_prior.take_back_beside());
     if (prior_had_contact && is_told(decision)) CLINIC_TRY(of_survivor.tell_merge(*old));
     if (prior_had_contact && *said && decision.suppress) {
         Release& holder = *contacts == outbox::Merged::moved ? of_survivor : of_prior;
@@ -350,17 +322,19 @@ Result<void> Releaser::merged(Transaction& txn, PatientId survivor, PatientId pr
     return changed(txn, facts->id, std::nullopt);
 }
 
-// What those who were merged into them have beside their contacts still: nobody else looks at them any more.
-Result<void> Releaser::take_back_of_merged(Transaction& txn, PatientId survivor, const Policy& policy,
-                                           const Decision& decision) {
-    const auto people = records::merged_into(txn, survivor);
-    CLINIC_TRY(people);
-    for (const PatientId one : *people) {
+// What each of them has beside the contact: nobody else looks at those who were merged any more. True: some of it
+// stands still.
+Result<bool> Releaser::take_back_beside(Transaction& txn, const std::vector<PatientId>& family, const Policy& policy,
+                                        const Decision& decision) {
+    bool stands = false;
+    for (const PatientId one : family) {
         Release release{txn, one, policy, decision, coalesce_, case_options_, booking_options_};
-        CLINIC_TRY(release.cases().take_back());
-        CLINIC_TRY(release.bookings().take_back());
+        if (decision.suppress) CLINIC_TRY(release.take_back_beside());
+        const auto still = release.something_stands_beside();
+        CLINIC_TRY(still);
+        stands = stands || *still;
     }
-    return {};
+    return stands;
 }
 
 Result<TakenBack> Releaser::take_back(Transaction& txn, PatientId patient) {
@@ -375,16 +349,15 @@ Result<TakenBack> Releaser::take_back(Transaction& txn, PatientId patient) {
     Release release{txn, facts->id, *policy, decision, coalesce_, case_options_, booking_options_};
     auto said = release.ever_said_something();
     if (!said) return said.error();
-    const auto left = a_contact_is_left(txn, facts->id);
+    const auto family = family_of(txn, facts->id);
+    CLINIC_TRY(family);
+    const auto left = a_contact_is_left(txn, *family, facts->id);
     CLINIC_TRY(left);
     CLINIC_TRY(release.stop());
-    if (!closed) CLINIC_TRY(take_back_of_merged(txn, facts->id, *policy, decision));
-    const auto case_left = a_case_is_left(txn, facts->id, case_options_);
-    CLINIC_TRY(case_left);
-    const auto booking_left = a_booking_is_left(txn, facts->id, booking_options_);
-    CLINIC_TRY(booking_left);
+    const auto beside = take_back_beside(txn, *family, *policy, decision);
+    CLINIC_TRY(beside);
     if (release.did_anything()) CLINIC_TRY(release.note());
-    if (!*said && !*left && !*case_left && !*booking_left) return TakenBack::done;
+    if (!*said && !*left && !*beside) return TakenBack::done;
     return closed ? TakenBack::not_allowed : TakenBack::waits;
 }
 

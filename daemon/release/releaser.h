@@ -90,8 +90,8 @@ private:
     // By the merge; where the survivor may not be spoken of, by a suppression.
     Result<void> empty_again(records::Transaction& txn, records::PatientId prior);
 
-    Result<void> take_back_of_merged(records::Transaction& txn, records::PatientId survivor, const Policy& policy,
-                                     const Decision& decision);
+    Result<bool> take_back_beside(records::Transaction& txn, const std::vector<records::PatientId>& family,
+                                  const Policy& policy, const Decision& decision);
 
     // True when it pushed or withdrew something.
     Result<bool> release(records::Transaction& txn, records::PatientId patient,

@@ -157,16 +157,7 @@ TEST_F(OurBookings, AreTakenBackBeforeAPersonIsErased) {
     const auto patient = clinic.add("N1", "Quillfeather");
     clinic.book(patient, "A1", tomorrow);
     told();
-    const auto take_back = [&] {
-        TakenBack out{};
-        clinic.write([&](records::Transaction& txn) -> Result<void> {
-            const auto taken = clinic.releaser.take_back(txn, patient);
-            CLINIC_TRY(taken);
-            out = *taken;
-            return {};
-        });
-        return out;
-    };
+    const auto take_back = [&] { return clinic.take_back(patient); };
     EXPECT_EQ(take_back(), TakenBack::waits);
     EXPECT_THAT(told(), ElementsAre("cancelled"));
     EXPECT_EQ(take_back(), TakenBack::done);

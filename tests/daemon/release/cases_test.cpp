@@ -77,16 +77,6 @@ struct CasesOfPatients : ::testing::Test {
         }));
         return found;
     }
-    TakenBack take_back(records::PatientId patient) {
-        TakenBack taken{};
-        clinic.write([&](records::Transaction& txn) -> Result<void> {
-            auto answer = clinic.releaser.take_back(txn, patient);
-            if (!answer) return answer.error();
-            taken = *answer;
-            return {};
-        });
-        return taken;
-    }
     void say_no(records::PatientId patient) { clinic.consent(patient, ConsentScope::crm_sync, ConsentState::revoked); }
 
     testing::Clinic clinic;
@@ -152,7 +142,7 @@ TEST_F(CasesOfPatients, NeedNoEndWhereNoneWasMade) {
     say_no(patient);
     EXPECT_THAT(delivered(), ElementsAre("contact.suppress"));
     EXPECT_EQ(clinic.books().withdrawn, 1);
-    EXPECT_EQ(take_back(patient), TakenBack::done);
+    EXPECT_EQ(clinic.take_back(patient), TakenBack::done);
 }
 
 TEST_F(CasesOfPatients, ThatMayHaveBeenOpenedAreLookedForBeforeTheyEnd) {
@@ -182,7 +172,7 @@ TEST_F(CasesOfPatients, ThatMayHaveBeenOpenedAreLookedForBeforeTheyEnd) {
         }
         clinic.walk();
         EXPECT_FALSE(next());
-        EXPECT_EQ(take_back(patient), TakenBack::done);
+        EXPECT_EQ(clinic.take_back(patient), TakenBack::done);
     }
 }
 
@@ -241,19 +231,19 @@ TEST_F(CasesOfPatients, OfAMergeUnderWayAreTheSurvivorsWhenTheyComeToLight) {
 TEST_F(CasesOfPatients, AreWaitedForBeforeAPersonIsErased) {
     const auto patient = clinic.add("1001", "Quillfeather");
     delivered();
-    EXPECT_EQ(take_back(patient), TakenBack::waits);
+    EXPECT_EQ(clinic.take_back(patient), TakenBack::waits);
     EXPECT_THAT(delivered(), ElementsAre("contact.suppress", "case.state archived abandoned"));
-    EXPECT_EQ(take_back(patient), TakenBack::done);
+    EXPECT_EQ(clinic.take_back(patient), TakenBack::done);
     clinic.set_basis(Basis::off);
     const auto other = clinic.add("1002", "Quilfeather");
-    EXPECT_EQ(take_back(other), TakenBack::done);
+    EXPECT_EQ(clinic.take_back(other), TakenBack::done);
 }
 
 TEST_F(CasesOfPatients, StayWhereTheBasisLetsNothingLeave) {
     const auto patient = clinic.add("1001", "Quillfeather");
     delivered();
     clinic.set_basis(Basis::off);
-    EXPECT_EQ(take_back(patient), TakenBack::not_allowed);
+    EXPECT_EQ(clinic.take_back(patient), TakenBack::not_allowed);
     EXPECT_THAT(delivered(), IsEmpty());
 }
 

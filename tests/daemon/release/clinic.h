@@ -164,11 +164,21 @@ public:
             else if (*because[i] == Because::clock_untrusted)
                 CLINIC_TRY(outbox::Outbox::park(txn, lease[i].row, "clock"));
             else
-                CLINIC_TRY(outbox::Outbox::withdraw_lease(txn, lease[i].row, name(*because[i])));
+                CLINIC_TRY(outbox::Outbox::withdraw_lease(txn, lease[i].row, name(*because[i]).c_str()));
         }
         return {};
     }
 
+    TakenBack take_back(records::PatientId patient) {
+        TakenBack taken{};
+        write([&](records::Transaction& txn) -> Result<void> {
+            const auto answer = releaser.take_back(txn, patient);
+            CLINIC_TRY(answer);
+            taken = *answer;
+            return {};
+        });
+        return taken;
+    }
     std::vector<std::string> deliver_kinds() {
         std::vector<std::string> kinds;
         for (const auto& envelope : deliver()) kinds.emplace_back(envelope::name(envelope.kind()));

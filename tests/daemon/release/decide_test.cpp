@@ -107,7 +107,7 @@ TEST(Decide, FollowsTheTableOfBasisKindAndConsent) {
                 policy.basis_expires = table.basis_expires;
                 const Decision decision = decide(facts, policy, {now, table.clock_trusted}, std::nullopt);
                 const Expected& expected = oracle.at(letter);
-                EXPECT_STREQ(name(decision.because), name(expected.because));
+                EXPECT_STREQ(name(decision.because).c_str(), name(expected.because).c_str());
                 EXPECT_EQ(decision.may_leave, expected.may_leave);
                 EXPECT_EQ(decision.contact.has_value(), expected.told) << "contact.state";
                 EXPECT_EQ(decision.appointment.has_value(), expected.told) << "appt.state";

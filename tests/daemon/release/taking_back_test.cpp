@@ -193,16 +193,7 @@ TEST(Releaser, APersonIsErasedWhenGhlHoldsNothingOfThem) {
     clinic.set_basis(Basis::baa);
     const auto patient = clinic.add("1001", "Quillfeather");
     let_go(clinic, begin(clinic, envelope::Route::contact_create));
-    const auto take_back = [&] {
-        TakenBack taken{};
-        clinic.write([&](records::Transaction& txn) -> Result<void> {
-            auto answer = clinic.releaser.take_back(txn, patient);
-            if (!answer) return answer.error();
-            taken = *answer;
-            return {};
-        });
-        return taken;
-    };
+    const auto take_back = [&] { return clinic.take_back(patient); };
     EXPECT_EQ(take_back(), TakenBack::waits);
     EXPECT_EQ(take_back(), TakenBack::waits);
     EXPECT_EQ(clinic.books().released, 2) << "one suppression, however often it is asked";
