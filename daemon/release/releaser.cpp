@@ -16,7 +16,6 @@ using envelope::Destination;
 using envelope::Field;
 using envelope::Kind;
 using envelope::MetadataEnvelope;
-using outbox::LastSaid;
 using outbox::Links;
 using outbox::Outbox;
 using records::ConsentScope;
