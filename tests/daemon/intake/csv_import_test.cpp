@@ -12,6 +12,7 @@ namespace {
 using records::AppointmentStatus;
 using testing::Desk;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::msh;
 using ::testing::SizeIs;
@@ -245,6 +246,19 @@ TEST(CsvImport, ReportsWhatTheQuarantineHasNoRoomForWhenTheBooksHaveIt) {
     const auto report = import(desk, ImportKind::patients, lines);
     EXPECT_EQ(report.refused, 200);
     EXPECT_EQ(desk.books(feed_csv).refused, 200);
+}
+
+TEST(CsvImport, AnAppointmentThatWasFiledOnTheWrongPersonIsCancelledForThem) {
+    Desk desk;
+    desk.open_basis();
+    import(desk, ImportKind::patients, "record_number\n100\n101\n");
+    const std::string head = "appointment_id,record_number,start,status\n";
+    import(desk, ImportKind::appointments, head + "A1,100,2026-12-01T09:00,booked\n");
+    EXPECT_THAT(desk.said_of_appointment("csv|100"), HasSubstr("booked"));
+    desk.clock.advance(std::chrono::seconds{1});
+    import(desk, ImportKind::appointments, head + "A1,101,2026-12-01T09:00,booked\n");
+    EXPECT_THAT(desk.said_of_appointment("csv|100"), HasSubstr("cancelled"));
+    EXPECT_THAT(desk.said_of_appointment("csv|101"), HasSubstr("booked"));
 }
 
 } // namespace

@@ -160,6 +160,17 @@ public:
             return books->released;
         });
     }
+    // What is said of that patient's appointment, or waits to be.
+    std::string said_of_appointment(std::string_view number_of_patient) {
+        const auto patient = number(number_of_patient);
+        EXPECT_TRUE(patient) << number_of_patient;
+        return read([&](records::Snapshot& snapshot) -> Result<std::string> {
+            const auto said =
+                outbox::Outbox::last_said(snapshot, envelope::Destination::crm, *patient, envelope::Kind::appt_state);
+            if (!said) return said.error();
+            return said->newest();
+        });
+    }
     std::vector<records::QuarantineItem> quarantine() {
         return read([](records::Snapshot& snapshot) { return records::quarantined(snapshot, 0, 100); });
     }

@@ -506,5 +506,18 @@ TEST(Ingest, StoresFromManyThreadsAtOnce) {
     EXPECT_EQ(desk.books().stored, threads * each);
 }
 
+TEST(Ingest, AnAppointmentThatWasFiledOnTheWrongPersonIsCancelledForThem) {
+    Desk desk;
+    desk.open_basis();
+    desk.send({msh("ADT^A28", "1"), pid("10")});
+    desk.send({msh("ADT^A28", "2"), pid("11")});
+    desk.send({msh("SIU^S12", "3", "20261121100000"), "SCH|P1|F1|||||||||^^^20261201090000", pid("10")});
+    EXPECT_THAT(desk.said_of_appointment("HOSP|10"), HasSubstr("booked"));
+    desk.clock.advance(std::chrono::seconds{1});
+    desk.send({msh("SIU^S14", "4", "20261121110000"), "SCH|P1|F1|||||||||^^^20261201090000", pid("11")});
+    EXPECT_THAT(desk.said_of_appointment("HOSP|10"), HasSubstr("cancelled"));
+    EXPECT_THAT(desk.said_of_appointment("HOSP|11"), Not(HasSubstr("cancelled")));
+}
+
 } // namespace
 } // namespace clinic::intake

@@ -226,6 +226,27 @@ TEST_F(BesideAContact, GoesWithThePerson) {
     EXPECT_FALSE(in([](Transaction& txn) { return Beside::owner_of(txn, Kind::case_state, "opp1"); }));
 }
 
+TEST_F(BesideAContact, HoldsUpNothingThatIsAboutTheContact) {
+    const auto opening = push_case(who_);
+    ASSERT_EQ(leased(), opening);
+    retry(opening, 300'000, false, "no_pipeline");
+    const auto said =
+        push(who_, [&](Transaction& txn) { return consent_state(txn, who_, envelope::Scope::reminders); });
+    EXPECT_EQ(leased(), said) << "a consent waits for no opportunity";
+    EXPECT_TRUE(deliver(said));
+    const auto state = push_contact(who_), visit = push_appt(who_);
+    const auto both = lease();
+    ASSERT_TRUE(both);
+    EXPECT_EQ(both->lease, state);
+    EXPECT_TRUE(both->also) << visit;
+    retry(state, 300'000);
+    EXPECT_EQ(leased(), 0);
+    clock_.advance(seconds{301});
+    EXPECT_EQ(leased(), opening) << "the oldest, now that both are due";
+    EXPECT_TRUE(made(opening, "opp1"));
+    EXPECT_EQ(leased(), state);
+}
+
 TEST_F(BesideAContact, AnIdThatIsNoneIsRefused) {
     const auto one = number(who_, Kind::case_state);
     EXPECT_EQ(tried([&](Transaction& txn) { return Beside::set(txn, who_, one, "Anna Muster"); }).error().code,

@@ -163,6 +163,65 @@ TEST_F(OurBookings, AreTakenBackBeforeAPersonIsErased) {
     EXPECT_EQ(take_back(), TakenBack::done);
 }
 
+TEST_F(OurBookings, AnEndThatTheClinicDoesNotSayChangesNoneInGhl) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    told();
+    const std::int64_t from = tomorrow.micros / a_quarter;
+    clinic.releaser.tell_bookings({.told = true, .create = true}, [&](records::Session&, std::string_view,
+                                                                      std::int64_t) {
+        return Result<std::optional<FoundBooking>>{
+            FoundBooking{"theirs1", {.status = Booking::confirmed, .from_quarter = from, .until_quarter = from + 4}}};
+    });
+    clinic.book(patient, "A1", tomorrow);
+    EXPECT_THAT(told(), IsEmpty()) << "an hour, confirmed, as somebody in GHL made it";
+}
+
+TEST_F(OurBookings, OneThatGhlsTimeCountsForIsCalledOffAllTheSame) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    clinic.book(patient, "A1", tomorrow);
+    told();
+    clinic.write([&](records::Transaction& txn) -> Result<void> {
+        const auto all = outbox::Beside::all(txn, patient);
+        CLINIC_TRY(all);
+        return outbox::Beside::hold(txn, patient, all->front().number, outbox::Held::by_ghl);
+    });
+    clinic.book(patient, "A1", tomorrow + base::Micros{4 * a_quarter}, AppointmentStatus::rescheduled);
+    EXPECT_THAT(told(), IsEmpty()) << "a person has said so";
+    clinic.book(patient, "A1", tomorrow, AppointmentStatus::cancelled);
+    EXPECT_THAT(told(), ElementsAre("cancelled"));
+}
+
+TEST_F(OurBookings, OfVisitsThatWereStayAsTheyWereTold) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    clinic.book(patient, "A1", tomorrow);
+    EXPECT_THAT(told(), ElementsAre("new@0"));
+    clinic.clock.advance(testing::one_day * 3);
+    clinic.consent(patient, records::ConsentScope::crm_sync, records::ConsentState::revoked);
+    EXPECT_THAT(told(), IsEmpty());
+    EXPECT_EQ(clinic.take_back(patient), TakenBack::done);
+}
+
+TEST_F(OurBookings, AreLeftAsTheyAreWithoutTheSetting) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    clinic.book(patient, "A1", tomorrow);
+    EXPECT_THAT(told(), ElementsAre("new@0"));
+    clinic.book(patient, "A1", tomorrow, AppointmentStatus::confirmed);
+    clinic.releaser.tell_bookings({}, {});
+    EXPECT_THAT(told(), IsEmpty()) << "not configured: what waited goes no more";
+    EXPECT_EQ(clinic.take_back(patient), TakenBack::waits) << "for the contact";
+    EXPECT_THAT(told(), IsEmpty());
+    EXPECT_EQ(clinic.take_back(patient), TakenBack::done);
+}
+
+TEST_F(OurBookings, OfAnAppointmentThatIsAnothersNowIsCalledOff) {
+    const auto patient = clinic.add("N1", "Quillfeather"), other = clinic.add("N2", "Quillfeather");
+    const auto id = clinic.book(patient, "A1", tomorrow);
+    EXPECT_THAT(told(), ElementsAre("new@0"));
+    EXPECT_EQ(clinic.book(other, "A1", tomorrow), id);
+    clinic.write([&](records::Transaction& txn) { return clinic.releaser.changed(txn, patient, id); });
+    EXPECT_THAT(told(), UnorderedElementsAre("cancelled", "new@0"));
+}
+
 TEST_F(OurBookings, AreTakenBackWhenTheBasisExpires) {
     const auto patient = clinic.add("N1", "Quillfeather");
     clinic.clock.advance(testing::one_day * 299);

@@ -177,6 +177,32 @@ TEST_F(OpportunityOfAPatient, IsWrittenDownAndNotSentInADryRun) {
     EXPECT_EQ(deliver(lease(Stage::new_, Case::open)).settle.outcome, Outcome::delivered);
     EXPECT_EQ(gate_.routes, Routes{Route::case_create});
     EXPECT_TRUE(opportunities().empty());
+    EXPECT_EQ(deliver(unsure(lease(Stage::archived, Case::abandoned), 0)).settle.outcome, Outcome::delivered)
+        << "nobody has looked, so nothing is known not to be there";
+    EXPECT_EQ(gate_.routes, Routes{Route::case_search});
+}
+
+TEST_F(OpportunityOfAPatient, ThatTheKeyMayNotWriteClosesTheLaneForNobodyElse) {
+    for (const auto& [fault_name, code] : {std::pair{"scope-lost", "scope"}, std::pair{"forbidden", "forbidden"}}) {
+        fault(fault_name);
+        const auto out = deliver(lease(Stage::new_, Case::open));
+        EXPECT_FALSE(out.fault) << code;
+        EXPECT_EQ(out.settle.outcome, Outcome::retry);
+        EXPECT_EQ(out.settle.code, code);
+        EXPECT_EQ(out.settle.retry_after_ms, 300'000) << code;
+        EXPECT_FALSE(out.settle.counts_against) << code;
+    }
+    open();
+}
+
+TEST_F(OpportunityOfAPatient, WhoseStageIsRefusedIsThereStill) {
+    open();
+    clock.advance(1s);
+    rules_.pipeline.stages[static_cast<std::size_t>(Stage::active)] = "S-gone";
+    const auto out = deliver(unsure(lease(Stage::active, Case::open), 0));
+    EXPECT_EQ(gate_.routes, (Routes{Route::case_search, Route::case_update}));
+    EXPECT_EQ(out.settle.code, "http_400") << "and not that it was deleted";
+    EXPECT_TRUE(out.settle.counts_against);
 }
 
 } // namespace
