@@ -34,6 +34,10 @@ char escaped(char letter) {
     }
 }
 
+bool may_begin_something(char c) {
+    return c == '/' || c == '"' || c == '\'' || c == 'R';
+}
+
 class Reading {
 public:
     explicit Reading(std::string_view source) : source_{source} {}
@@ -55,7 +59,14 @@ private:
         open_.reset();
     }
 
+    // Between literals nearly all is passed over: under a sanitizer each look at a byte has its price, and every test
+    // of a store reads all sources.
     void step() {
+        if (!open_)
+            at_ = static_cast<std::size_t>(
+                std::find_if(source_.begin() + static_cast<std::ptrdiff_t>(at_), source_.end(), may_begin_something) -
+                source_.begin());
+        if (at_ == source_.size()) return;
         const char c = source_[at_];
         if (here("//")) return pass(at_, "\n");
         if (here("/*")) return pass(at_, "*/");
@@ -132,10 +143,14 @@ std::vector<Found> in_sources(std::string_view folder) {
 }
 
 void expect_known(const records::Store& store) {
-    static const std::set<std::string> product = texts_of("daemon"), tests = texts_of("tests");
+    static const std::set<std::string> product = texts_of("daemon");
+    static const auto in_tests = [](const std::string& text) {
+        static const std::set<std::string> tests = texts_of("tests");
+        return tests.contains(text);
+    };
     for (const auto& one : store.statements()) {
         const std::string text = one.sql.c_str();
-        if (product.contains(text) || tests.contains(text) || begins_with_one(text + " .", others)) continue;
+        if (product.contains(text) || begins_with_one(text + " .", others) || in_tests(text)) continue;
         ADD_FAILURE() << "this statement was prepared, and the reading of the sources does not know it: " << text;
     }
 }
