@@ -85,7 +85,9 @@ Result<bool> stop_may_be_ours(records::Session& session, PatientId patient) {
     const auto said = Outbox::last_said(session, Destination::crm, patient, Kind::contact_state);
     CLINIC_TRY(said);
     if (said->content.empty()) return true;
-    return Outbox::wrote_stop_since(session, patient, Stop::tag, Timestamp{});
+    const auto wrote = Outbox::wrote_stop_since(session, patient, Stop::tag, Timestamp{});
+    if (!wrote || *wrote) return wrote;
+    return suppression_may_stand(session, patient);
 }
 
 bool cannot_be_read(Errc code) {

@@ -405,6 +405,29 @@ TEST_F(TheOutbox, ADoNotContactIsLiftedWhereItMayBeOurs) {
     EXPECT_TRUE(lease()->may_lift) << "we set one";
 }
 
+TEST_F(TheOutbox, ADoNotContactOfASuppressionThatNobodyWantsAnyMoreIsLifted) {
+    const auto who = patient("1");
+    link(who, "c1");
+    push_contact(who, Stage::active);
+    deliver(leased());
+    const auto stop = push_suppress(who);
+    ASSERT_EQ(leased(), stop);
+    close(attempt(stop, who, envelope::Route::tags_add), envelope::StepOutcome::Result::answered, 200);
+    release_leases();
+    in([&](Transaction& txn) { return Outbox::withdraw(txn, who, "consent"); });
+    const auto row = push_contact(who, Stage::active);
+    const auto again = lease();
+    ASSERT_EQ(again->lease, row);
+    EXPECT_TRUE(again->may_lift);
+    close(attempt(row, who, envelope::Route::tags_remove), envelope::StepOutcome::Result::answered, 200);
+    deliver(row);
+    const auto next = push_contact(who, Stage::lapsed);
+    ASSERT_EQ(leased(), next);
+    attempt(next, who, envelope::Route::tags_add);
+    release_leases();
+    EXPECT_FALSE(lease()->may_lift) << "it was taken away: what stands there is a person's";
+}
+
 TEST_F(TheOutbox, ErasedPatientsEnvelopesAreDiscarded) {
     const auto who = patient("1"), other = patient("2");
     push_contact(who);
