@@ -66,7 +66,9 @@ Result<bool> wrote_stop_since(Transaction& txn, PatientId patient, Stop how, Tim
     const auto suppressed = outbox::Ledger::newest_write(txn, patient, Kind::contact_suppress);
     CLINIC_TRY(suppressed);
     if (*suppressed && **suppressed >= since) return true;
-    return how == Stop::tag ? Result<bool>{false} : merge_wrote_since(txn, patient, since);
+    // `since` is a time of GHL's, and our clock may have been wrong when we wrote.
+    return how == Stop::tag ? outbox::Ledger::suppression_may_stand(txn, patient)
+                            : merge_wrote_since(txn, patient, since);
 }
 
 bool says_stop(const CrmContact& contact) {

@@ -87,7 +87,7 @@ Result<bool> stop_may_be_ours(records::Session& session, PatientId patient) {
     if (said->content.empty()) return true;
     const auto wrote = Outbox::wrote_stop_since(session, patient, Stop::tag, Timestamp{});
     if (!wrote || *wrote) return wrote;
-    return suppression_may_stand(session, patient);
+    return Ledger::suppression_may_stand(session, patient);
 }
 
 bool cannot_be_read(Errc code) {

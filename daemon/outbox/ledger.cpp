@@ -222,6 +222,20 @@ Result<std::optional<Timestamp>> Ledger::newest_write(records::Session& session,
     return at;
 }
 
+Result<bool> Ledger::suppression_may_stand(records::Session& session, records::PatientId subject) {
+    const auto token = subject_token(session, subject);
+    CLINIC_TRY(token);
+    return first_row(
+        session,
+        "SELECT 1 FROM ledger WHERE subject_token = ?1 AND kind = ?2 AND route = ?3 "
+        "AND result IN ('open', 'answered', 'unknown') AND ((result = 'unknown' AND at > ?4) OR attempt > coalesce("
+        "(SELECT max(attempt) FROM ledger WHERE subject_token = ?1 AND kind IN (?5, ?6) AND route = ?7 "
+        "AND result = 'answered' AND status BETWEEN 200 AND 299), 0)) LIMIT 1",
+        [](const records::Statement&) {}, *token, number(envelope::Kind::contact_suppress), number(Route::tags_add),
+        session.now() - 2 * late_write, number(envelope::Kind::contact_state), number(envelope::Kind::appt_state),
+        number(Route::tags_remove));
+}
+
 Result<void> close_lease(records::Transaction& txn, std::int64_t lease) {
     CLINIC_TRY(creates_of_lease_ended(txn, lease));
     return execute(txn, "UPDATE ledger SET result = 'unknown', unsure_since = ? WHERE lease = ? AND result = 'open'",
@@ -254,20 +268,6 @@ Result<bool> write_may_be_late(records::Session& session, records::PatientId pat
         [](const records::Statement&) {}, *token, late_lines_max, number(Route::contact_fields),
         number(Route::tags_add), number(Route::tags_remove), number(Route::case_update), number(Route::booking_update),
         session.now() - late_write);
-}
-
-Result<bool> suppression_may_stand(records::Session& session, records::PatientId patient) {
-    const auto token = subject_token(session, patient);
-    CLINIC_TRY(token);
-    return first_row(
-        session,
-        "SELECT 1 FROM ledger WHERE subject_token = ?1 AND kind = ?2 AND route = ?3 "
-        "AND result IN ('open', 'answered', 'unknown') AND ((result = 'unknown' AND at > ?4) OR attempt > coalesce("
-        "(SELECT max(attempt) FROM ledger WHERE subject_token = ?1 AND kind IN (?5, ?6) AND route = ?7 "
-        "AND result = 'answered' AND status BETWEEN 200 AND 299), 0)) LIMIT 1",
-        [](const records::Statement&) {}, *token, number(envelope::Kind::contact_suppress), number(Route::tags_add),
-        session.now() - 2 * late_write, number(envelope::Kind::contact_state), number(envelope::Kind::appt_state),
-        number(Route::tags_remove));
 }
 
 Result<std::optional<base::Micros>> unsettled_create(records::Session& session, records::PatientId patient) {

@@ -71,10 +71,6 @@ Result<void> close_step(records::Transaction& txn, std::int64_t lease, const env
 // A write to this patient's contact ended without an answer not long ago.
 Result<bool> write_may_be_late(records::Session& session, records::PatientId patient);
 Result<bool> touched_tags(records::Session& session, std::int64_t lease);
-// The tag of a suppression was sent, and no state has taken tags away since that it was not late for: whatever has
-// become of its envelope, the tag may be there. A state that goes along with an appointment's stands under that one's
-// kind.
-Result<bool> suppression_may_stand(records::Session& session, records::PatientId patient);
 // A contact may have been created for this patient without our knowing it: since when, on the boot clock, no byte of
 // such a request has left us. Empty: none.
 Result<std::optional<base::Micros>> unsettled_create(records::Session& session, records::PatientId patient);

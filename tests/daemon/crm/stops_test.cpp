@@ -54,6 +54,19 @@ TEST_F(OwnStops, ASuppressionThatWasSentAndWithdrawnEndsNoConsent) {
     EXPECT_FALSE(revoked(patient, ConsentScope::reminders));
 }
 
+TEST_F(OwnStops, ASuppressionUnderAClockThatWasBehindEndsNoConsent) {
+    const auto patient = linked("N1", lead);
+    take(contact(lead, as_said(patient)));
+    const auto right = clinic.clock.now();
+    clinic.clock.set(right - std::chrono::hours{2});
+    clinic.consent(patient, ConsentScope::crm_sync, ConsentState::revoked);
+    ASSERT_EQ(written_and_lost(patient, envelope::Route::tags_add), envelope::Kind::contact_suppress);
+    clinic.write([&](records::Transaction& txn) { return outbox::Outbox::withdraw(txn, patient, "unlinked"); });
+    clinic.clock.set(right + std::chrono::minutes{1});
+    take(contact(lead, stopped(patient, false)));
+    EXPECT_FALSE(revoked(patient, ConsentScope::reminders));
+}
+
 TEST_F(OwnStops, RefusedRemindersThatWereSentUnderALostLeaseEndNothingElse) {
     const auto patient = linked("N1", lead);
     take(contact(lead, as_said(patient)));
