@@ -42,6 +42,7 @@ struct MllpConnection {
     base::Micros heard_at;                // the last byte from the sender
     base::Micros taken_at;                // the last time that it took bytes of ours, or that there were none
     std::optional<base::Micros> frame_at; // when the frame that is coming in began
+    std::optional<base::Micros> owes_end; // since when it is inside frames and has ended none
     bool ended = false;                   // the sender has closed its side
     // We take no more frames: what still comes is thrown away, so that the sender can read its last answer before the
     // end.

@@ -230,10 +230,14 @@ MllpLoop::Go MllpLoop::act(std::uint64_t key, MllpConnection& connection, MllpDe
 }
 
 void MllpLoop::time_frame(MllpConnection& connection) const {
-    if (!connection.decoder.inside_frame())
+    if (!connection.decoder.inside_frame()) {
         connection.frame_at.reset();
-    else if (!connection.frame_at)
-        connection.frame_at = clock_.monotonic();
+        connection.owes_end.reset();
+        return;
+    }
+    const base::Micros now = clock_.monotonic();
+    if (!connection.frame_at) connection.frame_at = now;
+    if (!connection.owes_end) connection.owes_end = now;
 }
 
 void MllpLoop::take_bare_end(std::uint64_t key, MllpConnection& connection) {
@@ -257,6 +261,7 @@ void MllpLoop::take_frame(std::uint64_t key, MllpConnection& connection, Frame::
     connection.slots.push_back({number, frame.bytes.size(), std::nullopt});
     held_bytes_ += frame.bytes.size();
     connection.frame_at.reset();
+    connection.owes_end.reset();
     counters_->change([](MllpNumbers& numbers) { ++numbers.frames; });
     handler_(std::move(frame), [mailbox = mailbox_, key, number](std::string text) {
         mailbox->put({key, number, std::move(text)});
@@ -354,7 +359,7 @@ bool MllpLoop::is_overdue(const MllpConnection& connection, base::Micros now) co
     if (connection.is_greeting()) return now - connection.came_at > options_.greeting_max;
     const base::Micros silent = now - connection.heard_at;
     if (!connection.decoder.inside_frame()) return silent > options_.idle_max;
-    return silent > options_.gap_max || (connection.frame_at && now - *connection.frame_at > options_.frame_max);
+    return silent > options_.gap_max || (connection.owes_end && now - *connection.owes_end > options_.frame_max);
 }
 
 void MllpLoop::look_around() {
