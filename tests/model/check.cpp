@@ -365,7 +365,9 @@ bool Check::is_nobodys_any_more(const std::string& contact) {
         known = patient->has_value();
         return {};
     });
-    return done && !known && !field(*at->second, "ce_pid").empty();
+    // One that GHL's people had made, and that was linked, has no mark of ours but that it was emptied.
+    const bool was_ours = !field(*at->second, "ce_pid").empty() || field(*at->second, "ce_stage") == "archived";
+    return done && !known && was_ours && !linked_.contains(contact);
 }
 
 // GHL's things are kept as they are there.
