@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -23,6 +24,10 @@ public:
     void interrupt(); // Ctrl-C
     bool ends();
     const std::string& seen() const { return seen_; }
+    int answers() const { return answers_; }
+    void count_from_here(); // what was typed and shown before is not counted
+    // How long a person would need for what was counted.
+    std::chrono::seconds by_hand(int words_on_paper) const;
     std::vector<std::string> lines() const;
     std::vector<std::string> grid() const; // the newest 24 numbered words
 
@@ -31,7 +36,9 @@ private:
     int master_ = -1;
     pid_t child_ = -1;
     std::string seen_;
-    std::size_t at_ = 0;
+    std::size_t at_ = 0, keys_ = 0, counted_from_ = 0;
+    int answers_ = 0;
+    std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
 };
 
 } // namespace clinic::e2e
