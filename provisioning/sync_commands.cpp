@@ -21,6 +21,16 @@ int ask(const Call& call, const Client& client, const char* command, const json&
     return exit_of(*answer);
 }
 
+int settle_dead(const Call& call, const Client& client, const char* command) {
+    json args{{"class", call.value("--class")}, {"all", call.has("--all")}, {"reason", call.value("--reason")}};
+    if (call.words.size() == 4) {
+        const auto letter = positive_number(call.words[3]);
+        if (!letter) return failed;
+        args["number"] = *letter;
+    }
+    return ask(call, client, command, args, view_dead_settled);
+}
+
 } // namespace
 
 int sync_status(const Call& call, const Client& client) {
@@ -46,14 +56,12 @@ int show_dead(const Call& call, const Client& client) {
     return letter ? ask(call, client, "sync-dead-show", {{"number", *letter}}, view_letter) : failed;
 }
 
-int settle_dead(const Call& call, const Client& client, const char* command) {
-    json args{{"class", call.value("--class")}, {"all", call.has("--all")}, {"reason", call.value("--reason")}};
-    if (call.words.size() == 4) {
-        const auto letter = positive_number(call.words[3]);
-        if (!letter) return failed;
-        args["number"] = *letter;
-    }
-    return ask(call, client, command, args, view_dead_settled);
+int retry_dead(const Call& call, const Client& client) {
+    return settle_dead(call, client, "sync-dead-retry");
+}
+
+int discard_dead(const Call& call, const Client& client) {
+    return settle_dead(call, client, "sync-dead-discard");
 }
 
 } // namespace clinic::provisioning

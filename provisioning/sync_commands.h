@@ -11,6 +11,7 @@ int sync_compare(const Call& call, const Client& client);
 int sync_repair(const Call& call, const Client& client);
 int list_dead(const Call& call, const Client& client);
 int show_dead(const Call& call, const Client& client);
-int settle_dead(const Call& call, const Client& client, const char* command); // sync-dead-retry, sync-dead-discard
+int retry_dead(const Call& call, const Client& client);
+int discard_dead(const Call& call, const Client& client);
 
 } // namespace clinic::provisioning

@@ -1,67 +1,21 @@
 #include "daemon/egress/egress_server.h"
 
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <array>
-#include <atomic>
-#include <cerrno>
-#include <map>
-#include <memory>
-#include <mutex>
-#include <set>
-#include <thread>
-#include <utility>
-#include <vector>
 
 #include "crypto/base/log.h"
-#include "daemon/egress/measures.h"
+#include "daemon/egress/egress_state.h"
 
 namespace clinic::egress {
 namespace {
 
 using base::Level;
-using envelope::Destination;
-using std::chrono::steady_clock;
 
-constexpr std::uint64_t listener_mark = 0;
-constexpr std::uint64_t wake_mark = 1;
-constexpr std::uint64_t first_connection = 2;
 constexpr auto idle_look = std::chrono::milliseconds{1'000}; // a retry falls due without a commit
 constexpr std::chrono::minutes polls_written_each{15};
 constexpr base::Micros step_back = std::chrono::seconds{2}; // of the clock, between two looks: no mere correction
-
-// A lease request that found nothing and waits for a commit, a due time or its end.
-struct Waiting {
-    Destination destination;
-    steady_clock::time_point until;
-    envelope::Least least;
-};
-
-struct Connection {
-    base::UniqueFd socket;
-    bool busy = false; // a request is with the store; nothing is read meanwhile
-    std::optional<Waiting> waiting;
-    std::set<std::int64_t> leases;
-    std::int64_t asking = 0;      // a question about this lease of its own is with the store
-    bool settling = false;        // its settlement
-    std::set<std::int64_t> reads; // ledger lines of requests that serve no lease, not settled yet
-    bool settling_reads = false;
-};
-
-struct Answer {
-    std::uint64_t connection;
-    envelope::Reply reply;
-    std::int64_t about = 0;              // the lease of the asker that the question was about
-    bool over = false;                   // which the answer ended
-    std::optional<Waiting> wait_instead; // an empty lease whose asker is willing to wait
-    bool blocked = false;
-    bool unparked = false; // what waited for a trusted clock is pending again
-    std::int64_t read = 0; // the ledger line of a request that serves no lease
-};
 
 constexpr const char* closed_code = "closed"; // there is no store to ask
 constexpr auto no_descriptors_pause = std::chrono::milliseconds{100};
@@ -70,102 +24,7 @@ envelope::Refused refused(const Error& error) {
     return {error.code == Errc::full ? "busy" : error.code == Errc::malformed ? "malformed" : "refused"};
 }
 
-// What a request about envelopes is put to.
-struct Behind {
-    Gate& gate;
-    records::Store& store;
-    release::Releaser& releaser;
-};
-
 } // namespace
-
-struct EgressServer::State {
-    State(base::UniqueFd listening, ServerOptions how, std::optional<Behind> parts, health::Health& well,
-          const Clock& time)
-        : listener{std::move(listening)}, options{std::move(how)}, behind{parts}, health{well}, clock{time},
-          began{offset()} {}
-
-    base::UniqueFd listener;
-    ServerOptions options;
-    const std::optional<Behind> behind; // absent: the records are closed
-    health::Health& health;
-    const Clock& clock;
-    base::Micros began; // what the clock was ahead of the boot clock at the last look, or settlement
-
-    base::UniqueFd poll, event;
-    std::map<std::uint64_t, Connection> connections;
-    std::uint64_t next_connection = first_connection;
-    const std::unique_ptr<char[]> frame =
-        std::make_unique_for_overwrite<char[]>(envelope::frame_bytes_max + 1); // the newest request
-    bool clock_was_trusted = false;
-    Measures measures;
-
-    std::mutex mutex; // guards `answers` and `to_release`
-    std::vector<Answer> answers;
-    std::set<std::int64_t> to_release; // leases that nobody holds and that the store could not take back yet
-    std::atomic<bool> due{false};
-    std::atomic<int> jobs{0}; // posted and not yet answered: `this` must outlive them
-    std::jthread thread;      // last: joined first
-
-    void ring() const {
-        const std::uint64_t one = 1;
-        [[maybe_unused]] const auto put = write(event.get(), &one, sizeof one);
-    }
-    // The last touch of this object by another thread is under the mutex: the destructor takes it once more.
-    void answer(Answer made) {
-        const std::lock_guard lock{mutex};
-        const bool rung = !answers.empty(); // and not taken yet
-        answers.push_back(std::move(made));
-        if (!rung) ring();
-        --jobs;
-        jobs.notify_all();
-    }
-
-    Result<void> watch(int fd, std::uint64_t mark) const {
-        epoll_event about{.events = EPOLLIN, .data = {.u64 = mark}};
-        if (epoll_ctl(poll.get(), EPOLL_CTL_ADD, fd, &about) != 0)
-            return Error{Errc::system, "a socket cannot be watched", "", {}, errno};
-        return {};
-    }
-    void listen_to(std::uint64_t id, bool on) {
-        epoll_event about{.events = on ? std::uint32_t{EPOLLIN} : 0U, .data = {.u64 = id}};
-        epoll_ctl(poll.get(), EPOLL_CTL_MOD, connections.at(id).socket.get(), &about);
-    }
-
-    // Posts a store job that ends in an answer for this connection, whatever happens.
-    void ask_store(std::uint64_t id, std::function<Result<Answer>(records::Transaction&)> work, std::int64_t about = 0);
-    void reply(std::uint64_t id, const envelope::Reply& reply);
-    void close(std::uint64_t id);
-    void release(std::int64_t lease);
-    void release_again();
-    void post_aside(records::Store::Job work);
-    void end_read(std::int64_t line);
-    void write_polls();
-    base::Micros offset() const { return base::Micros{clock.now().micros} - clock.monotonic(); }
-    void notice_step();
-
-    void accept_one();
-    void read_one(std::uint64_t id);
-    void handle(std::uint64_t id, const envelope::LeaseRequest& request);
-    void handle(std::uint64_t id, const envelope::Attempt& request);
-    void handle(std::uint64_t id, const envelope::Settle& request);
-    void handle(std::uint64_t id, const envelope::TimeState& request);
-    void handle(std::uint64_t id, const envelope::DeviceRequest& request);
-    void handle(std::uint64_t id, const envelope::DeviceAck& request);
-    void handle(std::uint64_t id, const envelope::CrmFact& request);
-    void handle(std::uint64_t id, const envelope::MatchProbe& request);
-    void handle(std::uint64_t id, const envelope::CrmPolled& request);
-    void handle(std::uint64_t id, const envelope::CrmWalk& request);
-    template <class Request, class Reply>
-    void reconcile(std::uint64_t id, const Request& request,
-                   Result<Reply> (crm::Reconciler::*what)(records::Transaction&, const Request&));
-    void ask_lease(std::uint64_t id, Waiting waiting);
-    Result<envelope::Lease> lease_apart(records::Transaction& txn, Destination destination) const;
-    void take_answers();
-    void take(Answer made);
-    void serve_waiting(bool something_due);
-    void run(const std::stop_token& stop);
-};
 
 void EgressServer::State::ask_store(std::uint64_t id, std::function<Result<Answer>(records::Transaction&)> work,
                                     std::int64_t about) {
@@ -301,123 +160,6 @@ void EgressServer::State::read_one(std::uint64_t id) {
     connections.at(id).busy = true;
     listen_to(id, false);
     std::visit([&](const auto& one) { handle(id, one); }, *request);
-}
-
-void EgressServer::State::handle(std::uint64_t id, const envelope::LeaseRequest& request) {
-    ask_lease(id,
-              {request.destination, steady_clock::now() + std::chrono::milliseconds{request.wait_ms}, request.least});
-}
-
-void EgressServer::State::ask_lease(std::uint64_t id, Waiting waiting) {
-    ask_store(id, [this, id, waiting](records::Transaction& txn) -> Result<Answer> {
-        auto lease = behind->gate.lease(txn, waiting.destination, waiting.least);
-        CLINIC_TRY(lease);
-        const bool nothing = lease->lease == 0;
-        return Answer{.connection = id,
-                      .reply = std::move(lease).value(),
-                      .wait_instead = nothing ? std::optional{waiting} : std::nullopt};
-    });
-}
-
-void EgressServer::State::handle(std::uint64_t id, const envelope::Attempt& request) {
-    if (request.lease != 0 && !connections.at(id).leases.contains(request.lease))
-        return reply(id, envelope::Verdict{.answer = envelope::Answer::no, .code = "lease_unknown"});
-    const auto judge = [this, id, request](records::Transaction& txn) -> Result<Answer> {
-        const auto judged = behind->gate.judge(txn, request);
-        CLINIC_TRY(judged);
-        const auto answer = judged->verdict.answer;
-        const std::int64_t read = request.lease == 0 ? judged->verdict.attempt : 0;
-        return Answer{.connection = id,
-                      .reply = judged->verdict,
-                      .over = answer == envelope::Answer::hold || answer == envelope::Answer::no,
-                      .blocked = judged->blocked,
-                      .read = read};
-    };
-    ask_store(id, judge, request.lease);
-}
-
-void EgressServer::State::handle(std::uint64_t id, const envelope::Settle& request) {
-    began = std::max(began, offset()); // a retry is put off by the clock as it is now, also between two looks
-    connections.at(id).settling_reads = request.lease == 0;
-    // A lease that is not, or no longer, the asker's may be another's by now.
-    const bool own = connections.at(id).leases.contains(request.lease);
-    connections.at(id).settling = own;
-    if (own || request.lease == 0) measures.settled(request);
-    const auto settle = [this, id, own, request](records::Transaction& txn) -> Result<Answer> {
-        const auto settled = own                  ? behind->gate.settle(txn, request)
-                             : request.lease == 0 ? behind->gate.settle_reads(txn, request)
-                                                  : outbox::Outbox::settle_steps(txn, request);
-        CLINIC_TRY(settled);
-        if (!request.next) return Answer{.connection = id, .reply = *settled, .over = true};
-        auto next = lease_apart(txn, *request.next);
-        CLINIC_TRY(next);
-        return Answer{.connection = id, .reply = std::move(*next), .over = true};
-    };
-    ask_store(id, settle, own ? request.lease : 0);
-}
-
-// Where nothing can be leased, the settlement stands all the same.
-Result<envelope::Lease> EgressServer::State::lease_apart(records::Transaction& txn, Destination destination) const {
-    envelope::Lease next;
-    const auto failed = txn.apart([&]() -> Result<void> {
-        auto lease = behind->gate.lease(txn, destination);
-        CLINIC_TRY(lease);
-        next = std::move(*lease);
-        return {};
-    });
-    CLINIC_TRY(failed);
-    if (*failed) base::log(Level::warning, "egress", **failed);
-    return next;
-}
-
-void EgressServer::State::handle(std::uint64_t id, const envelope::TimeState& request) {
-    health.lanes(request);
-    if (!behind) return reply(id, envelope::Settled{});
-    const bool trusted = health.clock_trusted();
-    behind->releaser.set_clock_trusted(trusted);
-    clock_was_trusted = clock_was_trusted && trusted;
-    const envelope::Settled heard{.watched = health.watched()};
-    if (!trusted || clock_was_trusted) return reply(id, heard);
-    ask_store(id, [id, heard](records::Transaction& txn) -> Result<Answer> {
-        CLINIC_TRY(outbox::Outbox::unpark(txn, "clock"));
-        return Answer{.connection = id, .reply = heard, .unparked = true};
-    });
-}
-
-void EgressServer::State::handle(std::uint64_t id, const envelope::DeviceRequest&) {
-    reply(id, health.device());
-}
-
-void EgressServer::State::handle(std::uint64_t id, const envelope::DeviceAck& request) {
-    health.acknowledge_events(request.event);
-    reply(id, envelope::Settled{});
-}
-
-// What is told of GHL: one transaction each, durable when it is answered.
-template <class Request, class Reply>
-void EgressServer::State::reconcile(std::uint64_t id, const Request& request,
-                                    Result<Reply> (crm::Reconciler::*what)(records::Transaction&, const Request&)) {
-    ask_store(id, [this, id, request, what](records::Transaction& txn) -> Result<Answer> {
-        const auto answered = (behind->gate.reconciler().*what)(txn, request);
-        CLINIC_TRY(answered);
-        return Answer{.connection = id, .reply = *answered};
-    });
-}
-
-void EgressServer::State::handle(std::uint64_t id, const envelope::CrmFact& request) {
-    reconcile(id, request, &crm::Reconciler::take);
-}
-
-void EgressServer::State::handle(std::uint64_t id, const envelope::MatchProbe& request) {
-    reconcile(id, request, &crm::Reconciler::match);
-}
-
-void EgressServer::State::handle(std::uint64_t id, const envelope::CrmPolled& request) {
-    reconcile(id, request, &crm::Reconciler::polled);
-}
-
-void EgressServer::State::handle(std::uint64_t id, const envelope::CrmWalk& request) {
-    reconcile(id, request, &crm::Reconciler::walk);
 }
 
 void EgressServer::State::take(Answer made) {
