@@ -45,6 +45,21 @@ const clipped = (page) => page.evaluate(() => [...document.querySelectorAll('mai
   .filter((one) => getComputedStyle(one).clipPath === 'none' && one.clientWidth > 1 && one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== 'inline')
   .map((one) => `${one.tagName}.${one.className} ${one.textContent.trim().slice(0, 40)}`));
 
+// Texts of which each word has a line of its own although there is room beside it.
+const stacked = (page) => page.evaluate(() => {
+  const found = [];
+  const texts = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
+  for (let text = texts.nextNode(); text !== null; text = texts.nextNode()) {
+    const words = text.textContent.trim().split(/\s+/).length;
+    if (words < 3 || text.parentElement.clientWidth < 160) continue;
+    const range = document.createRange();
+    range.selectNodeContents(text);
+    const lines = new Set([...range.getClientRects()].map((one) => Math.round(one.top))).size;
+    if (lines >= words) found.push(`${text.parentElement.tagName}: ${text.textContent.trim().slice(0, 40)}`);
+  }
+  return found;
+});
+
 // The focused element, and whether a person sees that it is.
 const focused = (page) => page.evaluate(() => {
   const one = document.activeElement, style = getComputedStyle(one), box = one.getBoundingClientRect();
@@ -63,6 +78,7 @@ async function looksOf(world, name, width, scheme) {
   await openAll(page);
   assert.equal(await sideways(page), 0, `${name} at ${width} px scrolls sideways`);
   assert.deepEqual(await clipped(page), [], `${name} at ${width} px`);
+  assert.deepEqual(await stacked(page), [], `${name} at ${width} px: a word a line`);
   const found = await violations(page);
   assert.deepEqual(found.violations, [], `${name}, ${width} px, ${scheme}`);
   assert.deepEqual(found.incomplete, [], `${name}, ${width} px, ${scheme}: not decided`);
