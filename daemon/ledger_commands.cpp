@@ -134,7 +134,7 @@ Result<Answer> list(records::Store& store, const Question& question) {
     return say(std::move(answer));
 }
 
-Result<release::Policy> changed_policy(release::Policy policy, const json& args) {
+Result<void> change_policy(release::Policy& policy, const json& args) {
     if (const std::string mode = word(args, "basis"); !mode.empty()) {
         const auto basis = release::basis(mode);
         if (!basis) return Error{Errc::malformed, "no such basis", "off, deid, authorized, baa or consumer_consent"};
@@ -145,32 +145,53 @@ Result<release::Policy> changed_policy(release::Policy policy, const json& args)
         if (mode != "park" && mode != "shell") return Error{Errc::malformed, "unlinked is park or shell"};
         policy.unlinked = mode == "shell" ? release::Unlinked::shell : release::Unlinked::park;
     }
-    return policy;
+    return {};
+}
+
+// What "ghl.pipeline", "ghl.bookings" and "ghl.booking_calendar" would come to.
+Result<release::Settings> changed_settings(release::Settings settings, const json& args) {
+    CLINIC_TRY(change_policy(settings.policy, args));
+    if (const std::string mode = word(args, "pipeline"); !mode.empty()) {
+        if (mode != "on" && mode != "off") return Error{Errc::malformed, "pipeline is on or off"};
+        settings.cases.told = mode == "on";
+    }
+    if (const std::string mode = word(args, "bookings"); !mode.empty()) {
+        if (mode != "off" && mode != "states" && mode != "times")
+            return Error{Errc::malformed, "bookings is off, states or times"};
+        settings.bookings = {.told = mode != "off", .create = mode == "times"};
+    }
+    return settings;
 }
 
 json counted(const release::Counted& all) {
-    return {{"leaves", all.leaves}, {"stays", all.stays}};
+    return {{"leaves", all.leaves}, {"fields", all.fields}, {"stays", all.stays}};
+}
+
+Result<release::Question> question_of(records::Store& store, const release::Releaser& releaser, const json& args,
+                                      std::int64_t days) {
+    release::Question asked;
+    CLINIC_TRY(store.read([&](records::Snapshot& session) -> Result<void> {
+        const auto now = releaser.settings(session);
+        CLINIC_TRY(now);
+        const auto then = changed_settings(*now, args);
+        CLINIC_TRY(then);
+        asked = {*now, *then, session.now() - base::Micros{days * micros_a_day}};
+        return {};
+    }));
+    return asked;
 }
 
 // One turn: so many people as can be judged while others wait; `next` is where to go on.
 Result<Answer> preview(records::Store& store, release::Releaser& releaser, const Question& question) {
     const auto days = std::clamp<std::int64_t>(number(question.args, "days", days_shown), 1, days_shown_max);
+    const auto asked = question_of(store, releaser, question.args, days);
+    CLINIC_TRY(asked);
     release::Preview made;
     if (const auto after = base::Uuid::parse(word(question.args, "after"))) made.next = records::PatientId{*after};
     if (!made.next)
         CLINIC_TRY(store.write([&](records::Transaction& txn) { return note(txn, question, "policy_preview"); }));
     for (int turn = 0; turn == 0 || (turn < snapshots_a_turn && made.next); ++turn)
-        CLINIC_TRY(store.read([&](records::Snapshot& session) -> Result<void> {
-            const auto now = releaser.policy(session);
-            CLINIC_TRY(now);
-            const auto then = changed_policy(*now, question.args);
-            CLINIC_TRY(then);
-            const release::Question asked{*now,
-                                          *then,
-                                          {session.now(), releaser.clock_trusted()},
-                                          session.now() - base::Micros{days * micros_a_day}};
-            return release::preview(session, asked, people_a_snapshot, made);
-        }));
+        CLINIC_TRY(release::preview(store, releaser, *asked, people_a_snapshot, made));
     return say({{"days", days},
                 {"patients", made.patients},
                 {"now", counted(made.now)},

@@ -123,9 +123,9 @@ const std::array rows{
         "erase --patient|--pid PSEUDONYM --reason TEXT [--leave-in-ghl]   a person's records, for good",
         erase_person},
     Row{{"policy", "preview"},
-        {"--days=", "--basis=", "--unlinked=", "--json"},
-        "policy preview [--days N] [--basis MODE] [--unlinked park|shell] [--json]   what would leave then; changes "
-        "nothing",
+        {"--days=", "--basis=", "--unlinked=", "--pipeline=", "--bookings=", "--json"},
+        "policy preview [--days N] [--basis MODE] [--unlinked park|shell] [--pipeline on|off]\n"
+        "      [--bookings off|states|times] [--json]   what would leave then, field by field; changes nothing",
         preview_policy},
     Row{{"quarantine", "list"},
         {"--before=", "--limit=", "--json"},

@@ -138,8 +138,12 @@ std::string view_preview(const json& preview) {
                       " days:\n\n  " + std::string(44, ' ') + "       now      then\n";
     const json& now = preview.at("now");
     const json& then = preview.at("then");
-    for (const std::string& kind : keys_of(now.at("leaves"), then.at("leaves")))
+    for (const std::string& kind : keys_of(now.at("leaves"), then.at("leaves"))) {
         out += row(kind + " leaves", at(now.at("leaves"), kind), at(then.at("leaves"), kind));
+        const json before = at(now.at("fields"), kind), after = at(then.at("fields"), kind);
+        for (const std::string& field : keys_of(before, after))
+            out += row("  with " + field, at(before, field), at(after, field));
+    }
     for (const std::string& kind : keys_of(now.at("stays"), then.at("stays"))) {
         const json before = at(now.at("stays"), kind), after = at(then.at("stays"), kind);
         for (const std::string& why : keys_of(before, after))
@@ -149,13 +153,16 @@ std::string view_preview(const json& preview) {
 }
 
 int preview_policy(const Call& call, const Client& client) {
-    json args{{"basis", call.value("--basis")}, {"unlinked", call.value("--unlinked")}};
+    json args{{"basis", call.value("--basis")},
+              {"unlinked", call.value("--unlinked")},
+              {"pipeline", call.value("--pipeline")},
+              {"bookings", call.value("--bookings")}};
     if (call.has("--days")) {
         const auto days = positive_number(call.value("--days"));
         if (!days) return failed;
         args["days"] = *days;
     }
-    const json none{{"leaves", json::object()}, {"stays", json::object()}};
+    const json none{{"leaves", json::object()}, {"fields", json::object()}, {"stays", json::object()}};
     json sum{{"patients", 0}, {"now", none}, {"then", none}};
     do {
         const auto answer = client.ask("policy-preview", args);

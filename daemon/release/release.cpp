@@ -206,6 +206,10 @@ Result<void> Release::say(MetadataEnvelope envelope, std::optional<envelope::Sco
     auto pid = Links::pid(txn_, Destination::crm, patient_);
     if (!pid) return pid.error();
     envelope.put(Field::pid, *pid).put_site(policy_.site);
+    if (hear_ != nullptr) {
+        (*hear_)(envelope, number);
+        return {};
+    }
     auto said =
         number ? Outbox::last_said_of(txn_, patient_, envelope.kind(), *number) : last_said(envelope.kind(), scope);
     if (!said) return said.error();

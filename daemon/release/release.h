@@ -3,13 +3,13 @@
 //   Threads: the store's.
 #pragma once
 
-#include <functional>
 #include <optional>
 
 #include "daemon/outbox/outbox.h"
 #include "daemon/release/bookings.h"
 #include "daemon/release/cases.h"
 #include "daemon/release/decide.h"
+#include "daemon/release/rehearsal.h"
 
 namespace clinic::release {
 
@@ -23,6 +23,8 @@ public:
     Release& operator=(const Release&) = delete;
 
     void because_of(std::optional<records::AppointmentId> changed) { changed_ = changed; }
+    // What is said is heard by `hear` alone, also where GHL holds it; nothing is pushed.
+    void rehearse(const Hear& hear) { hear_ = &hear; }
     bool did_anything() const { return did_anything_; }
 
     Result<outbox::LastSaid> last_said(envelope::Kind kind, std::optional<envelope::Scope> scope = std::nullopt);
@@ -80,6 +82,7 @@ private:
     Cases cases_;
     Bookings bookings_;
     std::optional<records::AppointmentId> changed_;
+    const Hear* hear_ = nullptr;
     bool did_anything_ = false;
 };
 

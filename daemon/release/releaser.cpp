@@ -169,7 +169,14 @@ Result<bool> Releaser::release(Transaction& txn, PatientId patient, std::optiona
     Decision decision = decide(*facts, *policy, moment(), appointment);
     Release release{txn, patient, *policy, decision, coalesce_, case_options_, booking_options_};
     release.because_of(appointment);
-    if (is_told(decision) && facts->status == records::PatientStatus::inactive) {
+    CLINIC_TRY(tell_or_stop(release, *facts, decision, booking_options_.told));
+    if (note == Note::always || release.did_anything()) CLINIC_TRY(release.note());
+    return release.did_anything();
+}
+
+Result<void> Releaser::tell_or_stop(Release& release, const PatientFacts& facts, Decision& decision,
+                                    bool with_bookings) const {
+    if (is_told(decision) && facts.status == records::PatientStatus::inactive) {
         auto said = release.has_said_something();
         if (!said) return said.error();
         if (!*said) { // nobody there knows of them: nothing to tell
@@ -178,14 +185,35 @@ Result<bool> Releaser::release(Transaction& txn, PatientId patient, std::optiona
         }
     }
     if (is_told(decision)) {
-        CLINIC_TRY(release.tell(*facts));
+        CLINIC_TRY(release.tell(facts));
         CLINIC_TRY(release.cases().tell(decision.contact->stage));
-        if (booking_options_.told) CLINIC_TRY(release.tell_bookings(*facts, moment().now, find_booking_));
+        if (with_bookings) CLINIC_TRY(release.tell_bookings(facts, moment().now, find_booking_));
     } else if (decision.because != Because::inactive_unknown && decision.because != Because::erased) {
         CLINIC_TRY(release.stop());
     }
-    if (note == Note::always || release.did_anything()) CLINIC_TRY(release.note());
-    return release.did_anything();
+    return {};
+}
+
+Result<Settings> Releaser::settings(records::Session& session) const {
+    const auto policy = this->policy(session);
+    CLINIC_TRY(policy);
+    return Settings{*policy, case_options_, booking_options_};
+}
+
+Result<Decision> Releaser::rehearse(Transaction& txn, PatientId patient, const Settings& settings, const Hear& hear) {
+    const auto facts = records::patient_facts(txn, patient);
+    CLINIC_TRY(facts);
+    Decision decision = decide(*facts, settings.policy, moment(), std::nullopt);
+    Result<void> said;
+    const auto undone = txn.apart([&]() -> Result<void> {
+        Release release{txn, patient, settings.policy, decision, coalesce_, settings.cases, settings.bookings};
+        release.rehearse(hear);
+        said = tell_or_stop(release, *facts, decision, settings.bookings.told);
+        return Error{Errc::conflict, "a rehearsal is undone"};
+    });
+    CLINIC_TRY(undone);
+    CLINIC_TRY(said);
+    return decision;
 }
 
 Result<void> Releaser::consent_changed(Transaction& txn, PatientId patient, ConsentScope scope) {

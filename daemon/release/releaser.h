@@ -17,8 +17,11 @@
 #include "daemon/release/bookings.h"
 #include "daemon/release/cases.h"
 #include "daemon/release/decide.h"
+#include "daemon/release/rehearsal.h"
 
 namespace clinic::release {
+
+class Release;
 
 // How far GHL has been emptied of a person.
 enum class TakenBack : std::uint8_t { done, waits, not_allowed };
@@ -65,6 +68,12 @@ public:
     // 0 while the clock is not trusted. Call again while it answers `rows_max`.
     Result<int> expire_consents_due(records::Transaction& txn, int rows_max);
 
+    Result<Settings> settings(records::Session& session) const;
+    // What those settings would have said of somebody, each to `hear`, whether GHL holds it or not; and by which
+    // decision. Nothing of it is kept.
+    Result<Decision> rehearse(records::Transaction& txn, records::PatientId patient, const Settings& settings,
+                              const Hear& hear);
+
     // There is a pipeline for patients' cases. Set before the first decision.
     void tell_cases(const CaseOptions& options) { case_options_ = options; }
     // Appointments are told as bookings; `find`: crm's. Set before the first decision.
@@ -92,6 +101,10 @@ private:
 
     Result<bool> take_back_beside(records::Transaction& txn, const std::vector<records::PatientId>& family,
                                   const Policy& policy, const Decision& decision);
+
+    // What may be said of them, or the end of it.
+    Result<void> tell_or_stop(Release& release, const records::PatientFacts& facts, Decision& decision,
+                              bool with_bookings) const;
 
     // True when it pushed or withdrew something.
     Result<bool> release(records::Transaction& txn, records::PatientId patient,

@@ -123,6 +123,8 @@ TEST_F(CommandsTest, WordsThatAreNoneAreRefused) {
     expect_refused("ledger", {{"number", "4711"}}, "no patient has this record number");
     expect_refused("ledger", {{"pid", "p_00000000000000000000000000"}}, "ce_pid");
     expect_refused("policy-preview", {{"after", "01900000-0000-7000-8000-000000000000"}, {"basis", "none"}}, "baa");
+    expect_refused("policy-preview", {{"pipeline", "yes"}}, "on or off");
+    expect_refused("policy-preview", {{"bookings", "on"}}, "off, states or times");
 }
 
 TEST_F(CommandsTest, WhatWasSetAsideIsShownWithWhatToDoAndSentAgainOrGivenUp) {
@@ -251,6 +253,11 @@ TEST_F(CommandsTest, APolicyIsPreviewedAndNothingIsChanged) {
     EXPECT_EQ(seen.at("next"), json{});
     const auto parked = data("policy-preview", {{"basis", "baa"}}).at("then").at("stays");
     EXPECT_EQ(parked, (json{{"contact.state", {{"no_contact", 2}}}}));
+    const auto with_cases =
+        data("policy-preview", {{"basis", "baa"}, {"unlinked", "shell"}, {"pipeline", "on"}, {"bookings", "times"}});
+    EXPECT_EQ(with_cases.at("now"), seen.at("now"));
+    EXPECT_EQ(with_cases.at("then").at("leaves"), (json{{"case.state", 2}, {"contact.state", 2}}));
+    EXPECT_EQ(with_cases.at("then").at("fields").at("case.state"), (json{{"stage", 2}, {"outcome", 2}}));
     EXPECT_EQ(data("policy-preview", {{"basis", "authorized"}}).at("then").at("stays"),
               (json{{"contact.state", {{"no_consent", 2}}}}));
     EXPECT_EQ(data("basis-show", json::object()), before);

@@ -108,13 +108,21 @@ TEST(TemplateView, SaysWhatTheTagsMeanAndHowLongThingsAreKept) {
 }
 
 TEST(LedgerView, APreviewSetsBothPoliciesSideBySide) {
-    const json preview{
-        {"days", 30},
-        {"patients", 12},
-        {"now", {{"leaves", {{"contact.state", 10}}}, {"stays", {{"contact.state", {{"no_contact", 2}}}}}}},
-        {"then", {{"leaves", json::object()}, {"stays", {{"contact.state", {{"no_consent", 12}}}}}}}};
+    const json preview{{"days", 30},
+                       {"patients", 12},
+                       {"now",
+                        {{"leaves", {{"contact.state", 10}}},
+                         {"fields", {{"contact.state", {{"stage", 10}}}}},
+                         {"stays", {{"contact.state", {{"no_contact", 2}}}}}}},
+                       {"then",
+                        {{"leaves", {{"booking.state", 7}}},
+                         {"fields", {{"booking.state", {{"from", 7}}}}},
+                         {"stays", {{"contact.state", {{"no_consent", 12}}}}}}}};
     const auto text = view_preview(preview);
     EXPECT_THAT(text, HasSubstr("contact.state leaves                                10         0"));
+    EXPECT_THAT(text, HasSubstr("  with stage                                        10         0"));
+    EXPECT_THAT(text, HasSubstr("booking.state leaves                                 0         7"));
+    EXPECT_THAT(text, HasSubstr("  with from                                          0         7"));
     EXPECT_THAT(text, HasSubstr("contact.state stays: no_consent                      0        12"));
     EXPECT_THAT(text, HasSubstr("contact.state stays: no_contact                      2         0"));
     EXPECT_THAT(text, HasSubstr("Nothing was changed."));
