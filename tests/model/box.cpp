@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/compare_commands.h"
+#include "daemon/crm/bookings.h"
 #include "daemon/crm/walks.h"
 #include "daemon/erase_commands.h"
 #include "daemon/sync_commands.h"
@@ -25,12 +26,18 @@ crypto::SecureBytes key() {
     return crypto::SecureBytes::copy_of(std::as_bytes(std::span{std::string_view{"0123456789abcdef0123456789abcdef"}}));
 }
 
-envelope::WriteRules rules_of_the_emulator() {
+envelope::WriteRules rules_of_the_emulator(Beside beside) {
     envelope::WriteRules rules;
     rules.location = emulator::location;
     rules.fields = {emulator::field_ce_pid,  emulator::field_ce_stage,       emulator::field_ce_last,
                     emulator::field_ce_next, emulator::field_ce_appt_status, emulator::field_ce_appt_when};
     rules.reads = {.calendars = {emulator::calendar_id}, .campaigns = {"spring"}, .sources = {"website"}};
+    const auto& stages = emulator::stage_ids;
+    if (beside == Beside::cases || beside == Beside::all)
+        rules.pipeline = {emulator::pipeline_id,
+                          {stages[0], stages[0], stages[1], stages[2], stages[2], "", stages[3]}};
+    rules.bookings = beside == Beside::bookings_told || beside == Beside::all;
+    if (beside == Beside::all) rules.booking_calendar = emulator::calendar_id;
     return rules;
 }
 
@@ -143,6 +150,8 @@ Clinicd::Clinicd(const std::filesystem::path& records, const std::filesystem::pa
       store{std::move(opened)}, egress{listen_again(socket), {}, gate, *store, releaser, health, clock},
       housekeeping{*store, releaser, health, clock} {
     releaser.ask_clock([this] { return health.clock_trusted(); });
+    releaser.tell_cases({.told = !rules.pipeline.id.empty()});
+    releaser.tell_bookings({rules.bookings, !rules.booking_calendar.empty()}, crm::find_booking);
     health.attach(*store);
     store->on_change([this] {
         egress.wake();
@@ -187,10 +196,10 @@ std::filesystem::path Box::memory() {
 
 bool is_poll(const Box::Heard& heard) {
     return (heard.target == "/contacts/search" && heard.body.find("dateUpdated") != std::string::npos) ||
-           heard.target == "/opportunities/search" || heard.target.starts_with("/calendars/events");
+           heard.target == "/opportunities/search" || heard.target.starts_with("/calendars/events?");
 }
 
-Box::Box(BoxOptions how) : rules{rules_of_the_emulator()}, options{how} {
+Box::Box(BoxOptions how) : rules{rules_of_the_emulator(how.beside)}, options{how} {
     signal(SIGPIPE, SIG_IGN);
     setenv("TZ", "UTC", 1); // the clinic's zone
     tzset();

@@ -47,6 +47,9 @@ enum class Weakness : std::uint8_t {
     forgets_commits,  // a killed clinicd comes back with the files of some time ago
 };
 
+// What the settings have told beside the contacts: opportunities, and bookings that live in GHL or are made there too.
+enum class Beside : std::uint8_t { nothing, cases, bookings_told, all };
+
 // clinicd's parts, joined as doors.cpp joins them.
 struct Clinicd {
     Clinicd(const std::filesystem::path& records, const std::filesystem::path& socket,
@@ -103,6 +106,7 @@ struct BoxOptions {
     base::Micros answer_time = std::chrono::milliseconds{130}; // of GHL: slower than the flow of the budget
     std::optional<poll::Hours> hours;
     std::chrono::milliseconds call_max{200}; // real time: what a fault that never answers costs
+    Beside beside = Beside::nothing;
 };
 
 class Box {

@@ -13,10 +13,23 @@ constexpr milliseconds answer_time{110}; // with one worker 9 requests a second:
 constexpr std::chrono::seconds idle_look{1};
 constexpr std::int64_t micros_per_ms = 1'000;
 
-const envelope::WriteRules& rules() {
-    static const envelope::WriteRules one{.location = "loc1",
-                                          .fields = {"fPid", "fStage", "fLast", "fNext", "fStatus", "fWhen"}};
-    return one;
+envelope::WriteRules rules_with(Beside beside) {
+    envelope::WriteRules out{.location = "loc1", .fields = {"fPid", "fStage", "fLast", "fNext", "fStatus", "fWhen"}};
+    if (beside.cases) out.pipeline = {"pipe1", {"st0", "st0", "st1", "st2", "st2", "", "st3"}};
+    out.bookings = beside.bookings;
+    if (beside.bookings) out.booking_calendar = "cal1";
+    return out;
+}
+
+// Of what is beside a contact, as its lease says: made, or written to. Nothing is unsure here, so nothing is looked up.
+ghl::Call call_beside(const envelope::WriteRules& rules, const envelope::Lease& lease) {
+    EXPECT_FALSE(lease.look_up_first);
+    const bool makes = lease.object.empty();
+    if (lease.envelope->kind() == Kind::case_state)
+        return makes ? ghl::create_case(rules, lease.contact, *lease.envelope)
+                     : ghl::put_case(rules, lease.object, *lease.envelope);
+    return makes ? ghl::create_booking(rules, lease.contact, *lease.envelope)
+                 : ghl::put_booking(lease.object, *lease.envelope);
 }
 
 lane::Priority priority_of(Kind kind) {
@@ -26,8 +39,11 @@ lane::Priority priority_of(Kind kind) {
 
 } // namespace
 
-Simulation::Simulation(outbox::Coalesce coalesce)
-    : clinic{coalesce}, gate_{{.rules = rules()}, clinic.store->identifiers(), clinic.releaser}, budget_{clinic.clock} {
+Simulation::Simulation(outbox::Coalesce coalesce, Beside beside)
+    : clinic{coalesce}, rules_{rules_with(beside)},
+      gate_{{.rules = rules_}, clinic.store->identifiers(), clinic.releaser}, budget_{clinic.clock} {
+    clinic.releaser.tell_cases({.told = beside.cases});
+    clinic.releaser.tell_bookings({.told = beside.bookings, .create = beside.bookings}, {});
     clinic.between = milliseconds{1};
     release::Policy policy;
     policy.basis = release::Basis::baa;
@@ -144,12 +160,16 @@ void Simulation::deliver(const envelope::Lease& lease) {
     const auto rows = rows_of(lease.lease);
     EXPECT_EQ(rows.size(), lease.also ? 2U : 1U);
     const auto priority = priority_of(lease.envelope->kind());
-    const auto calls =
-        lease.create ? std::vector{ghl::shell(rules(), lease)} : ghl::writes(rules(), lease, lease.contact);
+    const bool is_beside = envelope::is_beside(lease.envelope->kind());
+    const auto calls = is_beside      ? std::vector{call_beside(rules_, lease)}
+                       : lease.create ? std::vector{ghl::shell(rules_, lease)}
+                                      : ghl::writes(rules_, lease, lease.contact);
+    if (is_beside) ++(lease.envelope->kind() == Kind::case_state ? counted.of_cases : counted.of_bookings);
     const bool all = std::ranges::all_of(calls, [&](const auto& call) { return send(lease, call, priority); });
     outcome.steps = steps_;
     if (all) {
-        if (lease.create) outcome.contact = "contact" + std::to_string(++contacts_);
+        if (is_beside && lease.object.empty()) outcome.object = "object" + std::to_string(++objects_);
+        if (!is_beside && lease.create) outcome.contact = "contact" + std::to_string(++contacts_);
         note(lease, rows);
     } else {
         outcome.outcome = envelope::Outcome::retry;

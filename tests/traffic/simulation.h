@@ -20,8 +20,14 @@ using records::AppointmentId;
 using records::AppointmentStatus;
 using records::PatientId;
 
+// What the settings have told beside the contacts.
+struct Beside {
+    bool cases = false, bookings = false; // bookings: with their times, so that they are made
+};
+
 struct Counted {
-    int requests = 0, refused = 0; // refused: 429, of all requests
+    int requests = 0, refused = 0;     // refused: 429, of all requests
+    int of_cases = 0, of_bookings = 0; // of the requests
     std::map<envelope::Kind, int> delivered;
     std::vector<double> waits; // s, of each envelope delivered, from its queueing (a newer state counts from its own)
     int order_broken = 0;      // an envelope of a subject after a younger one of it
@@ -29,7 +35,7 @@ struct Counted {
 
 class Simulation {
 public:
-    explicit Simulation(outbox::Coalesce coalesce);
+    explicit Simulation(outbox::Coalesce coalesce, Beside beside = {});
 
     // Something happens at the clinic at that time, or as soon as what is before it has happened.
     void at(Timestamp when, std::function<void()> what);
@@ -64,11 +70,12 @@ private:
     std::vector<Out> rows_of(std::int64_t lease) const;
     void note(const envelope::Lease& lease, const std::vector<Out>& rows);
 
+    const envelope::WriteRules rules_;
     egress::Gate gate_;
     lane::RateBudget budget_;
     emulator::Throttle ghl_;
     std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
-    std::int64_t events_said_ = 0, contacts_ = 0;
+    std::int64_t events_said_ = 0, contacts_ = 0, objects_ = 0;
     std::vector<envelope::StepOutcome> steps_;
     std::map<std::string, std::int64_t> newest_; // the newest delivered of each subject
 };
