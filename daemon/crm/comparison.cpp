@@ -303,6 +303,9 @@ Result<void> gone(Transaction& txn, std::string_view contact) {
     if (linked->empty()) return {};
     const auto known = find(txn, envelope::CrmKind::contact, contact);
     CLINIC_TRY(known);
+    const auto full = is_full(txn);
+    CLINIC_TRY(full);
+    if (!*known && *full) return {}; // that there is no room is said
     const auto row = *known ? Result<std::int64_t>{(*known)->row}
                             : put(txn, std::nullopt,
                                   {.id = std::string{contact},

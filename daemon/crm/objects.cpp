@@ -84,11 +84,9 @@ std::string contact_of(const CrmFact& fact) {
 }
 
 Result<std::int64_t> new_row(Transaction& txn, const CrmFact& fact) {
-    std::int64_t newest = 0;
-    CLINIC_TRY(first_row(txn, "SELECT coalesce(max(row), 0) FROM crm_object",
-                         [&](const Statement& row) { newest = row.integer(0); }));
-    if (newest >= objects_max)
-        return Error{Errc::full, "GHL holds more contacts, bookings and cases than this box keeps an eye on"};
+    const auto full = is_full(txn);
+    CLINIC_TRY(full);
+    if (*full) return Error{Errc::full, "GHL holds more contacts, bookings and cases than this box keeps an eye on"};
     CLINIC_TRY(execute(txn,
                        "INSERT INTO crm_object (kind, token, id, updated_ms, read_ms, content)"
                        " VALUES (?, ?, x'', 0, 0, x'')",
@@ -113,6 +111,14 @@ Conflict conflict_in(const Statement& row) {
 }
 
 } // namespace
+
+// By the newest row's number: what was taken away with somebody who was erased makes little room.
+Result<bool> is_full(Session& session) {
+    std::int64_t newest = 0;
+    CLINIC_TRY(first_row(session, "SELECT coalesce(max(row), 0) FROM crm_object",
+                         [&](const Statement& row) { newest = row.integer(0); }));
+    return newest >= objects_max;
+}
 
 Result<std::optional<Object>> find(Session& session, CrmKind kind, std::string_view id) {
     std::optional<Stored> held;

@@ -1,8 +1,7 @@
 // What GHL holds as it was last seen, a row an object; and what of it differs from the clinic.
 //   Bounds:  1,000,000 objects; a settled difference is kept 90 days.
-//   Errors:  full at the bound; tampered when a sealed value does not open.
-//   Threads: the store's (all take its session).
-//   Source:  docs/crm.md.
+//   Errors:  full at the bound, for a new one (`is_full` tells it from a full disk); tampered when a sealed value does
+//   not open. Threads: the store's (all take its session). Source:  docs/crm.md.
 #pragma once
 
 #include <cstdint>
@@ -11,12 +10,13 @@
 #include <vector>
 
 #include "daemon/crm/ownership.h"
+#include "daemon/records/crm_bound.h"
 #include "daemon/records/store.h"
 #include "sync/envelope/crm.h"
 
 namespace clinic::crm {
 
-inline constexpr std::int64_t objects_max = 1'000'000;
+inline constexpr std::int64_t objects_max = records::crm_objects_max;
 inline constexpr int settled_life_days = 90;
 
 enum class Matching : std::uint8_t { not_asked, none, choice, kept_apart };
@@ -32,6 +32,7 @@ Result<std::optional<Object>> find(records::Session& session, envelope::CrmKind 
 Result<std::optional<Object>> object_at(records::Session& session, std::int64_t row);
 // Made, or changed; what it replaces is gone.
 Result<std::int64_t> put(records::Transaction& txn, const std::optional<Object>& before, const envelope::CrmFact& fact);
+Result<bool> is_full(records::Session& session); // there is no room for a new one
 // The same content was read later.
 Result<void> touch(records::Transaction& txn, std::int64_t row, std::int64_t read_ms);
 Result<void> set_matching(records::Transaction& txn, std::int64_t row, Matching matching, std::int64_t probed_ms);

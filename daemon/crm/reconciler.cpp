@@ -56,6 +56,12 @@ Result<FactTaken> Reconciler::take(Transaction& txn, const CrmFact& fact) {
         }
     }
     const auto row = put(txn, *before, fact);
+    // What is known already goes on to be looked after; that there is no room for more is on the page.
+    if (!row && row.error().code == Errc::full && !*before) {
+        const auto full = is_full(txn);
+        CLINIC_TRY(full);
+        if (*full) return FactTaken{Taken::refused};
+    }
     CLINIC_TRY(row);
     auto now = object_at(txn, *row);
     CLINIC_TRY(now);

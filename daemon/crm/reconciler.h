@@ -1,7 +1,8 @@
 // Where all that is told of GHL meets, by polling or by webhook: each fact counts once, in whatever order they come.
 //   Rules:   of two facts about one thing the later updated counts, of those the later read; what was deleted stays
 //            deleted; content that is known changes nothing; our own echoes differ in nothing and so do nothing.
-//   Errors:  full (objects_max), and those of the store; a fact that breaks a rule is answered `refused`.
+//   Errors:  those of the store; a fact that breaks a rule, or is of a new thing beyond objects_max, is answered
+//            `refused`.
 //   Threads: the store's writer thread.
 //   Source:  design, "From a message to GHL", step 5 and 6; docs/crm.md.
 #pragma once

@@ -143,6 +143,7 @@ void find_queue(const Status& status, bool link_trouble, std::vector<Finding>& f
         found.push_back({"E2302", Tone::information, status.crm.parked});
     if (status.links_waiting > 0) found.push_back({"E2320", Tone::look, status.links_waiting});
     find_consistency(status.consistency, found);
+    if (status.crm_full) found.push_back({"E2323", Tone::look});
     if (!link_trouble && released && status.crm.oldest_pending_s > waiting_s_max)
         found.push_back({"E2303", Tone::look, status.crm.pending});
 }

@@ -174,6 +174,7 @@ void Health::State::copy_view(Status& status) const {
     status.patients = patients;
     status.quarantine_items = view.quarantine_items;
     status.links_waiting = view.links_waiting;
+    status.crm_full = view.crm_full;
     status.consistency = view.consistency;
     status.audit_entries = view.audit_entries;
     status.check = view.check;

@@ -126,6 +126,7 @@ struct Status {
     std::int64_t telemetry_dropped = 0; // events and time stamps: no room, or more than their bound; since start
     std::int64_t patients = 0, quarantine_items = 0, audit_entries = 0;
     std::int64_t links_waiting = 0; // see StoreView
+    bool crm_full = false;          // the same
     Consistency consistency;
     int disk_free_percent = 0;
 };

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "daemon/records/audit_end.h"
+#include "daemon/records/crm_bound.h"
 #include "daemon/records/quarantine.h"
 #include "daemon/release/policy.h"
 
@@ -120,6 +121,9 @@ Result<StoreView> read_view(records::Session& session) {
                  " (SELECT count(*) FROM crm_object INDEXED BY crm_object_choice WHERE matching = 2)");
     CLINIC_TRY(links);
     view.links_waiting = *links;
+    const auto objects = one_number(session, "SELECT max(row) FROM crm_object");
+    CLINIC_TRY(objects);
+    view.crm_full = *objects >= records::crm_objects_max;
     CLINIC_TRY(read_consistency(session, view.consistency));
     const auto chain = records::audit_end(session);
     CLINIC_TRY(chain);

@@ -19,6 +19,7 @@ struct StoreView {
     records::CheckPlace check;
     std::int64_t quarantine_items = 0, audit_entries = 0;
     std::int64_t links_waiting = 0; // contacts in GHL that may be several people's, and differences for a person
+    bool crm_full = false;          // there is no room for what is new in GHL
     Consistency consistency;
 };
 

@@ -307,5 +307,27 @@ TEST_F(Crm, NothingOfAnErasedPersonsContactIsLeft) {
     EXPECT_FALSE(seen(lead));
 }
 
+// A million of them, told by the newest one's number.
+TEST_F(Crm, BeyondTheBoundNothingNewIsTakenAndAllElseGoesOn) {
+    take(contact(lead));
+    clinic.write([&](records::Transaction& txn) -> Result<void> {
+        auto last = txn.prepare("INSERT INTO crm_object (row, kind, token, id, updated_ms, read_ms, content)"
+                                " VALUES (1000000, 0, x'00', x'', 0, 0, x'')");
+        CLINIC_TRY(last);
+        return last->run();
+    });
+    EXPECT_EQ(take(contact("GHLcontactNew0000001")).taken, Taken::refused);
+    EXPECT_FALSE(seen("GHLcontactNew0000001"));
+    EXPECT_EQ(take(contact(lead, {.tags = {*envelope::Word::parse("new_patient")}})).taken, Taken::stored);
+    const auto patient = clinic.add("N1", "Quillfeather");
+    EXPECT_EQ(said_by([&](Linking links, records::Transaction& txn) { return links.set(txn, lead, patient); }), Errc{});
+    const auto other = clinic.add("N2", "Waitwell");
+    clinic.write([&](records::Transaction& txn) -> Result<void> {
+        const char* never_seen = "GHLcontactNeverSeen1";
+        CLINIC_TRY(outbox::Links::set_contact(txn, other, never_seen, outbox::Made::by_others));
+        return crm::gone(txn, never_seen);
+    });
+}
+
 } // namespace
 } // namespace clinic::crm

@@ -135,6 +135,12 @@ TEST(Findings, WhatGhlHoldsOtherwiseForAnHourIsSaidByHowMuchItIs) {
     EXPECT_EQ(status.consistency.percent(), 0);
 }
 
+TEST(Findings, MoreInGhlThanIsKeptAnEyeOnIsSaid) {
+    Status status = with_lane(envelope::LaneState::up, "");
+    status.crm_full = true;
+    EXPECT_THAT(codes(shown(status)), ElementsAre("E2323"));
+}
+
 TEST(Findings, WhatWaitsIsSaidByHowLong) {
     struct Row {
         const char* code;
