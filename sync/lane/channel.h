@@ -21,6 +21,7 @@ struct Fault {
     std::string code;                                        // ^[a-z0-9_]{0,32}$
     base::Micros not_before{};                               // Retry-After
     bool may_be_the_request{}; // an answer of its server that one request alone may have caused: several in a row count
+    bool reads_go_on{};        // nothing can be written, and what is read is as good as ever
 };
 
 class Gate {

@@ -16,6 +16,11 @@ bool Lane::up() const {
     return state_ == LaneState::up;
 }
 
+bool Lane::readable() const {
+    const std::lock_guard lock{mutex_};
+    return state_ == LaneState::up || reads_go_on_;
+}
+
 base::Micros Lane::probe_in() const {
     const std::lock_guard lock{mutex_};
     return probe_at_ - clock_.monotonic();
@@ -23,6 +28,7 @@ base::Micros Lane::probe_in() const {
 
 void Lane::close(const Fault& fault) {
     state_ = fault.state;
+    reads_go_on_ = fault.reads_go_on;
     failures_ = limits_.failures_max - 1;
     not_before_ = clock_.monotonic() + fault.not_before;
     probe_at_ = clock_.monotonic() + fault.not_before + backoff_.next();
@@ -104,6 +110,12 @@ bool Lane::probe_and_wait(base::Micros span, std::stop_token stop) {
 bool Lane::wait_up(std::stop_token stop) {
     std::unique_lock lock{mutex_};
     moved_.wait(lock, stop, [&] { return state_ == LaneState::up; });
+    return !stop.stop_requested();
+}
+
+bool Lane::wait_readable(std::stop_token stop) {
+    std::unique_lock lock{mutex_};
+    moved_.wait(lock, stop, [&] { return state_ == LaneState::up || reads_go_on_; });
     return !stop.stop_requested();
 }
 

@@ -2,7 +2,7 @@
 //   States:  down("starting") -> up -> paused | down -> up. Only a probe opens it; a fault closes it, or several in a
 //   row
 //            of the kind that one request alone may have caused. Just opened again, one of those closes it: until
-//            something is delivered, it is open on trial.
+//            something is delivered, it is open on trial. Closed by a fault of what is written, it is read through.
 //   Threads: any.
 #pragma once
 
@@ -32,6 +32,7 @@ public:
     Lane(const Clock& clock, Board& board, LaneLimits limits = {});
 
     bool up() const;
+    bool readable() const;         // up, or closed for what is written alone
     base::Micros probe_in() const; // zero or less: due
 
     void fault(const Fault& fault);                 // from a delivery
@@ -45,8 +46,9 @@ public:
     // its last word stands. False: there was no verdict within the span, or stopped.
     bool probe_and_wait(base::Micros span, std::stop_token stop);
 
-    bool wait_up(std::stop_token stop);    // false: stopped
-    bool wait_probe(std::stop_token stop); // false: stopped
+    bool wait_up(std::stop_token stop);       // false: stopped
+    bool wait_readable(std::stop_token stop); // the same
+    bool wait_probe(std::stop_token stop);    // false: stopped
 
 private:
     void close(const Fault& fault);
@@ -63,6 +65,7 @@ private:
     base::Micros not_before_{}; // as the far side asked for
     Backoff backoff_;
     bool quiet_ = false;
+    bool reads_go_on_ = false; // of what closed it
     int failures_ = 0;
     std::uint64_t probes_ = 0; // so many verdicts
 };

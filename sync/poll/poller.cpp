@@ -18,18 +18,19 @@ using envelope::CrmKind;
 using envelope::Route;
 
 constexpr std::chrono::milliseconds reply_wait{10'000};
-constexpr std::size_t told_max = 20'000, bookings_max = 20'000;
+constexpr std::size_t told_max = 250'000, bookings_max = 50'000;
+constexpr int opportunity_pages_max = 10; // a round
 constexpr int page_min = 1;
 constexpr std::int64_t day_ms = 86'400'000, hour_ms = 3'600'000;
 constexpr lane::BackoffLimits again{
     .base = std::chrono::seconds{2}, .cap = std::chrono::minutes{4}, .floor = std::chrono::seconds{1}};
 
-std::string key_of(const CrmFact& fact) {
-    return name(fact.kind) + std::string{"/"} + fact.id;
+std::size_t key_of(const CrmFact& fact) {
+    return std::hash<std::string>{}(name(fact.kind) + std::string{"/"} + fact.id);
 }
 
 std::size_t content_hash(const CrmFact& fact) {
-    return std::hash<std::string>{}(std::to_string(fact.updated_ms) + envelope::content_of(fact));
+    return std::hash<std::string>{}(fact.id + std::to_string(fact.updated_ms) + envelope::content_of(fact));
 }
 
 bool stands(const CrmFact& fact) {
@@ -73,7 +74,7 @@ void Poller::run(std::stop_token stop) {
     for (;;) {
         options_.pulse.rest();
         const bool looks = reasons_.wait(stop, round_at);
-        if (!lane_.wait_up(stop)) return;
+        if (!lane_.wait_readable(stop)) return;
         options_.pulse.beat();
         if (looks) {
             look_now(stop);
@@ -84,7 +85,8 @@ void Poller::run(std::stop_token stop) {
         const auto wait = rest_after(made.requests);
         if (made.code.empty()) backoff.reset();
         round_at = clock_.monotonic() + (made.code.empty() ? wait : std::min(wait, backoff.next()));
-        if (made.code.empty() || made.code == "scope") walk(stop, round_at); // without a scope the contacts are read
+        const bool contacts_read = made.code.empty() || made.code == "scope"; // without a scope they are
+        if (contacts_read && lane_.up()) walk(stop, round_at);
     }
 }
 
@@ -141,7 +143,11 @@ Result<void> Poller::report(const Round& round) {
 
 Result<ghl::Page> Poller::fetch(const ghl::Call& call, const std::stop_token& stop) {
     options_.pulse.beat();
-    lane::EgressGate gate{client_, rules_, &lane_, reply_wait, stop, options_.pulse};
+    if (!lane_.readable()) {
+        code_ = "closed";
+        return not_read;
+    }
+    lane::EgressGate gate{client_, rules_, nullptr, reply_wait, stop, options_.pulse};
     ghl::Page page;
     const ghl::PageRules how{rules_, std::max<std::int64_t>(1, now_ms()), probing_};
     const auto delivery = channel_.read(
@@ -170,6 +176,10 @@ Result<ghl::Page> Poller::fetch(const ghl::Call& call, const std::stop_token& st
     return page;
 }
 
+void Poller::forget_told(const CrmFact& fact) {
+    told_.erase(key_of(fact));
+}
+
 Result<bool> Poller::tell(const CrmFact& fact) {
     const auto known = told_.find(key_of(fact));
     if (known != told_.end() && known->second == content_hash(fact)) return false;
@@ -187,6 +197,13 @@ void Poller::pass_over(Literal what) {
               Error{Errc::full, what, "GHL holds something with more than 256 KiB of text; what follows it is read"});
 }
 
+void Poller::unwatched() {
+    if (std::exchange(unwatched_, true)) return;
+    base::log(base::Level::warning, "poll",
+              Error{Errc::full, "GHL holds more bookings than are watched at once",
+                    "of the others it is not seen when they are deleted there; their changes are"});
+}
+
 bool Poller::shorten(int& length, Literal alone) {
     if (length == page_min) return pass_over(alone), false;
     length = std::max(page_min, length / 2);
@@ -201,7 +218,7 @@ Result<void> Poller::tell(const ghl::Page& page) {
         const auto person = std::ranges::find(page.people, page.facts[i].id, &ghl::Person::contact);
         if (person == page.people.end()) continue;
         if (const auto asked = probe(*person); !asked) {
-            told_.erase(key_of(page.facts[i])); // told once more, it is wanted once more
+            forget_told(page.facts[i]); // told once more, it is wanted once more
             return asked;
         }
     }
@@ -251,29 +268,47 @@ Result<void> Poller::contacts(const std::stop_token& stop) {
     return not_read;
 }
 
+// All of them, in turns: each round goes on where the one before it stood, so that many of them take no time from what
+// else is to be seen. One that another takes the place of meanwhile is seen the next time round.
 Result<void> Poller::opportunities(const std::stop_token& stop) {
-    for (int page = 1; page <= envelope::poll_pages_max && !stop.stop_requested(); ++page) {
+    for (int pages = 0; pages < opportunity_pages_max && !stop.stop_requested(); ++pages) {
+        const auto page = static_cast<int>(opportunities_passed_ / page_) + 1;
+        if (page > envelope::poll_pages_max) break;
         const auto read = fetch(
             {Route::opportunities_page, "/opportunities/search", envelope::opportunities_body(rules_, page, page_)},
             stop);
         if (!read && read.error().code == Errc::full) {
-            if (shorten(page_, "an opportunity is longer than an answer may be")) page = 0;
+            if (!shorten(page_, "an opportunity is longer than an answer may be")) ++opportunities_passed_;
             continue;
         }
         CLINIC_TRY(read);
         CLINIC_TRY(tell(*read));
-        if (read->things < static_cast<std::size_t>(page_)) return {};
+        opportunities_passed_ = static_cast<std::int64_t>(page) * page_;
+        if (read->things < static_cast<std::size_t>(page_)) {
+            opportunities_passed_ = 0;
+            return {};
+        }
     }
-    code_ = "too_many";
-    return not_read;
+    if (opportunities_passed_ / page_ >= envelope::poll_pages_max) opportunities_passed_ = 0;
+    return {};
 }
 
 // What our key may not read is left out; the rest goes on.
 Result<void> Poller::bookings(const std::stop_token& stop) {
-    const std::int64_t from = now_ms() / envelope::quarter_ms * envelope::quarter_ms - day_ms;
-    for (const auto& calendar : rules_.reads.calendars)
-        CLINIC_TRY(where_allowed(appointments(stop, calendar, from, from + options_.ahead.count())));
+    for (const auto& one : rules_.reads.calendars) CLINIC_TRY(where_allowed(calendar(stop, one)));
     return {};
+}
+
+// In as many parts as were needed before: a part that is too long is no request of each round.
+Result<void> Poller::calendar(const std::stop_token& stop, const std::string& calendar) {
+    std::int64_t from = now_ms() / envelope::quarter_ms * envelope::quarter_ms - day_ms;
+    const std::int64_t until = from + options_.ahead.count();
+    const auto cuts = cuts_[calendar];
+    for (auto cut = cuts.upper_bound(from); cut != cuts.end() && *cut < until; ++cut) {
+        CLINIC_TRY(appointments(stop, calendar, from, *cut));
+        from = *cut;
+    }
+    return appointments(stop, calendar, from, until);
 }
 
 Result<void> Poller::appointments(const std::stop_token& stop, const std::string& calendar, std::int64_t from_ms,
@@ -282,6 +317,7 @@ Result<void> Poller::appointments(const std::stop_token& stop, const std::string
         fetch({Route::calendar_events, envelope::calendar_events_path(rules_, calendar, from_ms, until_ms), ""}, stop);
     if (!read && read.error().code == Errc::full && until_ms - from_ms > hour_ms) {
         const std::int64_t middle = from_ms + (until_ms - from_ms) / 2 / envelope::quarter_ms * envelope::quarter_ms;
+        cuts_[calendar].insert(middle);
         CLINIC_TRY(appointments(stop, calendar, from_ms, middle));
         return appointments(stop, calendar, middle, until_ms);
     }
@@ -291,11 +327,12 @@ Result<void> Poller::appointments(const std::stop_token& stop, const std::string
     CLINIC_TRY(tell(*read));
     const std::int64_t read_ms = read->facts.empty() ? now_ms() : read->facts.front().read_ms;
     for (const auto& fact : read->facts) {
-        if (bookings_.size() >= bookings_max) bookings_.clear();
-        if (stands(fact))
+        if (!stands(fact))
+            bookings_.erase(fact.id);
+        else if (bookings_.size() < bookings_max || bookings_.contains(fact.id))
             bookings_[fact.id] = fact;
         else
-            bookings_.erase(fact.id);
+            unwatched();
     }
     return no_longer_booked(calendar, from_ms, until_ms, read_ms);
 }
@@ -327,6 +364,7 @@ Result<void> Poller::location(const std::stop_token& stop) {
     const auto read = fetch(ghl::read_location(rules_), stop);
     CLINIC_TRY(read);
     CLINIC_TRY(tell(*read));
+    cuts_.clear(); // what is shorter by now is one part again
     location_read_ = now;
     return {};
 }

@@ -3,7 +3,8 @@
 //   identifiers
 //            are held for a page, and only where clinicd allows probes.
 //   Bounds:  100 things a page, halved while a page is too long; what alone is longer than an answer may be is passed
-//            over, and said in the log once; 20,000 facts remembered as told.
+//            over, and said in the log once; 10 pages of opportunities a round, the next of which goes on behind them;
+//            250,000 facts remembered as told, and 50,000 bookings watched for whether they are there still.
 //   Errors:  a round that fails is begun again at the next, from the mark; clinicd hears why (`crm_polled`).
 //   Threads: `run` in its own, with a connection of its own.
 //   Source:  design, "From a message to GHL", step 5 and 6; docs/crm.md.
@@ -11,7 +12,9 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <unordered_map>
@@ -71,6 +74,7 @@ private:
     Result<envelope::CrmWalk> walk_page(const std::stop_token& stop, const envelope::WalkTerms& terms);
     Result<envelope::CrmWalk> walk_contact(const std::stop_token& stop, const envelope::WalkTerms& terms);
     Result<void> opportunities(const std::stop_token& stop);
+    Result<void> calendar(const std::stop_token& stop, const std::string& calendar);
     Result<void> appointments(const std::stop_token& stop, const std::string& calendar, std::int64_t from_ms,
                               std::int64_t until_ms);
     Result<void> no_longer_booked(const std::string& calendar, std::int64_t from_ms, std::int64_t until_ms,
@@ -79,10 +83,12 @@ private:
     // Errors: full (the page is too long), not_found, offline (clinicd), otherwise `code_` says why.
     Result<ghl::Page> fetch(const ghl::Call& call, const std::stop_token& stop);
     void pass_over(Literal what);
+    void unwatched();
     // What came was longer than an answer may be: half the length, or, where it was one thing alone, past it. True: its
     // pages are numbered anew, from the first on.
     bool shorten(int& length, Literal alone);
     Result<void> tell(const ghl::Page& page);
+    void forget_told(const envelope::CrmFact& fact);
     Result<void> tell_anew(const ghl::Page& page);
     Result<bool> tell(const envelope::CrmFact& fact); // true: a probe is wanted
     Result<void> probe(const ghl::Person& person);
@@ -99,16 +105,19 @@ private:
     lane::EgressClient client_;
     std::stop_token stop_;
     bool probing_ = false;
-    int page_ = options_.page; // of a round; what made it shorter may have gone by the next
-    bool passed_over_ = false;
+    int page_ = options_.page;                     // of a round; what made it shorter may have gone by the next
+    bool passed_over_ = false, unwatched_ = false; // said
     std::int64_t requests_ = 0;
     bool answered_ = false; // a read of this round: a fault of another one is no fault of the lane
     std::string code_;
     std::optional<base::Micros> location_read_;
     Reasons reasons_;
-    std::int64_t walk_from_ = 0;                                  // where the comparison's newest page began, ms
-    int walk_page_ = 1, walk_length_ = options_.page;             // of those that begin at one moment
-    std::unordered_map<std::string, std::size_t> told_;           // kind and id: what of it was told last
+    std::int64_t walk_from_ = 0;                         // where the comparison's newest page began, ms
+    int walk_page_ = 1, walk_length_ = options_.page;    // of those that begin at one moment
+    std::int64_t opportunities_passed_ = 0;              // by the rounds before: the next one goes on there
+    std::map<std::string, std::set<std::int64_t>> cuts_; // of a calendar: where its answers end, ms; anew each hour
+    // By a hash of kind and id: one of what of it was told last. Two that share the first differ in the second.
+    std::unordered_map<std::size_t, std::size_t> told_;
     std::unordered_map<std::string, envelope::CrmFact> bookings_; // as last seen, those that stand
 };
 

@@ -81,7 +81,7 @@ Result<CrmWalk> Poller::walk_contact(const std::stop_token& stop, const WalkTerm
 }
 
 Result<void> Poller::tell_anew(const ghl::Page& page) {
-    for (const auto& fact : page.facts) told_.erase(envelope::name(fact.kind) + std::string{"/"} + fact.id);
+    for (const auto& fact : page.facts) forget_told(fact);
     return tell(page);
 }
 

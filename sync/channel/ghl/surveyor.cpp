@@ -166,7 +166,9 @@ std::optional<lane::Fault> Surveyor::lacking() const {
     if (!means_.rules.fields.complete()) return lane::Fault{envelope::LaneState::down, "unprepared", {}};
     const std::lock_guard lock{mutex_};
     if (!fields_lack_) return std::nullopt;
-    return lane::Fault{envelope::LaneState::down, "fields", {}};
+    lane::Fault fault{envelope::LaneState::down, "fields", {}};
+    fault.reads_go_on = true; // what GHL's people do, stops and bookings above all, is seen nevertheless
+    return fault;
 }
 
 } // namespace clinic::ghl

@@ -1,5 +1,5 @@
 // Looks at what GHL's location has: at the start, each hour, when GHL refuses what we write, and when clinicctl asks.
-// What it finds lacking is on the board; where that is a field that we write, nothing is sent until it is mended.
+// What it finds lacking is on the board; where that is a field that we write, nothing is written until it is mended.
 //   Bounds:  five requests a look, one more a field that is made; between two looks that doubt asks for:
 //   `doubt_spacing`. Errors:  what could not be read is named in the Inventory; the last one that was read stands.
 //   Threads: `run` in its own; the rest from any, one look at a time.

@@ -60,6 +60,19 @@ TEST_F(Lanes, AFaultClosesItUntilAProbeSaysOtherwise) {
     EXPECT_TRUE(lane.up());
 }
 
+TEST_F(Lanes, IsReadThroughWhereAFaultIsOfWhatIsWrittenAlone) {
+    EXPECT_FALSE(lane.readable());
+    lane.probed({});
+    EXPECT_TRUE(lane.readable());
+    Fault fields{LaneState::down, "fields", {}};
+    fields.reads_go_on = true;
+    lane.fault(fields);
+    EXPECT_FALSE(lane.up());
+    EXPECT_TRUE(lane.wait_readable({}));
+    lane.probed(Fault{LaneState::down, "unauthorized", {}});
+    EXPECT_FALSE(lane.readable());
+}
+
 TEST_F(Lanes, WorkersThatFailTogetherAreOneFault) {
     lane.probed({});
     for (int i = 0; i < 20; ++i) lane.fault({LaneState::paused, "http_500", {}});

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "crypto/secure_bytes.h"
+#include "sync/envelope/crm_reads.h"
 #include "sync/lane/board.h"
 #include "tests/emulator/emulator_fixture.h"
 #include "tests/sync/support/scripted_egress.h"
@@ -99,6 +100,15 @@ protected:
         Json body = contact;
         body["locationId"] = emulator::location;
         return json(send("POST", "/contacts/", body))["contact"]["id"];
+    }
+    void open_case(const std::string& contact) {
+        json(send("POST", "/opportunities/",
+                  {{"pipelineId", emulator::pipeline_id},
+                   {"locationId", emulator::location},
+                   {"name", "Somebody"},
+                   {"pipelineStageId", emulator::stage_ids[0]},
+                   {"status", "open"},
+                   {"contactId", contact}}));
     }
     std::string book(const std::string& contact, const std::string& start) {
         return json(send("POST", "/calendars/events/appointments",
@@ -305,6 +315,51 @@ TEST_F(Polling, OpportunitiesAndTheZoneAreTold) {
     }
     EXPECT_EQ(opportunities, 1);
     EXPECT_EQ(zone, "America/New_York");
+}
+
+// Else a clinic with many of them would see a contact that changes late.
+TEST_F(Polling, ManyOpportunitiesAreReadInTurns) {
+    for (int i = 0; i < 12; ++i) open_case(lead("One"));
+    open(1);
+    EXPECT_EQ(ids(envelope::CrmKind::opportunity).size(), 10U);
+    EXPECT_EQ(last.code, "");
+    EXPECT_EQ(ids(envelope::CrmKind::opportunity).size(), 2U) << "it goes on where it stood";
+    open_case(lead("Another"));
+    EXPECT_EQ(ids(envelope::CrmKind::opportunity).size(), 0U) << "from the first again";
+    EXPECT_EQ(ids(envelope::CrmKind::opportunity).size(), 1U);
+}
+
+TEST_F(Polling, ACalendarThatIsTooLongIsReadInThePartsOfTheRoundBefore) {
+    const auto contact = lead("One");
+    constexpr int bookings = 20; // of 20 KB each: more than an answer may be
+    for (int i = 0; i < bookings; ++i)
+        json(send("POST", "/calendars/events/appointments",
+                  {{"calendarId", emulator::calendar_id},
+                   {"locationId", emulator::location},
+                   {"contactId", contact},
+                   {"startTime", envelope::iso_ms((clock.now().micros / 900'000'000 + 96 * (i + 1)) * 900'000)},
+                   {"ignoreFreeSlotValidation", true},
+                   {"title", std::string(20'000, 'x')}}));
+    EXPECT_EQ(ids(envelope::CrmKind::appointment).size(), 1U * bookings);
+    const auto first = last.requests;
+    EXPECT_EQ(ids(envelope::CrmKind::appointment).size(), 0U);
+    EXPECT_EQ(last.code, "");
+    EXPECT_LT(last.requests + 1, first) << "but the location, what was too long is not asked for again";
+}
+
+// What GHL's people do is to be seen, a stop above all, also while nothing may be written.
+TEST_F(Polling, ALaneThatIsClosedForItsFieldsIsReadThrough) {
+    lane::Fault fields{envelope::LaneState::down, "fields", {}};
+    fields.reads_go_on = true;
+    lane_.probed(fields);
+    EXPECT_FALSE(lane_.up());
+    const auto id = lead("One");
+    EXPECT_EQ(ids(envelope::CrmKind::contact), std::vector{id});
+    EXPECT_EQ(last.code, "");
+    lane_.probed(lane::Fault{envelope::LaneState::down, "unauthorized", {}});
+    lead("Two");
+    EXPECT_EQ(round().size(), 0U);
+    EXPECT_EQ(last.code, "closed");
 }
 
 TEST_F(Polling, FaultsOfTheFarSideCloseTheLaneAndTheNextRoundGoesOn) {

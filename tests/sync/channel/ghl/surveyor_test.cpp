@@ -124,6 +124,7 @@ TEST_F(OfALocation, WhatIsLackingIsNamedAndHoldsTheLane) {
     ASSERT_TRUE(looks.lacking());
     EXPECT_EQ(looks.lacking()->code, "fields");
     EXPECT_EQ(looks.lacking()->state, envelope::LaneState::down);
+    EXPECT_TRUE(looks.lacking()->reads_go_on);
 
     GhlChannel channel{*ghl_client, rules(), budget, {}, &looks};
     lane::EgressClient to_clinicd{folder / "egress.sock"};
@@ -155,6 +156,7 @@ TEST_F(OfALocation, MissingFieldsAreMadeAndNoOther) {
     auto looks = surveyor(unset);
     ASSERT_TRUE(looks.lacking());
     EXPECT_EQ(looks.lacking()->code, "unprepared");
+    EXPECT_FALSE(looks.lacking()->reads_go_on) << "without the marker's field nobody is told from a stranger";
     EXPECT_EQ(board.said().location.size(), 6U) << "none is configured";
     const auto there = looks.look(Extent::all_and_make, {});
     EXPECT_EQ(there.created_parts.size(), 5U);
