@@ -27,11 +27,13 @@ protected:
         for (const int until = added_ + people; added_ < until; ++added_) {
             const std::string number = std::to_string(1'000 + added_), id = "GHLcontact" + number;
             const auto patient = linked(number, id);
+            auto said = as_said(patient);
             if (added_ % 5 == 0) {
                 clinic.book(patient, "A" + number, begin);
                 clinic.deliver(false);
+                said.next = said.appt_when = "d0_2";
+                said.appt_status = "booked";
             }
-            auto said = as_said(patient);
             contacts_.push_back(contact(id, said));
             clinic.write([&](records::Transaction& txn) -> Result<void> {
                 const auto all = outbox::Beside::all(txn, patient);
