@@ -114,6 +114,7 @@ Result<void> BookingCheck::check(Transaction& txn, const Object& booking, bool n
     const PatientId patient = (*owner)->patient;
     auto ours = Beside::at(txn, patient, (*owner)->number);
     CLINIC_TRY(ours);
+    if (ours->is_left()) return settle_all(txn, booking.row);
     const auto facts = records::patient_facts(txn, patient);
     CLINIC_TRY(facts);
     Pair pair{booking, patient, std::move(*ours), {}};
@@ -251,14 +252,15 @@ Result<std::vector<PatientId>> BookingCheck::decided(Transaction& txn, const Obj
     CLINIC_TRY(owner);
     if (!*owner || !is_of_bookings(conflict.field)) return std::vector<PatientId>{};
     const auto [patient, number] = **owner;
+    const auto one = Beside::at(txn, patient, number);
+    CLINIC_TRY(one);
+    if (one->is_left()) return std::vector{patient};
     CLINIC_TRY(Beside::hold(txn, patient, number, for_ghl ? Held::by_ghl : Held::no));
     if (for_ghl) return std::vector{patient};
     if (!booking.fact.deleted()) {
         CLINIC_TRY(releaser_.say_booking_again(txn, patient, number));
         return std::vector{patient};
     }
-    const auto one = Beside::at(txn, patient, number);
-    CLINIC_TRY(one);
     CLINIC_TRY(Beside::lost(txn, patient, number)); // a new one, where they are made
     CLINIC_TRY(releaser_.changed(txn, patient, one->appointment));
     return std::vector{patient};

@@ -64,6 +64,7 @@ Result<void> Linking::unset(Transaction& txn, PatientId patient) {
     CLINIC_TRY(object);
     CLINIC_TRY(outbox::Outbox::withdraw(txn, patient, "unlinked"));
     CLINIC_TRY(Links::unset_contact(txn, patient));
+    CLINIC_TRY(releaser_.contact_left(txn, patient));
     if (!*object) return {};
     CLINIC_TRY(settle(txn, (*object)->row, Field::contact_deleted, "clinic"));
     return set_matching(txn, (*object)->row, Matching::not_asked, 0);
@@ -78,6 +79,7 @@ Result<void> Linking::split(Transaction& txn, std::string_view contact, PatientI
     if (*own == contact) {
         CLINIC_TRY(outbox::Outbox::withdraw(txn, patient, "unlinked"));
         CLINIC_TRY(Links::unset_contact(txn, patient));
+        CLINIC_TRY(releaser_.contact_left(txn, patient));
     }
     CLINIC_TRY(withdraw_offer(txn, object->row));
     return set_matching(txn, object->row, Matching::not_asked, 0);

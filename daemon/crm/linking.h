@@ -21,7 +21,8 @@ public:
 
     // A person's word, with the checks of the errors above.
     Result<void> set(records::Transaction& txn, std::string_view contact, records::PatientId patient);
-    // The contact is nobody's again and may be matched anew; nothing more is written to it.
+    // The contact is nobody's again and may be matched anew; nothing more is written to it,
+    // but the end of what is ours beside it.
     Result<void> unset(records::Transaction& txn, records::PatientId patient);
     // It never was that patient's, and no match will say so again.
     Result<void> split(records::Transaction& txn, std::string_view contact, records::PatientId patient);

@@ -58,6 +58,9 @@ Result<void> OwnCases::changed(Transaction& txn, const Object& opportunity) cons
     CLINIC_TRY(owner);
     if (!*owner) return {};
     const auto& [patient, number] = **owner;
+    const auto one_of_theirs = Beside::at(txn, patient, number);
+    CLINIC_TRY(one_of_theirs);
+    if (one_of_theirs->is_left() && opportunity.fact.deleted()) return Beside::lost(txn, patient, number);
     const auto older = is_older_than_our_write(txn, opportunity, patient);
     CLINIC_TRY(older);
     if (*older && !opportunity.fact.deleted()) return {};

@@ -40,15 +40,18 @@ Result<release::Allowed> allowed_ids(records::Transaction& txn, const std::vecto
     CLINIC_TRY(contacts);
     for (const auto& contact : *contacts) add(allowed.ids, contact);
     add(allowed.ids, lease.front().object);
+    add(allowed.ids, lease.front().left_at);
     if (const auto slot = lease.front().envelope.slot())
         for (const auto quarter : {slot->first, slot->second}) add(allowed.ids, envelope::quarter_time(quarter));
     return allowed;
 }
 
-// The opportunity or the booking is another one than when the lease was handed out, or there is one now.
+// The opportunity or the booking is another one than when the lease was handed out, or there is one now; or the contact
+// that it was to be made for is not the patient's any more.
 bool is_another_object(const Attempt& attempt, const outbox::Leased& lease) {
     using envelope::Route;
-    if (attempt.route == Route::case_create || attempt.route == Route::booking_create) return !lease.object.empty();
+    if (attempt.route == Route::case_create || attempt.route == Route::booking_create)
+        return !lease.object.empty() || !lease.left_at.empty() || lease.forgotten;
     if (attempt.route != Route::case_update && attempt.route != Route::booking_update) return false;
     return std::string_view{attempt.path}.substr(attempt.path.rfind('/') + 1) != lease.object;
 }

@@ -20,7 +20,7 @@ std::span<const std::byte> key_of(const std::optional<AppointmentId>& appointmen
 
 struct Sealed {
     Besides one;
-    crypto::Bytes object;
+    crypto::Bytes object, contact;
 };
 
 Sealed read_sealed(const records::Statement& row) {
@@ -32,14 +32,21 @@ Sealed read_sealed(const records::Statement& row) {
     if (row.integer(4) != 0) out.one.unsure_since = base::Micros{row.integer(5)};
     out.one.ours = row.integer(6) != 0;
     out.one.held = static_cast<Held>(row.integer(7));
+    out.contact = copy(row.blob(8));
     return out;
 }
 
 Result<Besides> opened(records::Session& session, PatientId patient, Sealed sealed) {
-    if (sealed.object.empty()) return std::move(sealed.one);
-    auto text = session.open_for(patient, "beside.object", sealed.one.number, sealed.object);
-    CLINIC_TRY(text);
-    sealed.one.object = std::move(*text);
+    if (!sealed.object.empty()) {
+        auto text = session.open_for(patient, "beside.object", sealed.one.number, sealed.object);
+        CLINIC_TRY(text);
+        sealed.one.object = std::move(*text);
+    }
+    if (!sealed.contact.empty()) {
+        auto text = session.open_for(patient, "beside.contact", sealed.one.number, sealed.contact);
+        CLINIC_TRY(text);
+        sealed.one.contact = std::move(*text);
+    }
     return std::move(sealed.one);
 }
 
@@ -48,6 +55,12 @@ Result<void> store(records::Transaction& txn, PatientId patient, const Besides& 
     CLINIC_TRY(sealed);
     return execute(txn, "UPDATE beside SET patient = ?, object = ?, token = ?, ours = ?, held = ? WHERE number = ?",
                    patient, *sealed, object_token(txn, one.kind, one.object), one.ours, number(one.held), one.number);
+}
+
+Result<void> store_left(records::Transaction& txn, PatientId patient, std::int64_t number, std::string_view contact) {
+    const auto sealed = txn.seal_for(patient, "beside.contact", number, contact);
+    CLINIC_TRY(sealed);
+    return execute(txn, "UPDATE beside SET contact = ?, held = 0 WHERE number = ?", *sealed, number);
 }
 
 Result<void> forget_said_of(records::Transaction& txn, PatientId patient, Kind kind, std::int64_t number) {
@@ -61,7 +74,7 @@ Result<std::optional<std::int64_t>> Beside::known(records::Session& session, Pat
                                                   std::optional<AppointmentId> appointment) {
     std::optional<std::int64_t> number;
     CLINIC_TRY(first_row(
-        session, "SELECT number FROM beside WHERE patient = ? AND kind = ? AND appointment = ?",
+        session, "SELECT number FROM beside WHERE patient = ? AND kind = ? AND appointment = ? AND contact = x''",
         [&](const records::Statement& row) { number = row.integer(0); }, patient, outbox::number(kind),
         key_of(appointment)));
     return number;
@@ -81,7 +94,7 @@ Result<Besides> Beside::at(records::Session& session, PatientId patient, std::in
     std::optional<Sealed> found;
     CLINIC_TRY(first_row(
         session,
-        "SELECT number, kind, appointment, object, unsettled, unsure_since, ours, held FROM beside"
+        "SELECT number, kind, appointment, object, unsettled, unsure_since, ours, held, contact FROM beside"
         " WHERE number = ? AND patient = ?",
         [&](const records::Statement& row) { found = read_sealed(row); }, number, patient));
     if (!found) return Error{Errc::not_found, "no such opportunity or booking of that patient"};
@@ -92,7 +105,7 @@ Result<std::vector<Besides>> Beside::all(records::Session& session, PatientId pa
     std::vector<Sealed> found;
     CLINIC_TRY(each_row(
         session,
-        "SELECT number, kind, appointment, object, unsettled, unsure_since, ours, held FROM beside"
+        "SELECT number, kind, appointment, object, unsettled, unsure_since, ours, held, contact FROM beside"
         " WHERE patient = ? ORDER BY kind, appointment",
         [&](const records::Statement& row) { found.push_back(read_sealed(row)); }, patient));
     std::vector<Besides> out;
@@ -160,6 +173,7 @@ Result<void> Beside::hold(records::Transaction& txn, PatientId patient, std::int
 Result<void> Beside::lost(records::Transaction& txn, PatientId patient, std::int64_t number) {
     const auto one = at(txn, patient, number);
     CLINIC_TRY(one);
+    if (one->is_left()) return forget(txn, patient, *one);
     CLINIC_TRY(forget_said_of(txn, patient, one->kind, number));
     return execute(txn,
                    "UPDATE beside SET object = x'', token = NULL, ours = 0, held = 0 WHERE number = ? AND patient = ?",
@@ -174,15 +188,37 @@ Result<void> Beside::forget(records::Transaction& txn, PatientId patient) {
     return execute(txn, "DELETE FROM beside WHERE patient = ?", patient);
 }
 
-Result<void> Beside::move(records::Transaction& txn, PatientId from, PatientId to) {
-    const auto all = Beside::all(txn, from);
+Result<void> Beside::forget(records::Transaction& txn, PatientId patient, const Besides& one) {
+    CLINIC_TRY(forget_said_of(txn, patient, one.kind, one.number));
+    return execute(txn, "DELETE FROM beside WHERE number = ?", one.number);
+}
+
+Result<void> Beside::leave(records::Transaction& txn, PatientId patient, std::string_view contact) {
+    const auto all = Beside::all(txn, patient);
     CLINIC_TRY(all);
-    CLINIC_TRY(forget(txn, to));
     for (const Besides& one : *all) {
+        if (one.is_left()) continue;
+        if (one.may_be_there() && (one.ours || one.unsure_since))
+            CLINIC_TRY(store_left(txn, patient, one.number, contact));
+        else
+            CLINIC_TRY(forget(txn, patient, one));
+    }
+    return {};
+}
+
+Result<void> Beside::move(records::Transaction& txn, PatientId from, PatientId to) {
+    const auto theirs = Beside::all(txn, from);
+    CLINIC_TRY(theirs);
+    const auto own = Beside::all(txn, to);
+    CLINIC_TRY(own);
+    for (const Besides& one : *own)
+        if (!one.is_left()) CLINIC_TRY(forget(txn, to, one));
+    for (const Besides& one : *theirs) {
         if (!one.object.empty())
             CLINIC_TRY(store(txn, to, one));
         else
             CLINIC_TRY(execute(txn, "UPDATE beside SET patient = ? WHERE number = ?", to, one.number));
+        if (one.is_left()) CLINIC_TRY(store_left(txn, to, one.number, one.contact));
     }
     return {};
 }

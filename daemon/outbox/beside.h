@@ -23,7 +23,9 @@ struct Besides {
     bool ours = false;                                 // made by us; else it lived there before
     Held held = Held::no;
     std::optional<base::Micros> unsure_since; // boot clock: no later byte of a create left us; none: no create
+    std::string contact;                      // where it was left; empty: at the patient's own
     bool may_be_there() const { return !object.empty() || unsure_since; }
+    bool is_left() const { return !contact.empty(); } // at a contact that is the patient's no more: to be ended there
 };
 
 class Beside {
@@ -31,7 +33,7 @@ public:
     // Made where it is not there. `appointment`: with booking_state alone.
     static Result<std::int64_t> number_of(records::Transaction& txn, records::PatientId patient, envelope::Kind kind,
                                           std::optional<records::AppointmentId> appointment = std::nullopt);
-    // The same, where it is there.
+    // The same, where it is there; never one that was left.
     static Result<std::optional<std::int64_t>> known(records::Session& session, records::PatientId patient,
                                                      envelope::Kind kind,
                                                      std::optional<records::AppointmentId> appointment = std::nullopt);
@@ -52,12 +54,14 @@ public:
     static Result<void> set(records::Transaction& txn, records::PatientId patient, std::int64_t number,
                             std::string_view object, Made made = Made::by_us);
     static Result<void> hold(records::Transaction& txn, records::PatientId patient, std::int64_t number, Held held);
-    // It is not in GHL any more: a new one may be made.
+    // It is not in GHL any more: a new one may be made; one that was left is forgotten.
     static Result<void> lost(records::Transaction& txn, records::PatientId patient, std::int64_t number);
     // A look-up that proves something has found none of it.
     static Result<void> nothing_made(records::Transaction& txn, records::PatientId patient, std::int64_t number);
-    // All of the patient's: the contact is another one, or nobody's.
-    static Result<void> forget(records::Transaction& txn, records::PatientId patient);
+    // That contact is the patient's no more: what we have made there, or may have, is left, and the rest forgotten.
+    static Result<void> leave(records::Transaction& txn, records::PatientId patient, std::string_view contact);
+    static Result<void> forget(records::Transaction& txn, records::PatientId patient); // all of the patient's
+    static Result<void> forget(records::Transaction& txn, records::PatientId patient, const Besides& one);
     // With the contact.
     static Result<void> move(records::Transaction& txn, records::PatientId from, records::PatientId to);
 };

@@ -110,18 +110,24 @@ Result<std::optional<Offer>> beside(records::Session& session, const Offer& firs
 // Of an opportunity or a booking. Empty: as below.
 Result<MaybeLease> offer_beside(records::Transaction& txn, Offer about, std::chrono::milliseconds unsure_for) {
     const Row& row = about.row;
-    auto contact = Links::contact(txn, row.patient);
+    auto beside = Beside::at(txn, row.patient, row.scope);
+    if (!beside && beside.error().code != Errc::not_found) return beside.error();
+    // Of one that was left nothing is said but its end; not_found: it was not there at the earlier contact.
+    if (!beside || (beside->is_left() && envelope::wants_object(about.envelope))) {
+        CLINIC_TRY(move(txn, row, State::discarded, no_object));
+        return MaybeLease{};
+    }
+    const bool unknown = beside->object.empty() && beside->unsure_since;
+    const bool makes = beside->object.empty() && makes_beside(about.envelope);
+    if (beside->object.empty() && !unknown && !makes) {
+        CLINIC_TRY(move(txn, row, State::discarded, no_object));
+        if (beside->is_left()) CLINIC_TRY(Beside::forget(txn, row.patient, *beside));
+        return MaybeLease{};
+    }
+    auto contact = beside->is_left() ? Result<std::string>{beside->contact} : Links::contact(txn, row.patient);
     CLINIC_TRY(contact);
     if (contact->empty()) {
         CLINIC_TRY(move(txn, row, State::parked, no_contact));
-        return MaybeLease{};
-    }
-    auto beside = Beside::at(txn, row.patient, row.scope);
-    if (!beside && beside.error().code != Errc::not_found) return beside.error();
-    const bool unknown = beside && beside->object.empty() && beside->unsure_since;
-    const bool makes = beside && beside->object.empty() && makes_beside(about.envelope);
-    if (!beside || (beside->object.empty() && !unknown && !makes)) { // not_found: it was the earlier contact's
-        CLINIC_TRY(move(txn, row, State::discarded, no_object));
         return MaybeLease{};
     }
     CLINIC_TRY(move(txn, row, State::leased, row.code));

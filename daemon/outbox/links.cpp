@@ -102,6 +102,10 @@ Result<bool> is_shell(records::Session& session, PatientId patient) {
     return link->shell;
 }
 
+Result<void> forget_said_of_contact(records::Transaction& txn, PatientId patient) {
+    return execute(txn, "DELETE FROM said WHERE patient = ? AND destination = 0 AND kind < 5", patient);
+}
+
 Result<void> unlink(records::Transaction& txn, PatientId patient) {
     return execute(txn, "DELETE FROM link WHERE patient = ?", patient);
 }
@@ -141,8 +145,8 @@ Result<void> Links::set_contact(records::Transaction& txn, PatientId patient, st
     if (*before == contact) return unpark_subject(txn, patient);
     // Another contact holds nothing from us yet.
     if (!before->empty()) {
-        CLINIC_TRY(execute(txn, "DELETE FROM said WHERE patient = ? AND destination = 0", patient));
-        CLINIC_TRY(Beside::forget(txn, patient));
+        CLINIC_TRY(forget_said_of_contact(txn, patient));
+        CLINIC_TRY(Beside::leave(txn, patient, *before));
     }
     CLINIC_TRY(unlink(txn, patient));
     CLINIC_TRY(execute(txn, "INSERT INTO link (patient, contact, token, shell) VALUES (?, x'', ?, ?)", patient,
@@ -257,8 +261,10 @@ Result<bool> Links::is_ours(records::Session& session, PatientId patient) {
 }
 
 Result<void> Links::unset_contact(records::Transaction& txn, PatientId patient) {
-    CLINIC_TRY(execute(txn, "DELETE FROM said WHERE patient = ? AND destination = 0", patient));
-    CLINIC_TRY(Beside::forget(txn, patient));
+    const auto before = contact(txn, patient);
+    CLINIC_TRY(before);
+    CLINIC_TRY(forget_said_of_contact(txn, patient));
+    if (!before->empty()) CLINIC_TRY(Beside::leave(txn, patient, *before));
     return unlink(txn, patient);
 }
 

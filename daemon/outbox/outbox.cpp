@@ -110,12 +110,13 @@ Result<void> revive(records::Transaction& txn, const Row& row) {
 
 Result<std::int64_t> Outbox::push(records::Transaction& txn, Destination destination, PatientId patient,
                                   const envelope::MetadataEnvelope& envelope,
-                                  std::optional<std::string_view> parked_code, const Coalesce& coalesce) {
+                                  std::optional<std::string_view> parked_code, const Coalesce& coalesce,
+                                  std::optional<std::int64_t> of_number) {
     if (destination == Destination::ops) return Error{Errc::refused, "no patient kind goes to central ops"};
     const std::string written = envelope.encode();
     CLINIC_TRY(envelope::MetadataEnvelope::decode(written));
     CLINIC_TRY(check_room(txn, destination));
-    const auto scope = scope_of(txn, patient, envelope);
+    const auto scope = of_number ? Result<std::int64_t>{*of_number} : scope_of(txn, patient, envelope);
     CLINIC_TRY(scope);
     const auto due = due_of(txn, destination, patient, envelope.kind(), coalesce);
     CLINIC_TRY(due);

@@ -73,7 +73,9 @@ struct Leased {
     std::int64_t row = 0;
     records::PatientId patient;
     envelope::MetadataEnvelope envelope;
-    std::string object; // GHL's id of the opportunity or the booking that it is about; empty: none is known
+    std::string object;     // GHL's id of the opportunity or the booking that it is about; empty: none is known
+    std::string left_at;    // the contact where that was left; empty: it is at the patient's own
+    bool forgotten = false; // nothing is known of that any more: it was at a contact that is another's now
 };
 
 class Outbox {
@@ -81,10 +83,11 @@ public:
     // The row lives or dies with the record: both are in `txn`. Envelopes of the same patient and kind that are
     // pending or parked are superseded (newest state wins; appt.state by patient, consent.state by scope, booking.state
     // by appointment, a suppression takes the place of both states of the contact; a merge of nothing). `parked`:
-    // enters as parked, by code.
+    // enters as parked, by code. `number`: of what is beside a contact, where it is not the patient's own any more.
     static Result<std::int64_t> push(records::Transaction& txn, envelope::Destination destination,
                                      records::PatientId patient, const envelope::MetadataEnvelope& envelope,
-                                     std::optional<std::string_view> parked_code, const Coalesce& coalesce = {});
+                                     std::optional<std::string_view> parked_code, const Coalesce& coalesce = {},
+                                     std::optional<std::int64_t> number = std::nullopt);
     // Empty where a suppression has been said or queued since (and the other way about). `scope`: for consent.state.
     static Result<LastSaid> last_said(records::Session& session, envelope::Destination destination,
                                       records::PatientId patient, envelope::Kind kind,

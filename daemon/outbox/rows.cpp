@@ -211,12 +211,14 @@ Result<envelope::MetadataEnvelope> envelope_in(records::Session& session, const 
 Result<Leased> opened(records::Session& session, const Row& row) {
     auto envelope = envelope_in(session, row);
     CLINIC_TRY(envelope);
-    Leased out{row.id, row.patient, std::move(*envelope), {}};
+    Leased out{.row = row.id, .patient = row.patient, .envelope = std::move(*envelope), .object = {}, .left_at = {}};
     if (!envelope::is_beside(row.kind)) return out;
     auto beside = Beside::at(session, row.patient, row.scope);
-    if (!beside && beside.error().code == Errc::not_found) return out; // it was an earlier contact's
+    out.forgotten = !beside && beside.error().code == Errc::not_found;
+    if (out.forgotten) return out;
     CLINIC_TRY(beside);
     out.object = std::move(beside->object);
+    out.left_at = std::move(beside->contact);
     return out;
 }
 

@@ -256,6 +256,7 @@ constexpr Migration migrations[] = {
     {11, {outbox_traffic_v11, crm_schema_v11, compare_schema_v11}, "PRAGMA user_version = 11"},
     {12, {outbox_joined_v12, "", ""}, "PRAGMA user_version = 12"},
     {13, {outbox_beside_v13, outbox_heard_v13, ""}, "PRAGMA user_version = 13"},
+    {14, {outbox_left_v14, "", ""}, "PRAGMA user_version = 14"},
 };
 static_assert(migrations[std::size(migrations) - 1].to == schema_version_known);
 

@@ -5,7 +5,7 @@
 
 namespace clinic::records {
 
-inline constexpr int schema_version_known = 13;
+inline constexpr int schema_version_known = 14;
 
 // Up to that version. Errors: newer (made by a later version), else as a statement.
 Result<void> migrate(Connection& connection, int to = schema_version_known);

@@ -1,4 +1,4 @@
-// The tables of clinic_outbox, in migrations 1, 3 and 11 to 13: they live in the records' file so that a row and its
+// The tables of clinic_outbox, in migrations 1, 3 and 11 to 14: they live in the records' file so that a row and its
 // envelope are one commit. `patient` is the internal PatientId. Columns marked "sealed" are sealed with that patient's
 // key and bound to the row.
 #pragma once
@@ -166,6 +166,33 @@ CREATE INDEX beside_unsettled ON beside (attempt) WHERE unsettled = 1;
 inline constexpr const char* outbox_heard_v13 = R"sql(
 ALTER TABLE outbox ADD COLUMN heard_us INTEGER NOT NULL DEFAULT -1;      -- from the first byte of what it came from to
                                                                          -- queued_at; -1: older
+)sql";
+
+// What was left at a contact that is its patient's no more has a row of its own, until it is ended there.
+inline constexpr const char* outbox_left_v14 = R"sql(
+CREATE TABLE beside_v14 (
+    number       INTEGER PRIMARY KEY AUTOINCREMENT, -- the scope of its envelopes: never used twice
+    patient      BLOB    NOT NULL,
+    kind         INTEGER NOT NULL,                  -- envelope::Kind of its envelopes
+    appointment  BLOB    NOT NULL,                  -- of a booking; empty: an opportunity
+    object       BLOB    NOT NULL DEFAULT x'',      -- sealed; empty: none is known
+    ours         INTEGER NOT NULL DEFAULT 0,        -- made by us: taken back by us
+    held         INTEGER NOT NULL DEFAULT 0,        -- outbox::Held: GHL's word against the clinic's
+    token        BLOB,                              -- blind index of GHL's id
+    attempt      INTEGER NOT NULL DEFAULT 0,        -- ledger.attempt of its newest create
+    unsettled    INTEGER NOT NULL DEFAULT 0,        -- that may have happened: look up before the next
+    unsure_since INTEGER NOT NULL DEFAULT 0,        -- boot clock: no later byte of it left us
+    contact      BLOB    NOT NULL DEFAULT x'',      -- sealed; where it was left; empty: at the patient's own
+    UNIQUE (patient, kind, appointment, contact)
+) STRICT;
+INSERT INTO beside_v14 SELECT number, patient, kind, appointment, object, ours, held, token, attempt, unsettled,
+    unsure_since, x'' FROM beside;
+DELETE FROM sqlite_sequence WHERE name = 'beside_v14';
+INSERT INTO sqlite_sequence (name, seq) SELECT 'beside_v14', seq FROM sqlite_sequence WHERE name = 'beside';
+DROP TABLE beside;
+ALTER TABLE beside_v14 RENAME TO beside;
+CREATE INDEX beside_token ON beside (token) WHERE token IS NOT NULL;
+CREATE INDEX beside_unsettled ON beside (attempt) WHERE unsettled = 1;
 )sql";
 
 } // namespace clinic::records

@@ -39,6 +39,7 @@ Booking booking_status(AppointmentStatus status) {
 }
 
 std::optional<std::pair<std::int64_t, std::int64_t>> slot_in(const std::string& content) {
+    if (content.empty()) return std::nullopt;
     const auto parsed = base::parse_json(content, envelope::envelope_bytes_max, 2);
     if (!parsed || !parsed->contains("from")) return std::nullopt;
     return std::pair{parsed->value("from", std::int64_t{0}), parsed->value("until", std::int64_t{0})};
@@ -186,6 +187,23 @@ Result<void> Bookings::take_back() {
     const auto all = ours_to_come();
     CLINIC_TRY(all);
     for (const auto& [one, said] : *all) CLINIC_TRY(call_off(*one.appointment, one.number));
+    return {};
+}
+
+Result<void> Bookings::close_left() {
+    if (!options_.told) return {};
+    const auto all = Beside::all(txn_, patient_);
+    CLINIC_TRY(all);
+    for (const Besides& one : *all) {
+        if (one.kind != Kind::booking_state || !one.is_left()) continue;
+        const auto said = last_said(one.number);
+        CLINIC_TRY(said);
+        const auto slot = slot_in(said->newest());
+        if (!one.unsure_since && slot && is_over(*slot, txn_.now()))
+            CLINIC_TRY(Beside::forget(txn_, patient_, one));
+        else
+            CLINIC_TRY(call_off(*one.appointment, one.number));
+    }
     return {};
 }
 

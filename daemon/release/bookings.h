@@ -69,6 +69,8 @@ public:
     Result<void> tell_gone(records::AppointmentId appointment);
     // Those that we have made, or may have made, are called off.
     Result<void> take_back();
+    // So are those that were left at a contact that is the patient's no more; one that is over is forgotten.
+    Result<void> close_left();
     Result<bool> something_waits();
     // Of ours, one is not called off yet, or not sure to be.
     Result<bool> something_stands();

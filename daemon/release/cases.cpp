@@ -63,32 +63,46 @@ Result<void> Cases::tell(Stage stage) {
     return say(stage, outcome, (*one)->number);
 }
 
+Result<void> Cases::close_left() {
+    if (!options_.told) return {};
+    const auto all = Beside::all(txn_, patient_);
+    CLINIC_TRY(all);
+    for (const Besides& one : *all)
+        if (one.kind == Kind::case_state && one.is_left())
+            CLINIC_TRY(say(Stage::archived, Case::abandoned, one.number));
+    return {};
+}
+
 Result<void> Cases::take_back() {
     if (!options_.told) return {};
+    CLINIC_TRY(close_left());
     const auto one = find();
     CLINIC_TRY(one);
     if (!*one || !(*one)->may_be_there()) return {};
     return say(Stage::archived, Case::abandoned, (*one)->number);
 }
 
-Result<bool> Cases::something_waits() {
+Result<bool> Cases::any(bool (*is_so)(const Besides& one, const LastSaid& said)) {
     if (!options_.told) return false;
-    const auto one = find();
-    CLINIC_TRY(one);
-    if (!*one) return false;
-    const auto said = last_said((*one)->number);
-    CLINIC_TRY(said);
-    return said->waits();
+    const auto all = Beside::all(txn_, patient_);
+    CLINIC_TRY(all);
+    for (const Besides& one : *all) {
+        if (one.kind != Kind::case_state) continue;
+        const auto said = last_said(one.number);
+        CLINIC_TRY(said);
+        if (is_so(one, *said)) return true;
+    }
+    return false;
+}
+
+Result<bool> Cases::something_waits() {
+    return any([](const Besides&, const LastSaid& said) { return said.waits(); });
 }
 
 Result<bool> Cases::something_stands() {
-    if (!options_.told) return false;
-    const auto one = find();
-    CLINIC_TRY(one);
-    if (!*one || !(*one)->may_be_there()) return false;
-    const auto said = last_said((*one)->number);
-    CLINIC_TRY(said);
-    return said->waits() || said->unsure || !says_the_end(said->content);
+    return any([](const Besides& one, const LastSaid& said) {
+        return one.may_be_there() && (said.waits() || said.unsure || !says_the_end(said.content));
+    });
 }
 
 Result<void> Cases::doubt() {

@@ -34,6 +34,8 @@ public:
     Result<void> tell(envelope::Stage stage);
     // One that we have made, or may have made, is ended.
     Result<void> take_back();
+    // So is what was left at a contact that is the patient's no more.
+    Result<void> close_left();
     Result<bool> something_waits();
     // It is not ended yet, or not sure to be.
     Result<bool> something_stands();
@@ -41,6 +43,8 @@ public:
     Result<void> doubt();
 
 private:
+    // Of the patient's own, and of those that were left.
+    Result<bool> any(bool (*is_so)(const outbox::Besides& one, const outbox::LastSaid& said));
     Result<std::optional<outbox::Besides>> find();
     Result<outbox::LastSaid> last_said(std::int64_t number);
     Result<void> say(envelope::Stage stage, envelope::Case outcome, std::int64_t number);

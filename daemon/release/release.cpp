@@ -109,6 +109,11 @@ Result<void> Release::take_back_beside() {
     return cases_.take_back();
 }
 
+Result<void> Release::close_left() {
+    CLINIC_TRY(bookings_.close_left());
+    return cases_.close_left();
+}
+
 Result<bool> Release::something_stands_beside() {
     auto stands = bookings_.something_stands();
     return !stands || *stands ? stands : cases_.something_stands();
@@ -219,7 +224,7 @@ Result<void> Release::say(MetadataEnvelope envelope, std::optional<envelope::Sco
     if (!sequence) return sequence.error();
     envelope.put(Field::mid, envelope::Pseudonym::random('m')).put_sequence(*sequence);
     const auto parked = decision_.clock_holds ? std::optional<std::string_view>{"clock"} : std::nullopt;
-    auto row = Outbox::push(txn_, Destination::crm, patient_, envelope, parked, coalesce_);
+    auto row = Outbox::push(txn_, Destination::crm, patient_, envelope, parked, coalesce_, number);
     if (!row) return row.error();
     did_anything_ = true;
     return {};

@@ -49,6 +49,8 @@ public:
     // What is beside the contact: it is ended, or called off; whether that is still to be done.
     Result<void> take_back_beside();
     Result<bool> something_stands_beside();
+    // What was left at a contact that is theirs no more.
+    Result<void> close_left();
 
     Result<void> tell_merge(const envelope::Pseudonym& old);
     Result<void> note();

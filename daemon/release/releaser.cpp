@@ -184,6 +184,8 @@ Result<void> Releaser::tell_or_stop(Release& release, const PatientFacts& facts,
             decision.contact.reset();
         }
     }
+    // Before anything new is made of the same.
+    if (is_told(decision) || decision.because == Because::inactive_unknown) CLINIC_TRY(release.close_left());
     if (is_told(decision)) {
         CLINIC_TRY(release.tell(facts));
         CLINIC_TRY(release.cases().tell(decision.contact->stage));
@@ -310,6 +312,15 @@ Result<void> Releaser::say_booking_again(Transaction& txn, PatientId patient, st
     return changed(txn, patient, one->appointment);
 }
 
+Result<void> Releaser::contact_left(Transaction& txn, PatientId patient) {
+    const auto facts = records::patient_facts(txn, patient);
+    CLINIC_TRY(facts);
+    const auto policy = this->policy(txn);
+    CLINIC_TRY(policy);
+    const Decision decision = decide(*facts, *policy, moment(), std::nullopt);
+    return Release{txn, patient, *policy, decision, coalesce_, case_options_, booking_options_}.close_left();
+}
+
 Result<void> Releaser::merged(Transaction& txn, PatientId survivor, PatientId prior) {
     auto facts = survivor_facts(txn, survivor);
     if (!facts) return facts.error();
@@ -336,6 +347,7 @@ Result<void> Releaser::merged(Transaction& txn, PatientId survivor, PatientId pr
     if (!contacts) return contacts.error();
     const bool prior_had_contact = *contacts == outbox::Merged::moved || *contacts == outbox::Merged::both;
     if (*contacts == outbox::Merged::both) CLINIC_TRY(of_prior.take_back_beside());
+    if (*contacts != outbox::Merged::moved) CLINIC_TRY(of_prior.close_left());
     if (prior_had_contact && is_told(decision)) CLINIC_TRY(of_survivor.tell_merge(*old));
     if (prior_had_contact && *said && decision.suppress) {
         Release& holder = *contacts == outbox::Merged::moved ? of_survivor : of_prior;

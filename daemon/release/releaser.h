@@ -49,6 +49,9 @@ public:
     // GHL does not hold what it was told of that booking, or a person has decided: it is told once more.
     Result<void> say_booking_again(records::Transaction& txn, records::PatientId patient, std::int64_t number);
 
+    // Their contact is another one now, or none: what of ours was left at the one before is ended there.
+    Result<void> contact_left(records::Transaction& txn, records::PatientId patient);
+
     // Before a person is erased: GHL is to hold nothing of them. What waits is withdrawn and what was said is
     // suppressed. `waits`: ask again later; `not_allowed`: this basis sends nothing, so what GHL holds stays there.
     Result<TakenBack> take_back(records::Transaction& txn, records::PatientId patient);

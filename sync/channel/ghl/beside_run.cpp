@@ -39,9 +39,9 @@ private:
     Delivery find_or_create() {
         if (lease_.look_up_first) {
             const auto found = talk_.ask(search(rules_, lease_));
-            if (!found) return talk_.delivery();
-            if (found->dry) return talk_.delivered(); // nobody has looked
-            if (!found->answer.objects.empty()) return adopt(found->answer.objects.front());
+            if (!found && !went_with_the_contact()) return talk_.delivery();
+            if (found && found->dry) return talk_.delivered(); // nobody has looked
+            if (found && !found->answer.objects.empty()) return adopt(found->answer.objects.front());
             if (lease_.unsure_ms > 0) return talk_.look_again();
         }
         // With this code clinicd knows that no create of unknown outcome has happened.
@@ -65,6 +65,9 @@ private:
         return found->answer.objects.empty() ? talk_.against("object_taken") : adopt(found->answer.objects.front());
     }
 
+    // The contact is not there any more: what is to end has nothing left that it could be found by.
+    bool went_with_the_contact() const { return talk_.absent() && !envelope::wants_object(*lease_.envelope); }
+
     // Told first, and written to under the next lease, as a contact is.
     Delivery adopt(const std::string& object) {
         talk_.object(object);
@@ -76,8 +79,8 @@ private:
         bool is_there = false;
         if (lease_.look_up_first) {
             const auto found = talk_.ask(search(rules_, lease_));
-            if (!found) return talk_.delivery();
-            const auto& ours = found->answer.objects;
+            if (!found && !went_with_the_contact()) return talk_.delivery();
+            const auto ours = found ? found->answer.objects : std::vector<std::string>{};
             is_there = std::find(ours.begin(), ours.end(), lease_.object) != ours.end();
             if (!ours.empty() && !is_there) return adopt(ours.front());
         }

@@ -194,9 +194,9 @@ TEST_F(BesideAContact, AnotherContactHasNeither) {
     const auto row = push_case(who_);
     ASSERT_EQ(leased(), row);
     EXPECT_TRUE(made(row, "opp1"));
-    const auto moving = push_case(who_, Case::lost);
+    const auto moving = push_case(who_);
     link(who_, "contact2");
-    EXPECT_FALSE(lease()); // of the earlier contact's
+    EXPECT_FALSE(lease()); // of the earlier contact's, where nothing is said but the end
     EXPECT_EQ(books().discarded, 1);
     ASSERT_NE(moving, push_case(who_));
     const auto anew = lease();
@@ -254,6 +254,48 @@ TEST_F(BesideAContact, AnIdThatIsNoneIsRefused) {
     const auto other = patient("2");
     EXPECT_EQ(tried([&](Transaction& txn) { return Beside::set(txn, other, one, "opp1"); }).error().code,
               Errc::not_found);
+}
+
+TEST_F(BesideAContact, WhatIsLeftIsEndedAtTheContactThatWasTheirs) {
+    push_case(who_);
+    const auto first = lease();
+    EXPECT_TRUE(made(first->lease, "opp1"));
+    const auto left = number(who_, Kind::case_state);
+    link(who_, "contact2");
+    EXPECT_EQ(at(who_, left).contact, "contact1");
+    const auto end = in([&](Transaction& txn) {
+        return Outbox::push(txn, Destination::crm, who_, case_state(txn, who_, Case::abandoned), {}, {}, left);
+    });
+    push_case(who_);
+    EXPECT_NE(number(who_, Kind::case_state), left);
+    const auto ending = lease();
+    ASSERT_TRUE(ending);
+    EXPECT_EQ(ending->lease, end);
+    EXPECT_EQ(ending->contact, "contact1");
+    EXPECT_EQ(ending->object, "opp1");
+    const auto open = in([&](Transaction& txn) { return Outbox::leased(txn, end); });
+    EXPECT_EQ(open.front().left_at, "contact1");
+    EXPECT_TRUE(deliver(end));
+    const auto making = lease();
+    ASSERT_TRUE(making);
+    EXPECT_EQ(making->contact, "contact2");
+    EXPECT_TRUE(making->create);
+    EXPECT_TRUE(made(making->lease, "opp2"));
+    EXPECT_EQ(at(who_, left).object, "opp1") << "what GHL goes on showing of it is known";
+}
+
+TEST_F(BesideAContact, WhatIsLeftAndNotThereIsForgotten) {
+    push_case(who_);
+    EXPECT_TRUE(made(lease()->lease, "opp1"));
+    const auto left = number(who_, Kind::case_state);
+    link(who_, "contact2");
+    in([&](Transaction& txn) {
+        return Outbox::push(txn, Destination::crm, who_, case_state(txn, who_, Case::abandoned), {}, {}, left);
+    });
+    EXPECT_TRUE(nothing_there(lease()->lease));
+    const auto gone = tried([&](Transaction& txn) { return Beside::at(txn, who_, left); });
+    EXPECT_EQ(gone.error().code, Errc::not_found);
+    EXPECT_TRUE(books().balanced());
 }
 
 } // namespace

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "daemon/records/schema.h"
+#include "daemon/records/schema_outbox.h"
 #include "daemon/records/store_check.h"
 #include "tests/daemon/records/raw_database.h"
 #include "tests/daemon/records/records_fixture.h"
@@ -191,6 +192,25 @@ TEST_F(Damage, AStoreOfSchemaTenIsBroughtForward) {
         CLINIC_TRY(snapshot.prepare("SELECT number FROM beside"));
         return {};
     }));
+}
+
+TEST_F(Damage, WhatLiesBesideAContactInSchemaThirteenKeepsItsNumbers) {
+    {
+        RawDatabase raw{options_.folder, slot_of('k')};
+        raw.run("DROP TABLE beside");
+        raw.run(outbox_beside_v13);
+        raw.run("INSERT INTO beside (number, patient, kind, appointment, token, ours) VALUES"
+                " (5, x'01', 5, x'', x'aa', 1), (6, x'01', 6, x'02', NULL, 0), (9, x'03', 5, x'', NULL, 0);"
+                "DELETE FROM beside WHERE number = 9; PRAGMA user_version = 13");
+    }
+    reopen();
+    EXPECT_EQ(store_->numbers().schema_version, schema_version_known);
+    store_.reset();
+    RawDatabase raw{options_.folder, slot_of('k')};
+    raw.run("INSERT INTO beside (patient, kind, appointment) VALUES (x'04', 5, x'')");
+    EXPECT_EQ(raw.texts("SELECT number || ' ' || hex(patient) || kind || hex(appointment) || coalesce(hex(token), '-')"
+                        " || ours || hex(contact) FROM beside ORDER BY number"),
+              (std::vector<std::string>{"5 015AA1", "6 01602-0", "10 045-0"}));
 }
 
 TEST_F(Damage, AnEarlierVersionsStoreIsBroughtForward) {

@@ -141,5 +141,25 @@ TEST_F(BookingOfAnAppointment, IsWrittenDownAndNotSentInADryRun) {
     EXPECT_TRUE(bookings().empty());
 }
 
+TEST_F(BookingOfAnAppointment, OfAContactThatIsGoneEndsWithIt) {
+    EXPECT_EQ(deliver(lease(Booking::new_, nine)).settle.outcome, Outcome::delivered);
+    const auto made = object_;
+    client->send("DELETE", "/contacts/" + contact_,
+                 {{"Authorization", std::string{"Bearer "} + emulator::token}, {"Version", "2021-07-28"}}, "");
+    object_ = "GHLneverWasThere0001"; // as if it had taken that along
+    auto end = lease(Booking::cancelled);
+    EXPECT_EQ(deliver(end).settle.code, "object_gone") << "tried again, and looked for";
+    end.look_up_first = true;
+    EXPECT_EQ(deliver(end).settle.code, "no_object");
+    object_ = made; // it has left that where it was
+    end = lease(Booking::cancelled);
+    end.look_up_first = true;
+    EXPECT_EQ(deliver(end).settle.outcome, Outcome::delivered);
+    EXPECT_EQ(bookings()[0]["appointmentStatus"], "cancelled");
+    object_.clear(); // one that may have been made there
+    EXPECT_EQ(deliver(unsure(lease(Booking::cancelled), 1'000)).settle.code, "look_up_wait");
+    EXPECT_EQ(deliver(unsure(lease(Booking::cancelled), 0)).settle.code, "no_object");
+}
+
 } // namespace
 } // namespace clinic::ghl
