@@ -73,6 +73,9 @@ struct BookingCheck::Pair {
 
 Result<std::optional<release::FoundBooking>> find_booking(records::Session& session, std::string_view contact,
                                                           std::int64_t from_quarter) {
+    const auto may_be_ours = Beside::a_booking_may_come(session, contact);
+    CLINIC_TRY(may_be_ours);
+    if (*may_be_ours) return std::optional<release::FoundBooking>{};
     std::vector<std::int64_t> rows;
     CLINIC_TRY(outbox::each_row(
         session,
@@ -100,6 +103,9 @@ Result<void> BookingCheck::check(Transaction& txn, const Object& booking, bool n
     const auto* theirs = std::get_if<CrmAppointment>(&booking.fact.said);
     if (!*owner) {
         if (theirs == nullptr || theirs->contact.empty() || is_called_off(*theirs)) return {};
+        const auto may_be_ours = Beside::a_booking_may_come(txn, theirs->contact);
+        CLINIC_TRY(may_be_ours);
+        if (*may_be_ours) return {}; // the look-up tells, by its title
         const auto patients = Links::patients_of(txn, theirs->contact);
         CLINIC_TRY(patients);
         for (const PatientId patient : *patients) {

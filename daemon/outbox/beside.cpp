@@ -143,6 +143,18 @@ Result<std::optional<Beside::Owner>> Beside::owner_of(records::Session& session,
     return owner;
 }
 
+Result<bool> Beside::a_booking_may_come(records::Session& session, std::string_view contact) {
+    const auto patients = Links::patients_of(session, contact);
+    CLINIC_TRY(patients);
+    for (const PatientId patient : *patients) {
+        const auto unsure = first_row(
+            session, "SELECT 1 FROM beside WHERE patient = ? AND kind = ? AND unsettled = 1 LIMIT 1",
+            [](const records::Statement&) {}, patient, outbox::number(Kind::booking_state));
+        if (!unsure || *unsure) return unsure;
+    }
+    return false;
+}
+
 Result<std::optional<PatientId>> Beside::holder(records::Session& session, std::int64_t number) {
     std::optional<PatientId> patient;
     CLINIC_TRY(first_row(

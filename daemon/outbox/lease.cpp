@@ -304,7 +304,12 @@ Result<void> link_beside(records::Transaction& txn, const Row& row, std::string_
     if (object.empty() || !envelope::is_beside(row.kind)) return {};
     const auto holder = Beside::holder(txn, row.scope);
     CLINIC_TRY(holder);
-    return *holder ? Beside::set(txn, **holder, row.scope, object) : Result<void>{}; // erased, or an earlier contact's
+    if (!*holder) return {}; // erased, or an earlier contact's
+    // It carries this one's own marker: who was taken for its owner, by its time, has none.
+    const auto other = Beside::owner_of(txn, row.kind, object);
+    CLINIC_TRY(other);
+    if (*other && (*other)->number != row.scope) CLINIC_TRY(Beside::lost(txn, (*other)->patient, (*other)->number));
+    return Beside::set(txn, **holder, row.scope, object);
 }
 
 Result<std::vector<Row>> all_leased(records::Session& session) {

@@ -77,6 +77,34 @@ protected:
         if (ten_ == 0) ten_ = at_ten().micros / quarter_us;
         return Timestamp{ten_ * quarter_us};
     }
+    std::optional<envelope::Lease> next() {
+        std::optional<envelope::Lease> out;
+        clinic.write([&](records::Transaction& txn) -> Result<void> {
+            auto lease = outbox::Outbox::lease(txn, envelope::Destination::crm, false, std::chrono::minutes{3});
+            CLINIC_TRY(lease);
+            out = std::move(*lease);
+            return {};
+        });
+        return out;
+    }
+    // Delivered; what was found or made for it.
+    void settle(std::int64_t lease, std::string object) {
+        clinic.write([&](records::Transaction& txn) -> Result<void> {
+            const auto settled =
+                outbox::Outbox::settle(txn, {.lease = lease, .contact = "", .object = std::move(object), .steps = {}});
+            return settled ? Result<void>{} : settled.error();
+        });
+    }
+    std::string aid_of(PatientId patient, records::AppointmentId appointment) {
+        std::string out;
+        clinic.write([&](records::Transaction& txn) -> Result<void> {
+            const auto aid = outbox::Links::aid(txn, envelope::Destination::crm, patient, appointment);
+            CLINIC_TRY(aid);
+            out = aid->text();
+            return {};
+        });
+        return out;
+    }
     Errc decide(bool ghl) {
         const auto one = open().at(0);
         const auto done = clinic.store->write([&](records::Transaction& txn) -> Result<void> {
@@ -296,6 +324,37 @@ TEST_F(BookingsInGhl, AreLeftAsTheyAreWhenTheClinicMayNotSpeakAnyMore) {
     const auto patient = bound();
     clinic.consent(patient, records::ConsentScope::crm_sync, records::ConsentState::revoked);
     EXPECT_THAT(told(), IsEmpty());
+}
+
+TEST_F(BookingsInGhl, OneThatMayBeOursIsLeftToTheLookUp) {
+    allow({.told = true, .create = true});
+    const auto patient = linked("N1", lead);
+    const auto first = clinic.book(patient, "A1", ten());
+    std::optional<envelope::Lease> making;
+    while (!making || making->envelope->kind() != envelope::Kind::booking_state) {
+        if (making) settle(making->lease, "");
+        making = next();
+        ASSERT_TRUE(making);
+    }
+    clinic.write([&](records::Transaction& txn) -> Result<void> {
+        const auto line = outbox::Ledger::open_line(
+            txn, patient, {making->lease, envelope::Route::booking_create, "/calendars/events/appointments", "{}"},
+            "open");
+        CLINIC_TRY(line);
+        return outbox::Outbox::release_leases(txn, making->lease);
+    });
+    clinic.book(patient, "A2", ten());
+    take(booking("GHLours", ten(), Booking::new_, lead)); // it has been made, and nobody has answered
+    round();
+    for (int made = 0; const auto lease = next();) {
+        const bool looks =
+            lease->look_up_first && lease->envelope->text(envelope::Field::aid) == aid_of(patient, first);
+        settle(lease->lease, looks ? "GHLours" : lease->create ? "GHLmade" + std::to_string(++made) : "");
+    }
+    std::vector<std::string> objects;
+    for (const auto& one : beside(patient)) objects.push_back(one.appointment == first ? "A1 " : "A2 ");
+    for (std::size_t i = 0; i < objects.size(); ++i) objects[i] += beside(patient)[i].object;
+    EXPECT_THAT(objects, ::testing::UnorderedElementsAre("A1 GHLours", "A2 GHLmade1"));
 }
 
 } // namespace

@@ -298,5 +298,16 @@ TEST_F(BesideAContact, WhatIsLeftAndNotThereIsForgotten) {
     EXPECT_TRUE(books().balanced());
 }
 
+TEST_F(BesideAContact, TheMarkerSaysWhoseABookingIs) {
+    const auto monday = appointment(), same_time = appointment();
+    push_booking(who_, monday, envelope::Booking::new_, true);
+    const auto taken = number(who_, Kind::booking_state, same_time);
+    in([&](Transaction& txn) { return Beside::set(txn, who_, taken, "booking1", Made::by_others); });
+    EXPECT_TRUE(made(lease()->lease, "booking1")); // it carries the other one's title
+    const auto owner = in([](Transaction& txn) { return Beside::owner_of(txn, Kind::booking_state, "booking1"); });
+    EXPECT_EQ(owner->number, number(who_, Kind::booking_state, monday));
+    EXPECT_EQ(at(who_, taken).object, "");
+}
+
 } // namespace
 } // namespace clinic::outbox
