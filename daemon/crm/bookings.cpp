@@ -121,11 +121,10 @@ Result<void> BookingCheck::check(Transaction& txn, const Object& booking, bool n
     auto ours = Beside::at(txn, patient, (*owner)->number);
     CLINIC_TRY(ours);
     if (ours->is_left()) return settle_all(txn, booking.row);
-    const auto facts = records::patient_facts(txn, patient);
-    CLINIC_TRY(facts);
+    const auto stored = records::appointment_facts(txn, patient, *ours->appointment);
+    CLINIC_TRY(stored);
     Pair pair{booking, patient, std::move(*ours), {}};
-    const auto stored = std::ranges::find(facts->appointments, *pair.ours.appointment, &records::AppointmentFacts::id);
-    if (stored != facts->appointments.end()) pair.state = release::booking_of(*stored, txn.now());
+    if (*stored) pair.state = release::booking_of(**stored, txn.now());
     // What a booking says that has just been found is no difference but where it is further than the clinic's.
     const bool further = found && pair.state && progress(theirs->status) > progress(pair.state->status) &&
                          !says_the_same(pair.state->status, theirs->status);

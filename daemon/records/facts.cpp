@@ -8,7 +8,7 @@
 namespace clinic::records {
 namespace {
 
-constexpr int appointments_max = 64;
+constexpr std::size_t appointments_max = 64;
 constexpr std::int64_t day_micros = 86'400'000'000;
 
 std::optional<Timestamp> time_of(const Statement& statement, int column) {
@@ -57,11 +57,12 @@ Result<void> read_appointments(Session& session, PatientFacts& facts) {
         " ORDER BY is_open DESC, is_open AND to_come DESC, CASE WHEN is_open AND to_come THEN start_at END,"
         " start_at DESC, row DESC LIMIT ?3");
     if (!find) return find.error();
-    find->bind(facts.id, session.now(), appointments_max);
+    find->bind(facts.id, session.now(), static_cast<int>(appointments_max + 1));
     for (;;) {
         const auto row = find->step();
         if (!row) return row.error();
-        if (!*row) return {};
+        facts.more_appointments = *row && facts.appointments.size() == appointments_max;
+        if (!*row || facts.more_appointments) return {};
         facts.appointments.push_back(
             {{find->uuid(0)}, static_cast<AppointmentStatus>(find->integer(1)), time_of(*find, 2), time_of(*find, 3)});
     }
@@ -160,6 +161,20 @@ Result<PatientFacts> patient_facts(Session& session, PatientId patient) {
     CLINIC_TRY(consents);
     facts.consents.assign(consents->latest.begin(), consents->latest.begin() + consents->count);
     return facts;
+}
+
+Result<std::optional<AppointmentFacts>> appointment_facts(Session& session, PatientId patient,
+                                                          AppointmentId appointment) {
+    std::optional<AppointmentFacts> out;
+    auto find = session.prepare(
+        "SELECT status, start_at, end_at FROM appointment WHERE id = ? AND patient = ? AND status <> 8");
+    if (!find) return find.error();
+    const auto row = find->bind(appointment, patient).step();
+    if (!row) return row.error();
+    if (*row)
+        out = AppointmentFacts{appointment, static_cast<AppointmentStatus>(find->integer(0)), time_of(*find, 1),
+                               time_of(*find, 2)};
+    return out;
 }
 
 Result<std::vector<PatientId>> active_patients(Session& session, std::optional<PatientId> after, int rows_max) {

@@ -41,6 +41,9 @@ Result<void> erase_patient(Transaction& txn, const Disclosure& why, PatientId pa
 Result<void> index_again(Transaction& txn, const Disclosure& why, PatientId patient);
 
 Result<PatientFacts> patient_facts(Session& session, PatientId patient);
+// One by itself, whether or not the list above has it; nullopt: it is not the patient's, or was entered in error.
+Result<std::optional<AppointmentFacts>> appointment_facts(Session& session, PatientId patient,
+                                                          AppointmentId appointment);
 // Patients by id, `rows_max` at a time, inactive ones too (what was said of them can still have to be taken back), but
 // none that is merged or erased: the daily job walks them.
 Result<std::vector<PatientId>> active_patients(Session& session, std::optional<PatientId> after, int rows_max);

@@ -144,6 +144,7 @@ struct PatientFacts {
     std::optional<Timestamp> last_visit; // newest visit or completed appointment, in the past
     int visits = 0;
     std::vector<AppointmentFacts> appointments; // newest 64 by start; open ones first
+    bool more_appointments = false;             // than that list has
     std::vector<ConsentFacts> consents;         // the latest of each scope
 };
 

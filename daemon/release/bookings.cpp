@@ -6,6 +6,7 @@
 #include "crypto/base/json.h"
 #include "daemon/audit/trail.h"
 #include "daemon/outbox/beside.h"
+#include "daemon/records/patients.h"
 
 namespace clinic::release {
 namespace {
@@ -181,6 +182,29 @@ Result<void> Bookings::tell_gone(AppointmentId appointment) {
     CLINIC_TRY(said);
     if (!one->may_be_there() && !said->waits()) return {};
     return call_off(appointment, **number);
+}
+
+Result<void> Bookings::tell_by_itself(AppointmentId appointment, const FindBooking& find, const std::string& site) {
+    const auto facts = records::appointment_facts(txn_, patient_, appointment);
+    CLINIC_TRY(facts);
+    if (!*facts) return tell_gone(appointment);
+    const auto state = booking_of(**facts, txn_.now());
+    return state ? tell_one(*state, find, site) : Result<void>{};
+}
+
+Result<void> Bookings::tell_beyond(const records::PatientFacts& facts, const FindBooking& find,
+                                   const std::string& site) {
+    if (!facts.more_appointments) return {};
+    const auto all = Beside::all(txn_, patient_);
+    CLINIC_TRY(all);
+    for (const Besides& one : *all) {
+        if (one.kind != Kind::booking_state || one.is_left()) continue;
+        if (std::ranges::find(facts.appointments, *one.appointment, &records::AppointmentFacts::id) !=
+            facts.appointments.end())
+            continue;
+        CLINIC_TRY(tell_by_itself(*one.appointment, find, site));
+    }
+    return {};
 }
 
 Result<void> Bookings::take_back() {

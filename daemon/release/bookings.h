@@ -65,8 +65,10 @@ public:
 
     // `find`: where a booking that lives in GHL is looked for before one is made.
     Result<void> tell(const std::vector<BookingState>& states, const FindBooking& find, const std::string& site);
-    // It is the patient's no more: it is called off.
-    Result<void> tell_gone(records::AppointmentId appointment);
+    // One of them, also where no list has it; it is called off where it is the patient's no more.
+    Result<void> tell_by_itself(records::AppointmentId appointment, const FindBooking& find, const std::string& site);
+    // Those of ours that the list, which is bounded, does not have.
+    Result<void> tell_beyond(const records::PatientFacts& facts, const FindBooking& find, const std::string& site);
     // Those that we have made, or may have made, are called off.
     Result<void> take_back();
     // So are those that were left at a contact that is the patient's no more; one that is over is forgotten.
@@ -84,6 +86,7 @@ private:
         outbox::LastSaid said;
     };
     Result<std::vector<Told>> ours_to_come(); // made by us, or may be, and not over
+    Result<void> tell_gone(records::AppointmentId appointment);
     Result<void> tell_one(const BookingState& state, const FindBooking& find, const std::string& site);
     Result<bool> is_found(const BookingState& state, const FindBooking& find, const std::string& site);
     Result<void> call_off(records::AppointmentId appointment, std::int64_t number);

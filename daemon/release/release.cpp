@@ -70,10 +70,13 @@ Result<void> Release::tell(const PatientFacts& facts) {
 }
 
 Result<void> Release::tell_bookings(const PatientFacts& facts, Timestamp now, const FindBooking& find) {
-    CLINIC_TRY(bookings_.tell(bookings_of(facts, now), find, policy_.site));
-    if (!changed_) return {};
-    const auto theirs = std::ranges::find(facts.appointments, *changed_, &records::AppointmentFacts::id);
-    return theirs == facts.appointments.end() ? bookings_.tell_gone(*changed_) : Result<void>{};
+    const auto states = bookings_of(facts, now);
+    CLINIC_TRY(bookings_.tell(states, find, policy_.site));
+    if (changed_) {
+        const bool was_told = std::ranges::find(states, *changed_, &BookingState::appointment) != states.end();
+        return was_told ? Result<void>{} : bookings_.tell_by_itself(*changed_, find, policy_.site);
+    }
+    return bookings_.tell_beyond(facts, find, policy_.site);
 }
 
 Result<void> Release::tell_consent(const records::ConsentFacts& consent, Timestamp now) {

@@ -329,5 +329,25 @@ TEST_F(UnsureBooking, IsCalledOffOnceItIsFoundWhereTheClinicMayNotSpeakAnyMore) 
     EXPECT_EQ(clinic.books().discarded, 1) << "it was never made";
 }
 
+TEST_F(OurBookings, BeyondTheListOfAppointmentsAreTakenForWhatTheyAre) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    const Timestamp far = tomorrow + testing::one_day * 30;
+    const auto id = clinic.book(patient, "A1", far);
+    for (int i = 0; i < 70; ++i)
+        clinic.book(patient, "S" + std::to_string(i), tomorrow + base::Micros{4 * i * a_quarter});
+    EXPECT_EQ(told().size(), 71U);
+    clinic.book(patient, "A1", far, AppointmentStatus::confirmed);
+    EXPECT_THAT(told(), ElementsAre("confirmed@2880")) << "it is not called off";
+    clinic.write([&](records::Transaction& txn) -> Result<void> {
+        const auto number = outbox::Beside::known(txn, patient, Kind::booking_state, id);
+        CLINIC_TRY(number);
+        return outbox::Outbox::doubt_of(txn, patient, Kind::booking_state, **number);
+    });
+    clinic.walk();
+    EXPECT_THAT(told(), ElementsAre("confirmed@2880")) << "the daily job has it too";
+    clinic.book(patient, "A1", far, AppointmentStatus::entered_in_error);
+    EXPECT_THAT(told(), ElementsAre("cancelled"));
+}
+
 } // namespace
 } // namespace clinic::release
