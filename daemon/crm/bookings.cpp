@@ -67,6 +67,7 @@ struct BookingCheck::Pair {
     PatientId patient;
     Besides ours;
     std::optional<release::BookingState> state; // nothing: the appointment is the patient's no more, or long over
+    std::optional<release::BookingState> was;   // its time was corrected to one that is over, and GHL's stands to come
     const CrmAppointment* theirs() const { return std::get_if<CrmAppointment>(&booking.fact.said); } // null: deleted
     bool is_gone() const { return theirs() == nullptr || is_called_off(*theirs()); }
 };
@@ -123,8 +124,10 @@ Result<void> BookingCheck::check(Transaction& txn, const Object& booking, bool n
     if (ours->is_left()) return settle_all(txn, booking.row);
     const auto stored = records::appointment_facts(txn, patient, *ours->appointment);
     CLINIC_TRY(stored);
-    Pair pair{booking, patient, std::move(*ours), {}};
+    Pair pair{booking, patient, std::move(*ours), {}, {}};
     if (*stored) pair.state = release::booking_of(**stored, txn.now());
+    if (*stored && !pair.state && theirs != nullptr && release::stands(theirs->status))
+        pair.was = release::booking_shown(**stored, {theirs->from_quarter, theirs->until_quarter}, txn.now());
     // What a booking says that has just been found is no difference but where it is further than the clinic's.
     const bool further = found && pair.state && progress(theirs->status) > progress(pair.state->status) &&
                          !says_the_same(pair.state->status, theirs->status);
@@ -210,6 +213,11 @@ Result<void> BookingCheck::called_off(Transaction& txn, const Pair& pair, bool n
 Result<void> BookingCheck::compare(Transaction& txn, const Pair& pair, bool news) const {
     const std::int64_t number = pair.ours.number;
     if (pair.ours.held == Held::by_ghl && !news) return {}; // a person has decided, and nothing has changed there since
+    if (pair.was && !releaser_.booking_options().create) {  // no time is told
+        const auto asked = differ(txn, pair, Field::booking_time, false, time_of(pair.was->from, pair.was->until),
+                                  time_of(pair.theirs()->from_quarter, pair.theirs()->until_quarter));
+        return asked ? Result<void>{} : asked.error();
+    }
     if (is_over(pair, txn.now())) {
         CLINIC_TRY(settle_all(txn, pair.booking.row));
         return pair.booking.fact.deleted() ? Beside::lost(txn, pair.patient, number)

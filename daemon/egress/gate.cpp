@@ -109,7 +109,7 @@ Result<Judged> Gate::judge(records::Transaction& txn, const Attempt& attempt) {
     const records::PatientId subject = lease->front().patient;
     std::vector<std::optional<release::Because>> because;
     for (const auto& one : *lease) {
-        const auto still = releaser_.still_allowed(txn, one);
+        const auto still = releaser_.still_allowed(txn, one, attempt.route == envelope::Route::booking_create);
         CLINIC_TRY(still);
         because.push_back(*still);
     }

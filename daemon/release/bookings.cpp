@@ -59,6 +59,20 @@ std::int64_t until_of(const BookingState& state, const std::string& said) {
     return state.end_is_guessed && slot && slot->first == state.from ? slot->second : state.until;
 }
 
+std::optional<BookingState> booking_of_any(const records::AppointmentFacts& appointment, Timestamp now) {
+    if (!appointment.start) return std::nullopt;
+    const Timestamp start = *appointment.start;
+    const Timestamp end = std::max(appointment.end.value_or(start + appointment_without_end), start + base::Micros{1});
+    BookingState out{.appointment = appointment.id, .status = booking_status(appointment.status)};
+    out.end_is_guessed = !appointment.end;
+    out.from = start.micros / envelope::quarter_us;
+    out.until = std::min((end.micros + envelope::quarter_us - 1) / envelope::quarter_us,
+                         out.from + envelope::slot_quarters_max);
+    if (out.until > envelope::quarter_max) return std::nullopt;
+    out.ahead = stands(out.status) && end > now && start <= now + bookings_ahead;
+    return out;
+}
+
 } // namespace
 
 bool says(const std::string& content, Booking status) {
@@ -71,6 +85,10 @@ bool calls_off(const MetadataEnvelope& envelope) {
            envelope.text(Field::booking) == name(Booking::cancelled);
 }
 
+bool is_past(const std::pair<std::int64_t, std::int64_t>& slot, Timestamp now) {
+    return Timestamp{slot.second * envelope::quarter_us} <= now;
+}
+
 bool is_over(const std::pair<std::int64_t, std::int64_t>& slot, Timestamp now) {
     return Timestamp{slot.second * envelope::quarter_us} < now - bookings_back;
 }
@@ -81,16 +99,12 @@ bool stands(Booking status) {
 
 std::optional<BookingState> booking_of(const records::AppointmentFacts& appointment, Timestamp now) {
     if (!appointment.start || *appointment.start < now - bookings_back) return std::nullopt;
-    const Timestamp start = *appointment.start;
-    const Timestamp end = std::max(appointment.end.value_or(start + appointment_without_end), start + base::Micros{1});
-    BookingState out{.appointment = appointment.id, .status = booking_status(appointment.status)};
-    out.end_is_guessed = !appointment.end;
-    out.from = start.micros / envelope::quarter_us;
-    out.until = std::min((end.micros + envelope::quarter_us - 1) / envelope::quarter_us,
-                         out.from + envelope::slot_quarters_max);
-    if (out.until > envelope::quarter_max) return std::nullopt;
-    out.ahead = stands(out.status) && end > now && start <= now + bookings_ahead;
-    return out;
+    return booking_of_any(appointment, now);
+}
+
+std::optional<BookingState> booking_shown(const records::AppointmentFacts& appointment,
+                                          const std::pair<std::int64_t, std::int64_t>& slot, Timestamp now) {
+    return is_over(slot, now) ? booking_of(appointment, now) : booking_of_any(appointment, now);
 }
 
 std::vector<BookingState> bookings_of(const records::PatientFacts& facts, Timestamp now) {
@@ -184,11 +198,27 @@ Result<void> Bookings::tell_gone(AppointmentId appointment) {
     return call_off(appointment, **number);
 }
 
+Result<std::optional<BookingState>> Bookings::shown_elsewhere(const records::AppointmentFacts& appointment) {
+    using None = std::optional<BookingState>;
+    const auto number = Beside::known(txn_, patient_, Kind::booking_state, appointment.id);
+    CLINIC_TRY(number);
+    if (!*number) return None{};
+    const auto said = last_said(**number);
+    CLINIC_TRY(said);
+    const auto slot = slot_in(said->newest());
+    return slot ? booking_shown(appointment, *slot, txn_.now()) : None{};
+}
+
 Result<void> Bookings::tell_by_itself(AppointmentId appointment, const FindBooking& find, const std::string& site) {
     const auto facts = records::appointment_facts(txn_, patient_, appointment);
     CLINIC_TRY(facts);
     if (!*facts) return tell_gone(appointment);
-    const auto state = booking_of(**facts, txn_.now());
+    auto state = booking_of(**facts, txn_.now());
+    if (!state) {
+        const auto elsewhere = shown_elsewhere(**facts);
+        CLINIC_TRY(elsewhere);
+        state = *elsewhere;
+    }
     return state ? tell_one(*state, find, site) : Result<void>{};
 }
 

@@ -39,7 +39,11 @@ struct BookingState {
 // Of an appointment that began at most a day ago, or is to come; and of those, all.
 std::optional<BookingState> booking_of(const records::AppointmentFacts& appointment, Timestamp now);
 std::vector<BookingState> bookings_of(const records::PatientFacts& facts, Timestamp now);
+// Of one of any time, which GHL shows at `slot`: while that is not over, it is told wherever it has gone.
+std::optional<BookingState> booking_shown(const records::AppointmentFacts& appointment,
+                                          const std::pair<std::int64_t, std::int64_t>& slot, Timestamp now);
 
+bool is_past(const std::pair<std::int64_t, std::int64_t>& slot, Timestamp now); // none is made of it any more
 bool is_over(const std::pair<std::int64_t, std::int64_t>& slot, Timestamp now); // for longer than is told
 
 bool stands(envelope::Booking status); // new or confirmed: neither ended nor called off
@@ -86,6 +90,7 @@ private:
         outbox::LastSaid said;
     };
     Result<std::vector<Told>> ours_to_come(); // made by us, or may be, and not over
+    Result<std::optional<BookingState>> shown_elsewhere(const records::AppointmentFacts& appointment);
     Result<void> tell_gone(records::AppointmentId appointment);
     Result<void> tell_one(const BookingState& state, const FindBooking& find, const std::string& site);
     Result<bool> is_found(const BookingState& state, const FindBooking& find, const std::string& site);

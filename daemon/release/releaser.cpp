@@ -99,15 +99,15 @@ Result<std::optional<Because>> case_allowed(Transaction& txn, const outbox::Leas
 
 // A booking that stands, or is moved: as the settings are now, and not against GHL's word.
 Result<std::optional<Because>> booking_allowed(Transaction& txn, const outbox::Leased& lease,
-                                               const BookingOptions& options) {
+                                               const BookingOptions& options, bool makes) {
     if (!options.told || (lease.envelope.slot() && !options.create)) return std::optional{Because::not_configured};
     const auto number = outbox::Beside::number_in(txn, lease.patient, lease.envelope);
     CLINIC_TRY(number);
     const auto one = outbox::Beside::at(txn, lease.patient, *number);
     if (!one && one.error().code == Errc::not_found) return std::optional<Because>{}; // an earlier contact's
     CLINIC_TRY(one);
-    const bool makes = lease.envelope.slot() && one->object.empty() && !one->unsure_since;
-    if (makes && is_over(*lease.envelope.slot(), txn.now())) return std::optional{Because::over};
+    if (makes && lease.envelope.slot() && is_past(*lease.envelope.slot(), txn.now()))
+        return std::optional{Because::over};
     return one->held == outbox::Held::no ? std::optional<Because>{} : std::optional{Because::held_in_ghl};
 }
 
@@ -404,7 +404,7 @@ Result<void> Releaser::erase(Transaction& txn, const records::Disclosure& why, P
     return records::erase_patient(txn, why, patient, [&](PatientId one) { return Outbox::erase(txn, one); });
 }
 
-Result<std::optional<Because>> Releaser::still_allowed(Transaction& txn, const outbox::Leased& lease) {
+Result<std::optional<Because>> Releaser::still_allowed(Transaction& txn, const outbox::Leased& lease, bool makes) {
     const MetadataEnvelope& waiting = lease.envelope;
     auto facts = records::patient_facts(txn, lease.patient);
     if (!facts) return facts.error();
@@ -420,7 +420,7 @@ Result<std::optional<Because>> Releaser::still_allowed(Transaction& txn, const o
     const bool takes_back = waiting.kind() == Kind::contact_suppress || waiting.kind() == Kind::contact_merge;
     if (takes_back || ends_case(waiting) || calls_off(waiting)) return taking_back_allowed(*policy, *facts, decision);
     if (!decision.may_leave) return std::optional{decision.because};
-    if (waiting.kind() == Kind::booking_state) return booking_allowed(txn, lease, booking_options_);
+    if (waiting.kind() == Kind::booking_state) return booking_allowed(txn, lease, booking_options_, makes);
     const bool too_much = waiting.kind() == Kind::contact_state
                               ? says_too_much(waiting, *decision.contact)
                               : grants_too_much(waiting, *facts, *decision.contact, moment().now);

@@ -60,7 +60,9 @@ public:
     static Result<void> erase(records::Transaction& txn, const records::Disclosure& why, records::PatientId patient);
 
     // The last moment before sending: is this lease still allowed? Empty: go. clock_untrusted: hold; else withdraw.
-    Result<std::optional<Because>> still_allowed(records::Transaction& txn, const outbox::Leased& lease);
+    // `makes`: the request would make a booking.
+    Result<std::optional<Because>> still_allowed(records::Transaction& txn, const outbox::Leased& lease,
+                                                 bool makes = false);
 
     // Re-releases a slice of patients: the daily job and a change of basis walk all of them, a slice a transaction.
     // Answers where to go on, nullopt at the end.

@@ -357,5 +357,17 @@ TEST_F(BookingsInGhl, OneThatMayBeOursIsLeftToTheLookUp) {
     EXPECT_THAT(objects, ::testing::UnorderedElementsAre("A1 GHLours", "A2 GHLmade1"));
 }
 
+TEST_F(BookingsInGhl, OneWhoseAppointmentWasDaysAgoIsForAPersonWhereNoTimeIsTold) {
+    const auto patient = bound();
+    const auto days_ago = ten() - release::testing::one_day * 5;
+    book(patient, AppointmentStatus::completed, days_ago);
+    round();
+    EXPECT_THAT(told(), IsEmpty());
+    ASSERT_EQ(open().size(), 1U);
+    EXPECT_EQ(open()[0].field, Field::booking_time);
+    shown(Booking::showed, days_ago);
+    EXPECT_TRUE(open().empty());
+}
+
 } // namespace
 } // namespace clinic::crm

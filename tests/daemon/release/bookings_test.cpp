@@ -349,5 +349,27 @@ TEST_F(OurBookings, BeyondTheListOfAppointmentsAreTakenForWhatTheyAre) {
     EXPECT_THAT(told(), ElementsAre("cancelled"));
 }
 
+TEST_F(OurBookings, OneWhoseTimeIsCorrectedToDaysAgoMovesThere) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    clinic.book(patient, "A1", tomorrow);
+    EXPECT_THAT(told(), ElementsAre("new@0"));
+    clinic.book(patient, "A1", tomorrow - testing::one_day * 4, AppointmentStatus::completed);
+    EXPECT_THAT(told(), ElementsAre("showed@-384"));
+    clinic.book(patient, "A1", tomorrow - testing::one_day * 4, AppointmentStatus::no_show);
+    EXPECT_THAT(told(), IsEmpty()) << "a visit that was stays as it was told";
+}
+
+TEST_F(OurBookings, OneThatWaitedUntilItsTimeWasOverIsNotMade) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    clinic.book(patient, "A1", clinic.clock.now() + std::chrono::hours{2});
+    clinic.deliver(false);
+    clinic.clock.advance(std::chrono::hours{4});
+    clinic.write([&](records::Transaction& txn) {
+        return outbox::Links::set_contact(txn, patient, "contact1", outbox::Made::by_others);
+    });
+    EXPECT_THAT(told(), IsEmpty());
+    EXPECT_EQ(clinic.books().withdrawn, 1);
+}
+
 } // namespace
 } // namespace clinic::release

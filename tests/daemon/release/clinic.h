@@ -137,7 +137,7 @@ public:
                 CLINIC_TRY(open);
                 std::vector<std::optional<Because>> because;
                 for (const auto& one : *open) {
-                    auto still = releaser.still_allowed(txn, one);
+                    auto still = releaser.still_allowed(txn, one, (*lease)->create);
                     if (!still) return still.error();
                     because.push_back(*still);
                 }
