@@ -162,6 +162,7 @@ Result<void> Bookings::tell_one(const BookingState& state, const FindBooking& fi
             const auto said = last_said(**number);
             CLINIC_TRY(said);
             told = said->waits();
+            if (told && is_past({state.from, state.until}, txn_.now())) return call_off(state.appointment, **number);
         }
         if (!told) return {};
         const auto made = Beside::number_of(txn_, patient_, Kind::booking_state, state.appointment);
@@ -233,6 +234,19 @@ Result<void> Bookings::tell_beyond(const records::PatientFacts& facts, const Fin
             facts.appointments.end())
             continue;
         CLINIC_TRY(tell_by_itself(*one.appointment, find, site));
+    }
+    return {};
+}
+
+Result<void> Bookings::drop_past() {
+    const auto all = Beside::all(txn_, patient_);
+    CLINIC_TRY(all);
+    for (const Besides& one : *all) {
+        if (one.kind != Kind::booking_state || one.may_be_there()) continue;
+        const auto said = last_said(one.number);
+        CLINIC_TRY(said);
+        const auto slot = slot_in(said->queued_content);
+        if (slot && is_past(*slot, txn_.now())) CLINIC_TRY(call_off(*one.appointment, one.number));
     }
     return {};
 }

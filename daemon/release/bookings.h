@@ -73,6 +73,8 @@ public:
     Result<void> tell_by_itself(records::AppointmentId appointment, const FindBooking& find, const std::string& site);
     // Those of ours that the list, which is bounded, does not have.
     Result<void> tell_beyond(const records::PatientFacts& facts, const FindBooking& find, const std::string& site);
+    // What has waited to be made until its end is made no more.
+    Result<void> drop_past();
     // Those that we have made, or may have made, are called off.
     Result<void> take_back();
     // So are those that were left at a contact that is the patient's no more; one that is over is forgotten.

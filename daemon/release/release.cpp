@@ -76,7 +76,8 @@ Result<void> Release::tell_bookings(const PatientFacts& facts, Timestamp now, co
         const bool was_told = std::ranges::find(states, *changed_, &BookingState::appointment) != states.end();
         return was_told ? Result<void>{} : bookings_.tell_by_itself(*changed_, find, policy_.site);
     }
-    return bookings_.tell_beyond(facts, find, policy_.site);
+    CLINIC_TRY(bookings_.tell_beyond(facts, find, policy_.site));
+    return bookings_.drop_past();
 }
 
 Result<void> Release::tell_consent(const records::ConsentFacts& consent, Timestamp now) {

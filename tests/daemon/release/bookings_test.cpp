@@ -371,5 +371,26 @@ TEST_F(OurBookings, OneThatWaitedUntilItsTimeWasOverIsNotMade) {
     EXPECT_EQ(clinic.books().withdrawn, 1);
 }
 
+TEST_F(OurBookings, OfSomebodyWithoutAContactWaitNoLongerThanTheyHold) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    const auto waits = [&] {
+        clinic.deliver(false);
+        return clinic.books().parked;
+    };
+    EXPECT_EQ(waits(), 1); // the contact's state
+    clinic.book(patient, "A1", tomorrow);
+    clinic.book(patient, "A2", tomorrow + base::Micros{8 * a_quarter});
+    clinic.book(patient, "A3", clinic.clock.now() + std::chrono::hours{2});
+    EXPECT_EQ(waits(), 5) << "the appointment's state, and three bookings";
+    clinic.book(patient, "A1", tomorrow, AppointmentStatus::cancelled);
+    EXPECT_EQ(waits(), 4);
+    clinic.book(patient, "A2", tomorrow, AppointmentStatus::entered_in_error);
+    EXPECT_EQ(waits(), 3);
+    clinic.clock.advance(testing::one_day * 3);
+    clinic.walk();
+    EXPECT_EQ(waits(), 2);
+    EXPECT_EQ(clinic.books().discarded, 3);
+}
+
 } // namespace
 } // namespace clinic::release
