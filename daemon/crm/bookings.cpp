@@ -197,8 +197,11 @@ Result<BookingCheck::Outcome> BookingCheck::differences(Transaction& txn, const 
 Result<void> BookingCheck::called_off(Transaction& txn, const Pair& pair, bool news, bool sure) const {
     const auto said = outbox::Outbox::last_said_of(txn, pair.patient, of_bookings, pair.ours.number);
     CLINIC_TRY(said);
-    const bool by_us = pair.theirs() != nullptr && (release::says(said->content, Booking::cancelled) ||
-                                                    release::says(said->queued_content, Booking::cancelled));
+    const auto under_way = outbox::Outbox::under_way(txn, pair.patient, of_bookings, pair.ours.number);
+    CLINIC_TRY(under_way);
+    const auto calls_off = [](const std::string& content) { return release::says(content, Booking::cancelled); };
+    const bool by_us = pair.theirs() != nullptr &&
+                       (calls_off(said->content) || calls_off(said->queued_content) || calls_off(*under_way));
     if (by_us) { // also where it was taken for theirs before our own was settled
         CLINIC_TRY(settle(txn, pair.booking.row, Field::booking_cancelled, "gone"));
         return pair.ours.held == Held::waits ? Beside::hold(txn, pair.patient, pair.ours.number, Held::no)

@@ -96,6 +96,10 @@ public:
     static Result<LastSaid> last_said_of(records::Session& session, records::PatientId patient, envelope::Kind kind,
                                          std::int64_t number);
 
+    // The content of what is leased of it, whatever has been queued behind; empty: nothing is.
+    static Result<std::string> under_way(records::Session& session, records::PatientId patient, envelope::Kind kind,
+                                         std::int64_t number);
+
     // As if it had been said: what an opportunity or a booking that was there before us holds.
     static Result<void> holds(records::Transaction& txn, records::PatientId patient, std::int64_t number,
                               const envelope::MetadataEnvelope& envelope);

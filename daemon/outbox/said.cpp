@@ -218,6 +218,20 @@ Result<LastSaid> Outbox::last_said_of(records::Session& session, records::Patien
     return last_said_in(session, envelope::Destination::crm, patient, kind, number);
 }
 
+Result<std::string> Outbox::under_way(records::Session& session, records::PatientId patient, Kind kind,
+                                      std::int64_t of_number) {
+    std::int64_t id = 0;
+    CLINIC_TRY(first_row(
+        session, "SELECT id FROM outbox WHERE patient = ? AND destination = 0 AND state = 2 AND kind = ? AND scope = ?",
+        [&](const records::Statement& row) { id = row.integer(0); }, patient, number(kind), of_number));
+    if (id == 0) return std::string{};
+    const auto row = find_row(session, id);
+    CLINIC_TRY(row);
+    const auto envelope = envelope_in(session, **row);
+    CLINIC_TRY(envelope);
+    return envelope->content();
+}
+
 Result<bool> Outbox::wrote_stop_since(records::Session& session, records::PatientId patient, Stop how,
                                       Timestamp since) {
     std::vector<Said> said;

@@ -357,6 +357,31 @@ TEST_F(BookingsInGhl, OneThatMayBeOursIsLeftToTheLookUp) {
     EXPECT_THAT(objects, ::testing::UnorderedElementsAre("A1 GHLours", "A2 GHLmade1"));
 }
 
+// Our own calling-off comes back before we hear that it was taken.
+TEST_F(BookingsInGhl, OneThatWeCallOffIsNoPersonsWordBeforeItIsSettled) {
+    allow({.told = true, .create = true});
+    const auto patient = linked("N1", lead);
+    book(patient, AppointmentStatus::booked);
+    EXPECT_THAT(told(), ElementsAre("new@0+2"));
+    const auto object = beside(patient).at(0).object;
+    clinic.consent(patient, records::ConsentScope::crm_sync, records::ConsentState::revoked);
+    auto lease = next();
+    for (; lease && lease->envelope->kind() != envelope::Kind::booking_state; lease = next()) settle(lease->lease, "");
+    ASSERT_TRUE(lease);
+    ASSERT_EQ(lease->envelope->text(envelope::Field::booking), "cancelled");
+    take(booking(object, ten(), Booking::cancelled, lead));
+    round();
+    EXPECT_TRUE(open().empty()) << "it is leased";
+    clinic.consent(patient, records::ConsentScope::crm_sync, records::ConsentState::granted);
+    take(booking(object, ten(), Booking::invalid, lead));
+    round();
+    EXPECT_TRUE(open().empty()) << "and its opposite waits behind it";
+    settle(lease->lease, "");
+    round();
+    EXPECT_TRUE(open().empty());
+    EXPECT_THAT(told(), ElementsAre("new@0+2"));
+}
+
 TEST_F(BookingsInGhl, OneWhoseAppointmentWasDaysAgoIsForAPersonWhereNoTimeIsTold) {
     const auto patient = bound();
     const auto days_ago = ten() - release::testing::one_day * 5;
