@@ -105,7 +105,7 @@ Result<std::vector<Row>> rows_of_lease(records::Session& session, std::int64_t l
 Result<std::optional<Row>> row_beside(records::Session& session, const Row& row) {
     using MaybeRow = std::optional<Row>;
     const auto kind = envelope::companion(row.kind);
-    if (!kind || row.counted > 0) return MaybeRow{};
+    if (!kind || row.counted > 0 || row.code == goes_apart) return MaybeRow{};
     std::int64_t id = 0;
     bool put_off = false;
     CLINIC_TRY(first_row(
@@ -120,7 +120,7 @@ Result<std::optional<Row>> row_beside(records::Session& session, const Row& row)
     if (id == 0 || put_off) return MaybeRow{};
     auto other = find_row(session, id);
     CLINIC_TRY(other);
-    if (!*other || (*other)->kind != *kind || (*other)->counted > 0) return MaybeRow{};
+    if (!*other || (*other)->kind != *kind || (*other)->counted > 0 || (*other)->code == goes_apart) return MaybeRow{};
     return other;
 }
 

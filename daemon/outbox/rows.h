@@ -11,6 +11,7 @@
 namespace clinic::outbox {
 
 inline constexpr std::string_view object_gone = "object_gone"; // deleted in GHL: a person decides
+inline constexpr std::string_view goes_apart = "blocked";      // of a pending row: it goes with no other
 
 struct Row {
     std::int64_t id = 0;

@@ -98,13 +98,29 @@ TEST_F(JoinedLease, WithoutATrustedClockBothWait) {
     EXPECT_EQ(clinic.books().parked, 2);
 }
 
-TEST_F(JoinedLease, AnIdentifierInItKillsBoth) {
+TEST_F(JoinedLease, AnIdentifierInItSendsEachByItselfAndTheCleanOneGoes) {
     const Caller caller{path};
     const auto lease = both(caller);
-    const envelope::Attempt attempt{lease.lease, envelope::Route::tags_add, "/contacts/Quillfeather/tags",
-                                    R"({"tags":["ce-returning"]})"};
-    EXPECT_EQ(caller.ask<envelope::Verdict>(attempt).code, "blocked");
-    EXPECT_EQ(clinic.books().dead, 2);
+    const auto with_a_name = [](std::int64_t of) {
+        return envelope::Attempt{of, envelope::Route::tags_add, "/contacts/Quillfeather/tags",
+                                 R"({"tags":["ce-returning"]})"};
+    };
+    const auto verdict = caller.ask<envelope::Verdict>(with_a_name(lease.lease));
+    EXPECT_EQ(verdict.answer, Answer::no);
+    EXPECT_EQ(verdict.code, "blocked");
+    EXPECT_EQ(newest_line().result, "blocked");
+    EXPECT_EQ(clinic.books().pending, 2);
+    const auto clean = caller.lease();
+    ASSERT_TRUE(clean.envelope);
+    EXPECT_FALSE(clean.also);
+    EXPECT_EQ(caller.ask<envelope::Verdict>(create(clean)).answer, Answer::go);
+    caller.ask<envelope::Settled>(envelope::Settle{.lease = clean.lease, .contact = "contact1", .steps = {}});
+    EXPECT_EQ(clinic.books().delivered, 1);
+    const auto other = caller.lease();
+    ASSERT_TRUE(other.envelope);
+    EXPECT_EQ(caller.ask<envelope::Verdict>(with_a_name(other.lease)).code, "blocked");
+    EXPECT_EQ(clinic.books().dead, 1);
+    EXPECT_EQ(clinic.books().pending, 0);
 }
 
 TEST_F(JoinedLease, ADryRunPutsBothAside) {
