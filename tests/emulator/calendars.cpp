@@ -114,4 +114,10 @@ Answer update_appointment(World& world, const Call& call) {
     return flat(appointment);
 }
 
+Answer delete_event(World& world, const Call& call) {
+    if (world.find(Kind::appointment, call.ids[0]) == nullptr) return no_appointment(call.ids[0]);
+    world.erase(Kind::appointment, call.ids[0], world.index_lag_ms);
+    return json_answer(201, {{"succeeded", true}});
+}
+
 } // namespace clinic::emulator

@@ -410,6 +410,10 @@ TEST_F(GhlEmulator, BooksAnAppointmentAndTitlesItWithTheName) {
     clock.advance(300ms); // the index lags
     EXPECT_EQ(json(send("GET", "/contacts/" + contact + "/appointments"))["events"].size(), 2U);
     EXPECT_EQ(state()["appointments"].size(), 2U);
+    const std::string event = "/calendars/events/" + json(created)["id"].get<std::string>();
+    EXPECT_EQ(send("DELETE", event, Json::object()).status, 201);
+    EXPECT_EQ(send("DELETE", event, Json::object()).status, 400);
+    EXPECT_EQ(state()["appointments"].size(), 1U);
 }
 
 } // namespace

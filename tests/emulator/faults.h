@@ -22,7 +22,7 @@ enum class Fault : std::uint8_t {
     message_as_text,      // 422 whose message is one text and no list
     silent_429,           // 429 without a body
     html_429,             // 429 with a page of HTML
-    accepted_and_dropped, // creates and writes: answered as ever, and the contact that it names stays as it was
+    accepted_and_dropped, // creates and writes: answered as ever, and what the path names stays as it was
     person_in_error, // creates and writes: 400, 422, 502 and another 400 in turn, each with the `text` of the fault in
                      // it
 };

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "tests/emulator/emulator_fixture.h"
+#include "tests/emulator/handlers.h"
 
 namespace clinic::emulator {
 namespace {
@@ -73,6 +74,23 @@ TEST_F(GhlEmulator, AcceptsAndDrops) {
             .status,
         200);
     EXPECT_EQ(json(send("GET", "/contacts/" + contact))["contact"]["customFields"], before);
+}
+
+TEST_F(GhlEmulator, AcceptsAndDropsOfWhateverThePathNames) {
+    const std::string contact = create();
+    const Json opportunity = json(send("POST", "/opportunities/",
+                                       {{"pipelineId", pipeline_id},
+                                        {"locationId", location},
+                                        {"name", "p_1"},
+                                        {"status", "open"},
+                                        {"contactId", contact}}))["opportunity"];
+    const std::string path = "/opportunities/" + opportunity["id"].get<std::string>();
+    fault("accepted-and-dropped");
+    EXPECT_EQ(json(send("PUT", path, {{"status", "lost"}}))["opportunity"]["status"], "lost");
+    EXPECT_EQ(json(send("GET", path))["opportunity"]["status"], "open");
+    EXPECT_EQ(send("DELETE", path).status, 200);
+    EXPECT_EQ(send("DELETE", path).status, 400);
+    EXPECT_TRUE(state()["opportunities"].empty());
 }
 
 TEST_F(GhlEmulator, CreatesAndSaysUnprocessable) {

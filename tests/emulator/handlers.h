@@ -46,11 +46,13 @@ Answer find_opportunities(World& world, const Call& call); // over the index, wh
 Answer get_opportunity(World& world, const Call& call);
 Answer update_opportunity(World& world, const Call& call);
 Answer update_opportunity_status(World& world, const Call& call);
+Answer delete_opportunity(World& world, const Call& call);
 
 Answer get_calendars(World& world, const Call& call);
 Answer create_appointment(World& world, const Call& call);
 Answer get_appointment(World& world, const Call& call);
 Answer update_appointment(World& world, const Call& call);
+Answer delete_event(World& world, const Call& call);
 
 // What a client reads that polls (polling.cpp).
 Answer search_opportunities(World& world, const Call& call);

@@ -178,4 +178,10 @@ Answer update_opportunity_status(World& world, const Call& call) {
     return json_answer(200, {{"succeded", true}, {"traceId", random_id(24)}});
 }
 
+Answer delete_opportunity(World& world, const Call& call) {
+    if (world.find(Kind::opportunity, call.ids[0]) == nullptr) return no_opportunity(call.ids[0]);
+    world.erase(Kind::opportunity, call.ids[0], world.index_lag_ms);
+    return json_answer(200, {{"succeded", true}, {"traceId", random_id(24)}});
+}
+
 } // namespace clinic::emulator

@@ -25,7 +25,7 @@ constexpr int body_depth_max = 12;
 constexpr const char* dated_a = "2021-07-28";
 constexpr const char* dated_b = "2021-04-15"; // calendars
 
-constexpr std::array<Route, 25> routes{{
+constexpr std::array<Route, 27> routes{{
     {"GET", "/locations/{}", dated_a, false, get_location},
     {"GET", "/locations/{}/customFields", dated_a, false, get_custom_fields},
     {"POST", "/locations/{}/customFields", dated_a, true, create_custom_field},
@@ -47,10 +47,12 @@ constexpr std::array<Route, 25> routes{{
     {"GET", "/opportunities/{}", dated_a, false, get_opportunity},
     {"PUT", "/opportunities/{}", dated_a, true, update_opportunity},
     {"PUT", "/opportunities/{}/status", dated_a, true, update_opportunity_status},
+    {"DELETE", "/opportunities/{}", dated_a, true, delete_opportunity},
     {"GET", "/calendars/", dated_b, false, get_calendars},
     {"POST", "/calendars/events/appointments", dated_b, true, create_appointment},
     {"GET", "/calendars/events/appointments/{}", dated_b, false, get_appointment},
     {"PUT", "/calendars/events/appointments/{}", dated_b, true, update_appointment},
+    {"DELETE", "/calendars/events/{}", dated_b, true, delete_event},
 }};
 
 std::optional<std::vector<std::string>> match(std::string_view pattern, std::string_view path) {
@@ -217,13 +219,16 @@ Answer Service::faulty(Fault fault, const Request& request, const Route* route) 
     return answer;
 }
 
-// The contact of the path is as it was, whatever the answer says.
+// What the path names is as it was, whatever the answer says.
 Answer Service::dropped(const Request& request, const Route* route) {
     const auto ids = route == nullptr ? std::nullopt : match(route->pattern, request.path());
-    const Json* found = ids && !ids->empty() ? world_.find(Kind::contact, ids->front()) : nullptr;
+    const Kind kind = request.path().starts_with("/opportunities/") ? Kind::opportunity
+                      : request.path().starts_with("/calendars/")   ? Kind::appointment
+                                                                    : Kind::contact;
+    const Json* found = ids && !ids->empty() ? world_.find(kind, ids->front()) : nullptr;
     const Json before = found == nullptr ? Json{} : *found;
     Answer answer = handle(request, route);
-    if (!before.is_null()) world_.put(Kind::contact, before, 0);
+    if (!before.is_null()) world_.put(kind, before, 0);
     return answer;
 }
 

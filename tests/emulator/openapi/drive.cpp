@@ -208,7 +208,10 @@ std::vector<Other> other_calls(const std::string& contact, const std::string& op
         {"PUT", "/contacts/nobody", {{"dnd", true}}, 400},
         {"DELETE", "/contacts/" + contact + "/tags", Json::object(), 422},
         {"PUT", "/opportunities/nobody", {{"status", "won"}}, 400},
+        {"DELETE", "/opportunities/" + opportunity, nullptr, 200},
+        {"DELETE", "/opportunities/" + opportunity, nullptr, 400},
         {"PUT", "/calendars/events/appointments/" + event, {{"appointmentStatus", "arrived"}}, 422},
+        {"DELETE", "/calendars/events/" + event, Json::object(), 201},
         {"DELETE", "/contacts/" + contact, nullptr, 200},
     };
 }
