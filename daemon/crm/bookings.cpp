@@ -179,7 +179,8 @@ Result<BookingCheck::Outcome> BookingCheck::differences(Transaction& txn, const 
         (*by_rule ? out.again : out.waits) = true;
     }
     const bool moves = releaser_.booking_options().create;
-    const bool same_time = theirs->from_quarter == state.from && (!moves || theirs->until_quarter == state.until);
+    const bool same_end = !moves || state.end_is_guessed || theirs->until_quarter == state.until;
+    const bool same_time = theirs->from_quarter == state.from && same_end;
     if (same_time || !release::stands(state.status)) {
         CLINIC_TRY(settle(txn, pair.booking.row, Field::booking_time, "gone"));
         return out;

@@ -294,6 +294,23 @@ TEST_F(BookingsInGhl, OneThatIsThereIsAdoptedAndNoneMadeBesideIt) {
     EXPECT_TRUE(open().empty());
 }
 
+TEST_F(BookingsInGhl, AnEndThatTheClinicDoesNotSayIsNoDifference) {
+    allow({.told = true, .create = true});
+    const auto patient = linked("N1", lead);
+    auto longer = booking(theirs, ten(), Booking::new_, lead);
+    std::get<CrmAppointment>(longer.said).until_quarter += 2;
+    take(longer);
+    book(patient, AppointmentStatus::confirmed);
+    EXPECT_THAT(told(), ElementsAre("confirmed@0+4"));
+    clinic.clock.advance(std::chrono::minutes{2});
+    std::get<CrmAppointment>(longer.said).status = Booking::confirmed;
+    longer.updated_ms = longer.read_ms = now_ms();
+    take(longer);
+    round();
+    EXPECT_THAT(told(), IsEmpty());
+    EXPECT_TRUE(open().empty());
+}
+
 TEST_F(BookingsInGhl, OursThatComeBackAreNoConflict) {
     allow({.told = true, .create = true});
     const auto patient = linked("N1", lead);
