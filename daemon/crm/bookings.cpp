@@ -214,15 +214,25 @@ Result<void> BookingCheck::called_off(Transaction& txn, const Pair& pair, bool n
     return Beside::hold(txn, pair.patient, pair.ours.number, Held::waits);
 }
 
+// We have called it off though the clinic's stands, or is further: of whom nothing may be told nothing is compared.
+Result<bool> BookingCheck::is_taken_back(Transaction& txn, const Pair& pair) {
+    if (!pair.state || pair.state->status == Booking::cancelled) return false;
+    const auto said = outbox::Outbox::last_said_of(txn, pair.patient, of_bookings, pair.ours.number);
+    CLINIC_TRY(said);
+    return !said->waits() && release::says(said->content, Booking::cancelled);
+}
+
 Result<void> BookingCheck::compare(Transaction& txn, const Pair& pair, bool news) const {
     const std::int64_t number = pair.ours.number;
     if (pair.ours.held == Held::by_ghl && !news) return {}; // a person has decided, and nothing has changed there since
-    if (pair.was && !releaser_.booking_options().create) {  // no time is told
+    const auto taken_back = is_taken_back(txn, pair);
+    CLINIC_TRY(taken_back);
+    if (!*taken_back && pair.was && !releaser_.booking_options().create) { // no time is told
         const auto asked = differ(txn, pair, Field::booking_time, false, time_of(pair.was->from, pair.was->until),
                                   time_of(pair.theirs()->from_quarter, pair.theirs()->until_quarter));
         return asked ? Result<void>{} : asked.error();
     }
-    if (is_over(pair, txn.now())) {
+    if (*taken_back || is_over(pair, txn.now())) {
         CLINIC_TRY(settle_all(txn, pair.booking.row));
         return pair.booking.fact.deleted() ? Beside::lost(txn, pair.patient, number)
                                            : Beside::hold(txn, pair.patient, number, Held::no);

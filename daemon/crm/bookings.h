@@ -34,6 +34,7 @@ private:
     struct Outcome {
         bool again = false, waits = false;
     };
+    static Result<bool> is_taken_back(records::Transaction& txn, const Pair& pair);
     static bool is_over(const Pair& pair, Timestamp now);
     Result<void> called_off(records::Transaction& txn, const Pair& pair, bool news, bool sure) const;
     Result<Outcome> differences(records::Transaction& txn, const Pair& pair) const;

@@ -311,6 +311,30 @@ TEST_F(BookingsInGhl, AnEndThatTheClinicDoesNotSayIsNoDifference) {
     EXPECT_TRUE(open().empty());
 }
 
+TEST_F(BookingsInGhl, WhatWasTakenBackIsNotComparedWithWhatTheClinicHas) {
+    allow({.told = true, .create = true});
+    const auto patient = linked("N1", lead);
+    book(patient, AppointmentStatus::booked);
+    EXPECT_THAT(told(), ElementsAre("new@0+2"));
+    const auto object = beside(patient).at(0).object;
+    book(patient, AppointmentStatus::completed);
+    EXPECT_THAT(told(), ElementsAre("showed@0+2"));
+    clinic.consent(patient, records::ConsentScope::crm_sync, records::ConsentState::revoked);
+    EXPECT_THAT(told(), ElementsAre("cancelled"));
+    for (int times = 0; times < 4; ++times) {
+        clinic.clock.advance(std::chrono::minutes{2});
+        auto fact = booking(object, ten(), Booking::cancelled, lead);
+        fact.updated_ms = fact.read_ms = now_ms();
+        take(fact);
+        round();
+        EXPECT_THAT(told(), IsEmpty());
+    }
+    EXPECT_TRUE(open().empty());
+    take(gone_booking(object));
+    clinic.consent(patient, records::ConsentScope::crm_sync, records::ConsentState::granted);
+    EXPECT_TRUE(beside(patient).at(0).object.empty()) << "nothing is written to what is not there any more";
+}
+
 TEST_F(BookingsInGhl, OursThatComeBackAreNoConflict) {
     allow({.told = true, .create = true});
     const auto patient = linked("N1", lead);
