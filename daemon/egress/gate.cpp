@@ -52,7 +52,9 @@ bool is_another_object(const Attempt& attempt, const outbox::Leased& lease) {
     using envelope::Route;
     if (attempt.route == Route::case_create || attempt.route == Route::booking_create)
         return !lease.object.empty() || !lease.left_at.empty() || lease.forgotten;
-    if (attempt.route != Route::case_update && attempt.route != Route::booking_update) return false;
+    if (attempt.route != Route::case_update && attempt.route != Route::booking_update &&
+        attempt.route != Route::case_read && attempt.route != Route::booking_read)
+        return false;
     return std::string_view{attempt.path}.substr(attempt.path.rfind('/') + 1) != lease.object;
 }
 

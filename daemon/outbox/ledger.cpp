@@ -214,11 +214,12 @@ Result<std::optional<Timestamp>> Ledger::newest_write(records::Session& session,
     std::optional<Timestamp> at;
     CLINIC_TRY(first_row(
         session,
-        "SELECT at FROM ledger WHERE subject_token = ?1 AND route NOT IN (?2, ?3, ?4, ?5) AND (kind = ?6 OR ?6 = -1) "
+        "SELECT at FROM ledger WHERE subject_token = ?1 AND route NOT IN (?2, ?3, ?4, ?5, ?6, ?7)"
+        " AND (kind = ?8 OR ?8 = -1) "
         "AND result IN ('open', 'answered', 'unknown') ORDER BY attempt DESC LIMIT 1",
         [&](const records::Statement& row) { at = Timestamp{row.integer(0)}; }, *token, number(Route::contact_read),
         number(Route::contact_search), number(Route::case_search), number(Route::booking_search),
-        kind ? number(*kind) : kind_none));
+        number(Route::case_read), number(Route::booking_read), kind ? number(*kind) : kind_none));
     return at;
 }
 

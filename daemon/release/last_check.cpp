@@ -148,7 +148,9 @@ bool names_its_own(const envelope::Attempt& attempt, const Allowed& allowed) {
     case Route::booking_search:
     case Route::tags_add:
     case Route::tags_remove: return is_allowed(allowed, id_behind(attempt.path, "/contacts/"));
+    case Route::case_read:
     case Route::case_update: return is_allowed(allowed, id_behind(attempt.path, "/opportunities/"));
+    case Route::booking_read:
     case Route::booking_update: return is_allowed(allowed, id_behind(attempt.path, "/appointments/"));
     case Route::case_search:
         return is_allowed(allowed, id_behind(attempt.path, "&contact_id=")) ||

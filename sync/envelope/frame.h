@@ -60,6 +60,8 @@ enum class Route : std::uint8_t {
     booking_create, // POST /calendars/events/appointments
     booking_update, // PUT  /calendars/events/appointments/{booking}
     booking_search, // GET  /contacts/{contact}/appointments
+    case_read,      // GET  /opportunities/{opportunity}: was it ended, as it was written?
+    booking_read,   // GET  /calendars/events/appointments/{booking}: was it called off?
 };
 const char* name(Route route);
 bool serves_none(Route route);    // no envelope, so no lease: what the location has, and the reads of the polling

@@ -37,7 +37,7 @@ CLINIC_NAMES(Field, "mid", "site", "pid", "aid", "old", "seq", "stage", "tags", 
 CLINIC_NAMES(Route, "location_read", "contact_create", "contact_search", "contact_fields", "tags_add", "tags_remove",
              "contacts_changed", "opportunities_page", "calendar_events", "fields_read", "field_create", "tags_read",
              "pipelines_read", "calendars_read", "contact_read", "case_create", "case_update", "case_search",
-             "booking_create", "booking_update", "booking_search");
+             "booking_create", "booking_update", "booking_search", "case_read", "booking_read");
 CLINIC_NAMES(StepOutcome::Result, "not_sent", "answered", "unknown");
 CLINIC_NAMES(Outcome, "delivered", "retry", "dead");
 CLINIC_NAMES(LaneState, "up", "paused", "down");

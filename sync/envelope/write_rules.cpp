@@ -202,9 +202,11 @@ bool path_holds(const WriteRules& rules, Route route, std::string_view path) {
     case Route::tags_remove: return id_between(path, contacts, tags_end);
     case Route::case_create: return path == opportunities;
     case Route::case_update: return id_between(path, opportunities, "");
+    case Route::case_read: return !rules.pipeline.id.empty() && id_between(path, opportunities, "");
     case Route::case_search: return is_case_search(rules, path);
     case Route::booking_create: return path == bookings;
     case Route::booking_update: return id_between(path, std::string{bookings} + "/", "");
+    case Route::booking_read: return rules.bookings && id_between(path, std::string{bookings} + "/", "");
     case Route::booking_search: return rules.bookings && id_between(path, contacts, appointments_end);
     case Route::contacts_changed:
     case Route::opportunities_page:
@@ -229,7 +231,9 @@ void check_body(ObjectReader& body, const WriteRules& rules, Route route) {
     case Route::booking_create: return check_booking(body, rules, true);
     case Route::booking_update: return check_booking(body, rules, false);
     case Route::case_search:
+    case Route::case_read:
     case Route::booking_search:
+    case Route::booking_read:
     case Route::location_read:
     case Route::contacts_changed:
     case Route::opportunities_page:
@@ -253,7 +257,9 @@ const char* method(Route route) {
     case Route::pipelines_read:
     case Route::calendars_read:
     case Route::case_search:
+    case Route::case_read:
     case Route::booking_search:
+    case Route::booking_read:
     case Route::contact_read: return "GET";
     case Route::case_update:
     case Route::booking_update:
@@ -293,7 +299,9 @@ bool serves_none(Route route) {
     case Route::case_search:
     case Route::booking_create:
     case Route::booking_update:
-    case Route::booking_search: break;
+    case Route::booking_search:
+    case Route::case_read:
+    case Route::booking_read: break;
     }
     return false;
 }

@@ -11,7 +11,7 @@ using namespace clinic;
 
 namespace {
 
-constexpr int routes = static_cast<int>(envelope::Route::booking_search) + 1;
+constexpr int routes = static_cast<int>(envelope::Route::booking_read) + 1;
 
 envelope::WriteRules rules() {
     envelope::WriteRules out;

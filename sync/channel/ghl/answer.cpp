@@ -97,6 +97,16 @@ bool holds(const json& contact, const Expected& expected) {
                         [&](const std::string& tag) { return has_tag(tags, tag); });
 }
 
+// Whether an opportunity or a booking that is read back has that status; nothing: it is neither.
+std::optional<bool> has_status(const json& body, const std::string& status) {
+    for (const auto& [object, key] : {std::pair{"opportunity", "status"}, std::pair{"event", "appointmentStatus"}})
+        if (const auto* shown = member(body, object)) {
+            const auto* is = member(*shown, key);
+            return is != nullptr && *is == status;
+        }
+    return std::nullopt;
+}
+
 Judgement of_status(const Exchange& exchange) {
     const int status = exchange.status;
     const auto http = [&] { return "http_" + std::to_string(status); };
@@ -128,6 +138,7 @@ Answer read_answer(std::string_view body, std::string_view marker_field, std::st
         out.contact = id_of(member(*contact, "id"));
         if (expected != nullptr && contact->is_object()) out.as_expected = holds(*contact, *expected);
     }
+    if (expected != nullptr && !expected->status.empty()) out.as_expected = has_status(*parsed, expected->status);
     if (const auto* meta = member(*parsed, "meta")) out.duplicate_of = id_of(member(*meta, "contactId"));
     out.object = made_beside(*parsed);
     out.taken = says(*parsed, "duplicate opportunity");

@@ -20,12 +20,13 @@ namespace clinic::ghl {
 
 inline constexpr std::size_t body_bytes_max = 256 * 1024;
 
-// What a contact that is read back must hold, and what it must not; the parser keeps nothing of it but whether it is
-// so.
+// What a contact, an opportunity or a booking that is read back must hold, and what it must not; the parser keeps
+// nothing of it but whether it is so.
 struct Expected {
     std::vector<std::pair<std::string, std::string>> fields; // id, value
     std::vector<std::string> tags, no_tags;
-    bool dnd = false; // do-not-disturb is set
+    bool dnd = false;   // do-not-disturb is set
+    std::string status; // of an opportunity or a booking instead: nothing else of it
 };
 
 // What makes an opportunity or a booking that is found ours: its name is our pseudonym, and it is that contact's.
@@ -46,7 +47,7 @@ struct Answer {
     std::vector<std::string> objects; // of a search: the opportunities or bookings that are as `Sought` says
     bool taken = false;               // a 400: the contact has an open opportunity; GHL does not say which
     Listed listed;                    // what the location has
-    std::optional<bool> as_expected;  // of a contact that was read back
+    std::optional<bool> as_expected;  // of what was read back
 };
 
 // `marker_field` and `marker` decide which found contacts are ours; ids that are not plain are dropped.

@@ -23,6 +23,10 @@ Call create(const WriteRules& rules, const Lease& lease) {
     return create_case(rules, lease.contact, *lease.envelope);
 }
 
+Call read(const Lease& lease) {
+    return is_booking(lease) ? read_booking(lease.object) : read_case(lease.object);
+}
+
 Call put(const WriteRules& rules, const Lease& lease) {
     if (is_booking(lease)) return put_booking(lease.object, *lease.envelope);
     return put_case(rules, lease.object, *lease.envelope);
@@ -30,8 +34,8 @@ Call put(const WriteRules& rules, const Lease& lease) {
 
 class BesideRun {
 public:
-    BesideRun(Conversation& talk, const WriteRules& rules, const Lease& lease)
-        : talk_{talk}, rules_{rules}, lease_{lease} {}
+    BesideRun(Conversation& talk, const WriteRules& rules, const Lease& lease, ReadBack& back)
+        : talk_{talk}, rules_{rules}, lease_{lease}, back_{back} {}
 
     Delivery run() { return lease_.object.empty() ? find_or_create() : update(); }
 
@@ -86,16 +90,28 @@ private:
         }
         const auto written = talk_.ask(put(rules_, lease_));
         if (written && written->answer.taken) return talk_.against("object_taken");
-        if (written) return talk_.delivered();
+        if (written) return written->dry ? talk_.delivered() : read_again();
         if (!talk_.absent() || is_there) return talk_.delivery(); // what is not found may be its stage
         const bool is_sure = lease_.look_up_first;
         return is_sure && !envelope::wants_object(*lease_.envelope) ? talk_.retry("no_object", {})
                                                                     : talk_.against("object_gone");
     }
 
+    // What it does not answer is not known, and no reason to write again.
+    Delivery read_again() {
+        if (!back_.is_read) return talk_.delivered();
+        Expected expected;
+        expected.status = lease_.envelope->text(is_booking(lease_) ? Field::booking : Field::outcome);
+        talk_.expect(std::move(expected));
+        if (const auto seen = talk_.ask(read(lease_)); seen && !seen->dry) back_.kept = seen->answer.as_expected;
+        if (back_.kept && !*back_.kept && back_.may_write_again) return talk_.retry("not_kept", talk_.backoff());
+        return talk_.delivered();
+    }
+
     Conversation& talk_;
     const WriteRules& rules_;
     const Lease& lease_;
+    ReadBack& back_;
 };
 
 } // namespace
@@ -106,8 +122,8 @@ Sought sought(const Lease& lease) {
     return {"opportunities", "name", std::string{lease.envelope->text(Field::pid)}, lease.contact};
 }
 
-Delivery deliver_beside(Conversation& talk, const WriteRules& rules, const Lease& lease) {
-    return BesideRun{talk, rules, lease}.run();
+Delivery deliver_beside(Conversation& talk, const WriteRules& rules, const Lease& lease, ReadBack& back) {
+    return BesideRun{talk, rules, lease, back}.run();
 }
 
 } // namespace clinic::ghl

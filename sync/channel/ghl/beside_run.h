@@ -6,11 +6,19 @@
 
 namespace clinic::ghl {
 
+// Whether what is written is read again, and written again where GHL holds something else; and what it held.
+struct ReadBack {
+    bool is_read = false, may_write_again = true;
+    std::optional<bool> kept = {};
+};
+
 // What makes one that a search finds this lease's own.
 Sought sought(const envelope::Lease& lease);
 
 // `talk` looks for `sought`. The codes of its own: "no_object" (not there and not to be made), "object_taken" (GHL
-// lets no other one be opened beside a stranger's), "object_gone" (ours is not there any more).
-lane::Delivery deliver_beside(Conversation& talk, const WriteRules& rules, const envelope::Lease& lease);
+// lets no other one be opened beside a stranger's), "object_gone" (ours is not there any more), "not_kept" (GHL has
+// answered, and holds another status).
+lane::Delivery deliver_beside(Conversation& talk, const WriteRules& rules, const envelope::Lease& lease,
+                              ReadBack& back);
 
 } // namespace clinic::ghl

@@ -46,10 +46,12 @@ Module module_of(Route route) {
     case Route::case_create:
     case Route::case_update:
     case Route::case_search:
+    case Route::case_read:
     case Route::pipelines_read: return Module::opportunities;
     case Route::calendar_events:
     case Route::booking_create:
     case Route::booking_update:
+    case Route::booking_read:
     case Route::calendars_read: return Module::calendars;
     case Route::booking_search: // of a contact
     case Route::contact_create:

@@ -132,7 +132,9 @@ Delivery GhlChannel::deliver(const Lease& lease, lane::Gate& gate, std::stop_tok
     const bool is_case = lease.envelope->kind() == Kind::case_state;
     if (is_case && envelope::wants_object(*lease.envelope) && surveyor_ != nullptr && surveyor_->lacks_pipeline())
         return talk.retry("no_pipeline", times_.pipeline_wait);
-    auto out = is_beside ? deliver_beside(talk, rules_, lease) : deliver_contact(talk, lease, kept);
+    ReadBack back{board_ != nullptr && times_.read_back_every > 0 && takes_back(lease), may_write_again(lease)};
+    auto out = is_beside ? deliver_beside(talk, rules_, lease, back) : deliver_contact(talk, lease, kept);
+    if (is_beside) kept = back.kept;
     dry_ = talk.dry();
     if (kept) note(lease, *kept);
     // A field that is gone makes every body wrong: that is no fault of this one.

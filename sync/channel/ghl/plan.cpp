@@ -142,7 +142,10 @@ const std::string& written_to(const envelope::Lease& lease, const std::string& c
 }
 
 bool takes_back(const envelope::Lease& lease) {
-    return lease.envelope->kind() == Kind::contact_suppress || lease.envelope->kind() == Kind::contact_merge;
+    const auto kind = lease.envelope->kind();
+    if (kind == Kind::case_state) return lease.envelope->text(Field::stage) == name(envelope::Stage::archived);
+    if (kind == Kind::booking_state) return !envelope::wants_object(*lease.envelope);
+    return kind == Kind::contact_suppress || kind == Kind::contact_merge;
 }
 
 bool may_create(Kind kind) {

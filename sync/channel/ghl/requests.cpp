@@ -133,6 +133,14 @@ Call put_case(const WriteRules& rules, std::string_view opportunity, const envel
     return {Route::case_update, "/opportunities/" + std::string{opportunity}, base::dump_json(case_body(rules, state))};
 }
 
+Call read_case(std::string_view opportunity) {
+    return {Route::case_read, "/opportunities/" + std::string{opportunity}, ""};
+}
+
+Call read_booking(std::string_view booking) {
+    return {Route::booking_read, std::string{bookings} + "/" + std::string{booking}, ""};
+}
+
 Call search_bookings(std::string_view contact) {
     return {Route::booking_search, envelope::booking_search_path(contact), ""};
 }

@@ -42,10 +42,12 @@ Call remove_tags(const WriteRules& rules, std::string_view contact, const Tags& 
 
 // Of the contact's opportunity in the configured pipeline. A word that has no stage there leaves it where it is.
 Call search_case(const WriteRules& rules, std::string_view contact);
+Call read_case(std::string_view opportunity);
 Call create_case(const WriteRules& rules, std::string_view contact, const envelope::MetadataEnvelope& state);
 Call put_case(const WriteRules& rules, std::string_view opportunity, const envelope::MetadataEnvelope& state);
 // Of a booking, `state` is a booking.state; its time is written where it has one.
 Call search_bookings(std::string_view contact);
+Call read_booking(std::string_view booking);
 Call create_booking(const WriteRules& rules, std::string_view contact, const envelope::MetadataEnvelope& state);
 Call put_booking(std::string_view booking, const envelope::MetadataEnvelope& state);
 

@@ -64,7 +64,9 @@ MissingScope needed_for(envelope::Route route) {
     case envelope::Route::booking_search: // of a contact
     case envelope::Route::contacts_changed: return needed[1];
     case envelope::Route::case_search:
+    case envelope::Route::case_read:
     case envelope::Route::opportunities_page: return needed[6];
+    case envelope::Route::booking_read:
     case envelope::Route::calendar_events: return needed[8];
     case envelope::Route::case_create:
     case envelope::Route::case_update: return needed[cases];

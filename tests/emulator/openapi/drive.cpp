@@ -79,7 +79,8 @@ bool drive_case(ghl::GhlClient& client, envelope::WriteRules set, const std::str
     state.put(envelope::Field::stage, envelope::Stage::archived)
         .put(envelope::Field::outcome, envelope::Case::abandoned);
     return made.status == 201 && found.answer.objects == std::vector{made.answer.object} &&
-           client.send(ghl::put_case(set, made.answer.object, state), {}, {}).status == 200;
+           client.send(ghl::put_case(set, made.answer.object, state), {}, {}).status == 200 &&
+           client.send(ghl::read_case(made.answer.object), {}, {}).status == 200;
 }
 
 // A booking of that contact's, made, moved and called off.
@@ -97,7 +98,8 @@ bool drive_booking(ghl::GhlClient& client, envelope::WriteRules set, const std::
     state.put_slot(1'994'732, 1'994'734);
     return made.status == 200 && found.answer.objects == std::vector{made.answer.object} &&
            client.send(ghl::put_booking(made.answer.object, state), {}, {}).status == 200 &&
-           client.send(ghl::put_booking(made.answer.object, over), {}, {}).status == 200;
+           client.send(ghl::put_booking(made.answer.object, over), {}, {}).status == 200 &&
+           client.send(ghl::read_booking(made.answer.object), {}, {}).status == 200;
 }
 
 // Every call of the write set, as clinic-syncd makes it. True: all were answered as they should be.

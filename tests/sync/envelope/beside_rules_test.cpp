@@ -50,6 +50,8 @@ TEST(BesideRules, AllowOurOpportunitiesAndBookings) {
         {"a booking that moves", Route::booking_update, "/calendars/events/appointments/appt1",
          R"({"appointmentStatus":"new","endTime":"2026-11-30T10:30:00.000Z","ignoreFreeSlotValidation":true,"startTime":"2026-11-30T10:15:00.000Z","toNotify":false})"},
         {"the look for a booking", Route::booking_search, "/contacts/abc/appointments", ""},
+        {"whether a case was ended", Route::case_read, "/opportunities/opp1", ""},
+        {"whether a booking was called off", Route::booking_read, "/calendars/events/appointments/appt1", ""},
     };
     const auto rules = with_both();
     for (const auto& one : allowed) {
@@ -112,6 +114,10 @@ TEST(BesideRules, RefuseEverythingElse) {
          in_place(shown, "{", R"({"contactId":"def",)")},
         {"notes of a booking", Route::booking_update, "/calendars/events/appointments/appt1/notes", shown},
         {"the bookings of all", Route::booking_search, "/contacts//appointments", ""},
+        {"all cases", Route::case_read, "/opportunities/search", ""},
+        {"the followers of a case", Route::case_read, "/opportunities/opp1/followers", ""},
+        {"the notes of a booking, read", Route::booking_read, "/calendars/events/appointments/appt1/notes", ""},
+        {"a case that is read with a body", Route::case_read, "/opportunities/opp1", "{}"},
         {"a search for bookings with a query", Route::booking_search, "/contacts/abc/appointments?x=1", ""},
     };
     const auto rules = with_both();
@@ -128,6 +134,8 @@ TEST(BesideRules, RefuseAllThatIsNotConfigured) {
     EXPECT_FALSE(
         check_request(none, Route::case_update, "/opportunities/opp1", R"({"pipelineId":"","status":"open"})"));
     EXPECT_FALSE(check_request(none, Route::case_search, in_place(searched, "Pipe1", ""), ""));
+    EXPECT_FALSE(check_request(none, Route::case_read, "/opportunities/opp1", ""));
+    EXPECT_FALSE(check_request(none, Route::booking_read, "/calendars/events/appointments/appt1", ""));
     EXPECT_FALSE(
         check_request(none, Route::booking_create, "/calendars/events/appointments", in_place(booked, "Cal1", "")));
 }

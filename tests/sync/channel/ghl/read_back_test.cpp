@@ -1,10 +1,31 @@
 // Accepted is not stored: some of what was written is read again, and all that takes back.
 #include <algorithm>
+#include <array>
 
 #include "tests/sync/channel/ghl/channel_fixture.h"
 
 namespace clinic::ghl {
 namespace {
+
+using envelope::Booking;
+using envelope::Case;
+using envelope::Field;
+using envelope::Kind;
+using envelope::Stage;
+
+// By those rules, and nothing else.
+class Asked final : public lane::Gate {
+public:
+    explicit Asked(const WriteRules& rules) : rules_{rules} {}
+    Result<envelope::Verdict> ask(const envelope::Attempt& attempt) override {
+        CLINIC_TRY(envelope::check_request(rules_, attempt.route, attempt.path, attempt.body));
+        return envelope::Verdict{++attempts_, envelope::Answer::go, ""};
+    }
+
+private:
+    const WriteRules& rules_;
+    std::int64_t attempts_ = 0;
+};
 
 struct ReadBack : GhlChannels {
     // A contact that holds `stage`, and those tags.
@@ -125,6 +146,44 @@ TEST_F(ReadBack, AReadThatIsNotAnsweredIsNoReasonToWriteAgain) {
     EXPECT_EQ(out.code, "");
     EXPECT_EQ(out.retry_after_ms, 0);
     EXPECT_EQ(board.said().read_backs.read, 0);
+}
+
+// Nothing compares later what somebody had who is merged or erased.
+TEST_F(ReadBack, WhatEndsACaseOrCallsABookingOffIsReadEachTimeAndWrittenAgain) {
+    auto set = rules();
+    set.pipeline.id = "pipe1";
+    set.bookings = true;
+    Asked open{set};
+    std::string shown;
+    serve([&](const Received& seen) { return answer(200, seen.method == "GET" ? shown : "{}"); });
+    ghl = client();
+    channel.emplace(*ghl, set, budget, ChannelTimes{}, nullptr, &board);
+    auto ended = common(Kind::case_state);
+    ended.put(Field::stage, Stage::archived).put(Field::outcome, Case::abandoned);
+    auto off = common(Kind::booking_state);
+    off.put(Field::aid, envelope::Pseudonym::random('a')).put(Field::booking, Booking::cancelled);
+    const std::array<std::array<std::string, 3>, 2> all{
+        {{"GET /opportunities/o1", R"({"opportunity":{"status":"open"}})", R"({"opportunity":{"status":"abandoned"}})"},
+         {"GET /calendars/events/appointments/o1", R"({"event":{"appointmentStatus":"new"}})",
+          R"({"event":{"appointmentStatus":"cancelled"}})"}}};
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        auto lease = leased(i == 0 ? ended : off);
+        lease.lease = static_cast<std::int64_t>(20 + i);
+        lease.object = "o1";
+        shown = all.at(i)[1];
+        EXPECT_EQ(channel->deliver(lease, open, stop.get_token()).settle.code, "not_kept");
+        EXPECT_EQ(paths().back(), all.at(i)[0]);
+        shown = all.at(i)[2];
+        EXPECT_EQ(channel->deliver(lease, open, stop.get_token()).settle.outcome, Outcome::delivered);
+    }
+    EXPECT_EQ(board.said().read_backs, (envelope::ReadBacks{4, 2}));
+    const auto before = paths().size();
+    auto stands = common(Kind::case_state);
+    stands.put(Field::stage, Stage::active).put(Field::outcome, Case::open);
+    auto lease = leased(stands);
+    lease.object = "o1";
+    EXPECT_EQ(channel->deliver(lease, open, stop.get_token()).settle.outcome, Outcome::delivered);
+    EXPECT_EQ(paths().size(), before + 1) << "what stands is compared anyway";
 }
 
 TEST_F(ReadBack, OnlyTheNewestCount) {
