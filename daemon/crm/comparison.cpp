@@ -107,9 +107,14 @@ Result<bool> something_waits(Session& session, PatientId patient) {
 Result<Comparison::Shown> Comparison::shown(Transaction& txn, const Object& contact, PatientId patient) const {
     const auto newest = newest_write(txn, patient);
     CLINIC_TRY(newest);
-    if (!*newest) return Shown::yes;
-    const std::int64_t wrote_ms = (*newest)->micros / 1'000, from_ms = wrote_ms + index_lag_.count();
-    if (contact.fact.updated_ms > wrote_ms || contact.fact.read_ms >= from_ms) return Shown::yes;
+    return shown_since(txn, contact, *newest);
+}
+
+Result<Comparison::Shown> Comparison::shown_since(Transaction& txn, const Object& object,
+                                                  std::optional<Timestamp> newest) const {
+    if (!newest) return Shown::yes;
+    const std::int64_t wrote_ms = newest->micros / 1'000, from_ms = wrote_ms + index_lag_.count();
+    if (object.fact.updated_ms > wrote_ms || object.fact.read_ms >= from_ms) return Shown::yes;
     return txn.now().micros / 1'000 >= from_ms ? Shown::if_read_now : Shown::not_yet;
 }
 
@@ -165,7 +170,9 @@ Result<void> Comparison::add_case(Transaction& txn, PatientId patient, Found& ou
     const auto seen = find(txn, envelope::CrmKind::opportunity, one->object);
     CLINIC_TRY(seen);
     if (!*seen) return {}; // no round has read it yet
-    const auto when = shown(txn, **seen, patient);
+    const auto newest = outbox::Ledger::newest_write(txn, patient, Kind::case_state);
+    CLINIC_TRY(newest);
+    const auto when = shown_since(txn, **seen, *newest);
     CLINIC_TRY(when);
     const auto against = compared_case(txn, (*seen)->fact, patient, **number, pipeline_);
     CLINIC_TRY(against);

@@ -52,6 +52,7 @@ private:
     Result<Found> of_merged(records::Transaction& txn, const Object& contact, records::PatientId prior) const;
     enum class Shown : std::uint8_t { yes, if_read_now, not_yet };
     Result<Shown> shown(records::Transaction& txn, const Object& contact, records::PatientId patient) const;
+    Result<Shown> shown_since(records::Transaction& txn, const Object& object, std::optional<Timestamp> newest) const;
 
     // The patient's case, as the polling saw it last.
     Result<void> add_case(records::Transaction& txn, records::PatientId patient, Found& out) const;

@@ -61,7 +61,7 @@ Result<void> OwnCases::changed(Transaction& txn, const Object& opportunity) cons
     const auto one_of_theirs = Beside::at(txn, patient, number);
     CLINIC_TRY(one_of_theirs);
     if (one_of_theirs->is_left() && opportunity.fact.deleted()) return Beside::lost(txn, patient, number);
-    const auto older = is_older_than_our_write(txn, opportunity, patient);
+    const auto older = is_older_than_our_write(txn, opportunity, patient, Kind::case_state);
     CLINIC_TRY(older);
     if (*older && !opportunity.fact.deleted()) return {};
     const auto found = compared_case(txn, opportunity.fact, patient, number, pipeline_);

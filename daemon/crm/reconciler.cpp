@@ -47,7 +47,7 @@ Result<FactTaken> Reconciler::take(Transaction& txn, const CrmFact& fact) {
             if (is_later(fact, known)) {
                 CLINIC_TRY(touch(txn, (*before)->row, fact.read_ms));
                 (*before)->fact.read_ms = fact.read_ms;
-                if (fact.kind == CrmKind::contact) CLINIC_TRY(comparison_.compare(txn, **before));
+                CLINIC_TRY(comparison_.compare(txn, **before));
             }
             // It may have come before its identifiers might be asked about, or their probe was lost.
             const auto probe = wants_probe(txn, **before);

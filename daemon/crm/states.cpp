@@ -86,8 +86,9 @@ std::vector<Stop> stops_since(const CrmContact* before, const CrmContact& now, b
 
 } // namespace
 
-Result<bool> is_older_than_our_write(Transaction& txn, const Object& object, PatientId patient) {
-    const auto newest = outbox::Ledger::newest_write(txn, patient);
+Result<bool> is_older_than_our_write(Transaction& txn, const Object& object, PatientId patient,
+                                     std::optional<Kind> kind) {
+    const auto newest = outbox::Ledger::newest_write(txn, patient, kind);
     CLINIC_TRY(newest);
     return *newest && object.fact.updated_ms * 1'000 < (*newest)->micros;
 }

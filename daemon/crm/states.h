@@ -20,8 +20,9 @@ struct Compared {
 // Our fields and tags as they are, against what was said of the patient last. What consents say is left out.
 Result<Compared> compared(records::Transaction& txn, const envelope::CrmContact& theirs, records::PatientId patient);
 
-// What was read says nothing of what we wrote since.
-Result<bool> is_older_than_our_write(records::Transaction& txn, const Object& object, records::PatientId patient);
+// What was read says nothing of what we wrote since: to the patient, or of that kind alone.
+Result<bool> is_older_than_our_write(records::Transaction& txn, const Object& object, records::PatientId patient,
+                                     std::optional<envelope::Kind> kind = std::nullopt);
 // Records the difference. True: by rule, it is to be written again; so often a day and field of one thing: after that
 // something in GHL writes against us, and a person must look.
 inline constexpr int written_again_max = 3;

@@ -112,6 +112,7 @@ private:
     std::string code_;
     std::optional<base::Micros> location_read_;
     Reasons reasons_;
+    std::int64_t walk_ = 0;                              // the comparison that was read for last
     std::int64_t walk_from_ = 0;                         // where the comparison's newest page began, ms
     int walk_page_ = 1, walk_length_ = options_.page;    // of those that begin at one moment
     std::int64_t opportunities_passed_ = 0;              // by the rounds before: the next one goes on there

@@ -52,6 +52,8 @@ void Poller::walk(const std::stop_token& stop, base::Micros until) {
 // counts.
 Result<CrmWalk> Poller::walk_page(const std::stop_token& stop, const WalkTerms& terms) {
     CrmWalk done{.walk = terms.walk, .reached_ms = terms.from_ms, .requests = 1};
+    // The rounds read opportunities and bookings: the next one tells them known or not, as this does of the contacts.
+    if (std::exchange(walk_, terms.walk) != terms.walk) told_.clear();
     if (terms.from_ms < std::exchange(walk_from_, terms.from_ms)) walk_page_ = 1, walk_length_ = options_.page; // anew
     const auto read = fetch({Route::contacts_changed, "/contacts/search",
                              envelope::changed_contacts_body(rules_, terms.from_ms, walk_page_, walk_length_)},

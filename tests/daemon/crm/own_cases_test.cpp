@@ -86,6 +86,26 @@ TEST_F(CasesInGhl, AreWrittenAgainWherePeopleMovedOrClosedThem) {
     EXPECT_EQ(open()[0].theirs, "archived lost");
 }
 
+// It is told once, and a write to the contact has come between.
+TEST_F(CasesInGhl, ThatWereMovedBeforeAWriteToTheContactAreWrittenAgainToo) {
+    const auto patient = with_case();
+    take(opportunity("object1", stage_new, Case::open));
+    clinic.clock.advance(std::chrono::minutes{2});
+    const auto moved = opportunity("object1", stage_closed, Case::open);
+    clinic.clock.advance(std::chrono::seconds{5});
+    clinic.book(patient, "A1", clinic.clock.now() + std::chrono::hours{24 * 5});
+    EXPECT_EQ(said(), (Said{"contact.state", "appt.state"}));
+    clinic.write([&](records::Transaction& txn) -> Result<void> {
+        const auto line = outbox::Ledger::open_line(
+            txn, patient, {.lease = 1, .route = envelope::Route::contact_fields, .path = "/contacts/x"}, "open");
+        CLINIC_TRY(line);
+        return outbox::Ledger::close_line(
+            txn, {.attempt = *line, .result = envelope::StepOutcome::Result::answered, .status = 200});
+    });
+    take(moved);
+    EXPECT_EQ(said(), Said{"case.state new open"});
+}
+
 TEST_F(CasesInGhl, OfNobodysAreKeptAsSeen) {
     with_case();
     EXPECT_EQ(take(opportunity("theirs1", stage_closed, Case::won)).taken, Taken::stored);

@@ -450,6 +450,30 @@ TEST_F(Polling, AFullComparisonTellsAllOfItAnewAndWhatIsGone) {
     EXPECT_TRUE(lane_.up()) << "that it is not there is no fault";
 }
 
+// What the rounds read whole is told by the next one as if it were new: whether GHL kept what we wrote shows nowhere
+// else.
+TEST_F(Polling, AFullComparisonHasTheOpportunitiesToldOnceMore) {
+    const auto contact = lead("A");
+    const std::string opportunity = json(send("POST", "/opportunities/",
+                                              {{"pipelineId", emulator::pipeline_id},
+                                               {"locationId", emulator::location},
+                                               {"name", "Somebody"},
+                                               {"status", "open"},
+                                               {"contactId", contact}}))["opportunity"]["id"];
+    const auto booking = book(contact, "2026-11-25T09:15:00.000Z");
+    EXPECT_EQ(ids(envelope::CrmKind::opportunity).size(), 1U);
+    EXPECT_EQ(round().size(), 0U);
+    walks = [&](const envelope::CrmWalk& done) -> WalkTerms {
+        return {.step = done.whole ? WalkStep::rest : WalkStep::read, .walk = 7, .from_ms = done.reached_ms};
+    };
+    poller->walk({}, clock.monotonic() + 1min);
+    const auto told = round();
+    ASSERT_EQ(told.size(), 2U) << "and no contact: those were read by the comparison itself";
+    EXPECT_NE(std::ranges::find(told, opportunity, &CrmFact::id), told.end());
+    EXPECT_NE(std::ranges::find(told, booking, &CrmFact::id), told.end());
+    EXPECT_EQ(round().size(), 0U) << "once";
+}
+
 // A change of the first minute of the day is seen as fast as any other of the clinic's hours.
 TEST_F(Polling, TheWaitBeforeTheClinicOpensIsOneOfItsHours) {
     setenv("TZ", "UTC", 1);
