@@ -13,6 +13,7 @@
 #include "daemon/crm/bookings.h"
 #include "daemon/crm/walks.h"
 #include "daemon/erase_commands.h"
+#include "daemon/link_commands.h"
 #include "daemon/sync_commands.h"
 #include "sync/channel/ghl/plan.h"
 #include "tests/daemon/egress/egress_fixture.h"
@@ -134,7 +135,13 @@ lane::Delivery Between::deliver(const envelope::Lease& lease, lane::Gate& gate, 
         taken.unsure_ms = 0;
         taken.create = true;
     }
-    const bool lies = box_.weakness == Weakness::unsent_delivered && !lease.contact.empty() && box_.weak_now();
+    if (box_.weakness == Weakness::beside_unlooked && envelope::is_beside(lease.envelope->kind()) &&
+        lease.look_up_first && lease.create) {
+        taken.look_up_first = false;
+        taken.unsure_ms = 0;
+    }
+    const bool lies = box_.weakness == Weakness::unsent_delivered && !lease.contact.empty() &&
+                      !envelope::is_beside(lease.envelope->kind()) && box_.weak_now();
     auto out = lies ? not_sent(taken, watched) : channel_.deliver(taken, watched, stop);
     if (box_.meanwhile) box_.meanwhile(Instant::before_settlement);
     if (!box_.syncd_lives()) out.abandoned = true;
@@ -161,6 +168,7 @@ Clinicd::Clinicd(const std::filesystem::path& records, const std::filesystem::pa
     commands = daemon::erase_commands(*store, releaser);
     commands.merge(daemon::compare_commands(*store, releaser, health));
     commands.merge(daemon::sync_commands(*store, health));
+    commands.merge(daemon::link_commands(*store, releaser));
 }
 
 Clinicd::~Clinicd() {
@@ -328,20 +336,21 @@ emulator::Answer Box::by_hand(const std::string& method, const std::string& targ
     return ghl->service().by_hand(method, target, body);
 }
 
-emulator::Answer Box::book_by_hand(const std::string& contact, const std::string& start) {
+emulator::Answer Box::book_by_hand(const std::string& contact, const std::string& start, bool over) {
     return by_hand("POST", "/calendars/events/appointments",
                    {{"calendarId", emulator::calendar_id},
                     {"locationId", rules.location},
                     {"contactId", contact},
                     {"startTime", start},
-                    {"title", "Appointment"}});
+                    {"ignoreFreeSlotValidation", over},
+                    {"title", by_people}});
 }
 
 emulator::Answer Box::open_opportunity_by_hand(const std::string& contact) {
     return by_hand("POST", "/opportunities/",
                    {{"pipelineId", emulator::pipeline_id},
                     {"locationId", rules.location},
-                    {"name", "Somebody"},
+                    {"name", by_somebody},
                     {"pipelineStageId", emulator::stage_ids[0]},
                     {"status", "open"},
                     {"contactId", contact}});

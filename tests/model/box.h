@@ -45,7 +45,11 @@ enum class Weakness : std::uint8_t {
     unasked,          // now and then a write is sent that clinicd was not asked about
     blind,            // nothing is polled, compared or heard
     forgets_commits,  // a killed clinicd comes back with the files of some time ago
+    beside_unlooked,  // the first, of what is beside a contact
 };
+
+inline constexpr const char* by_somebody = "Somebody";  // the name of an opportunity that GHL's people make
+inline constexpr const char* by_people = "Appointment"; // the title of a booking that GHL's people make
 
 // What the settings have told beside the contacts: opportunities, and bookings that live in GHL or are made there too.
 enum class Beside : std::uint8_t { nothing, cases, bookings_told, all };
@@ -120,6 +124,11 @@ public:
     void set_clock_right();
     Timestamp true_time() const { return truth.now(); }
 
+    // ---- the settings
+    bool tells_cases() const { return !rules.pipeline.id.empty(); }
+    bool tells_bookings() const { return rules.bookings; }
+    bool makes_bookings() const { return !rules.booking_calendar.empty(); }
+
     // ---- the programs
     void kill_clinicd(); // its files as they are at this instant; what was in memory is gone
     void kill_syncd();   // where it stands; made again when its call is over
@@ -135,7 +144,8 @@ public:
 
     // ---- GHL
     emulator::Answer by_hand(const std::string& method, const std::string& target, const nlohmann::json& body);
-    emulator::Answer book_by_hand(const std::string& contact, const std::string& start);
+    // `over`: also where something is booked already.
+    emulator::Answer book_by_hand(const std::string& contact, const std::string& start, bool over = false);
     emulator::Answer open_opportunity_by_hand(const std::string& contact);
     std::string quarter_after(base::Micros ahead) const; // the quarter of an hour that then has begun, as GHL writes it
     nlohmann::json ghl_state();

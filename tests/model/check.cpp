@@ -14,9 +14,11 @@
 #include "tests/emulator/exchange.h"
 
 namespace clinic::model {
-namespace {
 
 using outbox::Links;
+
+namespace {
+
 using records::ConsentScope;
 using records::ConsentState;
 
@@ -94,6 +96,7 @@ void Check::all() {
     people();
     of_the_merged();
     every_contact();
+    beside();
     what_was_seen();
 }
 
@@ -171,7 +174,8 @@ void Check::one_of(const Patient& patient) {
         if (known(patient).found) say(patient.number + ": is erased, and found");
         return;
     }
-    const auto have = known(patient);
+    there_.emplace_back(&patient, known(patient));
+    auto& have = there_.back().second;
     if (!have.found) return say(patient.number + ": is not in the records");
     consents(patient, have);
     const auto at = contacts_.find(have.contact);
@@ -186,7 +190,8 @@ void Check::one_of(const Patient& patient) {
     if ((!allowed || !patient.active) && at != contacts_.end() && is_untouched(*at->second)) return;
     if (!allowed && at != contacts_.end()) return emptied(patient.number, *at->second);
     if (!allowed) return;
-    if (at != contacts_.end()) return told(patient, have, *at->second);
+    have.told = at != contacts_.end();
+    if (have.told) return told(patient, have, *at->second);
     if (patient.active) say(patient.number + ": may be told, and has no contact");
 }
 
@@ -370,6 +375,13 @@ bool Check::is_nobodys_any_more(const std::string& contact) {
     return done && !known && was_ours && !linked_.contains(contact);
 }
 
+// A booking of a day that no round reads.
+bool Check::is_out_of_the_window(const Json& object) const {
+    if (!object.contains("startTime")) return false;
+    const Timestamp start{envelope::ms_of(object["startTime"].get<std::string>()) * 1'000}, now = box_.true_time();
+    return start < now - std::chrono::hours{24} || start > now + std::chrono::hours{24 * 89};
+}
+
 // GHL's things are kept as they are there.
 void Check::what_was_seen() {
     using envelope::CrmKind;
@@ -379,7 +391,7 @@ void Check::what_was_seen() {
     for (const auto& [kind, list] : all)
         for (const auto& one : *list) {
             const auto wanted = envelope::strip(kind, one, box_.rules, 1);
-            if (!wanted) continue;
+            if (!wanted || is_out_of_the_window(one)) continue;
             std::optional<crm::Object> seen;
             const auto read = box_.clinicd->store->read([&, kind = kind](records::Snapshot& session) -> Result<void> {
                 auto found = crm::find(session, kind, wanted->id);

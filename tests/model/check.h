@@ -15,8 +15,8 @@ public:
 
 private:
     using Json = nlohmann::json;
-    struct Known { // of a patient, as the box has it
-        bool found = false;
+    struct Known {                        // of a patient, as the box has it
+        bool found = false, told = false; // they may be told, and their contact is there and filled
         records::PatientId id;
         std::string pid, contact;
         records::PatientFacts facts;
@@ -36,8 +36,22 @@ private:
     bool is_nobodys_any_more(const std::string& contact);
     bool is_filled_again(const std::string& contact) const;
     bool is_a_persons(const std::string& contact) const;
+    void beside();
+    void cases();
+    void case_of(const Patient& patient, const Known& known, const std::vector<const Json*>& shown);
+    void ended_case(const Json& opportunity);
+    void bookings();
+    void booking_of(const Patient& patient, const Known& known, const Visit& visit,
+                    const std::vector<const Json*>& ours);
+    void shows(const std::string& who, const Visit& visit, const Json& booking);
+    void called_off(const Json& booking);
+    const Known* owner_of_case(const std::string& name);
+    std::optional<records::AppointmentId> appointment_of(const std::string& title);
+    bool is_theirs(const std::string& id) const; // GHL's people were the last to change it
+    bool is_held(const Known& known, const Json* ours) const;
     void of_the_merged();
     void every_contact();
+    bool is_out_of_the_window(const Json& object) const;
     void what_was_seen();
 
     Program& program_;
@@ -45,6 +59,7 @@ private:
     Json state_;
     std::map<std::string, const Json*> contacts_; // of GHL, by id
     std::map<std::string, std::string> linked_;   // contact to pid, of those who are there
+    std::vector<std::pair<const Patient*, Known>> there_;
 };
 
 } // namespace clinic::model

@@ -1,8 +1,11 @@
 // What the clinic does.
+#include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
 
 #include "daemon/records/consents.h"
 #include "daemon/records/patients.h"
+#include "sync/envelope/crm_reads.h"
 #include "tests/fakes/hl7_time.h"
 #include "tests/model/program.h"
 
@@ -58,8 +61,9 @@ void Program::adt(const std::string& event, const Patient& patient, const std::s
 
 void Program::siu(const std::string& event, const Patient& patient, const std::string& key, const std::string& word) {
     const std::string when = fakes::hl7_time(patient.visits.at(key).start);
-    say(header("SIU^" + event) + "SCH|P" + key + "|F" + key + "|||||CHECKUP|||30|min|^^30^" + when + "|||||||||||||" +
-        word + "\r" + person(patient) + "RGS|1\rAIS|1||VISIT|" + when + "\r");
+    const std::string length = patient.visits.at(key).says_end ? "30|min" : "|";
+    say(header("SIU^" + event) + "SCH|P" + key + "|F" + key + "|||||CHECKUP||" + length + "|^^^" + when +
+        "||||||||||||||" + word + "\r" + person(patient) + "RGS|1\rAIS|1||VISIT|" + when + "\r");
 }
 
 Patient* Program::someone() {
@@ -94,8 +98,30 @@ void Program::book(Patient& patient) {
     const std::string key = "A" + std::to_string(++keys_);
     const bool today = chance(40);
     const auto ahead = today ? base::Micros{1h * (1 + below(5))} : base::Micros{24h * any(days_ahead)};
-    patient.visits[key] = {box.true_time() + ahead + 1min * keys_, "booked"};
+    Timestamp start = box.true_time() + ahead + 1min * keys_;
+    if (box.tells_bookings() && chance(25)) {
+        const auto theirs = booked_in_ghl(patient);
+        if (theirs > box.true_time()) start = theirs + 1min * below(12);
+    }
+    patient.visits[key] = {at_a_free_quarter(patient, start), "booked", keys_ % 3 != 0};
     siu("S12", patient, key, "Booked");
+}
+
+// Where GHL's people have booked something for their contact.
+Timestamp Program::booked_in_ghl(const Patient& patient) {
+    const auto contact = contact_of(patient);
+    const auto all = box.ghl_state()["appointments"];
+    for (const auto& one : all)
+        if (!contact.empty() && one["contactId"] == contact && one["title"] == by_people)
+            return Timestamp{envelope::ms_of(one["startTime"].get<std::string>()) * 1'000};
+    return {};
+}
+
+// A patient has one appointment at a time.
+Timestamp Program::at_a_free_quarter(const Patient& patient, Timestamp start) const {
+    const auto is_taken = [&](const auto& one) { return first_quarter(one.second.start) == first_quarter(start); };
+    while (box.tells_bookings() && std::ranges::any_of(patient.visits, is_taken)) start = start + 15min;
+    return start;
 }
 
 void Program::change_a_visit(Patient& patient) {
@@ -105,7 +131,7 @@ void Program::change_a_visit(Patient& patient) {
     auto& visit = patient.visits.at(key);
     switch (below(3)) {
     case 0:
-        visit.start = box.true_time() + 24h * any(days_ahead) + 1min * ++keys_;
+        visit.start = at_a_free_quarter(patient, box.true_time() + 24h * any(days_ahead) + 1min * ++keys_);
         visit.status = "rescheduled";
         return siu("S13", patient, key, "Booked");
     case 1: visit.status = "confirmed"; return siu("S14", patient, key, "Confirmed");
@@ -129,6 +155,8 @@ void Program::merge() {
     Patient *survivor = someone(), *prior = someone();
     if (survivor == nullptr || survivor == prior || !survivor->active || !prior->active) return;
     if (survivor->visits.size() + prior->visits.size() > 6) return;
+    for (const auto& [key, visit] : prior->visits)
+        if (at_a_free_quarter(*survivor, visit.start) != visit.start) return;
     prior->merged = true;
     survivor->was_merged = true;
     survivor->stopped_in_ghl = survivor->stopped_in_ghl || prior->stopped_in_ghl;

@@ -127,13 +127,16 @@ void Program::user_books(const std::string& contact) {
         bookings_.push_back(Json::parse(made.body)["id"]);
     } else if (what == 1) {
         const auto start = box.quarter_after(1h * (1 + below(60)));
-        box.by_hand("PUT", "/calendars/events/appointments/" + any(bookings_), {{"startTime", start}});
+        const auto& id = any(bookings_);
+        user_moves(id, start);
     } else {
-        box.by_hand("PUT", "/calendars/events/appointments/" + any(bookings_),
-                    {{"appointmentStatus", chance(60) ? "cancelled" : "showed"}});
+        const auto& id = any(bookings_);
+        const std::string status = chance(60) ? "cancelled" : "showed";
+        if (box.by_hand("PUT", "/calendars/events/appointments/" + id, {{"appointmentStatus", status}}).status < 300)
+            note_booking(id, status);
     }
     const auto now = box.by_hand("GET", "/calendars/events/appointments/" + bookings_.back(), nullptr);
-    webhook("AppointmentUpdate", Json::parse(now.body)["event"]);
+    if (now.status == 200) webhook("AppointmentUpdate", Json::parse(now.body)["event"]);
 }
 
 void Program::user_opportunity(const std::string& contact) {
@@ -154,6 +157,7 @@ void Program::ghl_does() {
     box.clock.advance(10ms);
     ++counts.in_ghl;
     const auto contact = some_contact();
+    if (box.options.beside != Beside::nothing && chance(40)) return user_beside();
     const int what = below(100);
     if (contact.empty() || what < 14) return user_makes_a_lead();
     if (what < 38) return user_fields(contact);

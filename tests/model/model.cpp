@@ -26,6 +26,19 @@ std::string bucket_ahead(Timestamp now, Timestamp at) {
     return day_of(at) < day_of(now) ? "past" : distance(day_of(at) - day_of(now));
 }
 
+std::string booking_word(const Visit& visit) {
+    if (visit.status == "confirmed" || visit.status == "cancelled") return visit.status;
+    if (visit.status == "arrived" || visit.status == "completed") return "showed";
+    return visit.status == "no_show" ? "noshow" : "new";
+}
+
+bool is_set_up(const Visit& visit, Timestamp now) {
+    const auto word = booking_word(visit);
+    constexpr std::int64_t window_us = 90 * day_us;
+    return (word == "new" || word == "confirmed") && visit.start.micros + visit_us > now.micros &&
+           visit.start.micros <= now.micros + window_us;
+}
+
 Shown shown(const Patient& patient, Timestamp now) {
     Shown out;
     std::set<std::int64_t> days;

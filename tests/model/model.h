@@ -16,9 +16,19 @@ inline constexpr std::int64_t grace_us = 12LL * 3'600'000'000; // so long an app
 
 struct Visit {
     Timestamp start{};
-    std::string status; // envelope's word
+    std::string status;   // envelope's word
+    bool says_end = true; // else it lasts as long as one that says nothing, or as GHL has it
     bool open() const { return status != "completed" && status != "cancelled" && status != "no_show"; }
 };
+
+inline constexpr std::int64_t visit_us = 30LL * 60'000'000; // as the practice says it
+inline constexpr std::int64_t quarter_us = 15LL * 60'000'000;
+inline std::int64_t first_quarter(Timestamp start) {
+    return start.micros / quarter_us;
+}
+inline std::int64_t end_quarter(Timestamp start) { // of a visit that begins then
+    return (start.micros / 1'000'000 * 1'000'000 + visit_us + quarter_us - 1) / quarter_us;
+}
 
 struct Consent {
     bool granted = true;
@@ -42,6 +52,10 @@ struct Shown {
     std::set<std::string> stage_tags;                          // of those that a stage has
     std::set<std::pair<std::string, std::string>> appointment; // any of these: status and when
 };
+
+// A visit as a booking: GHL's word for its status, and whether one is made where there is none yet.
+std::string booking_word(const Visit& visit);
+bool is_set_up(const Visit& visit, Timestamp now);
 
 // The consents as they count, which GHL's people may have ended: told by who asks.
 Shown shown(const Patient& patient, Timestamp now);

@@ -56,7 +56,8 @@ TEST(Model, FindsABoxThatIsWeakenedOnPurpose) {
           Weak{Weakness::unsent_delivered, "a write is called answered that was never sent"},
           Weak{Weakness::unasked, "a write is sent that clinicd was not asked about"},
           Weak{Weakness::blind, "GHL is never looked at"},
-          Weak{Weakness::forgets_commits, "a commit is lost with a kill"}}) {
+          Weak{Weakness::forgets_commits, "a commit is lost with a kill"},
+          Weak{Weakness::beside_unlooked, "a look-up before a second create beside a contact is left out"}}) {
         std::uint64_t seed = 0;
         std::string first;
         while (first.empty() && seed < seeds_max) {

@@ -28,9 +28,17 @@ std::uint64_t seeded(std::uint64_t seed) {
     return seed;
 }
 
+// By the seed, so that it takes no turn of the program's own.
+BoxOptions options_of(std::uint64_t seed, Weakness weakness) {
+    static constexpr std::array all{Beside::nothing, Beside::cases, Beside::bookings_told, Beside::all, Beside::all};
+    BoxOptions out;
+    out.beside = weakness == Weakness::beside_unlooked ? Beside::all : all.at(seed % all.size());
+    return out;
+}
+
 } // namespace
 
-Program::Program(std::uint64_t seed, Weakness weakness) : random_{seeded(seed)} {
+Program::Program(std::uint64_t seed, Weakness weakness) : box{options_of(seeded(seed), weakness)}, random_{seed} {
     box.weakness = weakness;
     box.weak_now = [this] { return !calm_ && chance(12); };
     box.meanwhile = [this](Instant instant) { meanwhile(instant); };
@@ -115,7 +123,7 @@ void Program::run() {
                                  : 1min * (10 + below(90)));
         deliver_webhooks();
         for (int n = 1 + below(3); n > 0; --n) chance(62) ? clinic_does() : ghl_does();
-        if (chance(22)) something_fails();
+        if (chance(box.options.beside == Beside::nothing ? 22 : 34)) something_fails();
         if (chance(7)) clock_steps();
         if (chance(5)) note("clinicd is killed at rest"), box.kill_clinicd();
         if (chance(5)) box.kill_syncd();
@@ -131,15 +139,49 @@ void Program::run() {
 // As an operator does who reads what the comparison says. True: there was something to do.
 bool Program::repair() {
     bool any = false;
-    for (const char* kind : {"fields", "tags", "do_not_disturb", "marker", "gone", "orphan"}) {
+    for (const char* kind : {"fields", "tags", "do_not_disturb", "marker", "gone", "orphan", "opportunity"}) {
         const auto answer = box.ask("sync-repair", {{"kind", kind}});
         if (!answer.data) wrong_.push_back("a repair is refused");
         any = any || (answer.data && answer.data->value("put_again", 0) > 0);
     }
+    close_strangers();
+    const bool settled = settle();
     const auto retried = box.ask("sync-dead-retry", {{"all", true}});
     go_on_erasing();
     const bool erases = std::ranges::any_of(patients_, [](const auto& one) { return one.erasing && !one.erased; });
-    return any || erases || (retried.data && retried.data->value("retried", 0) > 0);
+    return any || settled || erases || (retried.data && retried.data->value("retried", 0) > 0);
+}
+
+void Program::close_strangers() {
+    if (!box.tells_cases()) return;
+    const auto all = box.ghl_state()["opportunities"];
+    for (const auto& one : all)
+        if (one["name"] == by_somebody && one["status"] == "open")
+            box.by_hand("PUT", "/opportunities/" + one["id"].get<std::string>(), {{"status", "won"}});
+}
+
+bool Program::settle() {
+    if (!box.tells_bookings()) return false;
+    const auto listed = box.ask("link-list", Json::object());
+    bool any = false;
+    for (const auto& one : listed.data->at("conflicts")) {
+        const std::string field = one["field"], id = one["id"];
+        if (!field.starts_with("booking_")) continue;
+        const bool clinic = chance(60);
+        const auto done = box.ask("link-settle", {{"number", one["number"]},
+                                                  {"winner", clinic ? "clinic" : "ghl"},
+                                                  {"reason", "the front desk has looked"}});
+        note("settled " + field + " of " + id + (clinic ? " for the clinic" : " for GHL"));
+        if (!done.data) wrong_.push_back("a difference cannot be settled");
+        any = any || clinic;
+        if (!clinic) {
+            called_off_.insert(id);
+            continue;
+        }
+        called_off_.erase(id);
+        bookings_gone_.erase(id);
+    }
+    return any;
 }
 
 // A consent, or the hours that an appointment counts as today's: what is right changes while it is looked at.
@@ -149,8 +191,11 @@ bool Program::something_ends_now() const {
     return std::ranges::any_of(patients_, [&](const Patient& patient) {
         return std::ranges::any_of(
                    patient.said, [&](const auto& one) { return one.second.expires && is_near(*one.second.expires); }) ||
-               std::ranges::any_of(patient.visits,
-                                   [&](const auto& one) { return is_near(one.second.start + base::Micros{grace_us}); });
+               std::ranges::any_of(patient.visits, [&](const auto& one) {
+                   const auto& start = one.second.start;
+                   return is_near(start + base::Micros{grace_us}) ||
+                          (box.tells_bookings() && is_near(start + base::Micros{visit_us}));
+               });
     });
 }
 

@@ -52,6 +52,8 @@ private:
     void correct(Patient& patient);
     void book(Patient& patient);
     void change_a_visit(Patient& patient);
+    Timestamp booked_in_ghl(const Patient& patient); // the epoch: nothing is
+    Timestamp at_a_free_quarter(const Patient& patient, Timestamp start) const;
     void end_a_visit(Patient& patient);
     void merge();
     void consent(Patient& patient);
@@ -67,6 +69,7 @@ private:
     // ---- GHL
     void ghl_does();
     std::string some_contact();
+    std::string contact_of(const Patient& patient);
     void user_fields(const std::string& contact);
     void user_tags(const std::string& contact);
     void user_stops(const std::string& contact);
@@ -74,6 +77,12 @@ private:
     void user_makes_a_lead();
     void user_books(const std::string& contact);
     void user_opportunity(const std::string& contact);
+    void user_beside(); // what is ours, or an appointment of the clinic's
+    void user_case();
+    void user_booking();
+    void user_books_over();
+    bool user_moves(const std::string& booking, const std::string& start);
+    void note_booking(const std::string& id, const std::string& status);
     void webhook(const std::string& type, const Json& object);
     void deliver_webhooks();
 
@@ -86,6 +95,8 @@ private:
     void note(const std::string& what) const;
     void cycle(base::Micros span, bool keep_house);
     bool repair();
+    bool settle();          // what waits for a person, as far as it is about bookings
+    void close_strangers(); // GHL takes one open opportunity of a contact
     bool something_ends_now() const;
 
     std::mt19937_64 random_;
@@ -96,7 +107,11 @@ private:
     std::map<std::string, std::set<std::string>> own_tags_; // GHL's people's, by contact
     std::set<std::string> leads_;
     bool set_back_ = false;                    // the box's clock, ever
-    std::map<std::string, Timestamp> touched_; // by GHL's people: our fields, words or do-not-disturb, last
+    std::map<std::string, Timestamp> touched_; // by GHL's people: our fields, words or do-not-disturb, last; or what is
+                                               // beside a contact
+    std::set<std::string> called_off_; // bookings that GHL's people ended, whose word counts until a person decides
+    std::set<std::string> cases_gone_; // contacts whose case they deleted
+    std::map<std::string, std::string> bookings_gone_; // those they deleted, with their contact, whose word counts too
     std::vector<std::string> bookings_, opportunities_;
     std::multimap<Timestamp, envelope::CrmFact> under_way_; // webhooks, by when they come
     std::vector<std::string> wrong_;
