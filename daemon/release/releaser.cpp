@@ -55,6 +55,12 @@ Result<PatientFacts> survivor_facts(records::Session& session, PatientId patient
     return facts;
 }
 
+// A contact that was the prior's may say anything of their appointments, and of the survivor's nothing was ever said.
+std::optional<records::AppointmentId> newest_appointment(const PatientFacts& facts) {
+    const auto newest = std::ranges::max_element(facts.appointments, {}, &records::AppointmentFacts::start);
+    return newest == facts.appointments.end() ? std::nullopt : std::optional{newest->id};
+}
+
 bool is_told(const Decision& decision) {
     return decision.contact.has_value();
 }
@@ -358,7 +364,7 @@ Result<void> Releaser::merged(Transaction& txn, PatientId survivor, PatientId pr
     if (!prior_had_contact && *unsure && may_be_told)
         CLINIC_TRY(of_prior.suppress(decision.suppress.value_or(envelope::Reason::restricted)));
     CLINIC_TRY(of_prior.note());
-    return changed(txn, facts->id, std::nullopt);
+    return changed(txn, facts->id, *contacts == outbox::Merged::moved ? newest_appointment(*facts) : std::nullopt);
 }
 
 // What each of them has beside the contact: nobody else looks at those who were merged any more. True: some of it

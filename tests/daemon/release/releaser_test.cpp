@@ -299,6 +299,22 @@ TEST(Releaser, ASurvivorTakesOverThePriorsContact) {
     for (const auto& envelope : sent) EXPECT_NE(envelope.text(Field::pid), before[0].text(Field::pid));
 }
 
+// It holds what was told of the prior's appointment, whose end was not told yet.
+TEST(Releaser, AContactThatASurvivorTakesOverSaysWhatBecameOfTheAppointment) {
+    Clinic clinic;
+    clinic.set_basis(Basis::baa);
+    const auto prior = clinic.add("1002", "Quilfeather");
+    clinic.book(prior, "A1", clinic.in_days(5));
+    clinic.deliver();
+    clinic.book(prior, "A1", clinic.in_days(5), records::AppointmentStatus::no_show); // waits
+    const auto survivor = clinic.add("1001", "Quillfeather");
+    clinic.merge(survivor, prior);
+    const auto sent = clinic.deliver();
+    const auto told = std::ranges::find(sent, envelope::Kind::appt_state, &envelope::MetadataEnvelope::kind);
+    ASSERT_NE(told, sent.end());
+    EXPECT_EQ(told->text(Field::status), "no_show");
+}
+
 TEST(Releaser, AMergeIntoSomebodyWhoSaidNoTakesTheContactBack) {
     for (const bool survivor_has_contact : {true, false}) {
         Clinic clinic;
