@@ -8,6 +8,9 @@
 #include "tests/model/check.h"
 
 namespace clinic::model {
+
+using outbox::Links;
+
 namespace {
 
 constexpr int hops_max = 16;
