@@ -250,6 +250,7 @@ Result<void> Gate::begin(records::Transaction& txn) const {
 
 Result<envelope::Settled> Gate::settle(records::Transaction& txn, const envelope::Settle& outcome) {
     if (options_.dry_run && outcome.outcome == envelope::Outcome::delivered) return settle_dry(txn, outcome);
+    if (outcome.code == name(outbox::DeadClass::object_gone)) return settle_gone(txn, outcome);
     if (outcome.contact.empty()) return Outbox::settle(txn, outcome);
     const auto subject = Outbox::patient_of(txn, outcome.lease);
     if (!subject && subject.error().code != Errc::not_found) return subject.error();
@@ -261,6 +262,27 @@ Result<envelope::Settled> Gate::settle(records::Transaction& txn, const envelope
     CLINIC_TRY(facts);
     if (facts->merged_into) CLINIC_TRY(releaser_.merged(txn, *facts->merged_into, *subject));
     return *settled;
+}
+
+// A booking that was written to, looked for, and is not there: as if GHL had told us that it was deleted, which the
+// polling may never see, and then the next appointment at its time would be bound to it. Until its letter is dead it is
+// only not found.
+Result<envelope::Settled> Gate::settle_gone(records::Transaction& txn, const envelope::Settle& outcome) {
+    const auto lease = Outbox::leased(txn, outcome.lease);
+    const auto settled = Outbox::settle(txn, outcome);
+    if (!settled || !lease || lease->empty()) return settled;
+    const auto& about = lease->front();
+    const auto dead = Outbox::is_dead(txn, about.row);
+    CLINIC_TRY(dead);
+    const bool is_booking = about.envelope.kind() == envelope::Kind::booking_state;
+    if (!*dead || !is_booking || about.object.empty() || !about.left_at.empty()) return settled;
+    const auto told = reconciler_.take(txn, {.id = about.object,
+                                             .kind = envelope::CrmKind::appointment,
+                                             .updated_ms = 0,
+                                             .read_ms = txn.now().micros / 1'000,
+                                             .said = {}});
+    CLINIC_TRY(told);
+    return settled;
 }
 
 } // namespace clinic::egress

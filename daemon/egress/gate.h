@@ -52,6 +52,7 @@ public:
 
 private:
     static Result<envelope::Settled> settle_dry(records::Transaction& txn, const envelope::Settle& outcome);
+    Result<envelope::Settled> settle_gone(records::Transaction& txn, const envelope::Settle& outcome);
     static Result<void> keep_dead_within_bound(records::Transaction& txn);
     using Leased = std::vector<outbox::Leased>; // all that one lease is about: one, or both states of a subject
     Result<Judged> allow(records::Transaction& txn, const envelope::Attempt& attempt, const Leased& lease,

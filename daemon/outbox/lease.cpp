@@ -410,6 +410,12 @@ Result<std::optional<Timestamp>> Outbox::next_due(records::Session& session, Des
     return due;
 }
 
+Result<bool> Outbox::is_dead(records::Session& session, std::int64_t id) {
+    const auto row = find_row(session, id);
+    CLINIC_TRY(row);
+    return *row && (*row)->state == State::dead;
+}
+
 Result<PatientId> Outbox::patient_of(records::Session& session, std::int64_t lease) {
     const auto row = leased_row(session, lease);
     CLINIC_TRY(row);

@@ -166,6 +166,7 @@ public:
     // Of an open lease; not_found otherwise. All that goes out with it: one, or two of one patient.
     static Result<records::PatientId> patient_of(records::Session& session, std::int64_t lease);
     static Result<std::vector<Leased>> leased(records::Session& session, std::int64_t lease);
+    static Result<bool> is_dead(records::Session& session, std::int64_t row);
     static Result<Books> books(records::Session& session, envelope::Destination destination);
 };
 
