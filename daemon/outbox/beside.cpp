@@ -148,7 +148,10 @@ Result<bool> Beside::a_booking_may_come(records::Session& session, std::string_v
     CLINIC_TRY(patients);
     for (const PatientId patient : *patients) {
         const auto unsure = first_row(
-            session, "SELECT 1 FROM beside WHERE patient = ? AND kind = ? AND unsettled = 1 LIMIT 1",
+            session,
+            "SELECT 1 FROM beside WHERE patient = ?1 AND kind = ?2 AND unsettled = 1"
+            " AND EXISTS (SELECT 1 FROM outbox WHERE outbox.patient = ?1 AND destination = 0 AND state IN (1, 2, 3)"
+            "             AND outbox.kind = ?2 AND scope = beside.number) LIMIT 1",
             [](const records::Statement&) {}, patient, outbox::number(Kind::booking_state));
         if (!unsure || *unsure) return unsure;
     }

@@ -48,7 +48,8 @@ public:
     };
     static Result<std::optional<Owner>> owner_of(records::Session& session, envelope::Kind kind,
                                                  std::string_view object);
-    // Of somebody who is linked to that contact a booking may just have been made: one that shows there may be that.
+    // Of somebody who is linked to that contact a booking may just have been made, and its look-up is still to come:
+    // one that shows there may be that.
     static Result<bool> a_booking_may_come(records::Session& session, std::string_view contact);
     // Whose it is now: what a merge has moved is another patient's. Nothing: it is not there any more.
     static Result<std::optional<records::PatientId>> holder(records::Session& session, std::int64_t number);

@@ -165,6 +165,30 @@ TEST_F(BesideAContact, WhatClosesLooksForWhatMayHaveBeenMade) {
     EXPECT_TRUE(books().balanced());
 }
 
+// Else GHL's own bookings of somebody would be nobody's for good, and each of them be made a second time.
+TEST_F(BesideAContact, ABookingIsWaitedForWhileALookIsStillToCome) {
+    const auto may_come = [&] {
+        return in([](Transaction& txn) { return Beside::a_booking_may_come(txn, "contact1"); });
+    };
+    const auto row = push_booking(who_, appointment(), envelope::Booking::new_, true);
+    ASSERT_EQ(leased(), row);
+    EXPECT_FALSE(may_come());
+    attempt(row, who_, Route::booking_create);
+    EXPECT_TRUE(may_come());
+    retry(row, 0, true, "http_422");
+    EXPECT_TRUE(may_come());
+    ASSERT_EQ(leased(), row);
+    attempt(row, who_, Route::booking_create);
+    retry(row, 0, true, "http_422");
+    ASSERT_EQ(books().dead, 1);
+    EXPECT_FALSE(may_come()) << "nobody looks for it any more";
+    in([&](Transaction& txn) { return Outbox::retry_dead(txn, row); });
+    EXPECT_TRUE(may_come());
+    ASSERT_EQ(leased(), row);
+    in([&](Transaction& txn) { return Outbox::withdraw_lease(txn, row, "over"); });
+    EXPECT_FALSE(may_come());
+}
+
 TEST_F(BesideAContact, EachAppointmentHasABookingOfItsOwn) {
     const auto monday = appointment(), friday = appointment();
     const auto first = push_booking(who_, monday, envelope::Booking::new_, true);
