@@ -60,7 +60,8 @@ Result<void> OwnCases::changed(Transaction& txn, const Object& opportunity) cons
     const auto& [patient, number] = **owner;
     const auto one_of_theirs = Beside::at(txn, patient, number);
     CLINIC_TRY(one_of_theirs);
-    if (one_of_theirs->is_left() && opportunity.fact.deleted()) return Beside::lost(txn, patient, number);
+    if (one_of_theirs->is_left()) // what GHL's people do with it is not ours to undo
+        return opportunity.fact.deleted() ? Beside::lost(txn, patient, number) : Result<void>{};
     const auto older = is_older_than_our_write(txn, opportunity, patient, Kind::case_state);
     CLINIC_TRY(older);
     if (*older && !opportunity.fact.deleted()) return {};

@@ -235,6 +235,20 @@ TEST_F(LeftAtAContact, GoesAlongWithAMergeOfTheirs) {
     EXPECT_THAT(deliver(), UnorderedElementsAre("end obj1", "end obj2"));
 }
 
+// The contact is somebody else's, and so is what GHL's people do with it.
+TEST_F(LeftAtAContact, IsLetGoOnceItIsEnded) {
+    options.pipeline = {"PIPELINE1", {"", "STAGENEW1", "", "", "", "", "STAGECLOSED1"}};
+    reconciler.emplace(options, clinic.releaser);
+    unset();
+    deliver();
+    clinic.clock.advance(std::chrono::hours{3});
+    auto reopened = contact("obj1");
+    reopened.kind = envelope::CrmKind::opportunity;
+    reopened.said = envelope::CrmOpportunity{.contact = lead, .pipeline = "PIPELINE1", .stage = "STAGENEW1"};
+    take(reopened);
+    EXPECT_THAT(deliver(), IsEmpty());
+}
+
 TEST_F(LeftAtAContact, IsNotTakenForAPersonsWordWhenGhlShowsItsEnd) {
     unset();
     deliver();
