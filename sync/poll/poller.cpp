@@ -18,7 +18,7 @@ using envelope::CrmKind;
 using envelope::Route;
 
 constexpr std::chrono::milliseconds reply_wait{10'000};
-constexpr std::size_t told_max = 250'000, bookings_max = 50'000;
+constexpr std::size_t told_max = 250'000;
 constexpr int opportunity_pages_max = 10; // a round
 constexpr int page_min = 1;
 constexpr std::int64_t day_ms = 86'400'000, hour_ms = 3'600'000;
@@ -303,6 +303,9 @@ Result<void> Poller::bookings(const std::stop_token& stop) {
 Result<void> Poller::calendar(const std::stop_token& stop, const std::string& calendar) {
     std::int64_t from = now_ms() / envelope::quarter_ms * envelope::quarter_ms - day_ms;
     const std::int64_t until = from + options_.ahead.count();
+    std::erase_if(bookings_, [&](const auto& one) { // over: no answer has it any more
+        return std::get<envelope::CrmAppointment>(one.second.said).from_quarter * envelope::quarter_ms < from;
+    });
     const auto cuts = cuts_[calendar];
     for (auto cut = cuts.upper_bound(from); cut != cuts.end() && *cut < until; ++cut) {
         CLINIC_TRY(appointments(stop, calendar, from, *cut));
@@ -329,7 +332,7 @@ Result<void> Poller::appointments(const std::stop_token& stop, const std::string
     for (const auto& fact : read->facts) {
         if (!stands(fact))
             bookings_.erase(fact.id);
-        else if (bookings_.size() < bookings_max || bookings_.contains(fact.id))
+        else if (bookings_.size() < options_.bookings_max || bookings_.contains(fact.id))
             bookings_[fact.id] = fact;
         else
             unwatched();

@@ -38,6 +38,7 @@ struct PollOptions {
     int page = 100;
     base::Micros overlap = std::chrono::seconds{120};   // GHL's index may show a change this much later
     std::chrono::milliseconds ahead{90LL * 86'400'000}; // bookings from yesterday until then
+    std::size_t bookings_max = 50'000;                  // watched
     base::Micros location_every = std::chrono::hours{1};
     base::Micros look_spacing = std::chrono::seconds{10}; // between two looks out of turn
     double look_share = 0.05;                             // of the day's requests, were it always so

@@ -50,11 +50,12 @@ protected:
         open();
     }
     // A clinic-syncd that starts: its marks are read from the file.
-    void open(int page = 100) {
+    void open(int page = 100, std::size_t bookings_max = 50'000) {
         marks.emplace(std::move(
             *Marks::open({folder / "poll.sealed", crypto::KeySlot::from_key(key()), "poll test"}, rules.location)));
         PollOptions how{.egress = folder / "egress.sock"};
         how.page = page;
+        how.bookings_max = bookings_max;
         how.walk_pause = {};
         how.hours = hours;
         poller.emplace(how, rules, lane_, *channel, *marks, clock);
@@ -297,6 +298,22 @@ TEST_F(Polling, ABookingThatIsGoneNoLongerStands) {
     const auto facts = round();
     ASSERT_EQ(facts.size(), 1U);
     EXPECT_EQ(std::get<envelope::CrmAppointment>(facts[0].said).status, envelope::Booking::cancelled);
+}
+
+TEST_F(Polling, ABookingThatIsOverTakesNoOtherThePlace) {
+    open(100, 1);
+    const auto contact = lead("Ottoline");
+    const auto in_hours = [&](std::int64_t hours) {
+        return envelope::iso_ms((clock.now().micros / 1'000'000 / 3'600 + hours) * 3'600'000);
+    };
+    book(contact, in_hours(30));
+    EXPECT_EQ(ids(envelope::CrmKind::appointment).size(), 1U);
+    clock.advance(60h);
+    const auto id = book(contact, in_hours(30));
+    EXPECT_EQ(ids(envelope::CrmKind::appointment), std::vector{id});
+    clock.advance(1s);
+    send("PUT", "/calendars/events/appointments/" + id, {{"startTime", in_hours(24 * 200)}});
+    EXPECT_EQ(ids(envelope::CrmKind::appointment), std::vector{id}) << "it is seen that it is gone";
 }
 
 TEST_F(Polling, OpportunitiesAndTheZoneAreTold) {
