@@ -230,11 +230,12 @@ Result<bool> Ledger::suppression_may_stand(records::Session& session, records::P
         session,
         "SELECT 1 FROM ledger WHERE subject_token = ?1 AND kind = ?2 AND route = ?3 "
         "AND result IN ('open', 'answered', 'unknown') AND ((result = 'unknown' AND at > ?4) OR attempt > coalesce("
-        "(SELECT max(attempt) FROM ledger WHERE subject_token = ?1 AND kind IN (?5, ?6) AND route = ?7 "
+        "(SELECT max(attempt) FROM ledger WHERE subject_token = ?1 "
+        "AND ((kind IN (?5, ?6) AND route = ?7) OR route = ?8) "
         "AND result = 'answered' AND status BETWEEN 200 AND 299), 0)) LIMIT 1",
         [](const records::Statement&) {}, *token, number(envelope::Kind::contact_suppress), number(Route::tags_add),
         session.now() - 2 * late_write, number(envelope::Kind::contact_state), number(envelope::Kind::appt_state),
-        number(Route::tags_remove));
+        number(Route::tags_remove), number(Route::contact_create));
 }
 
 Result<void> close_lease(records::Transaction& txn, std::int64_t lease) {

@@ -428,6 +428,25 @@ TEST_F(TheOutbox, ADoNotContactOfASuppressionThatNobodyWantsAnyMoreIsLifted) {
     EXPECT_FALSE(lease()->may_lift) << "it was taken away: what stands there is a person's";
 }
 
+TEST_F(TheOutbox, ASuppressionAtAnEarlierContactSaysNothingOfOneThatWasMadeSince) {
+    const auto who = patient("1");
+    const auto may_stand = [&] {
+        return in([&](Transaction& txn) { return Ledger::suppression_may_stand(txn, who); });
+    };
+    link(who, "c1");
+    const auto stop = push_suppress(who);
+    ASSERT_EQ(leased(), stop);
+    close(attempt(stop, who, envelope::Route::tags_add), envelope::StepOutcome::Result::answered, 200);
+    deliver(stop);
+    EXPECT_TRUE(may_stand());
+    in([&](Transaction& txn) { return Links::unset_contact(txn, who); });
+    const auto row = push_contact(who, Stage::active);
+    ASSERT_EQ(leased(), row);
+    close(attempt(row, who, envelope::Route::contact_create), envelope::StepOutcome::Result::answered, 201);
+    deliver(row, "c2");
+    EXPECT_FALSE(may_stand()) << "a stop that stands there is a person's";
+}
+
 TEST_F(TheOutbox, ErasedPatientsEnvelopesAreDiscarded) {
     const auto who = patient("1"), other = patient("2");
     push_contact(who);
