@@ -354,8 +354,9 @@ void Check::every_contact() {
     }
     for (const auto& heard : box_.heard())
         for (const auto& lead : program_.leads_)
-            if (!linked_.contains(lead) && contacts_.contains(lead) && heard.method != "GET" &&
-                heard.target.find(lead) != std::string::npos && field(*contacts_.at(lead), "ce_stage") != "archived")
+            if (!linked_.contains(lead) && !program_.given_back_.contains(lead) && contacts_.contains(lead) &&
+                heard.method != "GET" && heard.target.find(lead) != std::string::npos &&
+                field(*contacts_.at(lead), "ce_stage") != "archived")
                 say("a lead that is nobody's was written to");
 }
 

@@ -165,7 +165,16 @@ void Check::booking_of(const Patient& patient, const Known& known, const Visit& 
         say(patient.number + ": an appointment has no booking: " + base::rfc3339(visit.start));
     for (const auto* one : ours)
         if (to_come && (is_open(*one) || set_up)) shows(patient.number, visit, *one);
-    if (theirs.size() == 1 && to_come && open == 0 && visit.status != "cancelled" && patient.active)
+    // One that stood at that time before, and that people have moved or deleted, may be the one that it is bound to.
+    const bool was_another =
+        std::ranges::any_of(state_["appointments"],
+                            [&](const Json& one) {
+                                return one["title"] == by_people && one["contactId"] == known.contact &&
+                                       quarter(one, "startTime") != first_quarter(visit.start) &&
+                                       program_.touched_.contains(one["id"]);
+                            }) ||
+        std::ranges::any_of(program_.bookings_gone_, [&](const auto& one) { return one.second == known.contact; });
+    if (theirs.size() == 1 && to_come && open == 0 && visit.status != "cancelled" && patient.active && !was_another)
         shows(patient.number, visit, *theirs.front());
 }
 

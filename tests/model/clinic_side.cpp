@@ -202,6 +202,7 @@ void Program::begin_erasing(Patient& patient) {
 void Program::go_on_erasing() {
     for (auto& one : patients_) {
         if (!one.erasing || one.erased) continue;
+        if (const auto contact = contact_of(one); !contact.empty()) given_back_.insert(contact);
         const auto answer =
             box.ask("erase", {{"number", one.number}, {"reason", "asked in writing"}, {"word", "erase"}});
         note("clinic: erases " + one.number + " " + (answer.data ? answer.data->dump() : "refused"));

@@ -106,6 +106,7 @@ private:
     std::set<std::string> deleted_;                         // contacts that a person deleted in GHL
     std::map<std::string, std::set<std::string>> own_tags_; // GHL's people's, by contact
     std::set<std::string> leads_;
+    std::set<std::string> given_back_;         // contacts of the erased: GHL's people may fill them again
     bool set_back_ = false;                    // the box's clock, ever
     std::map<std::string, Timestamp> touched_; // by GHL's people: our fields, words or do-not-disturb, last; or what is
                                                // beside a contact
