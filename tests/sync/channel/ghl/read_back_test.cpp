@@ -112,6 +112,18 @@ TEST_F(ReadBack, WhatIsTakenBackIsReadEachTimeAndWrittenAgain) {
     EXPECT_EQ(board.said().read_backs, (envelope::ReadBacks{2, 1}));
 }
 
+// The comparison takes one that was not lifted for a person's word.
+TEST_F(ReadBack, ADoNotContactIsReadEachTimeItIsLifted) {
+    contact = R"({"id":"c1","tags":["ce-do-not-contact"]})";
+    shows();
+    EXPECT_EQ(settled(consent_state(envelope::Scope::reminders, envelope::Grant::granted)).code, "not_kept");
+    contact = R"({"id":"c1","tags":[]})";
+    EXPECT_EQ(settled(consent_state(envelope::Scope::reminders, envelope::Grant::granted)).outcome, Outcome::delivered);
+    EXPECT_EQ(reads(), 2U);
+    settled(consent_state(envelope::Scope::marketing, envelope::Grant::granted));
+    EXPECT_EQ(reads(), 2U) << "that one is compared";
+}
+
 TEST_F(ReadBack, OfAMergeTheOldContactIsReadAlsoWhereTheSurvivorHasNone) {
     contact = emptied(true, "");
     shows();
