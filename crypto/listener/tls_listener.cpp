@@ -30,7 +30,7 @@ public:
         pulse_.beat();
         if (!ServerSocketImpl::poll(timeout, mode)) return false;
         if (!may_accept_ || may_accept_()) return true;
-        std::this_thread::sleep_for(std::chrono::microseconds{timeout.totalMicroseconds()}); // the guest waits on
+        std::this_thread::sleep_for(std::chrono::microseconds{timeout.totalMicroseconds()}); // no event tells of room
         return false;
     }
 

@@ -257,8 +257,8 @@ public:
     static Result<std::optional<Timestamp>> newest_write(records::Session& session, records::PatientId subject,
                                                          std::optional<envelope::Kind> kind = std::nullopt);
     // The tag of a suppression was sent, and since then no state that it was not late for has taken tags away, and no
-    // other contact was made: whatever has become of its envelope, the tag may be there. By the order of the lines, so
-    // that no step of the clock changes it.
+    // other contact was made: whatever has become of its envelope, the tag may be there. By the order of the lines: a
+    // step of the clock changes only for how long a write without an answer is taken for late.
     static Result<bool> suppression_may_stand(records::Session& session, records::PatientId subject);
     static Result<std::int64_t> purge_before(records::Transaction& txn, Timestamp written_before,
                                              int lines_max); // how many

@@ -30,17 +30,6 @@ protected:
             return asked ? Result<void>{} : asked.error();
         });
     }
-    // A request about the patient, answered.
-    void wrote(PatientId patient) {
-        clinic.clock.advance(std::chrono::seconds{1});
-        clinic.write([&](records::Transaction& txn) -> Result<void> {
-            const auto line = outbox::Ledger::open_line(
-                txn, patient, {.lease = 1, .route = envelope::Route::contact_fields, .path = "/contacts/x"}, "open");
-            CLINIC_TRY(line);
-            return outbox::Ledger::close_line(
-                txn, {.attempt = *line, .result = envelope::StepOutcome::Result::answered, .status = 200});
-        });
-    }
     // As clinic-syncd does it, with a GHL that holds `shown`; the ids that were asked about by themselves.
     std::vector<std::string> walk(const std::vector<CrmFact>& shown) {
         std::vector<std::string> looked;

@@ -20,7 +20,7 @@ class Crm : public testing::Test {
 protected:
     static constexpr const char* lead = "GHLcontactLead000001";
     static constexpr const char* calendar = "CAL1";
-    static constexpr std::int64_t quarter_us = 900'000'000;
+    static constexpr std::int64_t quarter_us = envelope::quarter_us;
 
     void SetUp() override { clinic.set_basis(release::Basis::baa, clinic.in_days(300)); }
 
@@ -38,6 +38,17 @@ protected:
         auto fact = contact(std::move(id));
         fact.said = std::monostate{};
         return fact;
+    }
+    // A request about the patient, answered.
+    void wrote(PatientId patient) {
+        clinic.clock.advance(std::chrono::seconds{1});
+        clinic.write([&](records::Transaction& txn) -> Result<void> {
+            const auto line = outbox::Ledger::open_line(
+                txn, patient, {.lease = 1, .route = envelope::Route::contact_fields, .path = "/contacts/x"}, "open");
+            CLINIC_TRY(line);
+            return outbox::Ledger::close_line(
+                txn, {.attempt = *line, .result = envelope::StepOutcome::Result::answered, .status = 200});
+        });
     }
     FactTaken take(const CrmFact& fact) {
         FactTaken out;

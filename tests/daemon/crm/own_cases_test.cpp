@@ -95,13 +95,7 @@ TEST_F(CasesInGhl, ThatWereMovedBeforeAWriteToTheContactAreWrittenAgainToo) {
     clinic.clock.advance(std::chrono::seconds{5});
     clinic.book(patient, "A1", clinic.clock.now() + std::chrono::hours{24 * 5});
     EXPECT_EQ(said(), (Said{"contact.state", "appt.state"}));
-    clinic.write([&](records::Transaction& txn) -> Result<void> {
-        const auto line = outbox::Ledger::open_line(
-            txn, patient, {.lease = 1, .route = envelope::Route::contact_fields, .path = "/contacts/x"}, "open");
-        CLINIC_TRY(line);
-        return outbox::Ledger::close_line(
-            txn, {.attempt = *line, .result = envelope::StepOutcome::Result::answered, .status = 200});
-    });
+    wrote(patient);
     take(moved);
     EXPECT_EQ(said(), Said{"case.state new open"});
 }
