@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <ctime>
 #include <fstream>
 #include <random>
 
@@ -33,6 +34,23 @@ TEST(CanarySearch, FindsNothingInNoise) {
     std::string digits;
     while (digits.size() < (4U << 20)) digits += std::to_string(random() % 1'000'000) + (random() % 5 == 0 ? "," : " ");
     EXPECT_TRUE(search.in(digits).empty());
+}
+
+// Nine digits of a clock's reading are a canary's by chance once in some hundred days: of each field, plain or
+// reversed.
+TEST(CanarySearch, AClocksReadingOfTheseDaysIsNoLeakAndAnyOtherNumberIs) {
+    const std::string now = std::to_string(std::time(nullptr)), then = std::to_string(std::time(nullptr) - 10 * 86'400);
+    for (const auto& time : {now + "731", now + "731909", now + "731909265"}) {
+        const auto digits = time.substr(time.size() - 9);
+        for (const auto& canary : {digits, std::string{digits.rbegin(), digits.rend()}}) {
+            const Search search{{canary}};
+            EXPECT_TRUE(search.in(R"({"at":)" + time + R"(,"n":1})").empty()) << time;
+            for (const auto& leak : {then + digits, "1" + time, time + "1", digits, digits + "1234567", "1" + digits})
+                EXPECT_TRUE(finds(search, R"({"at":)" + leak + R"(,"n":1})")) << leak;
+            EXPECT_TRUE(finds(search, time + ", " + digits));
+        }
+    }
+    EXPECT_TRUE(finds(Search{{number}}, now + "000, 730-918-265"));
 }
 
 TEST(CanarySearch, FindsEachFormInNoise) {
