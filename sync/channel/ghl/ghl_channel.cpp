@@ -132,7 +132,8 @@ Delivery GhlChannel::deliver(const Lease& lease, lane::Gate& gate, std::stop_tok
     const bool is_case = lease.envelope->kind() == Kind::case_state;
     if (is_case && envelope::wants_object(*lease.envelope) && surveyor_ != nullptr && surveyor_->lacks_pipeline())
         return talk.retry("no_pipeline", times_.pipeline_wait);
-    ReadBack back{board_ != nullptr && times_.read_back_every > 0 && always_read_back(lease), may_write_again(lease)};
+    ReadBack back{board_ != nullptr && times_.read_back_every > 0 && always_read_back(rules_, lease),
+                  may_write_again(lease)};
     auto out = is_beside ? deliver_beside(talk, rules_, lease, back) : deliver_contact(talk, lease, kept);
     if (is_beside) kept = back.kept;
     dry_ = talk.dry();
@@ -158,7 +159,7 @@ Delivery GhlChannel::deliver_contact(Conversation& talk, const Lease& lease, std
 // Some are read back each time: they are rare, and where one failed, GHL shows what it may not.
 bool GhlChannel::is_read_back(const Lease& lease) {
     if (board_ == nullptr || times_.read_back_every == 0) return false;
-    if (always_read_back(lease)) return true;
+    if (always_read_back(rules_, lease)) return true;
     if (lease.contact.empty()) return false;
     const std::lock_guard lock{mutex_};
     if (std::ranges::find(not_kept_, lease.lease, &NotKept::lease) != not_kept_.end()) return true;

@@ -141,11 +141,21 @@ const std::string& written_to(const envelope::Lease& lease, const std::string& c
     return lease.envelope->kind() == Kind::contact_merge ? lease.old_contact : contact;
 }
 
-bool always_read_back(const envelope::Lease& lease) {
+namespace {
+
+bool lifts_do_not_contact(const WriteRules& rules, const envelope::Lease& lease) {
+    const auto say = wanted(rules, lease);
+    return !lease.contact.empty() && std::ranges::find(say.remove, word("do_not_contact")) != say.remove.end();
+}
+
+} // namespace
+
+bool always_read_back(const WriteRules& rules, const envelope::Lease& lease) {
     const auto kind = lease.envelope->kind();
     if (kind == Kind::case_state) return lease.envelope->text(Field::stage) == name(envelope::Stage::archived);
     if (kind == Kind::booking_state) return !envelope::wants_object(*lease.envelope);
     // Nothing else tells of a do-not-contact that was not set, or not lifted: the comparison takes it for a person's.
+    if (kind == Kind::contact_state || lease.also) return lifts_do_not_contact(rules, lease);
     if (kind == Kind::consent_state) return lease.envelope->text(Field::scope) == name(envelope::Scope::reminders);
     return kind == Kind::contact_suppress || kind == Kind::contact_merge;
 }

@@ -24,7 +24,7 @@ const std::string& written_to(const envelope::Lease& lease, const std::string& c
 
 // It takes away what was said there of somebody who may not be spoken of or is not there any more, marks as somebody's
 // what was another's, or is about do-not-contact.
-bool always_read_back(const envelope::Lease& lease);
+bool always_read_back(const WriteRules& rules, const envelope::Lease& lease);
 
 // Never for a withdrawal or a merge: where nothing is, nothing needs hiding.
 bool may_create(envelope::Kind kind);

@@ -124,6 +124,26 @@ TEST_F(ReadBack, ADoNotContactIsReadEachTimeItIsLifted) {
     EXPECT_EQ(reads(), 2U) << "that one is compared";
 }
 
+// So does a state that comes after a suppression; one that has nothing to lift is read like any other.
+TEST_F(ReadBack, AStateThatLiftsADoNotContactIsReadEachTimeAndWrittenAgain) {
+    contact = R"({"id":"c1","tags":["ce-recall-due","ce-do-not-contact"],"customFields":[)"
+              R"({"id":"fStage","value":"recall_due"},{"id":"fLast","value":"past"},{"id":"fNext","value":"none"}]})";
+    shows();
+    auto lease = contact_state({"recall_due"});
+    lease.prior_tags = words({"do_not_contact"});
+    EXPECT_EQ(settled(lease).code, "not_kept");
+    lease.prior_tags.reset();
+    lease.may_lift = true;
+    EXPECT_EQ(settled(lease).code, "not_kept");
+    EXPECT_EQ(reads(), 2U);
+    lease.lease = 21;
+    lease.may_lift = false;
+    EXPECT_EQ(settled(lease).outcome, Outcome::delivered);
+    lease.prior_tags = words({"returning"});
+    EXPECT_EQ(settled(lease).outcome, Outcome::delivered);
+    EXPECT_EQ(reads(), 2U);
+}
+
 TEST_F(ReadBack, OfAMergeTheOldContactIsReadAlsoWhereTheSurvivorHasNone) {
     contact = emptied(true, "");
     shows();
