@@ -60,18 +60,27 @@ std::vector<std::string> marked_contacts(const json* contacts, std::string_view 
     return out;
 }
 
+// An opportunity or a booking that GHL shows as over.
+bool has_ended(const json& one) {
+    const auto *status = member(one, "status"), *booked = member(one, "appointmentStatus");
+    return booked != nullptr ? *booked == "cancelled" || *booked == "invalid" : status != nullptr && *status != "open";
+}
+
+// Those that stand before those that have ended: of two with one marker the first is taken.
 std::vector<std::string> those_of(const json& body, const Sought& sought) {
-    std::vector<std::string> out;
+    std::vector<std::pair<bool, std::string>> found;
     const auto* list = member(body, sought.list);
-    if (list == nullptr || !list->is_array()) return out;
+    if (list == nullptr || !list->is_array()) return {};
     for (const auto& one : *list) {
         const auto *key = member(one, sought.key), *contact = member(one, "contactId");
         // GHL's description of a contact's bookings does not say that they name the contact: the path does.
         const bool theirs = contact == nullptr ? sought.contact_in_path : *contact == sought.contact;
         const bool ours = key != nullptr && *key == sought.value && theirs;
-        if (auto id = id_of(member(one, "id")); ours && !id.empty()) out.push_back(std::move(id));
+        if (auto id = id_of(member(one, "id")); ours && !id.empty()) found.emplace_back(has_ended(one), std::move(id));
     }
-    std::sort(out.begin(), out.end());
+    std::sort(found.begin(), found.end());
+    std::vector<std::string> out;
+    for (auto& [ended, id] : found) out.push_back(std::move(id));
     return out;
 }
 

@@ -108,6 +108,23 @@ TEST_F(BookingOfAnAppointment, ThatMayHaveBeenMadeIsFoundByItsTitleAndNeverMadeT
     }
 }
 
+// A patient whose link was ended and set again: what was called off then carries the marker too.
+TEST_F(BookingOfAnAppointment, ThatStandsIsTakenBeforeOneThatWasCalledOff) {
+    for (int i = 0; i < 8; ++i) { // whatever their ids are
+        contact_ = create();
+        object_.clear();
+        EXPECT_EQ(deliver(lease(Booking::new_, nine)).settle.outcome, Outcome::delivered);
+        EXPECT_EQ(deliver(lease(Booking::cancelled)).settle.outcome, Outcome::delivered);
+        const std::string called_off = object_;
+        object_.clear();
+        fault("422-but-created");
+        EXPECT_EQ(deliver(lease(Booking::new_, nine)).settle.code, "http_422");
+        clock.advance(1s);
+        EXPECT_EQ(deliver(unsure(lease(Booking::new_, nine), 0)).settle.code, "adopted");
+        EXPECT_NE(object_, called_off);
+    }
+}
+
 TEST_F(BookingOfAnAppointment, IsNotAStrangersOfTheSameContactAndTime) {
     strangers(contact_, "Ada");
     strangers(create(), std::string{aid_.text()}); // our own title at another contact
