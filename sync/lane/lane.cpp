@@ -38,9 +38,10 @@ void Lane::close(const Fault& fault) {
 void Lane::fault(const Fault& fault) {
     {
         const std::lock_guard lock{mutex_};
+        const bool is_open = state_ == LaneState::up || (reads_go_on_ && !fault.reads_go_on);
+        if (is_open && fault.may_be_the_request && ++failures_ < limits_.failures_max) return;
         // Workers that fail together are one fault; the latest moment that any of them was told stands.
-        if (state_ == LaneState::up && fault.may_be_the_request && ++failures_ < limits_.failures_max) return;
-        if (state_ == LaneState::up)
+        if (is_open)
             close(fault);
         else
             probe_at_ = std::max(probe_at_, not_before_ = std::max(not_before_, clock_.monotonic() + fault.not_before));

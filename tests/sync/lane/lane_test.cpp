@@ -73,6 +73,21 @@ TEST_F(Lanes, IsReadThroughWhereAFaultIsOfWhatIsWrittenAlone) {
     EXPECT_FALSE(lane.readable());
 }
 
+TEST_F(Lanes, AReadThatIsRefusedEndsTheReadingOfALaneThatIsClosedForWhatIsWritten) {
+    Fault fields{LaneState::down, "fields", {}};
+    fields.reads_go_on = true;
+    lane.probed(fields);
+    lane.fault(fields); // another worker's
+    EXPECT_TRUE(lane.readable());
+    lane.fault({LaneState::paused, "throttled", 60s});
+    EXPECT_FALSE(lane.readable());
+    EXPECT_GE(lane.probe_in(), 60s);
+    lane.probed(fields);
+    EXPECT_TRUE(lane.readable());
+    lane.fault({LaneState::down, "unauthorized", {}});
+    EXPECT_FALSE(lane.readable());
+}
+
 TEST_F(Lanes, WorkersThatFailTogetherAreOneFault) {
     lane.probed({});
     for (int i = 0; i < 20; ++i) lane.fault({LaneState::paused, "http_500", {}});
