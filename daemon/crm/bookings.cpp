@@ -156,11 +156,15 @@ Result<bool> BookingCheck::differ(Transaction& txn, const Pair& pair, Field fiel
     return false;
 }
 
-// The clinic's is no booking that is told any more, or both have called it off.
+// The clinic's is no booking that is told any more, or both have called it off, or no round would see it where it
+// belongs: one that is missing there is taken for gone, and one that stands nearer was moved there in GHL.
 bool BookingCheck::is_over(const Pair& pair, Timestamp now) {
     if (!pair.state) return true;
-    const bool far = Timestamp{pair.state->from * envelope::quarter_us} > now + release::bookings_ahead;
-    return far || (pair.is_gone() && pair.state->status == Booking::cancelled);
+    const auto is_far = [&](std::int64_t from_quarter) {
+        return Timestamp{from_quarter * envelope::quarter_us} > now + release::bookings_ahead;
+    };
+    if (pair.is_gone()) return is_far(pair.state->from) || pair.state->status == Booking::cancelled;
+    return is_far(pair.state->from) && is_far(pair.theirs()->from_quarter);
 }
 
 // How the two sides stand: `again`: it is to be written once more; `waits`: a person is asked first.

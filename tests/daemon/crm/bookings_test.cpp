@@ -284,6 +284,22 @@ TEST_F(BookingsInGhl, AreMovedWhereTimesAreTold) {
     EXPECT_TRUE(open().empty());
 }
 
+TEST_F(BookingsInGhl, OneWhoseAppointmentIsFarIsMovedBackWhereItStandsNearerAndNotMissedWhereNoRoundReads) {
+    allow({.told = true, .create = true});
+    const auto patient = bound();
+    constexpr std::int64_t far = 200 * 96;
+    const Timestamp then = ten() + base::Micros{far * quarter_us};
+    book(patient, AppointmentStatus::rescheduled, then);
+    EXPECT_THAT(told(), ElementsAre("new@" + std::to_string(far) + "+2"));
+    read_again(Booking::cancelled, ten()); // no round lists it any more
+    EXPECT_THAT(told(), IsEmpty());
+    read_again(Booking::new_, then);
+    EXPECT_THAT(told(), IsEmpty());
+    read_again(Booking::new_, ten() + base::Micros{4 * quarter_us}); // by somebody
+    EXPECT_THAT(told(), ElementsAre("new@" + std::to_string(far) + "+2"));
+    EXPECT_TRUE(open().empty());
+}
+
 TEST_F(BookingsInGhl, OneThatIsThereIsAdoptedAndNoneMadeBesideIt) {
     allow({.told = true, .create = true});
     const auto patient = linked("N1", lead);
