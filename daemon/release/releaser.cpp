@@ -324,7 +324,9 @@ Result<void> Releaser::contact_left(Transaction& txn, PatientId patient) {
     const auto policy = this->policy(txn);
     CLINIC_TRY(policy);
     const Decision decision = decide(*facts, *policy, moment(), std::nullopt);
-    return Release{txn, patient, *policy, decision, coalesce_, case_options_, booking_options_}.close_left();
+    Release release{txn, patient, *policy, decision, coalesce_, case_options_, booking_options_};
+    CLINIC_TRY(release.close_left());
+    return release.did_anything() ? release.note() : Result<void>{};
 }
 
 Result<void> Releaser::merged(Transaction& txn, PatientId survivor, PatientId prior) {
