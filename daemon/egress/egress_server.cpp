@@ -14,7 +14,7 @@ namespace {
 using base::Level;
 
 constexpr auto idle_look = std::chrono::milliseconds{1'000}; // a retry falls due without a commit
-constexpr std::chrono::minutes polls_written_each{15};
+constexpr std::chrono::minutes polls_written_each{30};
 constexpr base::Micros step_back = std::chrono::seconds{2}; // of the clock, between two looks: no mere correction
 
 constexpr const char* closed_code = "closed"; // there is no store to ask

@@ -23,7 +23,7 @@ using namespace std::chrono_literals;
 constexpr base::Micros status_life = 200ms;
 constexpr base::Micros status_gap = 20ms;
 constexpr base::Micros patients_life = 2s;
-constexpr base::Micros trusted_time_kept_each = 15min; // each is a commit, and a disk is worn by them
+constexpr base::Micros trusted_time_kept_each = 1h; // each is a commit, and a disk is worn by them
 constexpr base::Micros read_failure_logged_each = 60s;
 constexpr base::Micros watched_life = 45s; // the page without JavaScript comes again after 30 s
 constexpr base::Micros never{-1};

@@ -57,7 +57,7 @@ TEST_F(OnASmallDisk, EventsBeyondTheBoundAndTimeStampsAreDroppedAndCountedAndThe
     constexpr int beyond = 10;
     for (int i = 0; i < events_memory_max + beyond; ++i) health_.raise("E1001", "info");
     EXPECT_EQ(look().telemetry_dropped, before + beyond);
-    clock_.advance(16min); // a time stamp would be due
+    clock_.advance(61min); // a time stamp would be due
     everything_up();
     look();
     const auto status = look();
