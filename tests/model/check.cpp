@@ -205,10 +205,9 @@ void Check::consents(const Patient& patient, const Known& known) {
             wanted = !said->second.granted                                               ? ConsentState::revoked
                      : said->second.expires && *said->second.expires <= box_.true_time() ? ConsentState::expired
                                                                                          : ConsentState::granted;
-        // By GHL's people; or by the tag of refused reminders, where the clock was set back before it (crm.md).
-        const auto reminders = patient.said.find("reminders");
-        const bool by_our_tag = scope == ConsentScope::marketing && program_.set_back_ &&
-                                reminders != patient.said.end() && !reminders->second.granted;
+        // By GHL's people; or by the tag of refused reminders, also of those that are granted again, where the clock
+        // was set back (crm.md).
+        const bool by_our_tag = scope == ConsentScope::marketing && program_.set_back_ && patient.refused_reminders;
         const bool may_be_ended =
             scope != ConsentScope::crm_sync && now == ConsentState::revoked && (patient.stopped_in_ghl || by_our_tag);
         if (now != wanted && !may_be_ended)

@@ -160,6 +160,7 @@ void Program::merge() {
     prior->merged = true;
     survivor->was_merged = true;
     survivor->stopped_in_ghl = survivor->stopped_in_ghl || prior->stopped_in_ghl;
+    survivor->refused_reminders = survivor->refused_reminders || prior->refused_reminders;
     survivor->visits.insert(prior->visits.begin(), prior->visits.end());
     for (const auto& [scope, said] : prior->said) {
         const auto own = survivor->said.find(scope);
@@ -189,6 +190,7 @@ void Program::consent(Patient& patient) {
     note("clinic: consent of " + patient.number + " to " + records::name(scope) +
          (said.granted ? " given" : " taken back") + (said.expires ? " until " + base::rfc3339(*said.expires) : ""));
     patient.said[records::name(scope)] = said;
+    patient.refused_reminders |= scope == ConsentScope::reminders && !said.granted;
     ++counts.changes;
 }
 

@@ -217,10 +217,17 @@ void Program::quiet() {
         for (int n = 0; n < 6; ++n) cycle(3min, false);
     }
     box.compare();
+    // What is shown is looked at on one day, far from where anything begins or ends.
     constexpr std::int64_t day_us = 86'400'000'000, late = day_us - 3'600'000'000;
-    if (const auto of_day = box.true_time().micros % day_us; of_day > late)
-        cycle(base::Micros{day_us - of_day} + 5min, false);
-    while (something_ends_now()) cycle(10min, true);
+    for (;;) {
+        const auto of_day = box.true_time().micros % day_us;
+        if (of_day > late)
+            cycle(base::Micros{day_us - of_day} + 5min, false);
+        else if (something_ends_now())
+            cycle(10min, true);
+        else
+            break;
+    }
     (void)box.clinicd->housekeeping.look(true); // as a midnight would: what has aged by now is told
     for (int n = 0; n < 3; ++n) cycle(3min, false);
 }
