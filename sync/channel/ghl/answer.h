@@ -61,6 +61,7 @@ struct Exchange {
     const char* failure = "";   // our code, when not answered or the body was not readable: "offline", …
     bool dry = false;           // clinicd wrote it down and let nothing be sent: as if it had been done
     bool needs_someone = false; // a certificate that does not verify, a token that cannot be read
+    bool another_token = false; // GHL refused what it was shown, and the next request shows another one
     Answer answer;
     lane::RateHints rate;
     base::Micros retry_after{};

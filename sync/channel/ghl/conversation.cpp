@@ -1,6 +1,7 @@
 #include "sync/channel/ghl/conversation.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "sync/lane/backoff.h"
 #include "sync/lane/wait.h"
@@ -154,8 +155,16 @@ std::optional<Exchange> Conversation::ask(const Call& wanted) {
     auto exchange = means_.client.send(call, marker_, stop_, begun_by);
     delivery_.calls.push_back({said->attempt, call.route, began, std::chrono::steady_clock::now()});
     note(said->attempt, exchange);
+    another_token_ = exchange.another_token;
     if (over(exchange)) return std::nullopt;
     return exchange;
+}
+
+std::optional<Exchange> Conversation::ask_with_another_token(const Call& wanted) {
+    if (!std::exchange(another_token_, false)) return std::nullopt;
+    delivery_.fault.reset();
+    delivery_.settle = {.lease = lease_.lease, .contact = "", .steps = std::move(delivery_.settle.steps)};
+    return ask(wanted);
 }
 
 } // namespace clinic::ghl

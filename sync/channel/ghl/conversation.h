@@ -22,6 +22,9 @@ public:
 
     // The answer, when it is one to go on with (ok, or a duplicate); otherwise this is over and `delivery` says how.
     std::optional<Exchange> ask(const Call& wanted);
+    // Where GHL refused the key that the newest request showed, and another one is at hand: once more, with a line of
+    // its own in the ledger. Otherwise nothing is asked.
+    std::optional<Exchange> ask_with_another_token(const Call& wanted);
 
     void expect(Expected expected) { marker_.expected = std::move(expected); } // of the next contact that is read
     void contact(std::string id) { delivery_.settle.contact = std::move(id); }
@@ -48,7 +51,7 @@ private:
     GhlClient::Marker marker_;
     std::stop_token stop_;
     lane::Delivery delivery_;
-    bool dry_ = false, absent_ = false;
+    bool dry_ = false, absent_ = false, another_token_ = false;
 };
 
 } // namespace clinic::ghl

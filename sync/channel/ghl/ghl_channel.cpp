@@ -185,7 +185,8 @@ void GhlChannel::note(const Lease& lease, bool kept) {
 Delivery GhlChannel::probe(lane::Gate& gate, std::stop_token stop) {
     const Lease none;
     Conversation talk{{client_, budget_, gate, times_}, none, lane::Priority::urgent, {}, stop};
-    const auto exchange = talk.ask(read_location(rules_));
+    auto exchange = talk.ask(read_location(rules_));
+    if (!exchange) exchange = talk.ask_with_another_token(read_location(rules_));
     dry_ = talk.dry();
     auto out = talk.delivery();
     if (exchange && surveyor_ != nullptr) out.fault = surveyor_->lacking();

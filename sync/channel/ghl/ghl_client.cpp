@@ -197,8 +197,7 @@ Posted GhlClient::State::post(const std::string& path, const char* type, const s
     return {.result = Posted::Result::answered, .status = reply->status, .body = std::move(reply->body)};
 }
 
-// With what lets us in. A probe that is refused tries once more with what takes its place: it reads and changes
-// nothing.
+// With what lets us in. Nothing is sent again by itself: each request has its own line in the ledger.
 Exchange GhlClient::State::shown(const Call& call, const Marker& marker, For use, const Limit& limit) {
     const auto bearer = credentials->bearer(use, limit.stop);
     if (!bearer && bearer.error().code == Errc::offline) return failed(Exchange::Result::not_sent, "offline");
@@ -215,9 +214,8 @@ Exchange GhlClient::State::shown(const Call& call, const Marker& marker, For use
     // One object that is not for us says nothing of the key.
     if (out.status == 403 && marker.sought) return out;
     if ((out.status != 401 && out.status != 403) || out.answer.scope_fault) return out;
-    const bool another = credentials->refused(*bearer);
-    if (another && use == For::probe) return shown(call, marker, For::work, limit);
-    out.needs_someone = !another;
+    out.another_token = credentials->refused(*bearer);
+    out.needs_someone = !out.another_token;
     return out;
 }
 
@@ -227,7 +225,8 @@ Call GhlClient::spoken(Call call) const {
 
 Exchange GhlClient::send(const Call& call, const Marker& marker, std::stop_token stop, Instant begun_by) {
     const UnderWay under_way{state_->mutex, state_->under_way};
-    const For use = call.route == envelope::Route::location_read ? For::probe : For::work;
+    const bool is_probe = call.route == envelope::Route::location_read && !marker.read; // and not the polling's read
+    const For use = is_probe ? For::probe : For::work;
     return state_->shown(call, marker, use,
                          {std::chrono::steady_clock::now() + state_->options.call_max, begun_by, stop});
 }

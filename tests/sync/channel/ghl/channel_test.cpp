@@ -340,6 +340,28 @@ TEST_F(GhlChannels, AStopRequestSendsNothingMore) {
     EXPECT_TRUE(server->received().empty());
 }
 
+TEST_F(GhlChannels, AProbeThatIsRefusedIsAskedForAgainWithTheOtherToken) {
+    std::ofstream{folder / "next"} << "pit-second";
+    const auto with_both = [this](std::deque<Sent> answers) {
+        script(std::move(answers));
+        auto given = options();
+        given.next_token_file = folder / "next";
+        ghl = client(given);
+    };
+    with_both({answer(401, R"({"message":"Invalid Private Integration token"})"), answer(200, "{}")});
+    const auto out = GhlChannel{*ghl, rules(), budget}.probe(gate, {});
+    EXPECT_FALSE(out.fault);
+    EXPECT_EQ(out.settle.outcome, Outcome::delivered);
+    EXPECT_EQ(out.settle.code, "");
+    ASSERT_EQ(out.settle.steps.size(), 2U);
+    EXPECT_EQ(out.settle.steps[0].status, 401);
+    EXPECT_EQ(out.settle.steps[1].status, 200);
+    EXPECT_EQ(gate.asked.size(), 2U) << "what GHL gets twice stands twice in the ledger";
+    with_both({answer(401, R"({"message":"no"})"), answer(401, R"({"message":"no"})"), answer(200, "{}")});
+    EXPECT_EQ(GhlChannel(*ghl, rules(), budget).probe(gate, {}).fault->code, "unauthorized") << "each is shown once";
+    EXPECT_EQ(gate.asked.size(), 4U);
+}
+
 TEST_F(GhlChannels, AProbeReadsTheLocationAndSaysWhyNot) {
     script({answer(200, R"({"location":{"id":"loc1"}})"), answer(401, R"({"message":"Invalid JWT"})"),
             answer(404, R"({"message":"no"})")});

@@ -46,10 +46,11 @@ TEST_F(Clients, AProbeTriesTheNextTokenAndAWrongOneCostsNothing) {
     given.next_token_file = folder / "next";
     const auto ghl = client(given);
     std::ofstream{given.next_token_file} << "pit-typo";
-    EXPECT_EQ(ghl->send(a_read, {}, {}).status, 200) << "the current one is good";
-    EXPECT_EQ(server->received().size(), 2U);
-    EXPECT_EQ(ghl->send(a_read, {}, {}).status, 200);
-    EXPECT_EQ(server->received().size(), 3U) << "a wrong one is tried once";
+    const auto refused = ghl->send(a_read, {}, {});
+    EXPECT_EQ(refused.status, 401);
+    EXPECT_TRUE(refused.another_token) << "the current one is good";
+    for (int i = 0; i < 2; ++i) EXPECT_EQ(ghl->send(a_read, {}, {}).status, 200) << "a wrong one is tried once";
+    EXPECT_EQ(server->received().size(), 3U) << "and nothing is sent again by itself";
     std::filesystem::remove(given.next_token_file);
     std::ofstream{given.next_token_file} << "pit-second";
     std::filesystem::last_write_time(given.next_token_file, std::filesystem::file_time_type::clock::now() + 5s);
