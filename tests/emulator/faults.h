@@ -10,7 +10,7 @@
 namespace clinic::emulator {
 
 enum class Fault : std::uint8_t {
-    timeout_after_effect, // creates and writes: the effect happens, the answer never comes
+    timeout_after_effect, // creates, writes and tokens: the effect happens, the answer never comes
     created_422,          // creates and writes: the effect happens, the answer is 422
     server_error,         // 500, 502, 503, 504 in turn
     slow,                 // the effect at once, the answer after `slow_ms`

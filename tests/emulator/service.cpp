@@ -191,7 +191,8 @@ Answer Service::answer(const Request& request) {
 Answer Service::decide(const Request& request) {
     const Route* route = route_of(request);
     if (!throttle_.take(world_.now_ms())) return too_many(false);
-    if (const auto fault = faults_.take(route != nullptr && route->is_write)) return faulty(*fault, request, route);
+    const bool has_effect = (route != nullptr && route->is_write) || request.path() == "/oauth/token";
+    if (const auto fault = faults_.take(has_effect)) return faulty(*fault, request, route);
     return handle(request, route);
 }
 

@@ -19,6 +19,7 @@
 #include "tests/daemon/egress/egress_fixture.h"
 #include "tests/daemon/intake/desk.h"
 #include "tests/emulator/emulator_fixture.h"
+#include "tests/emulator/oauth.h"
 
 namespace clinic::model {
 namespace {
@@ -72,6 +73,12 @@ ghl::ChannelTimes channel_times() {
     return times;
 }
 
+// Where a grant's tokens are kept.
+std::optional<lane::SealedFile> grant_file(const Box& box) {
+    if (!box.options.oauth) return std::nullopt;
+    return lane::SealedFile{box.folder / "grant.sealed", crypto::KeySlot::from_key(key()), "clinic-syncd GHL grant 1"};
+}
+
 std::unique_ptr<ghl::GhlClient> make_client(const Box& box) {
     ghl::ClientOptions how;
     how.host = "127.0.0.1";
@@ -79,7 +86,12 @@ std::unique_ptr<ghl::GhlClient> make_client(const Box& box) {
     how.ca = emulator::certificate().authority;
     how.token_file = box.folder / "token";
     how.call_max = box.options.call_max;
-    return std::move(*ghl::GhlClient::make(how, box.clock));
+    if (box.options.oauth)
+        how.oauth = {.client_id = emulator::app_id,
+                     .client_secret_file = box.folder / "app_secret",
+                     .redirect_uri = emulator::redirect,
+                     .location = emulator::location};
+    return std::move(*ghl::GhlClient::make(how, box.clock, grant_file(box)));
 }
 
 poll::Marks open_marks(const Box& box) {
@@ -207,6 +219,10 @@ bool is_poll(const Box::Heard& heard) {
            heard.target == "/opportunities/search" || heard.target.starts_with("/calendars/events?");
 }
 
+bool is_of_grant(const Box::Heard& heard) {
+    return heard.target.starts_with("/oauth/");
+}
+
 Box::Box(BoxOptions how) : rules{rules_of_the_emulator(how.beside)}, options{how} {
     signal(SIGPIPE, SIG_IGN);
     setenv("TZ", "UTC", 1); // the clinic's zone
@@ -232,6 +248,15 @@ Box::Box(BoxOptions how) : rules{rules_of_the_emulator(how.beside)}, options{how
         return clinicd->releaser.set_policy(txn, policy);
     });
     start_syncd();
+    if (options.oauth) let_the_app_in();
+}
+
+void Box::let_the_app_in() {
+    constexpr int life_s = 3'000;
+    std::ofstream{folder / "app_secret"} << emulator::app_secret;
+    knob("oauth_life_s", life_s);
+    const auto allowed = ghl->service().answer({"POST", "/_oauth", {}, R"({"do":"allow"})"});
+    EXPECT_TRUE(syncd->client->authorize(nlohmann::json::parse(allowed.body)["code"], {}));
 }
 
 Box::~Box() {

@@ -111,6 +111,7 @@ struct BoxOptions {
     std::optional<poll::Hours> hours;
     std::chrono::milliseconds call_max{200}; // real time: what a fault that never answers costs
     Beside beside = Beside::nothing;
+    bool oauth = false; // an app's grant, whose access tokens end within the hour; or a private integration token
 };
 
 class Box {
@@ -178,6 +179,7 @@ private:
     friend struct Syncd;
     std::filesystem::path records() const { return folder.path() / ("records" + std::to_string(life_)); }
     static std::filesystem::path memory();
+    void let_the_app_in(); // as a person does, in a browser
     void copy_records(const std::filesystem::path& to) const;
 
     bool dead_ = false; // clinic-syncd was killed in the middle of a call
@@ -186,6 +188,7 @@ private:
     std::vector<Heard> heard_;
 };
 
-bool is_poll(const Box::Heard& heard); // a page that the polling reads
+bool is_poll(const Box::Heard& heard);     // a page that the polling reads
+bool is_of_grant(const Box::Heard& heard); // for a token: nothing of a patient's is asked, and no ledger has it
 
 } // namespace clinic::model

@@ -142,7 +142,7 @@ void Check::ledger() {
     if (!read) say("the ledger cannot be read");
     std::map<std::string, int> received;
     for (const auto& heard : box_.heard()) {
-        if (is_poll(heard)) continue;
+        if (is_poll(heard) || is_of_grant(heard)) continue;
         const auto of = digest(heard);
         if (++received[of] == asked[of] + 1)
             say("GHL received what the ledger has not: " + heard.method + " " + heard.target);

@@ -33,6 +33,7 @@ BoxOptions options_of(std::uint64_t seed, Weakness weakness) {
     static constexpr std::array all{Beside::nothing, Beside::cases, Beside::bookings_told, Beside::all, Beside::all};
     BoxOptions out;
     out.beside = weakness == Weakness::beside_unlooked ? Beside::all : all.at(seed % all.size());
+    out.oauth = seed % 2 == 0;
     return out;
 }
 
