@@ -85,6 +85,15 @@ bool is_withheld(ConsentScope scope, const ContactState& now) {
 }
 
 // Taking back is allowed but where nothing at all may leave: a merge archives the old contact.
+// The survivor has the prior's contact already: nothing is emptied, and what is written there says whose it is.
+Result<bool> only_says_whose(Transaction& txn, const outbox::Leased& merge) {
+    const auto own = Links::contact(txn, merge.patient);
+    CLINIC_TRY(own);
+    const auto all = Links::contacts_of(txn, merge);
+    CLINIC_TRY(all);
+    return !own->empty() && all->size() == 1;
+}
+
 std::optional<Because> taking_back_allowed(const Policy& policy, const PatientFacts& facts, const Decision& decision) {
     if (policy.basis == Basis::deid) return Because::deid_needs_contactless;
     if (policy.basis == Basis::off || facts.test_traffic) return Because::basis_off;
@@ -425,7 +434,12 @@ Result<std::optional<Because>> Releaser::still_allowed(Transaction& txn, const o
         if (!still || *still) return still;
     }
     if (waiting.kind() == Kind::booking_state && !booking_options_.told) return std::optional{Because::not_configured};
-    const bool takes_back = waiting.kind() == Kind::contact_suppress || waiting.kind() == Kind::contact_merge;
+    bool takes_back = waiting.kind() == Kind::contact_suppress;
+    if (waiting.kind() == Kind::contact_merge) {
+        const auto says = only_says_whose(txn, lease);
+        if (!says) return says.error();
+        takes_back = !*says;
+    }
     if (takes_back || ends_case(waiting) || calls_off(waiting)) return taking_back_allowed(*policy, *facts, decision);
     if (!decision.may_leave) return std::optional{decision.because};
     if (waiting.kind() == Kind::booking_state) return booking_allowed(txn, lease, booking_options_, makes);

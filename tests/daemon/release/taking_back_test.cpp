@@ -188,6 +188,24 @@ TEST(Releaser, AMergeIntoSomebodyWhoSaidNoEmptiesTheContactThatComesToLight) {
     EXPECT_THAT(clinic.deliver_kinds(), ElementsAre("contact.suppress"));
 }
 
+// What moved with the survivor is not emptied by the merge: it says whose it is, which is a word like any other.
+TEST(Releaser, AMergeThatMovedAContactSaysNothingOfSomebodyWhoHasSaidNoSince) {
+    for (const bool no : {false, true}) {
+        Clinic clinic;
+        clinic.set_basis(Basis::baa);
+        const auto survivor = clinic.add("1001", "Quillfeather"), prior = clinic.add("1002", "Quilfeather");
+        clinic.write([&](records::Transaction& txn) {
+            return outbox::Links::set_contact(txn, prior, "lead1", outbox::Made::by_others);
+        });
+        clinic.merge(survivor, prior);
+        if (no) clinic.consent(survivor, ConsentScope::crm_sync, ConsentState::revoked);
+        const std::vector<std::string> told{"contact.state", "contact.merge"}, taken_back{"contact.suppress"};
+        EXPECT_EQ(clinic.deliver_kinds(), no ? taken_back : told);
+        EXPECT_EQ(clinic.books().pending, 0);
+        EXPECT_TRUE(clinic.books().balanced());
+    }
+}
+
 TEST(Releaser, APersonIsErasedWhenGhlHoldsNothingOfThem) {
     Clinic clinic;
     clinic.set_basis(Basis::baa);
