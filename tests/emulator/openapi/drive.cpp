@@ -158,7 +158,11 @@ bool drive_grant(Bench& bench) {
                              lane::SealedFile{bench.folder / "grant.sealed",
                                               crypto::KeySlot::from_key(crypto::SecureBytes::random(32)), "drive"});
     if (!client || !(*client)->authorize(does("allow").value("code", ""), {})) return false;
-    const auto reads = [&] { return (*client)->send(ghl::read_location(rules()), {}, {}).status == 200; };
+    const auto reads = [&] {
+        auto said = (*client)->send(ghl::read_location(rules()), {}, {});
+        if (said.another_token) said = (*client)->send(ghl::read_location(rules()), {}, {});
+        return said.status == 200;
+    };
     bool good = reads();
     does("forget_access");
     good = reads() && good;
