@@ -174,7 +174,8 @@ void Check::booking_of(const Patient& patient, const Known& known, const Visit& 
                                        program_.touched_.contains(one["id"]);
                             }) ||
         std::ranges::any_of(program_.bookings_gone_, [&](const auto& one) { return one.second == known.contact; });
-    if (theirs.size() == 1 && to_come && open == 0 && visit.status != "cancelled" && patient.active && !was_another)
+    const bool is_theirs_alone = theirs.size() == 1 && to_come && open == 0 && !is_out_of_the_window(*theirs.front());
+    if (is_theirs_alone && visit.status != "cancelled" && patient.active && !was_another)
         shows(patient.number, visit, *theirs.front());
 }
 
