@@ -80,6 +80,7 @@ std::vector<std::string> those_of(const json& body, const Sought& sought) {
     }
     std::sort(found.begin(), found.end());
     std::vector<std::string> out;
+    out.reserve(found.size());
     for (auto& [ended, id] : found) out.push_back(std::move(id));
     return out;
 }
