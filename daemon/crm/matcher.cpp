@@ -49,11 +49,12 @@ Result<std::vector<PatientId>> people(Transaction& txn, const MatchProbe& probe)
     return out;
 }
 
+// Or may have one: linked to another meanwhile, nobody would look for what a create without an answer has made.
 Result<bool> has_a_contact(Transaction& txn, PatientId patient) {
     const auto contact = outbox::Links::contact(txn, patient);
     CLINIC_TRY(contact);
     if (!contact->empty()) return true;
-    return outbox::Links::may_hold_a_shell(txn, patient);
+    return outbox::Links::create_is_unsure(txn, patient);
 }
 
 Result<void> note(Transaction& txn, audit::Action action, Literal detail, std::vector<PatientId> subjects) {

@@ -145,6 +145,27 @@ TEST_F(CrmMatching, WhoHasAContactAlreadyIsAChoice) {
     EXPECT_EQ(match(lead, "+15550102031"), Match::choice);
 }
 
+// Linked to this one, what takes them back would go here, and the one that was made would say it for good.
+TEST_F(CrmMatching, WhoMayHaveAContactByACreateWithoutAnAnswerIsAChoiceWhateverWaits) {
+    for (const bool taken_back : {false, true}) {
+        const std::string number = taken_back ? "1" : "2";
+        const auto patient = person("N" + number, "555 010 203" + number);
+        clinic.write([&](records::Transaction& txn) -> Result<void> {
+            const auto making = outbox::Outbox::lease(txn, envelope::Destination::crm, true, std::chrono::minutes{3});
+            CLINIC_TRY(making);
+            EXPECT_TRUE(*making && (*making)->create);
+            CLINIC_TRY(outbox::Ledger::open_line(
+                txn, patient, {(*making)->lease, envelope::Route::contact_create, "/contacts/", "{}"}, "open"));
+            return outbox::Outbox::release_leases(txn, (*making)->lease);
+        });
+        if (taken_back) clinic.consent(patient, records::ConsentScope::crm_sync, records::ConsentState::revoked);
+        const std::string met = "GHLmet" + number;
+        take(contact(met));
+        EXPECT_EQ(match(met, "+1555010203" + number), Match::choice);
+        EXPECT_EQ(offer_of(met), std::vector{patient});
+    }
+}
+
 TEST_F(CrmMatching, TestTrafficIsNobody) {
     person("N1", "555 010 2031", "", true);
     take(contact(lead));
