@@ -95,13 +95,13 @@ Result<void> unpark_in(records::Transaction& txn, Destination destination, std::
 constexpr base::Micros due_ahead_max = std::chrono::hours{25}; // a retry waits a day at most
 
 Result<void> revive(records::Transaction& txn, const Row& row) {
+    const auto replaced = is_replaced(txn, row);
+    CLINIC_TRY(replaced);
+    if (*replaced) return move(txn, row, State::superseded, "");
     // A person's word that another one is to take the place of what was deleted in GHL.
     if (row.code == object_gone && envelope::is_beside(row.kind))
         if (const auto lost = Beside::lost(txn, row.patient, row.scope); !lost && lost.error().code != Errc::not_found)
             return lost;
-    const auto replaced = is_replaced(txn, row);
-    CLINIC_TRY(replaced);
-    if (*replaced) return move(txn, row, State::superseded, "");
     CLINIC_TRY(execute(txn, "UPDATE outbox SET tries = 0, counted = 0 WHERE id = ?", row.id));
     return make_pending(txn, row, txn.now(), "");
 }

@@ -285,6 +285,34 @@ TEST_F(CasesOfPatients, ThatWereDeletedInGhlAreSaidNoMoreUntilAPersonWantsThemAg
     EXPECT_THAT(delivered(), ElementsAre("case.state new open"));
 }
 
+// Another one has taken the place of what was deleted: the letter about the first makes no third.
+TEST_F(CasesOfPatients, ADeadLetterAboutOneThatWasDeletedMakesNoneBesideItsSuccessor) {
+    const auto patient = clinic.add("1001", "Quillfeather");
+    delivered();
+    clinic.clock.advance(testing::one_day * 91);
+    clinic.walk();
+    settle({.lease = next()->lease});
+    const auto move = next();
+    ASSERT_EQ(move->object, "object1");
+    settle({.lease = move->lease, .outcome = Outcome::dead, .code = "object_gone"});
+    clinic.write(
+        [&](records::Transaction& txn) { return outbox::Beside::lost(txn, patient, case_of(patient)->number); });
+    clinic.book(patient, "A1", clinic.in_days(5)); // `new` again
+    EXPECT_THAT(delivered(), ElementsAre("contact.state", "appt.state", "case.state new open"));
+    ASSERT_EQ(case_of(patient)->object, "object2");
+    std::int64_t dead = 0;
+    EXPECT_TRUE(clinic.store->read([&](records::Snapshot& snapshot) -> Result<void> {
+        const auto list = outbox::DeadLetters::list(snapshot, {.only = outbox::DeadClass::object_gone}, 10);
+        CLINIC_TRY(list);
+        dead = list->at(0).row;
+        return {};
+    }));
+    clinic.write([&](records::Transaction& txn) { return outbox::Outbox::retry_dead(txn, dead); });
+    EXPECT_THAT(delivered(), IsEmpty());
+    EXPECT_EQ(case_of(patient)->object, "object2");
+    EXPECT_EQ(clinic.books().dead, 0);
+}
+
 TEST_F(CasesOfPatients, OnTheirWayAreStoppedByARevocationAndByASettingThatIsGone) {
     const auto patient = clinic.add("1001", "Quillfeather");
     settle({.lease = next()->lease, .contact = "contact1"});
