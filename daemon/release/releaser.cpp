@@ -84,7 +84,6 @@ bool is_withheld(ConsentScope scope, const ContactState& now) {
     return scope == ConsentScope::marketing && !names(now.tags, "review_ok");
 }
 
-// Taking back is allowed but where nothing at all may leave: a merge archives the old contact.
 // The survivor has the prior's contact already: nothing is emptied, and what is written there says whose it is.
 Result<bool> only_says_whose(Transaction& txn, const outbox::Leased& merge) {
     const auto own = Links::contact(txn, merge.patient);
@@ -94,6 +93,7 @@ Result<bool> only_says_whose(Transaction& txn, const outbox::Leased& merge) {
     return !own->empty() && all->size() == 1;
 }
 
+// Taking back is allowed but where nothing at all may leave: a merge archives the old contact.
 std::optional<Because> taking_back_allowed(const Policy& policy, const PatientFacts& facts, const Decision& decision) {
     if (policy.basis == Basis::deid) return Because::deid_needs_contactless;
     if (policy.basis == Basis::off || facts.test_traffic) return Because::basis_off;

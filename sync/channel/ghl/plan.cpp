@@ -114,6 +114,11 @@ Wanted wanted_of(const WriteRules& rules, const envelope::Lease& lease, const Me
     return {};
 }
 
+bool lifts_do_not_contact(const WriteRules& rules, const envelope::Lease& lease) {
+    const auto say = wanted(rules, lease);
+    return !lease.contact.empty() && std::ranges::find(say.remove, word("do_not_contact")) != say.remove.end();
+}
+
 } // namespace
 
 Wanted wanted(const WriteRules& rules, const envelope::Lease& lease) {
@@ -140,15 +145,6 @@ Expected expected(const WriteRules& rules, const envelope::Lease& lease) {
 const std::string& written_to(const envelope::Lease& lease, const std::string& contact) {
     return lease.envelope->kind() == Kind::contact_merge ? lease.old_contact : contact;
 }
-
-namespace {
-
-bool lifts_do_not_contact(const WriteRules& rules, const envelope::Lease& lease) {
-    const auto say = wanted(rules, lease);
-    return !lease.contact.empty() && std::ranges::find(say.remove, word("do_not_contact")) != say.remove.end();
-}
-
-} // namespace
 
 bool always_read_back(const WriteRules& rules, const envelope::Lease& lease) {
     const auto kind = lease.envelope->kind();

@@ -67,6 +67,30 @@ struct CasesOfPatients : ::testing::Test {
             return outbox::Outbox::release_leases(txn, opening->lease);
         });
     }
+    // Told as "object1", which people in GHL delete: the letter that would have moved it is dead.
+    records::PatientId whose_case_was_deleted() {
+        const auto patient = clinic.add("1001", "Quillfeather");
+        delivered();
+        clinic.clock.advance(testing::one_day * 91);
+        clinic.walk();
+        settle({.lease = next()->lease});
+        const auto move = next();
+        EXPECT_EQ(move->object, "object1");
+        settle({.lease = move->lease, .outcome = Outcome::dead, .code = "object_gone"});
+        return patient;
+    }
+    // The one dead letter about what was deleted.
+    void retry_what_is_gone() {
+        std::vector<outbox::DeadLetter> letters;
+        EXPECT_TRUE(clinic.store->read([&](records::Snapshot& snapshot) -> Result<void> {
+            auto list = outbox::DeadLetters::list(snapshot, {.only = outbox::DeadClass::object_gone}, 10);
+            if (!list) return list.error();
+            letters = std::move(*list);
+            return {};
+        }));
+        ASSERT_EQ(letters.size(), 1U);
+        clinic.write([&](records::Transaction& txn) { return outbox::Outbox::retry_dead(txn, letters[0].row); });
+    }
     std::optional<Besides> case_of(records::PatientId patient) {
         std::optional<Besides> found;
         EXPECT_TRUE(clinic.store->read([&](records::Snapshot& snapshot) -> Result<void> {
@@ -259,26 +283,11 @@ TEST_F(CasesOfPatients, AreToldAgainByARepair) {
 }
 
 TEST_F(CasesOfPatients, ThatWereDeletedInGhlAreSaidNoMoreUntilAPersonWantsThemAgain) {
-    const auto patient = clinic.add("1001", "Quillfeather");
-    delivered();
-    clinic.clock.advance(testing::one_day * 91);
-    clinic.walk();
-    settle({.lease = next()->lease});
-    const auto move = next();
-    ASSERT_EQ(move->object, "object1");
-    settle({.lease = move->lease, .outcome = Outcome::dead, .code = "object_gone"});
+    const auto patient = whose_case_was_deleted();
     EXPECT_EQ(case_of(patient)->held, outbox::Held::waits);
     clinic.book(patient, "A1", clinic.in_days(5)); // `new` again
     EXPECT_THAT(delivered(), ElementsAre("contact.state", "appt.state"));
-    std::vector<outbox::DeadLetter> letters;
-    EXPECT_TRUE(clinic.store->read([&](records::Snapshot& snapshot) -> Result<void> {
-        auto list = outbox::DeadLetters::list(snapshot, {.only = outbox::DeadClass::object_gone}, 10);
-        if (!list) return list.error();
-        letters = std::move(*list);
-        return {};
-    }));
-    ASSERT_EQ(letters.size(), 1U);
-    clinic.write([&](records::Transaction& txn) { return outbox::Outbox::retry_dead(txn, letters[0].row); });
+    retry_what_is_gone();
     EXPECT_THAT(delivered(), ElementsAre("case.state lead open"));
     EXPECT_EQ(case_of(patient)->object, "object2") << "a new one, by a person's word";
     clinic.walk();
@@ -287,27 +296,13 @@ TEST_F(CasesOfPatients, ThatWereDeletedInGhlAreSaidNoMoreUntilAPersonWantsThemAg
 
 // Another one has taken the place of what was deleted: the letter about the first makes no third.
 TEST_F(CasesOfPatients, ADeadLetterAboutOneThatWasDeletedMakesNoneBesideItsSuccessor) {
-    const auto patient = clinic.add("1001", "Quillfeather");
-    delivered();
-    clinic.clock.advance(testing::one_day * 91);
-    clinic.walk();
-    settle({.lease = next()->lease});
-    const auto move = next();
-    ASSERT_EQ(move->object, "object1");
-    settle({.lease = move->lease, .outcome = Outcome::dead, .code = "object_gone"});
+    const auto patient = whose_case_was_deleted();
     clinic.write(
         [&](records::Transaction& txn) { return outbox::Beside::lost(txn, patient, case_of(patient)->number); });
     clinic.book(patient, "A1", clinic.in_days(5)); // `new` again
     EXPECT_THAT(delivered(), ElementsAre("contact.state", "appt.state", "case.state new open"));
     ASSERT_EQ(case_of(patient)->object, "object2");
-    std::int64_t dead = 0;
-    EXPECT_TRUE(clinic.store->read([&](records::Snapshot& snapshot) -> Result<void> {
-        const auto list = outbox::DeadLetters::list(snapshot, {.only = outbox::DeadClass::object_gone}, 10);
-        CLINIC_TRY(list);
-        dead = list->at(0).row;
-        return {};
-    }));
-    clinic.write([&](records::Transaction& txn) { return outbox::Outbox::retry_dead(txn, dead); });
+    retry_what_is_gone();
     EXPECT_THAT(delivered(), IsEmpty());
     EXPECT_EQ(case_of(patient)->object, "object2");
     EXPECT_EQ(clinic.books().dead, 0);
