@@ -4,7 +4,7 @@
 #include <openssl/evp.h>
 #include <sys/stat.h>
 
-#include <set>
+#include <iomanip>
 #include <sstream>
 
 #include "crypto/base/files.h"
@@ -17,14 +17,6 @@ namespace fs = std::filesystem;
 
 // The users that packaging/try gives the two programs when it is started by root.
 constexpr const char* users = "\\( -uid 61701 -o -uid 61702 \\)";
-
-std::set<fs::path> files_of_the_users() {
-    std::set<fs::path> found;
-    std::istringstream lines{run(std::string{"find / /dev/shm /tmp /var/tmp /run -xdev -type f "} + users).out};
-    for (std::string line; std::getline(lines, line);)
-        if (line.starts_with('/') && !line.starts_with("/proc/")) found.insert(line);
-    return found;
-}
 
 std::string read_all(const fs::path& path) {
     auto text = base::read_text(path, std::size_t{1} << 26);
@@ -51,6 +43,23 @@ std::string from_base64(const std::string& text) {
 }
 
 } // namespace
+
+timespec now() {
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now;
+}
+
+std::set<fs::path> Places::files_of_the_users() const {
+    std::set<fs::path> found;
+    std::ostringstream since;
+    since << '@' << since_.tv_sec << '.' << std::setw(9) << std::setfill('0') << since_.tv_nsec;
+    std::istringstream lines{
+        run(std::string{"find / /dev/shm /tmp /var/tmp /run -xdev -type f "} + users + " -newerct " + since.str()).out};
+    for (std::string line; std::getline(lines, line);)
+        if (line.starts_with('/') && !line.starts_with("/proc/")) found.insert(line);
+    return found;
+}
 
 void Places::note(const std::string& place, const std::vector<support::Hit>& hits) {
     for (const auto& hit : hits)

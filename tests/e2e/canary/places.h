@@ -2,6 +2,8 @@
 //   Threads: one.
 #pragma once
 
+#include <ctime>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -10,9 +12,13 @@
 
 namespace clinic::e2e {
 
+timespec now(); // no file's time before it is later
+
 class Places {
 public:
-    Places(const Box& box, const support::Search& search) : box_{box}, search_{search} {}
+    // Of the machine's files, those count that became what they are after `since`: an earlier run that was cut off left
+    // its own.
+    Places(const Box& box, const support::Search& search, timespec since) : box_{box}, search_{search}, since_{since} {}
 
     // Bytes that the caller has: an answer, a page, what was on the wire.
     void look(const std::string& place, const std::string& bytes);
@@ -32,9 +38,11 @@ public:
 private:
     void note(const std::string& place, const std::vector<support::Hit>& hits);
     void look_at_nameless_files(const std::filesystem::path& links);
+    std::set<std::filesystem::path> files_of_the_users() const;
 
     const Box& box_;
     const support::Search& search_;
+    timespec since_;
     std::vector<std::string> found_;
     std::uint64_t bytes_ = 0;
     std::size_t files_ = 0;

@@ -36,6 +36,9 @@ protected:
     void SetUp() override {
         Canary::SetUp();
         if (IsSkipped()) return;
+        const auto left = earlier_ / "left";
+        std::ofstream{left} << ClinicDay{planted_seed}.word("family", 7);
+        ASSERT_EQ(chown(left.c_str(), daemon_user, daemon_user), 0);
         room_.emplace(planted_seed);
         plain_ = room_->day.word("family", 7);
         // A name by the field that it is put in: three canaries, in three forms.
@@ -103,6 +106,7 @@ protected:
         _exit(127);
     }
 
+    fakes::TempFolder earlier_; // what a run before this one has left, as it would when it is cut off
     std::optional<Room> room_;
     std::string plain_, everything_;
     pid_t process_ = 0;
@@ -178,6 +182,7 @@ TEST_F(Planted, IsFoundInFilesAndProcesses) {
     expect_each_form("m-" + plain_ + " (deleted)");
     for (const char* name : {"/cmdline:", "/environ:", "/task:", "/fd:"}) expect_plain(name);
     expect_plain(dump.string() + ":");
+    EXPECT_FALSE(is_found(earlier_.path().string(), " as "));
 }
 
 TEST_F(Planted, IsFoundInAnswers) {

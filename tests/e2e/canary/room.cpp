@@ -39,7 +39,7 @@ Room::Room(std::uint64_t seed)
       day{seed}, search{day.canaries()}, tap{{port_base + 1, port_base + 2, port_base + 3, port_base + 4, mqtt_recorded,
                                               port_base + 6, ghl_recorded, spare_port, collector.port()},
                                              port_base + 2},
-      dumps{own / "dumps"}, box{port_base}, places{box, search}, visits{box, day, places, own.path()} {
+      dumps{own / "dumps"}, box{port_base}, places{box, search, began}, visits{box, day, places, own.path()} {
     std::vector<pid_t> all;
     for (const char* name : {"clinic-supervise", "clinicd", "clinic-syncd"})
         for (const pid_t one : box.pids(name)) all.push_back(one);

@@ -44,6 +44,7 @@ public:
     void look_at_what_left();
     void look_everywhere();
 
+    const timespec began = now();
     fakes::TempFolder own; // what a person at the clinic has: CSV files, and the listener's notes
     support::Authority collectors_authority;
     support::ScriptedHttps collector;
