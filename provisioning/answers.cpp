@@ -14,6 +14,12 @@ int exit_of(const json& answer) {
     return answer.value("exit", failed);
 }
 
+int refuse(const char* command, const Error& why) {
+    const bool helps = *why.remedy.c_str() != '\0';
+    std::fprintf(stderr, "clinicctl: %s: %s%s%s\n", command, why.what.c_str(), helps ? "; " : "", why.remedy.c_str());
+    return failed;
+}
+
 void print_json(const json& value) {
     std::printf("%s\n", base::dump_json(value).c_str());
 }

@@ -15,6 +15,8 @@ namespace clinic::provisioning {
 inline constexpr int failed = 2; // exit status: not done, or not working
 
 int exit_of(const nlohmann::json& answer);
+// On standard error, with what helps; `failed`.
+int refuse(const char* command, const Error& why);
 void print_json(const nlohmann::json& value);
 // As JSON where the call asks for it, else as its view has it.
 void show(const Call& call, const nlohmann::json& data, std::string (*view)(const nlohmann::json&));

@@ -22,12 +22,6 @@ using nlohmann::json;
 constexpr unsigned for_its_owner = 0600;
 constexpr std::size_t key_file_bytes_max = 1'024, file_bytes_max = 32 * 1'048'576;
 
-int refuse(const Error& why) {
-    const bool helps = *why.remedy.c_str() != '\0';
-    std::fprintf(stderr, "clinicctl: bundle: %s%s%s\n", why.what.c_str(), helps ? "; " : "", why.remedy.c_str());
-    return failed;
-}
-
 Result<crypto::BlobKey> key_of(const check::Scene& scene) {
     const std::string said =
         scene.clinicd_settings ? check::text_at(*scene.clinicd_settings, {"support", "key"}) : std::string{};
@@ -98,9 +92,10 @@ bool note(const Client& client, const check::Scene& scene, const crypto::BlobKey
 
 int seal(const Call& call, const std::string& packed, const crypto::BlobKey& key) {
     const auto sealed = crypto::seal_blob(base::as_bytes(packed), key);
-    if (!sealed) return refuse(sealed.error());
+    if (!sealed) return refuse("bundle", sealed.error());
     const std::string file = call.has("--out") ? call.value("--out") : "clinic-edge.bundle";
-    if (const auto kept = base::write_durable(file, *sealed, for_its_owner); !kept) return refuse(kept.error());
+    if (const auto kept = base::write_durable(file, *sealed, for_its_owner); !kept)
+        return refuse("bundle", kept.error());
     std::printf("Sealed to the key %s: %zu bytes in %s\n", crypto::fingerprint(key).c_str(), sealed->size(),
                 file.c_str());
     return 0;
@@ -130,35 +125,36 @@ int make_bundle(const Call& call, const Client& client) {
     const std::string reason = call.value("--reason");
     const bool shown = call.has("--preview");
     if (!shown && !is_reason(reason))
-        return refuse({Errc::refused, "this needs a reason",
+        return refuse("bundle",
+                      {Errc::refused, "this needs a reason",
                        "add --reason TEXT, 4 to 200 characters that name nobody: it is kept in the audit trail"});
     const auto scene = std::make_shared<const check::Scene>(site_of(call, client));
     const auto key = shown ? Result<crypto::BlobKey>{crypto::BlobKey{}} : key_of(*scene);
-    if (!key) return refuse(key.error());
+    if (!key) return refuse("bundle", key.error());
     auto heading = heading_of(*scene);
     if (!shown) heading.audited = note(client, *scene, *key, reason);
     const auto items = items_of(scene);
     if (shown) return preview(heading, items);
     std::fputs(listed(bundle::manifest(heading, items)).c_str(), stdout);
     const auto packed = bundle::pack(heading, items);
-    return packed ? seal(call, *packed, *key) : refuse(packed.error());
+    return packed ? seal(call, *packed, *key) : refuse("bundle", packed.error());
 }
 
 int open_bundle(const Call& call, const Client&) {
     if (!crypto::start()) return failed;
     if (!call.has("--key"))
-        return refuse({Errc::malformed, "which key opens it", "add --key FILE, of clinicctl bundle keygen"});
+        return refuse("bundle", {Errc::malformed, "which key opens it", "add --key FILE, of clinicctl bundle keygen"});
     const auto secret = secret_in(call.value("--key"));
-    if (!secret) return refuse(secret.error());
+    if (!secret) return refuse("bundle", secret.error());
     const auto sealed = base::read_bytes(call.words[2], file_bytes_max);
-    if (!sealed) return refuse(sealed.error());
+    if (!sealed) return refuse("bundle", sealed.error());
     const auto packed = crypto::open_blob(*sealed, *secret);
-    if (!packed) return refuse(packed.error());
+    if (!packed) return refuse("bundle", packed.error());
     const auto opened = bundle::unpack({reinterpret_cast<const char*>(packed->data()), packed->size()});
-    if (!opened) return refuse(opened.error());
+    if (!opened) return refuse("bundle", opened.error());
     if (call.has("--out")) {
         const auto kept = write_contents(call.value("--out"), *opened);
-        return kept ? 0 : refuse(kept.error());
+        return kept ? 0 : refuse("bundle", kept.error());
     }
     std::fputs(listed(opened->manifest).c_str(), stdout);
     std::printf("\n== manifest\n%s\n", opened->manifest.dump(2, ' ', true).c_str());
@@ -171,11 +167,11 @@ int make_bundle_key(const Call& call, const Client&) {
     const std::string file = call.has("--out") ? call.value("--out") : "clinic-edge-support.key";
     std::error_code none;
     if (std::filesystem::exists(file, none))
-        return refuse({Errc::conflict, "there is such a file already", "give another name with --out"});
+        return refuse("bundle", {Errc::conflict, "there is such a file already", "give another name with --out"});
     const auto keys = crypto::make_blob_keys();
     const std::string secret = crypto::hex(keys.secret.bytes()) + "\n";
     if (const auto kept = base::write_durable(file, base::as_bytes(secret), for_its_owner); !kept)
-        return refuse(kept.error());
+        return refuse("bundle", kept.error());
     std::printf("%s\n", crypto::hex(keys.to).c_str());
     std::fprintf(stderr,
                  "That is the public key, for \"support\": {\"key\": …} in the clinics' clinicd.json. Its fingerprint "

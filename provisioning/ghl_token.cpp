@@ -17,12 +17,6 @@ namespace {
 constexpr const char* name = "clinic-edge.ghl-token";
 constexpr std::size_t token_bytes_min = 8, token_bytes_max = 4'096;
 
-int refuse(const Error& why) {
-    std::fprintf(stderr, "clinicctl: ghl token: %s; %s\n", why.what.c_str(),
-                 *why.remedy.c_str() != '\0' ? why.remedy.c_str() : "run it as root");
-    return failed;
-}
-
 // A box with a grant uses no token, and one that was not set up would not look for it there.
 Result<void> is_wanted(const setup::BoxFiles& files) {
     const auto ghl = files.ghl();
@@ -52,10 +46,11 @@ int store_token(const Call& call, const Client&) {
     constexpr std::array unit{"clinic-syncd.service"};
     if (!keep_memory_private()) return failed;
     const setup::BoxFiles files{call.has("--etc") ? call.value("--etc") : "/etc/clinic-edge"};
-    if (const auto wanted = is_wanted(files); !wanted) return refuse(wanted.error());
+    if (const auto wanted = is_wanted(files); !wanted) return refuse("ghl token", wanted.error());
     const auto token = take_token();
-    if (!token) return refuse(token.error());
-    if (const auto sealed = files.keys().put(name, name, token->bytes()); !sealed) return refuse(sealed.error());
+    if (!token) return refuse("ghl token", token.error());
+    if (const auto sealed = files.keys().put(name, name, token->bytes()); !sealed)
+        return refuse("ghl token", sealed.error());
     if (!systemd::restart_units({}, unit, {.wait = systemd::unit_start_max})) {
         std::fputs(
             "clinicctl: ghl token: it is sealed, and clinic-syncd was not started anew with it; as root: systemctl "

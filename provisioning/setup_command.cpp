@@ -40,12 +40,6 @@ std::filesystem::path state_folder(const Call& call) {
     return place(call, "--state", "/var/lib/clinic-edge/setup");
 }
 
-int refuse(const Error& why) {
-    const bool helps = *why.remedy.c_str() != '\0';
-    std::fprintf(stderr, "clinicctl: setup: %s%s%s\n", why.what.c_str(), helps ? "; " : "", why.remedy.c_str());
-    return failed;
-}
-
 json to_json(const Progress& progress) {
     json all = json::array();
     for (const Step step : setup::steps)
@@ -68,7 +62,7 @@ std::string view_progress(const json& said) {
 
 int show_status(const Call& call) {
     const auto progress = Progress::open(state_folder(call), false);
-    if (!progress) return refuse(progress.error());
+    if (!progress) return refuse("setup", progress.error());
     show(call, to_json(*progress), view_progress);
     return progress->is_complete() ? 0 : 1;
 }
@@ -121,7 +115,7 @@ int run_steps(SetupDesk& desk, std::optional<Step> again, const std::filesystem:
 std::optional<setup::Answers> answers_of(const Call& call, std::optional<Step> again,
                                          const std::filesystem::path& templates) {
     const auto stands = Progress::open(state_folder(call), false);
-    if (!stands) return static_cast<void>(refuse(stands.error())), std::nullopt;
+    if (!stands) return static_cast<void>(refuse("setup", stands.error())), std::nullopt;
     const bool makes_words = again == Step::keys || !stands->is_done(Step::keys);
     setup::Faults faults;
     auto answers =
@@ -145,7 +139,7 @@ int set_up(const Call& call, const Client& client) {
     std::optional<setup::Answers> answers;
     if (call.has("--answers") && !(answers = answers_of(call, again, templates))) return failed;
     auto progress = Progress::open(state_folder(call), true);
-    if (!progress) return refuse(progress.error());
+    if (!progress) return refuse("setup", progress.error());
     const Talk talk{!answers};
     setup::BoxFiles files{place(call, "--etc", "/etc/clinic-edge")};
     auto site = site_of(call, client);
@@ -158,9 +152,9 @@ int set_up(const Call& call, const Client& client) {
 
 int verify_handover(const Call& call, const Client&) {
     const auto text = base::read_text(call.words[2], report_bytes_max);
-    if (!text) return refuse(text.error());
+    if (!text) return refuse("setup", text.error());
     const auto report = setup::verify(*text, call.value("--key"));
-    if (!report) return refuse(report.error());
+    if (!report) return refuse("setup", report.error());
     if (call.has("--json")) {
         print_json(*report);
         return 0;

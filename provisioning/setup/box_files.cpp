@@ -45,11 +45,9 @@ Result<json> read_settings(const std::filesystem::path& file) {
 // Its owner and its mode stay what they are.
 Result<void> write_settings_file(const std::filesystem::path& file, const json& settings) {
     struct stat before {};
-    if (stat(file.c_str(), &before) != 0) return Error{Errc::system, "a settings file is not there", "", {}, errno};
-    CLINIC_TRY(base::write_durable(file, base::as_bytes(settings.dump(2) + "\n"), before.st_mode & 0777));
-    if (chown(file.c_str(), before.st_uid, before.st_gid) != 0)
-        return Error{Errc::system, "a settings file cannot be given to its owner", "run it as root", {}, errno};
-    return {};
+    if (stat(file.c_str(), &before) != 0) return base::file_error("a settings file cannot be looked at", errno);
+    return base::write_durable(file, base::as_bytes(settings.dump(2) + "\n"), before.st_mode & 0777,
+                               base::Owner{before.st_uid, before.st_gid});
 }
 
 // Where systemd puts what it opened for a unit: beside the credential that the settings name.

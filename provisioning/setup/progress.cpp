@@ -56,7 +56,7 @@ Result<json> read_state(const std::filesystem::path& file) {
 
 Result<base::UniqueFd> hold(const std::filesystem::path& folder) {
     base::UniqueFd lock{::open((folder / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, root_alone)};
-    if (!lock) return Error{Errc::system, "the setup's folder cannot be written", "run it as root", {}, errno};
+    if (!lock) return base::file_error("the setup's folder cannot be written", errno);
     if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
         return Error{Errc::conflict, "another setup of this box runs now", "wait for it, or end it with Ctrl-C there"};
     return lock;
@@ -81,7 +81,7 @@ Result<Progress> Progress::open(const std::filesystem::path& folder, bool lock) 
     base::UniqueFd held;
     if (lock) {
         if (mkdir(folder.c_str(), folder_of_root) != 0 && errno != EEXIST)
-            return Error{Errc::system, "the setup's folder cannot be made", "run it as root", {}, errno};
+            return base::file_error("the setup's folder cannot be made", errno);
         auto got = hold(folder);
         CLINIC_TRY(got);
         held = std::move(*got);

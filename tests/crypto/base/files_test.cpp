@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
 
 #include "tests/fakes/temp_folder.h"
 
@@ -17,6 +21,41 @@ TEST(Files, WritesDurablyAndReadsBack) {
     struct stat about {};
     ASSERT_EQ(stat((folder / "a").c_str(), &about), 0);
     EXPECT_EQ(about.st_mode & 0777u, 0600u);
+}
+
+TEST(Files, HasJustTheModeThatIsAskedForWhateverTheUmask) {
+    const fakes::TempFolder folder;
+    const auto mode_under = [&](mode_t mask, unsigned mode) {
+        const auto before = umask(mask);
+        EXPECT_TRUE(write_durable(folder / "a", as_bytes("x"), mode));
+        umask(before);
+        struct stat about {};
+        EXPECT_EQ(stat((folder / "a").c_str(), &about), 0);
+        return about.st_mode & 07777u;
+    };
+    for (const unsigned mode : {0644u, 0640u, 0600u})
+        for (const mode_t mask : {0077u, 0027u, 0022u, 0u}) EXPECT_EQ(mode_under(mask, mode), mode) << mask;
+}
+
+TEST(Files, BelongsToWhomItIsGivenBeforeItHasItsName) {
+    if (geteuid() != 0) GTEST_SKIP() << "only root gives files away";
+    const fakes::TempFolder folder;
+    ASSERT_TRUE(write_durable(folder / "a", as_bytes("x"), 0640, Owner{4'711, 4'712}));
+    struct stat about {};
+    ASSERT_EQ(stat((folder / "a").c_str(), &about), 0);
+    EXPECT_EQ(about.st_uid, 4'711u);
+    EXPECT_EQ(about.st_gid, 4'712u);
+    EXPECT_EQ(about.st_mode & 07777u, 0640u);
+}
+
+TEST(Files, SaysWhatTheSystemRefusesAndWhatHelps) {
+    EXPECT_EQ(file_error("x", ENOSPC).code, Errc::full);
+    EXPECT_NE(std::string{file_error("x", ENOSPC).remedy.c_str()}.find("disk.space"), std::string::npos);
+    EXPECT_NE(std::string{file_error("x", EROFS).remedy.c_str()}.find("disk.writable"), std::string::npos);
+    for (const int why : {EDQUOT, EACCES, EPERM, EIO}) {
+        EXPECT_NE(std::string{file_error("x", why).remedy.c_str()}, "") << why;
+        EXPECT_EQ(file_error("x", why).native, why);
+    }
 }
 
 TEST(Files, SaysWhatIsWrong) {
