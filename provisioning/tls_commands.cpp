@@ -61,6 +61,7 @@ json to_json(const Names& names, const Standing& standing) {
     if (!standing.page) return all;
     const auto left = std::chrono::floor<std::chrono::days>(standing.page->until - now());
     all["issuer"] = standing.page->issuer;
+    all["begun"] = standing.page->from <= now();
     all["sha256"] = standing.page->fingerprint;
     all["days_left"] = left.count();
     all["ends"] = base::rfc3339({std::chrono::microseconds{standing.page->until.time_since_epoch()}.count()});
@@ -75,6 +76,10 @@ const char* trouble(const json& said) {
     if (!said.at("fits_its_key").get<bool>())
         return "The certificate is for another key, so the page is not served. Run clinicctl tls csr, and install the "
                "answer.";
+    if (!said.at("begun").get<bool>())
+        return "The certificate is not valid yet by the box's clock: see that the date is right (timedatectl), then "
+               "run "
+               "clinicctl tls keep.";
     if (said.at("days_left") < 0) return "The certificate has expired. Run clinicctl tls csr, and install the answer.";
     if (said.at("days_left") < days_soon)
         return "The certificate ends within a month. Run clinicctl tls csr, and install the answer.";

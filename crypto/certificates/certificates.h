@@ -54,7 +54,8 @@ private:
 Result<std::string> request(const Key& key, const Names& names);
 
 // The certificate of an authority (PEM) that may sign for `dns` and for private addresses. Its name ends in the
-// beginning of its key's digest, so that two boxes in one list can be told apart.
+// beginning of its key's digest, so that two boxes in one list can be told apart. It is valid from before this release,
+// which no true clock is behind: one that was ahead when it was made leaves nothing that is not valid yet.
 Result<std::string> make_authority(const Key& key, const std::vector<std::string>& dns, Seconds now);
 // A page's certificate (PEM), from an hour ago on, since clocks differ.
 Result<std::string> issue(std::string_view authority, const Key& authority_key, const Key& page_key, const Names& names,

@@ -1,8 +1,10 @@
 // The box's own authority, and what it signs.
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <array>
 
+#include "crypto/base/clock.h"
 #include "crypto/certificates/openssl.h"
 
 namespace clinic::certificates {
@@ -72,7 +74,9 @@ constexpr const char* private_addresses = "permitted;IP:127.0.0.0/255.0.0.0,perm
 } // namespace
 
 Result<std::string> make_authority(const Key& key, const std::vector<std::string>& dns, Seconds now) {
-    const auto made = begin(key, "", now - clocks_differ, now + authority_lasts);
+    constexpr Seconds release{
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::microseconds{base::this_release.micros})};
+    const auto made = begin(key, "", std::min(now - clocks_differ, release), std::max(now, release) + authority_lasts);
     if (!made) return unsigned_yet;
     X509* own = made.get();
     if (!add_name(own, "Clinic Edge " + beginning_of_digest(own))) return unsigned_yet;

@@ -133,6 +133,21 @@ TEST_F(OfThePage, AClockThatIsBehindChangesNothing) {
     EXPECT_EQ(keep(names()), Kept::stays);
 }
 
+// The wrong year at the first hour, or a battery that died within it: when the date is right the page is, and nobody
+// trusts twice.
+TEST_F(OfThePage, AnAuthorityThatAWrongClockMadeServesWhenItIsRight) {
+    for (const auto wrong : {24h * 400, -24h * 365 * 50}) {
+        for (const char* file : {"tls/console.pem", "tls/local-ca.pem"}) fs::remove(etc_.path() / file);
+        EXPECT_EQ(keep(names(), wrong), Kept::trusted);
+        const auto authority = read("tls/local-ca.pem");
+        EXPECT_EQ(keep(names()), Kept::issued);
+        EXPECT_EQ(read("tls/local-ca.pem"), authority);
+        EXPECT_TRUE(certificates::is_trusted_by(read("tls/console.pem"), authority, now_));
+        EXPECT_TRUE(certificates::is_trusted_by(read("tls/console.pem"), authority, now_ + 24h * 365));
+        EXPECT_EQ(keep(names()), Kept::stays);
+    }
+}
+
 TEST_F(OfThePage, ANameThatTheAuthorityMayNotSignForNeedsAnotherAuthority) {
     keep(names());
     const auto authority = read("tls/local-ca.pem");
