@@ -1,5 +1,6 @@
 #include "provisioning/erase_command.h"
 
+#include <chrono>
 #include <cstdio>
 #include <ctime>
 #include <iostream>
@@ -14,7 +15,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int ghl_seconds_max = 90; // a look-up that waits out GHL's index takes a minute
+using Clock = std::chrono::steady_clock;    // the machine's date may be set meanwhile
+constexpr std::chrono::seconds ghl_max{90}; // a look-up that waits out GHL's index takes a minute
 
 std::optional<json> person(const Call& call) {
     json args{{"pid", call.value("--pid")}, {"reason", call.value("--reason")}};
@@ -44,7 +46,7 @@ bool is_confirmed() {
 
 // Until GHL is empty of them, for as long as that is worth waiting.
 int erase(const Client& client, json args) {
-    for (const auto until = std::time(nullptr) + ghl_seconds_max;;) {
+    for (const auto until = Clock::now() + ghl_max;;) {
         const auto answer = client.ask("erase", args);
         if (!answer) return failed;
         const json& said = (*answer)["data"];
@@ -57,7 +59,7 @@ int erase(const Client& client, json args) {
         if (!args.contains("again"))
             std::puts("What GHL holds of them is taken back first. This waits for its answer.");
         args["again"] = true;
-        if (std::time(nullptr) > until) break;
+        if (Clock::now() > until) break;
         std::fflush(stdout);
         const timespec second{1, 0};
         nanosleep(&second, nullptr);

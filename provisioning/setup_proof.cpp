@@ -2,6 +2,7 @@
 // taken, by the box's own books.
 #include <sodium.h>
 
+#include <chrono>
 #include <ctime>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -15,8 +16,9 @@ namespace {
 using nlohmann::json;
 using setup::Step;
 
-constexpr int ways_seconds_max = 30; // after a start the lanes need a moment
-constexpr int sent_seconds_max = 60;
+using Clock = std::chrono::steady_clock;     // the machine's date may be set meanwhile
+constexpr std::chrono::seconds ways_max{30}; // after a start the lanes need a moment
+constexpr std::chrono::seconds sent_max{60};
 constexpr const char* number_mark = "CE-TEST-";
 
 void pause() {
@@ -33,12 +35,12 @@ void show(const Talk& talk, const setup::Ways& ways, bool with_ops) {
 // Looked at until both are open, or the time is over: what stands in the way then is the one to name.
 std::unique_ptr<setup::Ways> open_ways(const SetupDesk& desk, bool with_ops) {
     std::unique_ptr<setup::Ways> ways;
-    const auto until = std::time(nullptr) + ways_seconds_max;
+    const auto until = Clock::now() + ways_max;
     do {
         ways = setup::look_at_ways(desk.site, with_ops);
         if (ways->ghl.trouble == nullptr && ways->ops.trouble == nullptr) break;
         pause();
-    } while (std::time(nullptr) < until);
+    } while (Clock::now() < until);
     show(desk.talk, *ways, with_ops);
     const auto* trouble = ways->ghl.trouble != nullptr ? ways->ghl.trouble : ways->ops.trouble;
     if (trouble == nullptr) return ways;
@@ -74,7 +76,7 @@ std::string why_none(const json& basis) {
 }
 
 bool wait(const std::function<bool()>& is_there) {
-    for (const auto until = std::time(nullptr) + sent_seconds_max; std::time(nullptr) < until; pause())
+    for (const auto until = Clock::now() + sent_max; Clock::now() < until; pause())
         if (is_there()) return true;
     return is_there();
 }

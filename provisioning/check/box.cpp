@@ -75,6 +75,9 @@ Finding clinicd_mode(const Scene& scene) {
     if (mode == "restoring")
         return warn(mode, "a store is being put back",
                     "wait for its end; where it was cut off, clinicctl store restore again");
+    if (mode == "draining")
+        return warn(mode, "no messages are taken in: an operator asked for it",
+                    "when the work on the box is done: clinicctl drain end --reason TEXT");
     if (mode == "locked")
         return fail(mode, "clinicd has no key for its store", "see the checks of the keys; clinicctl status says more");
     if (mode == "full")

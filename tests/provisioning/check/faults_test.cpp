@@ -257,6 +257,7 @@ const Fault faults[] = {
     {"clinicd.mode", Outcome::fail, "cannot be used", [](World& w) { w.status.mode = health::Mode::damaged; }},
     {"clinicd.mode", Outcome::warn, "not sure", [](World& w) { w.status.mode = health::Mode::clock_untrusted; }},
     {"clinicd.mode", Outcome::warn, "put back", [](World& w) { w.status.mode = health::Mode::restoring; }},
+    {"clinicd.mode", Outcome::warn, "asked for it", [](World& w) { w.status.mode = health::Mode::draining; }},
     {"clinicd.version", Outcome::warn, "not been taken into use", [](World& w) { w.status.version = "1.2.2"; }},
     {"clinicd.ports", Outcome::fail, "was not handed its ports", [](World& w) { w.ports = json::array({443}); }},
     {"clinicd.ports", Outcome::fail, "no port is open for them", [](World& w) { w.ports = {443, 2575}; }},
