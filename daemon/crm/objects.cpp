@@ -169,6 +169,11 @@ Result<std::int64_t> put(Transaction& txn, const std::optional<Object>& before, 
     return row;
 }
 
+bool is_read_ahead(std::int64_t read_ms, base::Timestamp now) {
+    constexpr std::chrono::minutes clocks_differ{10};
+    return base::Timestamp{read_ms * 1'000} > now + clocks_differ;
+}
+
 Result<void> touch(Transaction& txn, std::int64_t row, std::int64_t read_ms) {
     return execute(txn, "UPDATE crm_object SET read_ms = ? WHERE row = ?", read_ms, row);
 }

@@ -35,6 +35,9 @@ Result<std::int64_t> put(records::Transaction& txn, const std::optional<Object>&
 Result<bool> is_full(records::Session& session); // there is no room for a new one
 // The same content was read later.
 Result<void> touch(records::Transaction& txn, std::int64_t row, std::int64_t read_ms);
+// It was read under a clock that has been set back since, and comes before nothing. GHL's own clock, by which webhooks
+// are, may be some minutes ahead.
+bool is_read_ahead(std::int64_t read_ms, base::Timestamp now);
 Result<void> set_matching(records::Transaction& txn, std::int64_t row, Matching matching, std::int64_t probed_ms);
 
 struct Conflict {

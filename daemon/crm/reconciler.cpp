@@ -37,7 +37,8 @@ Result<FactTaken> Reconciler::take(Transaction& txn, const CrmFact& fact) {
     auto before = find(txn, fact.kind, fact.id);
     CLINIC_TRY(before);
     if (*before) {
-        const CrmFact& known = (*before)->fact;
+        CrmFact& known = (*before)->fact;
+        if (is_read_ahead(known.read_ms, txn.now())) known.read_ms = 0;
         if (known.deleted()) return FactTaken{fact.deleted() ? Taken::known : Taken::after_delete};
         // A deletion needs no order: nothing that is deleted comes back under its id.
         const bool same = fact.said == known.said && fact.updated_ms == known.updated_ms;
@@ -46,7 +47,7 @@ Result<FactTaken> Reconciler::take(Transaction& txn, const CrmFact& fact) {
         if (same) {
             if (is_later(fact, known)) {
                 CLINIC_TRY(touch(txn, (*before)->row, fact.read_ms));
-                (*before)->fact.read_ms = fact.read_ms;
+                known.read_ms = fact.read_ms;
                 CLINIC_TRY(comparison_.compare(txn, **before));
             }
             // It may have come before its identifiers might be asked about, or their probe was lost.

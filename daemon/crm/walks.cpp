@@ -143,7 +143,8 @@ Result<WalkTerms> Walks::look(Transaction& txn, Walk walk, const CrmWalk& done) 
         CLINIC_TRY(id);
         const auto contact = find(txn, CrmKind::contact, *id);
         CLINIC_TRY(contact);
-        const bool seen = *contact && (*contact)->fact.read_ms >= walk.started_at->micros / 1'000;
+        const std::int64_t read_ms = *contact ? (*contact)->fact.read_ms : 0;
+        const bool seen = read_ms >= walk.started_at->micros / 1'000 && !is_read_ahead(read_ms, txn.now());
         if (!seen && done.looked != *id) {
             CLINIC_TRY(keep(txn, walk));
             return WalkTerms{WalkStep::look, walk.number, 0, walk.nightly, std::move(*id)};

@@ -22,6 +22,23 @@ TEST_F(Crm, TheSameReadLaterIsKnown) {
     EXPECT_EQ(seen(lead)->fact.read_ms, fact.read_ms);
 }
 
+// The box had booted with a date that was ahead, and read all; then it was set back.
+TEST_F(Crm, WhatWasReadUnderAClockThatWasAheadHoldsNothingBack) {
+    auto fact = contact(lead);
+    fact.read_ms = now_ms() + 10 * 3'600'000;
+    take(fact);
+    auto now = contact(lead, {.dnd = true});
+    now.updated_ms = fact.updated_ms;
+    now.read_ms = now_ms();
+    EXPECT_EQ(take(now).taken, Taken::stored);
+    EXPECT_EQ(seen(lead)->fact, now);
+    fact.id = now.id = "GHLunchanged000000001";
+    take(fact);
+    now.said = fact.said;
+    EXPECT_EQ(take(now).taken, Taken::known);
+    EXPECT_EQ(seen(now.id)->fact.read_ms, now.read_ms) << "its order is today's again";
+}
+
 // Every order of four facts ends in the same.
 TEST_F(Crm, TheOrderOfTheFactsDoesNotMatter) {
     std::vector<CrmFact> facts{contact(lead), contact(lead, {.dnd = true}), contact(lead, {.source = "website"}),
