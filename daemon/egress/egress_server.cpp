@@ -20,8 +20,10 @@ constexpr base::Micros step_back = std::chrono::seconds{2}; // of the clock, bet
 constexpr const char* closed_code = "closed"; // there is no store to ask
 constexpr auto no_descriptors_pause = std::chrono::milliseconds{100};
 
+// A disk that is full or fails is no answer to what was asked: it is asked again.
 envelope::Refused refused(const Error& error) {
-    return {error.code == Errc::full ? "busy" : error.code == Errc::malformed ? "malformed" : "refused"};
+    const bool passes = error.code == Errc::full || error.code == Errc::system;
+    return {passes ? "busy" : error.code == Errc::malformed ? "malformed" : "refused"};
 }
 
 } // namespace
@@ -175,7 +177,10 @@ void EgressServer::State::take(Answer made) {
         return;
     }
     found->second.asking = 0;
-    if (made.over) found->second.leases.erase(made.about);
+    if (made.over) {
+        found->second.leases.erase(made.about);
+        measures.given_back(made.about);
+    }
     // The store could not take the settlement: the envelope is due again, and looks up first.
     if (std::exchange(found->second.settling, false) && !made.over) {
         found->second.leases.erase(made.about);

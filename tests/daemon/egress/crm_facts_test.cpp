@@ -1,5 +1,6 @@
 // What is told of GHL, through the real socket: durable when it is answered, closed like every frame.
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include "daemon/crm/objects.h"
 #include "sync/envelope/crm_reads.h"
@@ -32,6 +33,16 @@ TEST_F(EgressServerTest, AFactIsTakenAndAProbeAnswered) {
         EXPECT_EQ(*contact, "GHLlead1");
         return {};
     }));
+}
+
+// What the relay told is acknowledged to the broker unless it is worth asking again: a failure of the box's own is.
+TEST_F(EgressServerTest, AFactThatTheStoreCouldNotTakeIsAskedAgain) {
+    const Caller caller{path};
+    sqlite3_hard_heap_limit64(1);
+    const auto refused = caller.ask<envelope::Refused>(lead_fact());
+    sqlite3_hard_heap_limit64(0);
+    EXPECT_EQ(refused.code, "busy");
+    EXPECT_EQ(caller.ask<envelope::FactTaken>(lead_fact()).taken, envelope::Taken::stored);
 }
 
 TEST_F(EgressServerTest, AReadOfThePollingHasAVerdictAndALine) {
