@@ -234,11 +234,11 @@ Result<void> Grant::refresh(Lock& lock, const std::stop_token& stop) {
 
 Result<std::string> Grant::bearer(For, const std::stop_token& stop) {
     Lock lock{mutex_};
-    if (!pair_) return not_authorized;
     // Who has nothing to show waits for the one who asks; the others go on.
     while (refreshing_ && !has_life())
         if (!refreshed_.wait(lock, stop, [this] { return !refreshing_; })) return Error{Errc::timeout, "stopped"};
     if (unsaved_ && clock_.monotonic() >= not_before_) static_cast<void>(take(Pair{*unsaved_}));
+    if (!pair_ && !unsaved_) return not_authorized;
     const bool may_ask = (is_due() || dead_) && !unsaved_ && !refreshing_ && clock_.monotonic() >= not_before_;
     const auto asked = may_ask ? refresh(lock, stop) : Result<void>{};
     if (has_life()) return pair_->access;

@@ -227,6 +227,20 @@ TEST_F(TheGrant, WhatCannotBeStoredWaitsAndIsNotUsed) {
     EXPECT_EQ(given_, 2);
 }
 
+// The code is for one use: what it gave waits for the room that a person makes.
+TEST_F(TheGrant, TheFirstThatCannotBeStoredWaitsToo) {
+    start();
+    std::filesystem::create_directory(folder_ / "grant.sealed");
+    EXPECT_FALSE(grant_->authorize("code-1", {}));
+    EXPECT_EQ(grant_->bearer(For::work, {}).error().code, Errc::offline);
+    std::filesystem::remove(folder_ / "grant.sealed");
+    clock_.advance(10min);
+    EXPECT_EQ(shown(), "access-1");
+    EXPECT_EQ(given_, 1);
+    start();
+    EXPECT_EQ(shown(), "access-1");
+}
+
 // Of a portal, a firewall, or an app whose secret is being changed: none is GHL's word about this grant.
 TEST_F(TheGrant, IsKilledByNoAnswerButGhlsOwn) {
     for (const Posted& other :
