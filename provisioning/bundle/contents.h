@@ -19,7 +19,8 @@ struct Sources {
     std::vector<check::Line> checks; // of that scene
     std::filesystem::path journal;   // folder of its files; empty: this machine's
     std::vector<std::filesystem::path> programs{"/usr/libexec/clinic-edge/clinicd",
-                                                "/usr/libexec/clinic-edge/clinic-syncd", "/proc/self/exe"};
+                                                "/usr/libexec/clinic-edge/clinic-syncd",
+                                                "/usr/libexec/clinic-edge/clinic-observer", "/proc/self/exe"};
 };
 
 // In a fixed order.

@@ -25,6 +25,7 @@ constexpr std::array units{"clinicd.service",
                            "clinic-edge-firewall.service",
                            "clinic-edge-lan-rules.service",
                            "clinic-edge-mdns.service",
+                           "clinic-edge-observer.service",
                            "clinic-edge-tls.service"};
 constexpr std::size_t program_bytes_max = 128 * 1'048'576, text_bytes_min = 8, known_max = 4'096;
 

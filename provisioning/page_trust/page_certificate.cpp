@@ -1,6 +1,10 @@
 #include "provisioning/page_trust/page_certificate.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <nlohmann/json.hpp>
 
 #include "crypto/base/files.h"
@@ -109,7 +113,17 @@ Result<bool> PageCertificate::finish_installation(std::string_view page) const {
     return true;
 }
 
+// The timer's renewal and what a person does write the same files. Ends with what is returned.
+Result<base::UniqueFd> PageCertificate::alone() const {
+    base::UniqueFd folder{open((etc_ / "keys").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!folder || flock(folder.get(), LOCK_EX) != 0)
+        return base::file_error("the keys' folder cannot be locked", errno);
+    return folder;
+}
+
 Result<Kept> PageCertificate::keep(const Names& names, Seconds now) const {
+    const auto turn = alone();
+    CLINIC_TRY(turn);
     const auto page = text(page_file());
     CLINIC_TRY(page);
     const auto finished = finish_installation(*page);
@@ -189,12 +203,16 @@ Result<Kept> PageCertificate::issue(const Names& names, Seconds now) const {
 }
 
 Result<std::string> PageCertificate::ask(const Names& names) const {
+    const auto turn = alone();
+    CLINIC_TRY(turn);
     const auto mine = key_or_new(next_key, page_key);
     CLINIC_TRY(mine);
     return certificates::request(*mine, names);
 }
 
 Result<void> PageCertificate::install(std::string_view chain, const Names& names, Seconds now) const {
+    const auto turn = alone();
+    CLINIC_TRY(turn);
     const auto waiting = key(next_key, page_key);
     CLINIC_TRY(waiting);
     if (*waiting && certificates::is_for(chain, **waiting)) {

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "crypto/base/owned.h"
 #include "crypto/certificates/certificates.h"
 #include "provisioning/page_trust/sealed_keys.h"
 
@@ -60,6 +61,7 @@ private:
     Result<std::optional<certificates::Key>> key(const std::string& file, const std::string& name) const;
     Result<certificates::Key> key_or_new(const std::string& file, const std::string& name) const;
     Result<void> write(const std::filesystem::path& file, std::string_view pem) const;
+    Result<base::UniqueFd> alone() const;
     Result<bool> finish_installation(std::string_view page) const;
     Result<void> clock_is_possible(Seconds now) const;
     Result<Kept> issue(const Names& names, Seconds now) const;

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "tests/fakes/temp_folder.h"
 
@@ -146,6 +147,20 @@ TEST_F(OfThePage, AnAuthorityThatAWrongClockMadeServesWhenItIsRight) {
         EXPECT_TRUE(certificates::is_trusted_by(read("tls/console.pem"), authority, now_ + 24h * 365));
         EXPECT_EQ(keep(names()), Kept::stays);
     }
+}
+
+// The timer, the setup and a person at once: the files that are left belong together.
+TEST_F(OfThePage, WhoLooksAfterItWaitsForTheOther) {
+    std::vector<std::jthread> all;
+    for (int host = 20; host < 24; ++host)
+        all.emplace_back([this, host] {
+            const PageCertificate own{etc_.path()};
+            EXPECT_TRUE(own.keep(names({"192.168.7." + std::to_string(host)}), now_));
+        });
+    all.clear();
+    EXPECT_TRUE(look().fits_key);
+    EXPECT_TRUE(certificates::is_trusted_by(read("tls/console.pem"), read("tls/local-ca.pem"), now_));
+    EXPECT_THAT(look().page->names.addresses, ::testing::SizeIs(4)) << "each took over what was there";
 }
 
 TEST_F(OfThePage, ANameThatTheAuthorityMayNotSignForNeedsAnotherAuthority) {
