@@ -1,6 +1,5 @@
 #include "crypto/base/days.h"
 
-#include <array>
 #include <ctime>
 
 namespace clinic::base {
@@ -18,12 +17,15 @@ std::string utc_day(Timestamp at) {
 }
 
 std::string local_day(Timestamp at) {
-    const auto seconds = static_cast<std::time_t>(at.micros / 1'000'000);
+    return utc_day({Micros{local_date(at).time_since_epoch()}.count()});
+}
+
+std::chrono::sys_days local_date(Timestamp at) {
+    const auto utc = std::chrono::floor<std::chrono::seconds>(std::chrono::sys_time<Micros>{Micros{at.micros}});
+    const std::time_t seconds = utc.time_since_epoch().count();
     std::tm parts{};
-    std::array<char, 16> text{};
-    if (localtime_r(&seconds, &parts) == nullptr) return utc_day(at);
-    const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%d", &parts);
-    return {text.data(), length};
+    const bool known = localtime_r(&seconds, &parts) != nullptr;
+    return std::chrono::floor<std::chrono::days>(utc + std::chrono::seconds{known ? parts.tm_gmtoff : 0});
 }
 
 std::string ends_on(const std::string& day, Micros left) {

@@ -2,6 +2,7 @@
 //   Threads: any.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -11,6 +12,8 @@ namespace clinic::base {
 
 std::string utc_day(Timestamp at);   // "2027-01-03"
 std::string local_day(Timestamp at); // the same, in the zone of this process
+// That day as a number, for counting; the zone's own offset at that moment counts.
+std::chrono::sys_days local_date(Timestamp at);
 
 // "ends on 2027-01-03 (in 37 days)", "ended on 2026-11-20 (7 days ago)". `left`: until it is over.
 std::string ends_on(const std::string& day, Micros left);

@@ -167,8 +167,7 @@ void Health::State::copy_view(Status& status) const {
     status.basis_expires = view.basis_expires;
     if (view.basis_expires.micros != 0 && !view.basis_expired)
         status.basis_expires_s = std::max<std::int64_t>(0, seconds_of(view.basis_expires - status.at));
-    const int machine_zone = machine_zone_minutes(status.at);
-    status.zone_minutes = machine_zone != 0 ? machine_zone : view.zone_minutes;
+    status.zone_minutes = machine_zone_minutes(status.at);
     status.store_readable = readable;
     status.store = numbers;
     status.patients = patients;

@@ -58,7 +58,6 @@ Result<void> read_policy(records::Session& session, StoreView& view) {
     auto policy = release::decode_policy(**text);
     if (!policy) return {}; // release takes it for `off` as well, and says so in the log
     view.basis = release::name(policy->basis);
-    view.zone_minutes = policy->utc_offset_minutes;
     if (!policy->basis_expires) return {};
     view.basis_expires = *policy->basis_expires;
     view.basis_expired = policy->effective(session.now()) != policy->basis;

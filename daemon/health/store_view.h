@@ -15,7 +15,6 @@ struct StoreView {
     std::string basis = "off";
     bool basis_expired = false;
     Timestamp basis_expires{};
-    int zone_minutes = 0; // 0: not set
     records::CheckPlace check;
     std::int64_t quarantine_items = 0, audit_entries = 0;
     std::int64_t links_waiting = 0; // contacts in GHL that may be several people's, and differences for a person

@@ -9,7 +9,6 @@ namespace clinic::records {
 namespace {
 
 constexpr std::size_t appointments_max = 64;
-constexpr std::int64_t day_micros = 86'400'000'000;
 
 std::optional<Timestamp> time_of(const Statement& statement, int column) {
     if (statement.is_null(column)) return std::nullopt;
@@ -29,15 +28,15 @@ Result<void> read_person(Session& session, PatientFacts& facts) {
     return {};
 }
 
-// A visit and a completed appointment of one day are one visit.
+// A visit and a completed appointment of one day, in the zone of this process, are one visit.
 Result<void> read_visits(Session& session, PatientFacts& facts) {
     auto find = session.prepare(
-        "SELECT max(at), count(DISTINCT at / ?1) FROM (SELECT at FROM visit WHERE patient = ?2 AND at <= ?3"
-        " AND taken_back IS NULL"
-        " UNION ALL SELECT start_at FROM appointment WHERE patient = ?2 AND status = ?4 AND start_at <= ?3)");
+        "SELECT max(at), count(DISTINCT date(at / 1000000, 'unixepoch', 'localtime')) FROM"
+        " (SELECT at FROM visit WHERE patient = ?1 AND at <= ?2 AND taken_back IS NULL"
+        " UNION ALL SELECT start_at FROM appointment WHERE patient = ?1 AND status = ?3 AND start_at <= ?2)");
     if (!find) return find.error();
     const auto completed = static_cast<int>(AppointmentStatus::completed);
-    const auto row = find->bind(day_micros, facts.id, session.now(), completed).step();
+    const auto row = find->bind(facts.id, session.now(), completed).step();
     if (!row) return row.error();
     facts.last_visit = time_of(*find, 0);
     facts.visits = static_cast<int>(find->integer(1));

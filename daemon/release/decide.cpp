@@ -6,9 +6,12 @@
 #include <chrono>
 #include <tuple>
 
+#include "crypto/base/days.h"
+
 namespace clinic::release {
 namespace {
 
+using base::local_date;
 using envelope::ApptStatus;
 using envelope::Bucket;
 using envelope::Channel;
@@ -25,12 +28,6 @@ using records::PatientFacts;
 using records::PatientStatus;
 
 constexpr std::chrono::hours face_grace{12}; // an appointment of this morning is still today's
-
-std::chrono::sys_days local_day(Timestamp at, int utc_offset_minutes) {
-    const std::chrono::sys_time<std::chrono::microseconds> local{std::chrono::microseconds{at.micros} +
-                                                                 std::chrono::minutes{utc_offset_minutes}};
-    return std::chrono::floor<std::chrono::days>(local);
-}
 
 std::chrono::sys_days months_later(std::chrono::sys_days day, int months) {
     const std::chrono::year_month_day date = std::chrono::year_month_day{day} + std::chrono::months{months};
@@ -131,16 +128,10 @@ public:
 
 private:
     bool deid() const { return policy_.basis == Basis::deid; }
-    TimeBucket bucket_ahead(std::optional<Timestamp> at) const {
-        return deid() ? year_of(at, policy_.utc_offset_minutes) : ahead(now_, at, policy_.utc_offset_minutes);
-    }
-    TimeBucket bucket_ago(std::optional<Timestamp> at) const {
-        return deid() ? year_of(at, policy_.utc_offset_minutes) : ago(now_, at, policy_.utc_offset_minutes);
-    }
+    TimeBucket bucket_ahead(std::optional<Timestamp> at) const { return deid() ? year_of(at) : ahead(now_, at); }
+    TimeBucket bucket_ago(std::optional<Timestamp> at) const { return deid() ? year_of(at) : ago(now_, at); }
 
-    std::int64_t days_since(Timestamp at) const {
-        return (local_day(now_, policy_.utc_offset_minutes) - local_day(at, policy_.utc_offset_minutes)).count();
-    }
+    std::int64_t days_since(Timestamp at) const { return (local_date(now_) - local_date(at)).count(); }
 
     Stage stage() const {
         if (facts_.status == PatientStatus::inactive) return Stage::inactive;
@@ -213,9 +204,8 @@ private:
     Visit visit(const AppointmentFacts& face) const {
         if (deid()) return Visit::other;
         if (facts_.visits == 0) return Visit::first;
-        const int offset = policy_.utc_offset_minutes;
         const bool only_this = facts_.visits == 1 && facts_.last_visit && face.start &&
-                               local_day(*facts_.last_visit, offset) == local_day(*face.start, offset);
+                               local_date(*facts_.last_visit) == local_date(*face.start);
         return only_this ? Visit::first : Visit::repeat;
     }
 
@@ -245,22 +235,22 @@ Literal name(Because because) {
     return names.at(static_cast<std::size_t>(because));
 }
 
-TimeBucket ahead(Timestamp now, std::optional<Timestamp> at, int utc_offset_minutes) {
+TimeBucket ahead(Timestamp now, std::optional<Timestamp> at) {
     if (!at) return Bucket::none;
-    const auto today = local_day(now, utc_offset_minutes);
-    const auto day = local_day(*at, utc_offset_minutes);
+    const auto today = local_date(now);
+    const auto day = local_date(*at);
     return day < today ? Bucket::past : distance(today, day);
 }
 
-TimeBucket ago(Timestamp now, std::optional<Timestamp> at, int utc_offset_minutes) {
+TimeBucket ago(Timestamp now, std::optional<Timestamp> at) {
     if (!at) return Bucket::none;
-    const auto today = local_day(now, utc_offset_minutes);
-    return distance(std::min(today, local_day(*at, utc_offset_minutes)), today);
+    const auto today = local_date(now);
+    return distance(std::min(today, local_date(*at)), today);
 }
 
-TimeBucket year_of(std::optional<Timestamp> at, int utc_offset_minutes) {
+TimeBucket year_of(std::optional<Timestamp> at) {
     if (!at) return Bucket::none;
-    const int year{std::chrono::year_month_day{local_day(*at, utc_offset_minutes)}.year()};
+    const int year{std::chrono::year_month_day{local_date(*at)}.year()};
     return TimeBucket::year(year).value_or(TimeBucket{});
 }
 

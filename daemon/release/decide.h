@@ -71,8 +71,8 @@ std::optional<records::ConsentState> consent_at(const records::PatientFacts& fac
                                                 Timestamp now);
 
 // Whole days of the clinic's calendar; months by the calendar (a month from 31 January ends on the last of February).
-envelope::TimeBucket ahead(Timestamp now, std::optional<Timestamp> at, int utc_offset_minutes); // next, when
-envelope::TimeBucket ago(Timestamp now, std::optional<Timestamp> at, int utc_offset_minutes);   // last
-envelope::TimeBucket year_of(std::optional<Timestamp> at, int utc_offset_minutes);              // all that `deid` says
+envelope::TimeBucket ahead(Timestamp now, std::optional<Timestamp> at); // next, when
+envelope::TimeBucket ago(Timestamp now, std::optional<Timestamp> at);   // last
+envelope::TimeBucket year_of(std::optional<Timestamp> at);              // all that `deid` says
 
 } // namespace clinic::release

@@ -12,7 +12,6 @@ constexpr std::array basis_names{"off", "deid", "authorized", "baa", "consumer_c
 constexpr std::array unlinked_names{"park", "shell"};
 constexpr std::size_t policy_bytes_max = 4'096;
 constexpr int days_max = 36'500;
-constexpr int offset_minutes_max = 14 * 60; // UTC+14, Kiritimati
 
 template <std::size_t count>
 std::optional<std::size_t> index_of(const std::array<const char*, count>& names, std::string_view name) {
@@ -71,15 +70,15 @@ std::string encode(const Policy& policy) {
                             {"site", policy.site},
                             {"recall_after_days", policy.recall_after_days},
                             {"lapsed_after_days", policy.lapsed_after_days},
-                            {"new_for_days", policy.new_for_days},
-                            {"utc_offset_minutes", policy.utc_offset_minutes}});
+                            {"new_for_days", policy.new_for_days}});
 }
 
 Result<Policy> decode_policy(std::string_view text) {
     auto parsed = base::parse_json(text, policy_bytes_max, 2);
     if (!parsed) return parsed.error();
     const nlohmann::json& object = *parsed;
-    constexpr std::size_t keys = 10;
+    // A fixed offset, which nothing set, was a part of it once.
+    const std::size_t keys = object.is_object() && object.contains("utc_offset_minutes") ? 10 : 9;
     const Error broken{Errc::corrupt, "the stored release policy is not one of ours", "set the basis again"};
     int version = 0;
     if (!object.is_object() || object.size() != keys || !int_between(object, "v", 0, 1'000'000, version)) return broken;
@@ -87,14 +86,12 @@ Result<Policy> decode_policy(std::string_view text) {
 
     Policy policy;
     std::string basis_name, unlinked_name;
-    const bool complete =
-        text_of(object, "basis", basis_name) && text_of(object, "unlinked", unlinked_name) &&
-        text_of(object, "evidence", policy.evidence_digest) && text_of(object, "site", policy.site) &&
-        expiry_of(object, policy.basis_expires) &&
-        int_between(object, "recall_after_days", 1, days_max, policy.recall_after_days) &&
-        int_between(object, "lapsed_after_days", 1, days_max, policy.lapsed_after_days) &&
-        int_between(object, "new_for_days", 0, days_max, policy.new_for_days) &&
-        int_between(object, "utc_offset_minutes", -offset_minutes_max, offset_minutes_max, policy.utc_offset_minutes);
+    const bool complete = text_of(object, "basis", basis_name) && text_of(object, "unlinked", unlinked_name) &&
+                          text_of(object, "evidence", policy.evidence_digest) && text_of(object, "site", policy.site) &&
+                          expiry_of(object, policy.basis_expires) &&
+                          int_between(object, "recall_after_days", 1, days_max, policy.recall_after_days) &&
+                          int_between(object, "lapsed_after_days", 1, days_max, policy.lapsed_after_days) &&
+                          int_between(object, "new_for_days", 0, days_max, policy.new_for_days);
     const auto stored_basis = basis(basis_name);
     const auto unlinked = index_of(unlinked_names, unlinked_name);
     if (!complete || !stored_basis || !unlinked) return broken;

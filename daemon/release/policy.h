@@ -27,7 +27,6 @@ struct Policy {
     int recall_after_days = 180; // no open appointment and the last visit is older: recall_due
     int lapsed_after_days = 365;
     int new_for_days = 90;
-    int utc_offset_minutes = 0; // the clinic's zone, for day edges where no zone name is known
 
     // The basis as it counts at that time: an expired one is `off`.
     Basis effective(Timestamp at) const;

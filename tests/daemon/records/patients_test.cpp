@@ -3,10 +3,12 @@
 #include <chrono>
 #include <thread>
 
+#include "crypto/base/days.h"
 #include "daemon/records/identifier_index.h"
 #include "daemon/records/messages.h"
 #include "tests/daemon/records/raw_database.h"
 #include "tests/daemon/records/records_fixture.h"
+#include "tests/fakes/zone.h"
 
 namespace clinic::records {
 namespace {
@@ -122,6 +124,23 @@ TEST_F(Patients, CountVisitsByDayAndTakeBackCancelledOnes) {
     cancelled.visit_cancelled = true;
     upsert(cancelled);
     EXPECT_EQ(facts(id).visits, 1);
+}
+
+// An evening in Denver is two days in UTC; that evening and the next morning are one.
+TEST_F(Patients, ADayOfVisitsIsTheClinics) {
+    const fakes::Zone zone{"America/Denver"};
+    clock_.set(*base::time_of("2026-11-25T12:00:00Z"));
+    const auto visits_at = [&](const char* number, std::initializer_list<const char*> times) {
+        std::optional<PatientId> id;
+        for (const char* time : times) {
+            auto visit = person(number);
+            visit.visited_at = *base::time_of(time);
+            id = upsert(visit).id;
+        }
+        return facts(*id).visits;
+    };
+    EXPECT_EQ(visits_at("1", {"2026-11-19T23:55:00Z", "2026-11-20T00:00:00Z"}), 1);
+    EXPECT_EQ(visits_at("2", {"2026-11-20T03:00:00Z", "2026-11-20T17:00:00Z"}), 2);
 }
 
 TEST_F(Patients, WhoseNumberLeadsElsewhereAreForReview) {

@@ -9,6 +9,7 @@
 
 #include "daemon/release/policy.h"
 #include "tests/daemon/release/facts.h"
+#include "tests/fakes/zone.h"
 
 namespace clinic::release {
 namespace {
@@ -360,8 +361,8 @@ TEST(Buckets, AheadAtEveryEdge) {
         {at(2027, 2, 21, 23, 59), "m1_3"},  {at(2027, 2, 22, 0), "m3_6"},        {at(2027, 5, 21, 23, 59), "m3_6"},
         {at(2027, 5, 22, 0), "m6_plus"},    {at(2031, 1, 1), "m6_plus"},         {at(1980, 1, 1), "past"},
     };
-    for (const auto& [then, bucket] : rows) EXPECT_EQ(ahead(today, then, 0).text(), bucket) << base::rfc3339(then);
-    EXPECT_EQ(ahead(today, std::nullopt, 0).text(), "none");
+    for (const auto& [then, bucket] : rows) EXPECT_EQ(ahead(today, then).text(), bucket) << base::rfc3339(then);
+    EXPECT_EQ(ahead(today, std::nullopt).text(), "none");
 }
 
 TEST(Buckets, AgoAtEveryEdge) {
@@ -372,35 +373,46 @@ TEST(Buckets, AgoAtEveryEdge) {
         {at(2026, 10, 21), "m1_3"},     {at(2026, 8, 21), "m1_3"},       {at(2026, 8, 20), "m3_6"},
         {at(2026, 5, 21), "m3_6"},      {at(2026, 5, 20), "m6_plus"},    {at(2026, 11, 30), "d0_2"},
     };
-    for (const auto& [then, bucket] : rows) EXPECT_EQ(ago(today, then, 0).text(), bucket) << base::rfc3339(then);
-    EXPECT_EQ(ago(today, std::nullopt, 0).text(), "none");
+    for (const auto& [then, bucket] : rows) EXPECT_EQ(ago(today, then).text(), bucket) << base::rfc3339(then);
+    EXPECT_EQ(ago(today, std::nullopt).text(), "none");
 }
 
 TEST(Buckets, MonthsAreOfTheCalendar) {
-    EXPECT_EQ(ahead(at(2026, 11, 30), at(2027, 2, 28), 0).text(),
+    EXPECT_EQ(ahead(at(2026, 11, 30), at(2027, 2, 28)).text(),
               "m1_3"); // three months from the 30th: the last of February
-    EXPECT_EQ(ahead(at(2026, 11, 30), at(2027, 3, 1), 0).text(), "m3_6");
-    EXPECT_EQ(ahead(at(2027, 11, 30), at(2028, 2, 29), 0).text(), "m1_3"); // a leap year
-    EXPECT_EQ(ahead(at(2027, 11, 30), at(2028, 3, 1), 0).text(), "m3_6");
-    EXPECT_EQ(ahead(at(2026, 8, 31), at(2027, 2, 28), 0).text(), "m3_6");
-    EXPECT_EQ(ahead(at(2026, 8, 31), at(2027, 3, 1), 0).text(), "m6_plus");
-    EXPECT_EQ(ago(at(2027, 3, 31), at(2026, 12, 31), 0).text(), "m1_3");
+    EXPECT_EQ(ahead(at(2026, 11, 30), at(2027, 3, 1)).text(), "m3_6");
+    EXPECT_EQ(ahead(at(2027, 11, 30), at(2028, 2, 29)).text(), "m1_3"); // a leap year
+    EXPECT_EQ(ahead(at(2027, 11, 30), at(2028, 3, 1)).text(), "m3_6");
+    EXPECT_EQ(ahead(at(2026, 8, 31), at(2027, 2, 28)).text(), "m3_6");
+    EXPECT_EQ(ahead(at(2026, 8, 31), at(2027, 3, 1)).text(), "m6_plus");
+    EXPECT_EQ(ago(at(2027, 3, 31), at(2026, 12, 31)).text(), "m1_3");
 }
 
 TEST(Buckets, DaysAreTheClinicsOwn) {
-    const Timestamp evening = at(2026, 11, 22, 3); // 19:00 of the 21st at UTC-8
-    EXPECT_EQ(ahead(evening, at(2026, 11, 21, 9), -480).text(), "d0_2");
-    EXPECT_EQ(ahead(evening, at(2026, 11, 21, 9), 0).text(), "past");
-    EXPECT_EQ(ahead(evening, at(2026, 11, 25, 7, 59), -480).text(), "d3_7"); // the 24th, three days on
-    EXPECT_EQ(ahead(evening, at(2026, 11, 24, 7, 59), -480).text(), "d0_2");
-    EXPECT_EQ(ahead(at(2026, 11, 21, 23), at(2026, 11, 22, 1), 840).text(), "d0_2");
+    const Timestamp evening = at(2026, 11, 22, 3); // 19:00 of the 21st in Los Angeles
+    EXPECT_EQ(ahead(evening, at(2026, 11, 21, 9)).text(), "past");
+    {
+        const fakes::Zone zone{"America/Los_Angeles"};
+        EXPECT_EQ(ahead(evening, at(2026, 11, 21, 9)).text(), "d0_2");
+        EXPECT_EQ(ahead(evening, at(2026, 11, 25, 7, 59)).text(), "d3_7"); // the 24th, three days on
+        EXPECT_EQ(ahead(evening, at(2026, 11, 24, 7, 59)).text(), "d0_2");
+        // Its offset is another one in summer: 07:30 in UTC is the same day's half past midnight, and in winter the day
+        // before's.
+        EXPECT_EQ(ahead(at(2026, 7, 2, 7, 30), at(2026, 7, 1, 23)).text(), "past");
+        EXPECT_EQ(ahead(at(2026, 12, 2, 7, 30), at(2026, 12, 1, 23)).text(), "d0_2");
+        EXPECT_EQ(ago(at(2026, 11, 2, 20), at(2026, 10, 31, 6, 59)).text(),
+                  "d3_7"); // the 30th, over the clock's change
+    }
+    const fakes::Zone zone{"Pacific/Kiritimati"};
+    EXPECT_EQ(ahead(at(2026, 11, 21, 23), at(2026, 11, 22, 1)).text(), "d0_2");
 }
 
 TEST(Buckets, YearsAreOfTheClinicsCalendar) {
-    EXPECT_EQ(year_of(at(2026, 12, 31, 23, 30), 60).text(), "y2027");
-    EXPECT_EQ(year_of(at(2026, 12, 31, 23, 30), 0).text(), "y2026");
-    EXPECT_EQ(year_of(std::nullopt, 0).text(), "none");
-    EXPECT_EQ(year_of(at(1999, 1, 1), 0).text(), "none");
+    EXPECT_EQ(year_of(at(2026, 12, 31, 23, 30)).text(), "y2026");
+    EXPECT_EQ(year_of(std::nullopt).text(), "none");
+    EXPECT_EQ(year_of(at(1999, 1, 1)).text(), "none");
+    const fakes::Zone zone{"Europe/Berlin"};
+    EXPECT_EQ(year_of(at(2026, 12, 31, 23, 30)).text(), "y2027");
 }
 
 } // namespace
