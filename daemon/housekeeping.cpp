@@ -77,8 +77,10 @@ Result<bool> Housekeeping::day_is_new(const std::string& today) {
     return is_new;
 }
 
+// A walk that the clock stepped under is made again once it is trusted.
 Result<void> Housekeeping::mark(const std::string& today) {
     return store_.write([&](records::Transaction& txn) -> Result<void> {
+        if (!health_.clock_trusted()) return {};
         const auto policy = releaser_.policy(txn);
         CLINIC_TRY(policy);
         return records::set_setting(txn, "last_walk", today + " " + release::name(policy->effective(txn.now())));
@@ -101,7 +103,7 @@ Result<void> Housekeeping::look(bool walk) {
         const auto set = retention(txn);
         CLINIC_TRY(set);
         kept = *set;
-        if (!releaser_.clock_trusted()) return {}; // it stepped a moment ago: nothing is deleted by it
+        if (!may_delete()) return {};
         CLINIC_TRY(records::purge_quarantine(txn, kept.quarantine()));
         CLINIC_TRY(records::purge_seen(txn));
         return {};
@@ -109,6 +111,11 @@ Result<void> Housekeeping::look(bool walk) {
     CLINIC_TRY(discard_dead_letters(kept));
     CLINIC_TRY(purge_ledger(kept));
     return mark(today);
+}
+
+// Asked in each transaction that deletes: its time was taken before, and the clock may step at any moment of a walk.
+bool Housekeeping::may_delete() const {
+    return releaser_.clock_trusted();
 }
 
 Result<void> Housekeeping::expire_consents() {
@@ -130,6 +137,8 @@ Result<void> Housekeeping::discard_dead_letters(const Retention& kept) {
     while (discarded == rows_a_transaction) {
         if (stopping_) return stopped;
         CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
+            discarded = 0;
+            if (!may_delete()) return {};
             auto patients =
                 outbox::Outbox::discard_dead_before(txn, txn.now() - kept.dead_letters(), rows_a_transaction);
             CLINIC_TRY(patients);
@@ -151,6 +160,8 @@ Result<void> Housekeeping::purge_ledger(const Retention& kept) {
     while (purged == lines_a_transaction) {
         if (stopping_) return stopped;
         CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
+            purged = 0;
+            if (!may_delete()) return {};
             const auto lines = outbox::Ledger::purge_before(txn, txn.now() - kept.ledger(), lines_a_transaction);
             CLINIC_TRY(lines);
             const auto reads =

@@ -37,6 +37,7 @@ public:
 
 private:
     void run(const std::stop_token& stop);
+    bool may_delete() const;
     Result<void> expire_consents();
     Result<void> discard_dead_letters(const Retention& kept);
     Result<void> purge_ledger(const Retention& kept);

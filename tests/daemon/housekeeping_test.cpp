@@ -184,6 +184,44 @@ TEST_F(HousekeepingTest, AnUntrustedClockWalksNobodyAndDeletesNothing) {
     EXPECT_TRUE(eventually([&] { return !last_walk().empty(); }));
 }
 
+// After the look's own question whether the clock is trusted, and before anything has been deleted by it.
+TEST_F(HousekeepingTest, AClockThatStepsInAWalkDeletesNothing) {
+    clinic.releaser.ask_clock([this] { return health.clock_trusted(); });
+    clinic.add("N1", "Quillfeather");
+    clinic.write([](records::Transaction& txn) -> Result<void> {
+        const auto lease = outbox::Outbox::lease(txn, envelope::Destination::crm, true, {});
+        CLINIC_TRY(lease);
+        for (const std::int64_t of : {std::int64_t{0}, (*lease)->lease})
+            CLINIC_TRY(outbox::Ledger::open_line(txn, std::nullopt, {.lease = of, .path = "/contacts/"}, "held"));
+        return outbox::Outbox::kill(txn, (*lease)->lease, "http_422");
+    });
+    keep_old_things();
+    trust_the_clock();
+    const auto revoked = clinic.add("N2", "Wrenwhistle");
+    clinic.deliver();
+    // Said to the patient's row alone: the walk's finding it is the look's first change.
+    clinic.write([&](records::Transaction& txn) {
+        return records::record_consent(
+            txn, revoked, {ConsentScope::crm_sync, ConsentState::revoked, clinic.clock.now(), {}}, clinic.stamp());
+    });
+    const Timestamp right = clinic.clock.now();
+    clinic.store->on_change([&] { clinic.clock.set(right + one_day * 36'525); });
+    housekeeping = std::make_unique<Housekeeping>(*clinic.store, clinic.releaser, health, clinic.clock);
+    EXPECT_TRUE(housekeeping->look(false));
+    clinic.store->on_change({});
+    ASSERT_FALSE(health.clock_trusted()) << "the walk changed something";
+    EXPECT_EQ(clinic.books().dead, 1);
+    EXPECT_EQ(count("SELECT count(*) FROM ledger"), 2);
+    EXPECT_EQ(count("SELECT count(*) FROM quarantine"), 1);
+    EXPECT_EQ(count("SELECT count(*) FROM seen_message"), 1);
+    EXPECT_EQ(last_walk(), "") << "it is made again";
+    clinic.clock.set(right);
+    trust_the_clock();
+    EXPECT_TRUE(housekeeping->look(false));
+    EXPECT_EQ(clinic.books().dead, 1);
+    EXPECT_EQ(last_walk(), "2026-11-21 baa");
+}
+
 TEST_F(HousekeepingTest, AWalkThatIsAskedForIsMadeOnADayThatWasWalked) {
     const auto patient = clinic.add("N1", "Quillfeather");
     clinic.deliver();
