@@ -216,8 +216,12 @@ void CheckNews::keep(const json& kept) {
             told_[i].what = *result;
 }
 
-bool is_old(const CheckRound& round) {
+bool is_missed(const CheckRound& round) {
     return round.missed_s >= round_life_s;
+}
+
+bool is_old(const CheckRound& round) {
+    return is_missed(round) || round.age_s >= round_life_s;
 }
 
 std::string encode(const CheckRound& round, const CheckNews& news) {

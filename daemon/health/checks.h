@@ -70,13 +70,14 @@ private:
 struct CheckRound {
     Timestamp at{};            // 0: clinicd has not been told
     std::int64_t age_s = -1;   // -1: not been told
-    std::int64_t missed_s = 0; // so long none was told; 0 where none is to be expected
+    std::int64_t missed_s = 0; // so long none was told to a box that was on; 0 where none is to be expected
     CheckSet set{};
 };
 
 inline constexpr std::int64_t round_life_s = 3 * 3'600; // an older one says nothing of now
 
-bool is_old(const CheckRound& round);
+bool is_missed(const CheckRound& round); // the next one should have come long ago
+bool is_old(const CheckRound& round);    // of a box that was off as well
 // What outlives a restart: JSON.
 std::string encode(const CheckRound& round, const CheckNews& news);
 void decode(std::string_view text, CheckRound& round, CheckNews& news); // what is not understood changes nothing

@@ -177,15 +177,16 @@ void find_machine(const Status& status, std::vector<Finding>& found) {
         found.push_back({"E2006", Tone::look, status.disk_free_percent});
 }
 
-// Of a set that has grown old only that: what is in it may have gone. What a need says already is left out; and of many
-// as many as there is room for beside clinicd's own, the worst first: what it sees now is not pushed out by the hour.
+// Of a set that has grown old nothing but that no other came: what is in it may have gone. What a need says already is
+// left out; and of many as many as there is room for beside clinicd's own, the worst first: what it sees now is not
+// pushed out by the hour.
 void find_checks(const CheckRound& round, std::vector<Finding>& found) {
-    if (is_old(round)) return found.push_back({"E4000", Tone::look, round.missed_s / 3'600});
+    if (is_missed(round)) found.push_back({"E4000", Tone::look, round.missed_s / 3'600});
+    if (round.age_s < 0 || is_old(round)) return;
     const std::size_t own = found.size(), room = own < needs_max ? needs_max - own : 1;
     const auto is_found = [&](std::string_view code) {
         return std::any_of(found.begin(), found.end(), [&](const Finding& one) { return one.code == code; });
     };
-    if (round.age_s < 0) return;
     for (const auto result : {CheckResult::fail, CheckResult::warn})
         for (std::size_t i = 0; i < round.set.size() && found.size() < own + room; ++i)
             if (const DeclaredCheck& check = declared_checks()[i];

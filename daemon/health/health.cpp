@@ -179,16 +179,18 @@ void Health::State::copy_view(Status& status) const {
     status.check = view.check;
 }
 
-// Under look_mutex. By a clock that is not trusted a set of before the start has no age.
+// Under look_mutex. By a clock that is not trusted a set of before the start has no age. While the box was off nobody
+// could tell.
 void Health::State::copy_checks(Status& status, base::Micros now) const {
     if (round.at.micros == 0) {
         status.checks.missed_s = settings.checked_hourly ? status.uptime_s : 0;
         return;
     }
-    const base::Micros age = round_at != never ? now - round_at : status.at - round.at;
+    const bool told = round_at != never;
+    const base::Micros age = told ? now - round_at : status.at - round.at;
     status.checks = round;
-    status.checks.age_s = round_at != never || status.clock_trusted ? std::max<std::int64_t>(0, seconds_of(age)) : 0;
-    status.checks.missed_s = status.checks.age_s;
+    status.checks.age_s = told || status.clock_trusted ? std::max<std::int64_t>(0, seconds_of(age)) : 0;
+    status.checks.missed_s = told ? status.checks.age_s : std::min(status.checks.age_s, status.uptime_s);
 }
 
 // Under look_mutex. While the records are closed it is not kept: an hour later it is told again.

@@ -250,6 +250,41 @@ TEST_F(Checks, ARestartForgetsNeitherTheSetNorWhatWasTold) {
     restarted.detach();
 }
 
+// Nobody looks over a box that is off: its first set comes two minutes after its start.
+TEST_F(Checks, ABoxThatWasOffMissedNoSet) {
+    told({{"machine.load", CheckResult::warn}});
+    look();
+    heard();
+    written();
+    health_.detach();
+    clock_.advance(std::chrono::hours{14});
+    Health restarted{settings_, clock_};
+    restarted.attach(*store_);
+    const auto up = [&] {
+        restarted.lanes({.kernel_synchronised = true,
+                         .https_offset_s = 1,
+                         .crm = envelope::LaneState::up,
+                         .mqtt = envelope::LaneState::up});
+        return restarted.status_of_now();
+    };
+    const auto status = up();
+    EXPECT_THAT(codes(status), IsEmpty()) << "nor is what was found yesterday told as today's";
+    EXPECT_EQ(status.checks.age_s, 14 * 3'600);
+    EXPECT_TRUE(json::parse(to_json(status)).at("checks").at("old").get<bool>());
+    written();
+    EXPECT_THAT(restarted.device().events, IsEmpty());
+    for (int hour = 0; hour < 3; ++hour) {
+        EXPECT_THAT(codes(up()), IsEmpty()) << hour;
+        clock_.advance(std::chrono::hours{1});
+    }
+    const auto later = up();
+    ASSERT_THAT(codes(later), ElementsAre("E4000")) << "the timer does not run";
+    EXPECT_EQ(later.needs[0].number, 3);
+    restarted.take_checks({});
+    EXPECT_THAT(codes(up()), IsEmpty());
+    restarted.detach();
+}
+
 TEST_F(Checks, TheyAreShownWhileTheRecordsAreClosed) {
     health_.detach();
     health_.records_closed({Errc::locked, "no key"});
