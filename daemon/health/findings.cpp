@@ -344,6 +344,7 @@ Sentence ghl_answer(const Status& status) {
         const Tone tone = visible(status, "E2303") ? Tone::look : Tone::information;
         return {.tone = tone, .key = "ghl.waiting", .n = waiting, .age_s = oldest_s};
     }
+    if (books.dead > 0) return {.tone = Tone::look, .key = "ghl.dead", .n = books.dead};
     if (waiting > 0) return {.tone = Tone::well, .key = "ghl.on_their_way", .n = waiting};
     if (books.parked > 0) return {.tone = Tone::information, .key = "ghl.parked", .n = books.parked};
     if (books.last_delivered_s < 0) return {.tone = Tone::well, .key = "ghl.nothing_yet"};

@@ -175,6 +175,24 @@ TEST(Findings, WhatWaitsIsSaidByHowLong) {
     EXPECT_EQ(shown(silent).ghl.tone, Tone::look);
 }
 
+// Whatever else is on its way, parked or there: what a person has to look at is not up to date.
+TEST(Findings, WhatWasSetAsideIsNotUpToDate) {
+    Status status = with_lane(envelope::LaneState::up, "");
+    for (const outbox::Books& books : {outbox::Books{.released = 5, .delivered = 3, .dead = 2},
+                                       outbox::Books{.released = 5, .pending = 1, .delivered = 2, .dead = 2},
+                                       outbox::Books{.released = 5, .parked = 3, .dead = 2}}) {
+        status.crm = books;
+        status.crm.last_delivered_s = books.delivered > 0 ? 9 : -1;
+        const Status seen = shown(status);
+        EXPECT_EQ(seen.ghl.key, "ghl.dead");
+        EXPECT_EQ(seen.ghl.n, 2);
+        EXPECT_EQ(seen.ghl.tone, Tone::look);
+        EXPECT_EQ(codes(seen).front(), "E2301");
+    }
+    status.crm = {.released = 5, .pending = 3, .dead = 2, .oldest_pending_s = 61};
+    EXPECT_EQ(shown(status).ghl.key, "ghl.waiting") << "it says nothing of the rest";
+}
+
 TEST(Findings, InformationIsNoEventUntilItIsMore) {
     Watch watch;
     EXPECT_TRUE(watch.look({{"E2203", Tone::information, 8}}, {}, {}).news.empty());
