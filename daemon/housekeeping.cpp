@@ -7,6 +7,7 @@
 
 #include "crypto/base/log.h"
 #include "daemon/audit/trail.h"
+#include "daemon/intake/feed_books.h"
 #include "daemon/outbox/outbox.h"
 #include "daemon/records/quarantine.h"
 #include "daemon/records/seen.h"
@@ -19,6 +20,7 @@ constexpr auto until_trusted = std::chrono::seconds{1};
 constexpr int rows_a_transaction = 200;
 constexpr int lines_a_transaction = 1'000;
 constexpr base::Micros ledger_read_life = std::chrono::hours{24 * outbox::ledger_read_life_days};
+constexpr base::Micros stamp_ahead_max = std::chrono::minutes{10}; // a time server's correction is left alone
 constexpr Error stopped{Errc::offline, "the box is stopping", "the next start goes on"};
 
 std::string local_day(Timestamp at) {
@@ -88,9 +90,10 @@ Result<void> Housekeeping::mark(const std::string& today) {
 }
 
 Result<void> Housekeeping::look(bool walk) {
-    CLINIC_TRY(store_.write([](records::Transaction& txn) -> Result<void> {
+    CLINIC_TRY(store_.write([this](records::Transaction& txn) -> Result<void> {
         CLINIC_TRY(outbox::Outbox::unpark(txn, "clock"));
-        return outbox::Outbox::mend_due_times(txn);
+        CLINIC_TRY(outbox::Outbox::mend_due_times(txn));
+        return releaser_.clock_trusted() ? mend_stamps(txn) : Result<void>{};
     }));
     CLINIC_TRY(expire_consents());
     const std::string today = local_day(clock_.now());
@@ -111,6 +114,13 @@ Result<void> Housekeeping::look(bool walk) {
     CLINIC_TRY(discard_dead_letters(kept));
     CLINIC_TRY(purge_ledger(kept));
     return mark(today);
+}
+
+// What a clock that was ahead has dated would be young until that time came.
+Result<void> Housekeeping::mend_stamps(records::Transaction& txn) {
+    const Timestamp ahead_of = txn.now() + stamp_ahead_max;
+    CLINIC_TRY(records::mend_received_times(txn, ahead_of));
+    return intake::mend_last_times(txn, ahead_of);
 }
 
 // Asked in each transaction that deletes: its time was taken before, and the clock may step at any moment of a walk.

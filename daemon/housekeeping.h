@@ -1,5 +1,6 @@
 // What comes due without a message: consents and the basis that expire, buckets that age, quarantine and
-// remembered message ids past their life, dead letters and ledger lines past theirs.
+// remembered message ids past their life, dead letters and ledger lines past theirs; and the dates that a clock which
+// was ahead has given.
 //   Units:   a look each minute; the daily walk once a local day and whenever the basis changes by itself.
 //   Bounds:  200 patients, dead letters or 1,000 ledger lines a transaction.
 //   Errors:  logged; tried again at the next look.
@@ -37,6 +38,7 @@ public:
 
 private:
     void run(const std::stop_token& stop);
+    static Result<void> mend_stamps(records::Transaction& txn);
     bool may_delete() const;
     Result<void> expire_consents();
     Result<void> discard_dead_letters(const Retention& kept);

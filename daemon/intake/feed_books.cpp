@@ -63,6 +63,12 @@ Result<void> close_sender_books(records::Transaction& txn, std::string_view send
     return remove->bind(feed_of(sender)).run();
 }
 
+Result<void> mend_last_times(records::Transaction& txn, Timestamp ahead_of) {
+    auto mend = txn.prepare("UPDATE feed_counter SET last_at = ? WHERE last_at > ?");
+    if (!mend) return mend.error();
+    return mend->bind(txn.now(), ahead_of).run();
+}
+
 Result<FeedCounts> feed_counts(records::Session& session, Literal feed) {
     return feed_counts(session, std::string_view{feed.c_str()});
 }

@@ -32,6 +32,9 @@ Result<void> book_message(records::Transaction& txn, std::string_view sender, Bo
 Result<FeedCounts> feed_counts(records::Session& session, std::string_view feed);
 Result<FeedCounts> feed_counts(records::Session& session, Literal feed);
 
+// Who was last heard after `ahead_of`, by a clock that has been set back since, was last heard now.
+Result<void> mend_last_times(records::Transaction& txn, Timestamp ahead_of);
+
 // How a message or a book says whose it is: "mllp", and "mllp/pms" for the sender that is named so.
 std::string feed_of(std::string_view sender);
 std::string_view sender_of(std::string_view feed); // empty: nobody that has a name

@@ -160,6 +160,12 @@ Result<std::string> open_quarantined(Session& session, const Disclosure&, std::i
     return std::string{reinterpret_cast<const char*>(raw->data()), raw->size()};
 }
 
+Result<void> mend_received_times(Transaction& txn, Timestamp ahead_of) {
+    auto mend = txn.prepare("UPDATE quarantine SET received_at = ? WHERE received_at > ?");
+    if (!mend) return mend.error();
+    return mend->bind(txn.now(), ahead_of).run();
+}
+
 Result<std::int64_t> purge_quarantine(Transaction& txn, base::Micros life) {
     auto remove = txn.prepare("DELETE FROM quarantine WHERE received_at < ?");
     if (!remove) return remove.error();

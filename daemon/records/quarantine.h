@@ -42,6 +42,8 @@ Result<void> mark_replayed(Transaction& txn, std::int64_t id, std::string_view a
 // A person has looked and wants no more of it; it stays for its 30 days. Errors: not_found; conflict (it is settled).
 Result<void> discard(Transaction& txn, std::int64_t id);
 Result<std::string> open_quarantined(Session& session, const Disclosure& why, std::int64_t id);
+// Those that came after `ahead_of` by their date, which was a clock's that has been set back since: they come now.
+Result<void> mend_received_times(Transaction& txn, Timestamp ahead_of);
 // Past their life, which is never longer than that; the count removed.
 Result<std::int64_t> purge_quarantine(Transaction& txn,
                                       base::Micros life = std::chrono::hours{24 * quarantine_life_days});

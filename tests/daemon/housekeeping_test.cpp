@@ -5,6 +5,7 @@
 
 #include <chrono>
 
+#include "daemon/intake/feed_books.h"
 #include "daemon/records/quarantine.h"
 #include "daemon/records/seen.h"
 #include "daemon/retention.h"
@@ -220,6 +221,51 @@ TEST_F(HousekeepingTest, AClockThatStepsInAWalkDeletesNothing) {
     EXPECT_TRUE(housekeeping->look(false));
     EXPECT_EQ(clinic.books().dead, 1);
     EXPECT_EQ(last_walk(), "2026-11-21 baa");
+}
+
+// A box that boots with the date of ten years ahead takes messages in, and then the time comes right.
+TEST_F(HousekeepingTest, WhatAClockAheadHasDatedIsOfNowOnceItIsRight) {
+    const Timestamp right = clinic.clock.now();
+    const auto take_in = [&](Timestamp at) {
+        clinic.clock.set(at);
+        keep_old_things();
+        clinic.write(
+            [](records::Transaction& txn) { return intake::book_message(txn, "pms", intake::Booked::quarantined); });
+    };
+    const auto dated = [&](Timestamp at) {
+        bool all = true;
+        EXPECT_TRUE(clinic.store->read([&](records::Snapshot& session) -> Result<void> {
+            const auto items = records::quarantined(session, 0, 1);
+            CLINIC_TRY(items);
+            all = items->front().received_at == at;
+            for (const char* feed : {"mllp", "mllp/pms"}) {
+                const auto counts = intake::feed_counts(session, std::string_view{feed});
+                CLINIC_TRY(counts);
+                all = all && counts->last_at == at;
+            }
+            return {};
+        }));
+        return all;
+    };
+    housekeeping = std::make_unique<Housekeeping>(*clinic.store, clinic.releaser, health, clinic.clock);
+    const Timestamp ahead = right + one_day * 3'653;
+    take_in(ahead);
+    clinic.clock.set(right);
+    clinic.releaser.set_clock_trusted(false);
+    EXPECT_TRUE(housekeeping->look(false));
+    EXPECT_TRUE(dated(ahead)) << "nobody knows yet which of the two is right";
+    clinic.releaser.set_clock_trusted(true);
+    trust_the_clock();
+    EXPECT_TRUE(housekeeping->look(false));
+    EXPECT_TRUE(dated(right));
+    take_in(right + 5min);
+    clinic.clock.set(right);
+    EXPECT_TRUE(housekeeping->look(false));
+    EXPECT_TRUE(dated(right + 5min)) << "a small correction changes nothing";
+    clinic.clock.advance(one_day * 31);
+    trust_the_clock();
+    EXPECT_TRUE(housekeeping->look(false));
+    EXPECT_EQ(count("SELECT count(*) FROM quarantine"), 0);
 }
 
 TEST_F(HousekeepingTest, AWalkThatIsAskedForIsMadeOnADayThatWasWalked) {
