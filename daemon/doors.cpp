@@ -122,7 +122,7 @@ struct Parts {
                  [&health](Literal code, Literal severity) { health.raise(code, severity); }},
           store{std::move(opened)},
           egress{std::move(egress_socket), egress_options(options, vitals), gate, *store, releaser, health, clock},
-          housekeeping{*store, releaser, health, clock}, integrity{*store, clock, std::move(damaged)} {
+          housekeeping{*store, releaser, *feeds, health, clock}, integrity{*store, clock, std::move(damaged)} {
         releaser.tell_bookings({options.ghl.bookings, !options.ghl.booking_calendar.empty()}, crm::find_booking);
         releaser.ask_clock([&health] { return health.clock_trusted(); });
         releaser.tell_cases({.told = !options.ghl.pipeline.id.empty(), .outcomes = options.outcomes});

@@ -33,9 +33,9 @@ std::string local_day(Timestamp at) {
 
 } // namespace
 
-Housekeeping::Housekeeping(records::Store& store, release::Releaser& releaser, health::Health& health,
-                           const Clock& clock)
-    : store_{store}, releaser_{releaser}, health_{health}, clock_{clock} {}
+Housekeeping::Housekeeping(records::Store& store, release::Releaser& releaser, intake::Feeds& feeds,
+                           health::Health& health, const Clock& clock)
+    : store_{store}, releaser_{releaser}, feeds_{feeds}, health_{health}, clock_{clock} {}
 
 void Housekeeping::start() {
     thread_ = std::jthread{[this](const std::stop_token& stop) { run(stop); }};
@@ -120,7 +120,8 @@ Result<void> Housekeeping::look(bool walk) {
 Result<void> Housekeeping::mend_stamps(records::Transaction& txn) {
     const Timestamp ahead_of = txn.now() + stamp_ahead_max;
     CLINIC_TRY(records::mend_received_times(txn, ahead_of));
-    return intake::mend_last_times(txn, ahead_of);
+    CLINIC_TRY(intake::mend_last_times(txn, ahead_of));
+    return feeds_.mend_expectations(txn, ahead_of);
 }
 
 // Asked in each transaction that deletes: its time was taken before, and the clock may step at any moment of a walk.

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "daemon/health/health.h"
+#include "daemon/intake/feeds.h"
 #include "daemon/records/store.h"
 #include "daemon/release/releaser.h"
 #include "daemon/retention.h"
@@ -23,7 +24,8 @@ namespace clinic::daemon {
 
 class Housekeeping {
 public:
-    Housekeeping(records::Store& store, release::Releaser& releaser, health::Health& health, const Clock& clock);
+    Housekeeping(records::Store& store, release::Releaser& releaser, intake::Feeds& feeds, health::Health& health,
+                 const Clock& clock);
     ~Housekeeping() { request_stop(); }
     Housekeeping(const Housekeeping&) = delete;
     Housekeeping& operator=(const Housekeeping&) = delete;
@@ -38,7 +40,7 @@ public:
 
 private:
     void run(const std::stop_token& stop);
-    static Result<void> mend_stamps(records::Transaction& txn);
+    Result<void> mend_stamps(records::Transaction& txn);
     bool may_delete() const;
     Result<void> expire_consents();
     Result<void> discard_dead_letters(const Retention& kept);
@@ -48,6 +50,7 @@ private:
 
     records::Store& store_;
     release::Releaser& releaser_;
+    intake::Feeds& feeds_;
     health::Health& health_;
     const Clock& clock_;
     std::mutex walking_, waiting_;

@@ -168,4 +168,17 @@ Result<void> Feeds::remove(records::Transaction& txn, std::string_view name) {
     return keep(txn, std::move(*feeds));
 }
 
+// A list that does not decode was told of at the start, and has nobody to expect.
+Result<void> Feeds::mend_expectations(records::Transaction& txn, Timestamp ahead_of) {
+    auto feeds = stored(txn);
+    if (!feeds) return feeds.error().code == Errc::corrupt ? Result<void>{} : feeds.error();
+    bool is_mended = false;
+    for (FeedSettings& feed : *feeds) {
+        if (feed.expected.since <= ahead_of) continue;
+        feed.expected.since = txn.now();
+        is_mended = true;
+    }
+    return is_mended ? keep(txn, std::move(*feeds)) : Result<void>{};
+}
+
 } // namespace clinic::intake

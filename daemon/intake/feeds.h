@@ -52,6 +52,8 @@ public:
     // In effect when the transaction is durable.
     Result<void> put(records::Transaction& txn, const FeedSettings& feed);
     Result<void> remove(records::Transaction& txn, std::string_view name);
+    // An expectation that was set after `ahead_of`, by a clock that has been set back since, is set now.
+    Result<void> mend_expectations(records::Transaction& txn, Timestamp ahead_of);
     static Result<std::vector<FeedSettings>> stored(records::Session& session);
     TurnedAway& turned_away() const { return turned_away_; } // told by the doors, asked by whoever names senders
 

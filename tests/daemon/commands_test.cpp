@@ -52,7 +52,7 @@ protected:
     Desk desk;
     fakes::TempFolder folder;
     health::Health health{{.box = "box-1", .version = "0.1.0", .records = folder.path()}, desk.clock};
-    Housekeeping housekeeping{*desk.store, desk.releaser, health, desk.clock};
+    Housekeeping housekeeping{*desk.store, desk.releaser, *desk.feeds, health, desk.clock};
     ContainmentReport containment{{.records = folder.path()}, {}, health};
     control::Commands all =
         commands({*desk.store, desk.releaser, housekeeping, health, containment, *desk.feeds, *desk.ingest});

@@ -42,7 +42,7 @@ protected:
         ASSERT_TRUE(health.clock_trusted());
     }
     void start() {
-        housekeeping = std::make_unique<Housekeeping>(*clinic.store, clinic.releaser, health, clinic.clock);
+        housekeeping = std::make_unique<Housekeeping>(*clinic.store, clinic.releaser, *feeds, health, clinic.clock);
         housekeeping->start();
     }
     std::string last_walk() {
@@ -76,6 +76,7 @@ protected:
     release::testing::Clinic clinic;
     fakes::TempFolder folder;
     health::Health health{{.box = "box-1", .version = "0.1.0", .records = folder.path()}, clinic.clock};
+    std::shared_ptr<intake::Feeds> feeds = *intake::Feeds::make({});
     std::unique_ptr<Housekeeping> housekeeping;
 };
 
@@ -207,7 +208,7 @@ TEST_F(HousekeepingTest, AClockThatStepsInAWalkDeletesNothing) {
     });
     const Timestamp right = clinic.clock.now();
     clinic.store->on_change([&] { clinic.clock.set(right + one_day * 36'525); });
-    housekeeping = std::make_unique<Housekeeping>(*clinic.store, clinic.releaser, health, clinic.clock);
+    housekeeping = std::make_unique<Housekeeping>(*clinic.store, clinic.releaser, *feeds, health, clinic.clock);
     EXPECT_TRUE(housekeeping->look(false));
     clinic.store->on_change({});
     ASSERT_FALSE(health.clock_trusted()) << "the walk changed something";
@@ -247,7 +248,7 @@ TEST_F(HousekeepingTest, WhatAClockAheadHasDatedIsOfNowOnceItIsRight) {
         }));
         return all;
     };
-    housekeeping = std::make_unique<Housekeeping>(*clinic.store, clinic.releaser, health, clinic.clock);
+    housekeeping = std::make_unique<Housekeeping>(*clinic.store, clinic.releaser, *feeds, health, clinic.clock);
     const Timestamp ahead = right + one_day * 3'653;
     take_in(ahead);
     clinic.clock.set(right);
@@ -266,6 +267,23 @@ TEST_F(HousekeepingTest, WhatAClockAheadHasDatedIsOfNowOnceItIsRight) {
     trust_the_clock();
     EXPECT_TRUE(housekeeping->look(false));
     EXPECT_EQ(count("SELECT count(*) FROM quarantine"), 0);
+}
+
+TEST_F(HousekeepingTest, AnExpectationOfAClockAheadCountsFromNowOnceItIsRight) {
+    const Timestamp right = clinic.clock.now();
+    intake::FeedSettings pms{.name = "pms", .addresses = {"192.0.2.1"}};
+    pms.expected = {.within = 2h, .since = right + one_day * 3'653};
+    clinic.write([&](records::Transaction& txn) { return feeds->put(txn, pms); });
+    housekeeping = std::make_unique<Housekeeping>(*clinic.store, clinic.releaser, *feeds, health, clinic.clock);
+    trust_the_clock();
+    EXPECT_TRUE(housekeeping->look(false));
+    const auto table = feeds->table();
+    const auto& expected = table->named("pms")->expected;
+    EXPECT_EQ(expected.since, right);
+    EXPECT_FALSE(intake::is_silent(expected, {}, right + 2h));
+    EXPECT_TRUE(intake::is_silent(expected, {}, right + 2h + 1s));
+    clinic.write([&](records::Transaction& txn) { return records::set_setting(txn, "feeds", "not a list"); });
+    EXPECT_TRUE(housekeeping->look(false)) << "what else comes due does";
 }
 
 TEST_F(HousekeepingTest, AWalkThatIsAskedForIsMadeOnADayThatWasWalked) {

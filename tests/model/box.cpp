@@ -167,7 +167,7 @@ Clinicd::Clinicd(const std::filesystem::path& records, const std::filesystem::pa
       gate{{.rules = rules}, opened->identifiers(), releaser}, ingest{*opened, releaser, clock, feeds,
                                                                       [](Literal, Literal) {}},
       store{std::move(opened)}, egress{listen_again(socket), {}, gate, *store, releaser, health, clock},
-      housekeeping{*store, releaser, health, clock} {
+      housekeeping{*store, releaser, *feeds, health, clock} {
     releaser.ask_clock([this] { return health.clock_trusted(); });
     releaser.tell_cases({.told = !rules.pipeline.id.empty()});
     releaser.tell_bookings({rules.bookings, !rules.booking_calendar.empty()}, crm::find_booking);
