@@ -224,7 +224,7 @@ Result<void> Store::State::open_keys() {
     return {};
 }
 
-// An erasure that was committed and whose key outlived a crash.
+// An erasure that was committed and whose key outlived a crash, whole or with a part of its mark over it.
 Result<void> Store::State::finish_erasures() {
     static_assert(static_cast<int>(PatientStatus::erased) == 3); // as the index patient_erased has it
     auto erased = writing->prepare("SELECT key_slot FROM patient WHERE status = 3");
@@ -234,7 +234,8 @@ Result<void> Store::State::finish_erasures() {
         if (!row) return row.error();
         if (!*row) return {};
         const crypto::SlotId slot{erased->integer(0)};
-        if (shared.keys->key(slot)) CLINIC_TRY(shared.keys->erase(slot));
+        const auto key = shared.keys->key(slot);
+        if (key || key.error().code == Errc::tampered) CLINIC_TRY(shared.keys->erase(slot));
     }
 }
 

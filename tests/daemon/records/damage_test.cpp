@@ -4,6 +4,8 @@
 #include <future>
 #include <random>
 
+#include "crypto/seal.h"
+#include "crypto/store_layout.h"
 #include "daemon/records/schema.h"
 #include "daemon/records/schema_outbox.h"
 #include "daemon/records/store_check.h"
@@ -13,6 +15,7 @@
 namespace clinic::records {
 namespace {
 
+constexpr std::size_t people = 40;
 constexpr std::uintmax_t page = 4'096;
 constexpr std::uintmax_t first_page = 2 * page; // behind the superblocks
 
@@ -20,7 +23,7 @@ class Damage : public Records {
 protected:
     void SetUp() override {
         Records::SetUp();
-        for (int i = 0; i < 40; ++i) upsert(person(std::to_string(i).c_str()));
+        for (std::size_t i = 0; i < people; ++i) upsert(person(std::to_string(i).c_str()));
         store_.reset();
     }
 
@@ -258,6 +261,30 @@ TEST_F(Damage, AnErasureWhoseKeyOutlivedACrashIsFinishedAtOpen) {
     RawDatabase{options_.folder, slot_of('k')}.run("UPDATE patient SET status = 3"); // committed, and no more
     reopen();
     EXPECT_FALSE(read([&](Snapshot& snapshot) { return snapshot.patient_key(id); }));
+}
+
+// Nonce and sealed key as they were, and the tag of the mark: a key that can still be read by who has the store's.
+TEST_F(Damage, AnErasureThatWasTornIsFinishedAtOpen) {
+    constexpr std::size_t slot = crypto::wrapped_key_bytes, kept = slot - crypto::tag_bytes;
+    const auto slot_of_person = [](const std::string& file, std::size_t number) {
+        return file.substr(crypto::keystore_head_bytes + (number - 1) * slot, kept);
+    };
+    const auto before = content(keys());
+    RawDatabase{options_.folder, slot_of('k')}.run("UPDATE patient SET status = 3");
+    reopen();
+    const auto id = find("number", "HOSP|7").at(0);
+    store_.reset();
+    auto torn = content(keys());
+    for (std::size_t number = 1; number <= people; ++number)
+        torn.replace(crypto::keystore_head_bytes + (number - 1) * slot, kept, slot_of_person(before, number));
+    put(keys(), torn);
+    reopen();
+    const auto key = read([&](Snapshot& snapshot) { return snapshot.patient_key(id); });
+    ASSERT_FALSE(key);
+    EXPECT_EQ(key.error().code, Errc::not_found) << "erased, no longer damaged";
+    store_.reset();
+    for (std::size_t number = 1; number <= people; ++number)
+        EXPECT_NE(slot_of_person(content(keys()), number), slot_of_person(before, number)) << number;
 }
 
 TEST_F(Damage, ASecondProcessIsRefused) {
