@@ -17,7 +17,6 @@ using records::PatientId;
 using records::PhiText;
 using records::Said;
 
-constexpr char stamp_sender[] = "csv";
 constexpr std::size_t value_bytes_most = 4'096;
 
 struct Column {
@@ -162,6 +161,11 @@ records::Identifier number_in(const std::string& name_space, const std::string& 
     return {name_space, "MR", PhiText{number}};
 }
 
+// A line says nothing of its age.
+records::Stamp stamp(const records::Transaction& txn) {
+    return {"csv", txn.now(), true};
+}
+
 // Without a sender: the number as an earlier import knows it, else whoever has it alone.
 Result<PatientId> person_of(records::Transaction& txn, const records::Disclosure& why, const CsvOrder& order) {
     std::vector<records::Identifier> numbers;
@@ -181,7 +185,7 @@ Result<void> write_patient(records::Transaction& txn, const records::Disclosure&
     if (person) order.patient->known = *person;
     const std::string name_space = order.sender.empty() ? csv_name_space : order.sender;
     order.patient->identifiers.push_back(number_in(name_space, order.record_number));
-    const auto written = records::upsert_patient(txn, why, *order.patient, {stamp_sender, txn.now()}, false);
+    const auto written = records::upsert_patient(txn, why, *order.patient, stamp(txn), false);
     if (!written) return written.error();
     CLINIC_TRY(audit::Trail::add_subject(txn, why, written->id));
     return releaser.changed(txn, written->id, std::nullopt);
@@ -196,8 +200,7 @@ Result<void> write_appointment(records::Transaction& txn, const records::Disclos
         patient = *person;
         CLINIC_TRY(audit::Trail::add_subject(txn, why, *patient));
     }
-    const auto written =
-        records::upsert_appointment(txn, why, patient, *order.appointment, {stamp_sender, txn.now()}, false);
+    const auto written = records::upsert_appointment(txn, why, patient, *order.appointment, stamp(txn), false);
     if (!written) return written.error();
     if (written->moved_from) CLINIC_TRY(releaser.changed(txn, *written->moved_from, written->id));
     if (!written->patient) return {};
@@ -209,7 +212,7 @@ Result<void> write_consent(records::Transaction& txn, const records::Disclosure&
     const auto person = person_of(txn, why, order);
     if (!person) return person.error();
     CLINIC_TRY(audit::Trail::add_subject(txn, why, *person));
-    CLINIC_TRY(records::record_consent(txn, *person, *order.consent, {stamp_sender, txn.now()}));
+    CLINIC_TRY(records::record_consent(txn, *person, *order.consent, stamp(txn)));
     return releaser.consent_changed(txn, *person, order.consent->scope);
 }
 

@@ -113,29 +113,28 @@ void check_version(Reader& reader) {
 }
 
 // When it was said: a day counts to its end, and nothing lies in the future of its receipt by more than zones can
-// explain.
-std::optional<Timestamp> said_at(std::string_view text, Timestamp received) {
+// explain; the stamp is as it was then. False: `text` is no day.
+bool read_said_at(std::string_view text, Timestamp received, records::Stamp& stamp) {
     constexpr auto day = std::chrono::hours{24};
     const auto read = read_time(text);
-    if (!read || !*read || (*read)->precision < Precision::day) return std::nullopt;
-    const Moment& moment = **read;
-    if (moment.precision == Precision::day) return std::min(received, moment.at + day);
-    return moment.at > received + day ? received : moment.at;
+    if (!read || !*read || (*read)->precision < Precision::day) return false;
+    const bool is_day = (*read)->precision == Precision::day;
+    const Timestamp at = is_day ? (*read)->at + day : (*read)->at;
+    stamp.by_arrival = at > (is_day ? received : received + day);
+    if (!stamp.by_arrival) stamp.said_at = at;
+    return true;
 }
 
 records::Stamp read_stamp(Reader& reader, Timestamp received) {
     const Message& message = reader.message();
-    records::Stamp stamp{sender_of(message), received};
+    records::Stamp stamp{sender_of(message), received, true};
     const Segment* evn = message.first("EVN");
     const std::string event_time = evn != nullptr ? reader.value(*evn, 2) : std::string{};
     const std::string sent = reader.value(message.segments().front(), 7);
     const auto precise = [](std::string_view text) { return text.size() > 8; };
     const bool sent_first = !precise(event_time) && precise(sent); // a bare day would make the update look old
     for (const std::string& text : {sent_first ? sent : event_time, sent_first ? event_time : sent})
-        if (const auto at = said_at(text, received)) {
-            stamp.said_at = *at;
-            break;
-        }
+        if (read_said_at(text, received, stamp)) break;
     return stamp;
 }
 

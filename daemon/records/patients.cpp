@@ -136,9 +136,9 @@ Result<void> note_visit(Transaction& txn, const Person& person, const PatientCha
     if (change.visit_cancelled) return take_visit_back(txn, person, change, stamp, stale);
     if (!change.visited_at) return {};
     auto put = txn.prepare("INSERT INTO visit (patient, at) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET taken_back = NULL"
-                           " WHERE taken_back <= ?3");
+                           " WHERE ?4 OR taken_back <= ?3");
     if (!put) return put.error();
-    return put->bind(person.id, *change.visited_at, stamp.said_at).run();
+    return put->bind(person.id, *change.visited_at, stamp.said_at, stamp.by_arrival).run();
 }
 
 Result<void> note_active(Transaction& txn, const Person& person, std::optional<bool> active) {

@@ -39,11 +39,11 @@ Result<Person> survivor_of(Session& session, PatientId patient) {
 
 Result<bool> advance_stamp(Transaction& txn, const base::Uuid& subject, const Stamp& stamp) {
     auto put = txn.prepare("INSERT INTO stamp (subject, sender, said_at) VALUES (?, ?, ?)"
-                           " ON CONFLICT (subject, sender) DO UPDATE SET said_at = excluded.said_at"
-                           " WHERE excluded.said_at >= stamp.said_at");
+                           " ON CONFLICT (subject, sender) DO UPDATE SET said_at = max(excluded.said_at, said_at)"
+                           " WHERE ? OR excluded.said_at >= said_at");
     if (!put) return put.error();
     const auto sender = index_token(txn, IndexKind::sender, stamp.sender);
-    CLINIC_TRY(put->bind(subject, sender, stamp.said_at).run());
+    CLINIC_TRY(put->bind(subject, sender, stamp.said_at, stamp.by_arrival).run());
     return txn.changed_rows() > 0;
 }
 

@@ -23,7 +23,8 @@ Result<std::optional<PatientRow>> patient_row(Session& session, PatientId patien
 // The person behind an id: a merged one leads to the survivor. Errors: not_found when there is none, or erased.
 Result<Person> survivor_of(Session& session, PatientId patient);
 
-// False: `stamp` is older than what this sender has said about the subject before. Otherwise it is noted.
+// False: `stamp` is older than what this sender has said about the subject before. Otherwise it is noted; one by
+// arrival is never older, and takes nothing from the time of one that is ahead of it.
 Result<bool> advance_stamp(Transaction& txn, const base::Uuid& subject, const Stamp& stamp);
 
 } // namespace clinic::records

@@ -113,8 +113,9 @@ struct ConsentChange {
 
 // When and by whom a change was said: an older one never overwrites a newer one.
 struct Stamp {
-    std::string sender;  // MSH-3 '|' MSH-4, or "csv"
-    Timestamp said_at{}; // EVN-2, else MSH-7, else the time of receipt
+    std::string sender;      // MSH-3 '|' MSH-4, or "csv"
+    Timestamp said_at{};     // EVN-2, else MSH-7, else the time of receipt
+    bool by_arrival = false; // said_at is no more than that: what arrives later was said later, whatever the clock says
 };
 
 // What release may look at: no identifier, no text.

@@ -216,6 +216,22 @@ TEST(CsvImport, TakesConsentsAndTheDayOfTheirEnd) {
     EXPECT_EQ(consents[1].state, records::ConsentState::revoked);
 }
 
+// The clock was ahead at the first import, and has been set right: what is imported later was said later.
+TEST(CsvImport, TheLastLineCountsWhateverTheClockSaidBefore) {
+    Desk desk;
+    desk.clock.advance(std::chrono::hours{2});
+    import(desk, ImportKind::patients, patients_csv);
+    import(desk, ImportKind::appointments, "appointment_id,record_number,start\nA1,100,2026-12-01T09:00\n");
+    desk.clock.set(desk.clock.now() - std::chrono::hours{2});
+    for (const char* name : {"Janet", "Joan"}) {
+        const auto line = std::string{"record_number,given_name\n100,"} + name + '\n';
+        EXPECT_EQ(import(desk, ImportKind::patients, line).stored, 1);
+        EXPECT_EQ(desk.find("name", std::string{"quillfeather "} + name).size(), 1U);
+    }
+    import(desk, ImportKind::appointments, "appointment_id,status\nA1,cancelled\n");
+    EXPECT_EQ(desk.facts("csv|100").appointments.at(0).status, AppointmentStatus::cancelled);
+}
+
 TEST(CsvImport, WritesItsReportAsJson) {
     Desk desk;
     const auto report = import(desk, ImportKind::patients, "record_number\n\"\"\n1\n");

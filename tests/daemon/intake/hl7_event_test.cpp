@@ -249,6 +249,7 @@ TEST(Hl7Event, StampsByTheEventThenTheMessageThenTheReceipt) {
     EXPECT_EQ(said("EVN|A08|rubbish", "rubbish"), "2026-11-21T10:00:00Z");
     EXPECT_EQ(said("EVN|A08|20290101080000Z", ""), "2026-11-21T10:00:00Z") << "not from years ahead";
     EXPECT_EQ(said("EVN|A08|20261120", "20261120090000Z"), "2026-11-20T09:00:00Z") << "a bare day is no order";
+    EXPECT_EQ(said("", "20261121"), "2026-11-21T10:00:00Z") << "a day has not ended yet";
     EXPECT_EQ(order({msh("ADT^A08", "1"), pid_jane}).stamp.sender, "APP|FAC");
 }
 

@@ -254,6 +254,44 @@ TEST(Ingest, CountsWhatCameLate) {
     EXPECT_EQ(desk.ingest->numbers().late, 1);
 }
 
+// The clock was ahead, and has been set right: for what says no time, or no more than today, receipt is the order.
+TEST(Ingest, WhatSaysNoTimeCountsAsItComesWhateverTheClockSaidBefore) {
+    for (const char* said : {"", "2026", "20261121"}) {
+        Desk desk;
+        const auto right = desk.clock.now();
+        desk.clock.advance(std::chrono::hours{2});
+        desk.send({msh("ADT^A08", "1", said), pid("10", "First^Name")});
+        desk.clock.set(right);
+        desk.send({msh("ADT^A08", "2", said), pid("10", "Second^Name")});
+        EXPECT_EQ(desk.find("name", "second name").size(), 1U) << said;
+        desk.send({msh("ADT^A08", "3", said), pid("10", "Third^Name")});
+        EXPECT_EQ(desk.find("name", "third name").size(), 1U) << said;
+        EXPECT_EQ(desk.ingest->numbers().late, 0) << said;
+        desk.send({msh("ADT^A08", "4", "20261120090000"), pid("10", "Older^Name")});
+        EXPECT_THAT(desk.find("name", "older name"), IsEmpty()) << "what says a time has its place in it";
+    }
+}
+
+// A time that it says itself is no later for a message after it that says none.
+TEST(Ingest, WhatSaysNoTimeDoesNotTakeTheTimeOfWhatSaysOne) {
+    Desk desk;
+    desk.send({msh("ADT^A08", "1", "20261121130000"), pid("10", "Dated^Name")}); // of a zone to the east
+    desk.send({msh("ADT^A08", "2", ""), pid("10", "Undated^Name")});
+    EXPECT_EQ(desk.find("name", "undated name").size(), 1U);
+    desk.send({msh("ADT^A08", "3", "20261121130000"), pid("10", "Again^Name")});
+    EXPECT_EQ(desk.find("name", "again name").size(), 1U) << "of the same second";
+}
+
+TEST(Ingest, CountsAVisitAgainInTheOrderOfArrival) {
+    Desk desk;
+    const std::string pv1 = "PV1|1|O" + std::string(42, '|') + "20261110083000";
+    desk.clock.advance(std::chrono::hours{2});
+    desk.send({msh("ADT^A11", "1", ""), pid("10"), pv1});
+    desk.clock.set(desk.clock.now() - std::chrono::hours{2});
+    desk.send({msh("ADT^A04", "2", ""), pid("10"), pv1});
+    EXPECT_EQ(desk.facts("HOSP|10").visits, 1);
+}
+
 TEST(Ingest, UpdatesASnapshotAndNeverGoesBackInTime) {
     Desk desk;
     desk.send({msh("ADT^A28", "1", "20261121080000"), pid("10")});
