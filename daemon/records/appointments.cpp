@@ -16,11 +16,16 @@ constexpr Literal sealed_at = "appointment.sealed";
 constexpr std::size_t appointment_bytes_max = 262'144; // of the sealed JSON
 constexpr int depth_max = 2;
 
+struct Times {
+    std::optional<Timestamp> start, end;
+};
+
 struct Row {
     std::int64_t row = 0;
     AppointmentId id;
     std::optional<PatientId> patient;
     std::string sealed_json;
+    Times times;
 };
 
 Result<std::string> open_row(Session& session, std::optional<PatientId> patient, std::int64_t row,
@@ -35,13 +40,15 @@ Result<crypto::Bytes> seal_row(Session& session, std::optional<PatientId> patien
 }
 
 Result<std::optional<Row>> find_row(Session& session, const crypto::Token& token) {
-    auto find = session.prepare("SELECT row, id, patient, sealed FROM appointment WHERE token = ?");
+    auto find = session.prepare("SELECT row, id, patient, sealed, start_at, end_at FROM appointment WHERE token = ?");
     if (!find) return find.error();
     const auto any = find->bind(token).step();
     if (!any) return any.error();
     if (!*any) return std::optional<Row>{};
-    Row row{find->integer(0), {find->uuid(1)}, {}, {}};
+    Row row{find->integer(0), {find->uuid(1)}, {}, {}, {}};
     if (!find->is_null(2)) row.patient = PatientId{find->uuid(2)};
+    if (!find->is_null(4)) row.times.start = Timestamp{find->integer(4)};
+    if (!find->is_null(5)) row.times.end = Timestamp{find->integer(5)};
     auto plain = open_row(session, row.patient, row.row, find->blob(3));
     if (!plain) return plain.error();
     row.sealed_json = std::move(*plain);
@@ -53,7 +60,7 @@ Result<Row> make_row(Transaction& txn, const crypto::Token& token, AppointmentSt
         txn.prepare("INSERT INTO appointment (id, token, status, test_traffic, created_at, updated_at, sealed)"
                     " VALUES (?, ?, ?, ?, ?, ?, x'')");
     if (!insert) return insert.error();
-    Row row{0, AppointmentId::make(txn.now()), {}, "{}"};
+    Row row{0, AppointmentId::make(txn.now()), {}, "{}", {}};
     CLINIC_TRY(insert->bind(row.id, token, static_cast<int>(status), test_traffic, txn.now(), txn.now()).run());
     row.row = txn.last_row();
     return row;
@@ -81,16 +88,23 @@ Result<std::string> changed_fields(const std::string& before, const AppointmentC
     return text;
 }
 
+// One that moves, and of which nobody says how long it is now, is as long as it was. An end before the start is none.
+Times times_after(const Times& before, const AppointmentChange& change) {
+    Times after{change.start ? change.start : before.start, change.end ? change.end : before.end};
+    if (!change.end && before.start && before.end) after.end = *after.start + (*before.end - *before.start);
+    if (after.start && after.end && *after.end < *after.start) after.end.reset();
+    return after;
+}
+
 Result<void> keep_row(Transaction& txn, const Row& row, std::optional<PatientId> patient,
                       const AppointmentChange& change, const std::string& plain) {
     const auto sealed = seal_row(txn, patient, row.row, plain);
     if (!sealed) return sealed.error();
-    auto update =
-        txn.prepare("UPDATE appointment SET patient = ?, status = CASE WHEN ? THEN status ELSE ? END,"
-                    " start_at = coalesce(?, start_at), end_at = coalesce(?, end_at), updated_at = ?, sealed = ?"
-                    " WHERE row = ?");
+    auto update = txn.prepare("UPDATE appointment SET patient = ?, status = CASE WHEN ? THEN status ELSE ? END,"
+                              " start_at = ?, end_at = ?, updated_at = ?, sealed = ? WHERE row = ?");
     if (!update) return update.error();
-    update->bind(patient, change.keep_status, static_cast<int>(change.status), change.start, change.end);
+    const Times times = times_after(row.times, change);
+    update->bind(patient, change.keep_status, static_cast<int>(change.status), times.start, times.end);
     update->bind(txn.now(), *sealed, row.row);
     return update->run();
 }
@@ -101,7 +115,8 @@ Result<void> fill_times(Transaction& txn, const Row& row, const AppointmentChang
     auto fill = txn.prepare("UPDATE appointment SET start_at = ?, end_at = ?, updated_at = ?"
                             " WHERE row = ? AND start_at IS NULL");
     if (!fill) return fill.error();
-    return fill->bind(change.start, change.end, txn.now(), row.row).run();
+    const Times times = times_after(row.times, change);
+    return fill->bind(times.start, times.end, txn.now(), row.row).run();
 }
 
 Result<std::optional<PatientId>> owner_of(Session& session, std::optional<PatientId> patient) {

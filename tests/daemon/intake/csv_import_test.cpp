@@ -184,6 +184,19 @@ TEST(CsvImport, TakesAppointments) {
     EXPECT_EQ(desk.facts("csv|100").appointments.size(), 2U) << "the same appointment; whose it is stays";
 }
 
+TEST(CsvImport, MovesTheEndOfAnAppointmentWithItsStart) {
+    Desk desk;
+    import(desk, ImportKind::patients, patients_csv);
+    const auto end_after = [&](const std::string& times) {
+        import(desk, ImportKind::appointments, "appointment_id,record_number,start,end\nA1,100," + times + '\n');
+        const auto facts = desk.facts("csv|100");
+        return facts.appointments.at(0).end ? base::rfc3339(*facts.appointments[0].end) : "none";
+    };
+    EXPECT_EQ(end_after("2026-12-01T09:00,2026-12-01T09:45"), "2026-12-01T09:45:00Z");
+    EXPECT_EQ(end_after("2026-12-03T14:00,"), "2026-12-03T14:45:00Z");
+    EXPECT_EQ(end_after(",2026-12-03T13:00"), "none") << "before the start that stands there";
+}
+
 // Somebody else's appointment would be told to GHL as theirs.
 TEST(CsvImport, TakesNoNumberOfAnotherSender) {
     Desk desk;

@@ -403,6 +403,17 @@ TEST(Ingest, FollowsAnAppointmentThroughItsEvents) {
     EXPECT_EQ(said("SIU^S17", ""), std::nullopt) << "entered in error: not there";
 }
 
+// The sender says when it begins now, and not how long it is: as long as it was.
+TEST(Ingest, MovesTheEndOfAnAppointmentWithItsStart) {
+    Desk desk;
+    desk.send({msh("SIU^S12", "1", "20261121100001"), "SCH|P1|F1|||||||||^^^20261201090000^20261201094500", pid("10")});
+    desk.send({msh("SIU^S13", "2", "20261121100002"), "SCH|P1|F1|||||||||^^^20261202150000", pid("10")});
+    const auto moved = desk.facts("HOSP|10").appointments.at(0);
+    ASSERT_TRUE(moved.start && moved.end);
+    EXPECT_EQ(base::rfc3339(*moved.start), "2026-12-02T15:00:00Z");
+    EXPECT_EQ(base::rfc3339(*moved.end), "2026-12-02T15:45:00Z");
+}
+
 TEST(Ingest, StoresABlockOutAndSaysNothingOfIt) {
     Desk desk;
     desk.open_basis();

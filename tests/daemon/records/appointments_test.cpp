@@ -65,6 +65,26 @@ TEST_F(Appointments, KeepTheirStatusWhenTheMessageSaysNothingOfIt) {
     EXPECT_EQ(facts(id).appointments.at(1).status, AppointmentStatus::requested);
 }
 
+TEST_F(Appointments, TakeTheirEndAlongWhenTheyMove) {
+    const auto id = upsert(person("1")).id;
+    const auto told = [&](std::optional<Timestamp> start, std::optional<Timestamp> end) {
+        auto what = change("F-1", AppointmentStatus::booked, start);
+        what.end = end;
+        upsert(id, what);
+        return facts(id).appointments.at(0);
+    };
+    EXPECT_EQ(told(in(10), std::nullopt).end, std::nullopt) << "nobody has said one";
+    EXPECT_EQ(told(in(10), in(11)).end, in(11));
+    EXPECT_EQ(told(in(34), std::nullopt).end, in(35));
+    EXPECT_EQ(told(in(34), std::nullopt).end, in(35)) << "and stays where it does not move";
+    EXPECT_EQ(told(in(4), std::nullopt).end, in(5)) << "the other way as well";
+    EXPECT_EQ(told(std::nullopt, std::nullopt).end, in(5));
+    EXPECT_EQ(told(in(6), in(8)).end, in(8)) << "what is said counts";
+    EXPECT_EQ(told(std::nullopt, in(9)).end, in(9));
+    EXPECT_EQ(told(std::nullopt, in(3)).end, std::nullopt) << "none lies before the start";
+    EXPECT_EQ(told(in(7), in(3)).end, std::nullopt);
+}
+
 TEST_F(Appointments, WithoutAPatientGetOneLater) {
     const auto block = upsert(std::nullopt, change("B-1", AppointmentStatus::booked, in(3)));
     EXPECT_FALSE(block.patient);
