@@ -1,5 +1,7 @@
 #include "daemon/intake/ingest.h"
 
+#include <charconv>
+
 #include "crypto/base/files.h"
 #include "crypto/base/log.h"
 #include "daemon/audit/trail.h"
@@ -34,17 +36,31 @@ Rejection not_stored(const Error& error) {
             error};
 }
 
-// A sender repeats what it got an AE for, every few seconds, for ever: one item in the quarantine is enough.
+// The mark names the item: the quarantine may forget it first.
+Result<bool> is_in_quarantine(records::Transaction& txn, const records::MessageKey& mark) {
+    const auto seen = records::find_seen(txn, mark);
+    if (!seen) return seen.error();
+    if (!*seen) return false;
+    const std::string& named = (*seen)->ack;
+    std::int64_t id = 0;
+    if (std::from_chars(named.data(), named.data() + named.size(), id).ec != std::errc{}) return false; // an older mark
+    const auto item = records::quarantine_item(txn, id);
+    if (!item && item.error().code != Errc::not_found) return item.error();
+    return item.has_value();
+}
+
+// A sender repeats what it got an AE for, every few seconds, for ever: one item in the quarantine is enough, for as
+// long as it is there, settled or not.
 Result<void> quarantine_once(records::Transaction& txn, std::string_view feed, const Error& reason,
                              const std::string& raw) {
     const crypto::Digest body = crypto::digest(base::as_bytes(raw));
     const records::MessageKey key{"quarantine", crypto::hex(body), ""};
-    const auto seen = records::find_seen(txn, key);
-    if (!seen) return seen.error();
-    if (*seen) return {};
+    const auto kept = is_in_quarantine(txn, key);
+    CLINIC_TRY(kept);
+    if (*kept) return {};
     const auto item = records::quarantine(txn, feed, reason, raw);
     if (!item) return item.error();
-    return records::remember_seen(txn, key, body, "AE");
+    return records::remember_seen(txn, key, body, std::to_string(*item));
 }
 
 Booked booked_as(Outcome outcome) {

@@ -22,7 +22,7 @@ struct MessageKey {
 
 struct SeenMessage {
     crypto::Digest body{}; // crypto::digest of the bytes
-    std::string ack;       // the code that was answered: "AA"
+    std::string ack;       // the code that was answered: "AA"; of what went to the quarantine: the item's number
     Timestamp at{};
 };
 

@@ -113,6 +113,34 @@ TEST(Ingest, KeepsWhatItCannotTakeInTheQuarantineOnce) {
     expect_balanced(desk.books());
 }
 
+// The quarantine forgets before the mark does: what comes then is not lost.
+TEST(Ingest, KeepsWhatItCannotTakeAgainWhenTheQuarantineHasForgottenIt) {
+    Desk desk;
+    const std::string bad = joined({msh("ADT^A04", "1"), "PID|1||10^^^HOSP^MR||Doe^J||19851331"});
+    for (const int kept : {1, 2}) {
+        desk.send(bad);
+        desk.send(bad);
+        ASSERT_EQ(desk.quarantine().size(), 1U) << kept;
+        EXPECT_EQ(desk.quarantine()[0].id, kept);
+        desk.clock.advance(std::chrono::hours{24 * 8});
+        ASSERT_TRUE(desk.store->write([](records::Transaction& txn) -> Result<void> {
+            const auto items = records::purge_quarantine(txn, std::chrono::hours{24 * 7});
+            return items ? Result<void>{} : items.error();
+        }));
+    }
+    EXPECT_EQ(desk.books().quarantined, 4);
+}
+
+TEST(Ingest, KeepsNoMoreOfWhatSomebodyHasDiscardedWhileItIsThere) {
+    Desk desk;
+    const std::string bad = joined({msh("ADT^A04", "1"), "PID|1||10^^^HOSP^MR||Doe^J||19851331"});
+    desk.send(bad);
+    ASSERT_TRUE(desk.store->write([&](records::Transaction& txn) { return records::discard(txn, 1); }));
+    desk.send(bad);
+    ASSERT_EQ(desk.quarantine().size(), 1U);
+    EXPECT_TRUE(desk.quarantine()[0].is_settled());
+}
+
 TEST(Ingest, NeverAcknowledgesWithoutAnIdNorADamagedFrameNorTwoMessages) {
     Desk desk;
     EXPECT_EQ(desk.code({msh("ADT^A04", ""), pid("10")}), "AE");
