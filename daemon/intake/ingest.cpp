@@ -49,8 +49,8 @@ Result<bool> is_in_quarantine(records::Transaction& txn, const records::MessageK
     return item.has_value();
 }
 
-// A sender repeats what it got an AE for, every few seconds, for ever: one item in the quarantine is enough, for as
-// long as it is there, settled or not.
+// A sender repeats what it got an AE for, every few seconds, for ever: one item in the quarantine, and one entry in
+// the chain, is enough for as long as it is there, settled or not.
 Result<void> quarantine_once(records::Transaction& txn, std::string_view feed, const Error& reason,
                              const std::string& raw) {
     const crypto::Digest body = crypto::digest(base::as_bytes(raw));
@@ -58,6 +58,9 @@ Result<void> quarantine_once(records::Transaction& txn, std::string_view feed, c
     const auto kept = is_in_quarantine(txn, key);
     CLINIC_TRY(kept);
     if (*kept) return {};
+    const auto entry = audit::Trail::append(
+        txn, {audit::Actor::feed, mllp_feed_number, audit::Action::quarantine, audit::Purpose::operations, "message"});
+    if (!entry) return entry.error();
     const auto item = records::quarantine(txn, feed, reason, raw);
     if (!item) return item.error();
     return records::remember_seen(txn, key, body, std::to_string(*item));
@@ -204,9 +207,6 @@ void Ingest::reject(const std::shared_ptr<Work>& work) {
     const auto job = [work](records::Transaction& txn) -> Result<void> {
         const Booked as = booked_as(work->rejection->outcome);
         if (as == Booked::refused) return book_message(txn, work->sender, as);
-        const auto entry = audit::Trail::append(txn, {audit::Actor::feed, mllp_feed_number, audit::Action::quarantine,
-                                                      audit::Purpose::operations, "message"});
-        if (!entry) return entry.error();
         CLINIC_TRY(quarantine_once(txn, feed_of(work->sender), work->rejection->error, work->raw));
         return book_message(txn, work->sender, as);
     };

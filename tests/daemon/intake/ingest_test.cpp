@@ -108,6 +108,7 @@ TEST(Ingest, KeepsWhatItCannotTakeInTheQuarantineOnce) {
     EXPECT_EQ(desk.quarantine()[0].at.field, 7);
     EXPECT_EQ(desk.quarantine()[0].at.segment, 2);
     EXPECT_EQ(desk.books().quarantined, 2);
+    EXPECT_EQ(desk.count("SELECT count(*) FROM audit_link WHERE detail = 'message'"), 1) << "nor does the chain grow";
     EXPECT_EQ(desk.code("not HL7 at all"), "AE");
     EXPECT_EQ(desk.quarantine().size(), 2U);
     expect_balanced(desk.books());
