@@ -236,6 +236,11 @@ Result<Message> parse(std::string_view raw, std::string_view fallback_set) {
     message.text_ = std::make_unique<const std::string>(std::move(decoded.text));
     auto segments = read_segments(*message.text_, header->delimiters.field);
     if (!segments) return segments.error();
+    if (segments->empty() || segments->front().id != "MSH")
+        return Error{Errc::malformed,
+                     "MSH: not there once the message is read in its character set",
+                     "send | as separator, and in MSH-18 the character set of the message",
+                     {.segment = 1}};
     message.segments_ = std::move(*segments);
     return message;
 }

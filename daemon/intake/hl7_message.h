@@ -51,7 +51,7 @@ struct Segment {
 class Message {
 public:
     const Header& header() const { return header_; }
-    const std::vector<Segment>& segments() const { return segments_; }
+    const std::vector<Segment>& segments() const { return segments_; } // MSH is there, and first
     const Segment* first(std::string_view id) const;
     std::vector<const Segment*> all(std::string_view id) const;
     bool character_set_assumed() const { return character_set_assumed_; }

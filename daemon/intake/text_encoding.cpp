@@ -34,7 +34,8 @@ constexpr std::array<char16_t, 32> windows_1252_80_to_9f = {
     0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0x9D,   0x017E, 0x0178};
 
 // HL7 table 0211 and the spellings seen beside it, to the names iconv(3) knows; spaces and punctuation are taken out.
-// ASCII has none: bytes above 7F in "ASCII" are a sender that says nothing of its real set.
+// ASCII has none: bytes above 7F in "ASCII" are a sender that says nothing of its real set. Shift JIS is CP932, in
+// which 5C and 7E are the delimiters that they are to senders, and no yen sign and overline.
 struct Named {
     std::string_view hl7;
     const char* iconv;
@@ -51,7 +52,7 @@ constexpr Named named_sets[] = {
     {"88599", "ISO-8859-9"},
     {"885915", "ISO-8859-15"},
     {"LATIN1", "ISO-8859-1"},
-    {"ISOIR14", "SHIFT_JIS"},
+    {"ISOIR14", "CP932"},
     {"ISOIR87", "ISO-2022-JP"},
     {"ISOIR159", "ISO-2022-JP-2"},
     {"GB180302000", "GB18030"},
@@ -85,6 +86,11 @@ const char* iconv_name(std::string_view set) {
     for (const auto& known : named_sets)
         if (known.hl7 == name) return known.iconv;
     return nullptr;
+}
+
+// Escape sequences and ASCII bytes: UTF-8 as well, and among them are the bytes of delimiters.
+bool is_iso_2022(std::string_view name) {
+    return name.starts_with("ISO-2022");
 }
 
 struct CloseIconv {
@@ -152,12 +158,16 @@ Decoded to_utf8(std::string_view bytes, std::string_view character_set) {
 }
 
 Decoded to_utf8(std::string_view bytes, const std::vector<std::string_view>& said, std::string_view fallback) {
-    if (is_utf8(bytes)) return {std::string{bytes}, false};
+    const bool is_text = is_utf8(bytes), shifts = bytes.find('\x1B') != std::string_view::npos;
+    const auto text_in = [&](std::string_view set) {
+        const char* name = iconv_name(set);
+        const bool counts = name != nullptr && (!is_text || (shifts && is_iso_2022(name)));
+        return counts ? convert(bytes, name) : std::nullopt;
+    };
     for (const std::string_view set : said)
-        if (const char* name = iconv_name(set))
-            if (auto text = convert(bytes, name)) return {std::move(*text), false};
-    if (const char* name = iconv_name(fallback))
-        if (auto text = convert(bytes, name)) return {std::move(*text), true};
+        if (auto text = text_in(set)) return {std::move(*text), false};
+    if (auto text = text_in(fallback)) return {std::move(*text), true};
+    if (is_text) return {std::string{bytes}, false};
     return {windows_1252_to_utf8(bytes), true};
 }
 

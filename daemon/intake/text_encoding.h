@@ -1,4 +1,5 @@
-// The bytes of a message as UTF-8: UTF-8 where they are that, else what MSH-18 names, else Windows-1252.
+// The bytes of a message as UTF-8: UTF-8 where they are that, else what MSH-18 names, else Windows-1252. An ISO-2022
+// set that is named comes before UTF-8 where there is an ESC: its bytes are ASCII.
 //   Errors:  none: a message is never refused for its character set; `assumed` marks what had to be guessed.
 //   Threads: any; stateless.
 //   Source:  facts/health-interop §1.3; HL7 table 0211; WHATWG Encoding (windows-1252).

@@ -12,7 +12,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto bytes = name.size() < all.size() ? all.substr(name.size() + 1) : std::string_view{};
     const auto decoded = intake::to_utf8(bytes, name);
     assert(intake::is_utf8(decoded.text));
-    if (intake::is_utf8(bytes)) assert(decoded.text == bytes);
+    const bool may_shift = bytes.find('\x1B') != std::string_view::npos; // ISO-2022: in ASCII bytes
+    if (intake::is_utf8(bytes) && !may_shift) assert(decoded.text == bytes);
     assert(intake::is_utf8(intake::windows_1252_to_utf8(bytes)));
     return 0;
 }

@@ -108,6 +108,28 @@ TEST(Hl7Message, SkipsAHeaderThatIsDoubledAndRefusesTwoMessages) {
     EXPECT_EQ(two.error().at.segment, 3);
 }
 
+// Bytes of characters that are none of their own: Shift JIS has its second bytes, ISO-2022 both of them, among ASCII.
+TEST(Hl7Message, KeepsItsDelimitersInAnyCharacterSet) {
+    const auto odd = parse("MSH~^|!&~A~B~C~D~2026~~ADT^A04~1~P~2.5~~~~~~ISO IR14\rPID~\xB1\r");
+    ASSERT_TRUE(odd);
+    ASSERT_THAT(ids(*odd), ElementsAre("MSH", "PID"));
+    EXPECT_EQ(odd->field(*odd->first("PID"), 1), "\xEF\xBD\xB1");
+
+    const std::string msh = "MSH|^~\\&|A|B|C|D|2026||ADT^A04|1|P|2.5||||||";
+    const auto shifted = parse(msh + "ISO IR14\rPID|1||9~10||\x8E\x52\\S\\\x95\x5C\r");
+    ASSERT_TRUE(shifted);
+    const Segment& numbers = *shifted->first("PID");
+    EXPECT_THAT(shifted->repetitions(numbers, 3), ElementsAre("9", "10"));
+    EXPECT_EQ(shifted->decoded(shifted->field(numbers, 5)), "\xE5\xB1\xB1^\xE8\xA1\xA8");
+
+    const auto escaped = parse(msh + "~ISO IR87\rPID|1||9||\x1B$B;|\x1B(B^\x1B$B0^\x1B(B||19800101\r");
+    ASSERT_TRUE(escaped);
+    const Segment& name = *escaped->first("PID");
+    EXPECT_EQ(escaped->field(name, 5), "\xE6\x85\x88^\xE7\xB7\xAF");
+    EXPECT_EQ(escaped->field(name, 7), "19800101");
+    EXPECT_FALSE(escaped->character_set_assumed());
+}
+
 TEST(Hl7Message, RefusesWhatIsNoMessage) {
     for (const char* text : {"", "hello", "MSH", "MSH|", "MSHA^~\\&|x", "MSH|abc|", "MSH||", "FHS|^~\\&|a\rMSH|^~\\&|a",
                              "\x0BMSH|^~\\&|a"})
@@ -155,6 +177,17 @@ TEST(TextEncoding, FallsBackToTheSendersOwnSet) {
                             "d\xC5\xBA");
     EXPECT_TRUE(guessed.assumed);
     EXPECT_FALSE(to_utf8("\xA3", {"8859/1"}, "8859/2").assumed) << "what the message says comes first";
+}
+
+TEST(TextEncoding, ReadsIso2022WhereItIsSaidAndShifts) {
+    const std::string text = "\x1B$B;|\x1B(B";
+    EXPECT_EQ(to_utf8(text, "ISO IR87").text, "\xE6\x85\x88");
+    EXPECT_FALSE(to_utf8(text, "ISO IR87").assumed);
+    EXPECT_EQ(to_utf8(text, "ISO IR159").text, "\xE6\x85\x88");
+    EXPECT_EQ(to_utf8(text, {""}, "ISO IR87").text, "\xE6\x85\x88") << "the sender's own set";
+    EXPECT_TRUE(to_utf8(text, {""}, "ISO IR87").assumed);
+    for (const char* other : {"", "8859/1", "ISO IR14"}) EXPECT_EQ(to_utf8(text, other).text, text) << other;
+    EXPECT_EQ(to_utf8("J\xC3\xBCrgen\x1B", "ISO IR87").text, "J\xC3\xBCrgen\x1B") << "UTF-8 after all";
 }
 
 TEST(TextEncoding, KnowsStrictUtf8) {

@@ -492,6 +492,14 @@ TEST(Ingest, ReadsNamesInAnyCharacterSet) {
         EXPECT_EQ(desk.find("name", name).size(), 1U) << name;
 }
 
+TEST(Ingest, AnswersAMessageWhoseSeparatorIsAnotherCharacterInItsSet) {
+    Desk desk;
+    const std::string answer = desk.send("MSH~^|!&~A~B~C~D~2026~~ADT^A04~1~P~2.5~~~~~~ISO IR14\rPID~\xB1\r");
+    EXPECT_EQ(answer.substr(0, 9), "MSH~^|!&~");
+    EXPECT_THAT(answer, HasSubstr("MSA~AE~1"));
+    expect_balanced(desk.books());
+}
+
 TEST(Ingest, AnswersAeAndCountsWhenTheStoresQueueIsFull) {
     std::promise<void> entered, go_on, drained;
     auto may_go_on = go_on.get_future();
