@@ -202,8 +202,12 @@ Result<void> write_appointment(records::Transaction& txn, const records::Disclos
     }
     const auto written = records::upsert_appointment(txn, why, patient, *order.appointment, stamp(txn), false);
     if (!written) return written.error();
-    if (written->moved_from) CLINIC_TRY(releaser.changed(txn, *written->moved_from, written->id));
+    if (written->moved_from) {
+        CLINIC_TRY(audit::Trail::add_subject(txn, why, *written->moved_from));
+        CLINIC_TRY(releaser.changed(txn, *written->moved_from, written->id));
+    }
     if (!written->patient) return {};
+    if (!patient) CLINIC_TRY(audit::Trail::add_subject(txn, why, *written->patient)); // whom it has already
     return releaser.changed(txn, *written->patient, written->id);
 }
 

@@ -290,5 +290,19 @@ TEST(CsvImport, AnAppointmentThatWasFiledOnTheWrongPersonIsCancelledForThem) {
     EXPECT_THAT(desk.said_of_appointment("csv|101"), HasSubstr("booked"));
 }
 
+TEST(CsvImport, NamesInTheChainWhoseAppointmentItWasAndIs) {
+    Desk desk;
+    import(desk, ImportKind::patients, "record_number\n100\n101\n");
+    const auto subjects = [&desk](const char* csv) {
+        import(desk, ImportKind::appointments, csv);
+        return desk.count("SELECT count(DISTINCT subject) FROM audit_subject JOIN audit_link ON number = link"
+                          " WHERE refers = (SELECT max(number) FROM audit_link WHERE detail = 'csv appointments')");
+    };
+    EXPECT_EQ(subjects("appointment_id,start\nA1,2026-12-01T09:00\n"), 0) << "nobody's";
+    EXPECT_EQ(subjects("appointment_id,record_number\nA1,100\n"), 1);
+    EXPECT_EQ(subjects("appointment_id,record_number\nA1,101\n"), 2) << "whom it leaves as well";
+    EXPECT_EQ(subjects("appointment_id,status\nA1,confirmed\n"), 1) << "whose it is, unnamed";
+}
+
 } // namespace
 } // namespace clinic::intake
