@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "crypto/base/days.h"
@@ -19,6 +18,7 @@
 #include "daemon/erase_commands.h"
 #include "daemon/feed_commands.h"
 #include "daemon/intake/csv_import.h"
+#include "daemon/intake/hl7_time.h"
 #include "daemon/ledger_commands.h"
 #include "daemon/link_commands.h"
 #include "daemon/message_commands.h"
@@ -39,7 +39,6 @@ using nlohmann::json;
 
 constexpr Literal agreement_setting = "agreement";
 
-// The first moment after that local day: what expires on a day is good until its end.
 Result<Timestamp> end_of_day(const std::string& date) {
     constexpr Error no_date{Errc::malformed, "--expires is not a date", "write it as YYYY-MM-DD"};
     int year = 0;
@@ -50,12 +49,7 @@ Result<Timestamp> end_of_day(const std::string& date) {
                          std::sscanf(date.c_str(), "%4d-%2u-%2u%n", &year, &month, &day, &length) == 3 && length == 10;
     const std::chrono::year_month_day named{std::chrono::year{year}, std::chrono::month{month}, std::chrono::day{day}};
     if (!written || !named.ok()) return no_date; // 30 February would be March, and the agreement longer
-    std::tm parts{};
-    parts.tm_year = year - 1'900;
-    parts.tm_mon = static_cast<int>(month) - 1;
-    parts.tm_mday = static_cast<int>(day) + 1;
-    parts.tm_isdst = -1;
-    return Timestamp{static_cast<std::int64_t>(mktime(&parts)) * 1'000'000};
+    return intake::end_of_day(date.substr(0, 4) + date.substr(5, 2) + date.substr(8));
 }
 
 json basis_facts(const release::Policy& policy, Timestamp now) {

@@ -150,8 +150,7 @@ void read_consent(Line& line, CsvOrder& order, Timestamp now) {
     change.given_at = given ? given->at : now;
     const auto expires = line.time("expires_on");
     if (!expires) return;
-    constexpr auto day = std::chrono::hours{24};
-    change.expires_at = expires->precision == Precision::day ? expires->at + day : expires->at; // that day still counts
+    change.expires_at = expires->precision == Precision::day ? end_of_day(expires->date) : expires->at;
     if (expires->precision < Precision::day) line.fail("expires_on", "not a day", "write 2026-12-31");
     if (*change.expires_at <= change.given_at)
         line.fail("expires_on", "not after given_on", "write a later day, or state expired");

@@ -140,6 +140,13 @@ Result<std::optional<Moment>> read_time(std::string_view text) {
         Moment{at, written.precision, digits.substr(0, std::min<std::size_t>(digits.size(), 8))}};
 }
 
+Timestamp end_of_day(std::string_view date) {
+    Written next;
+    read_digits(date, next);
+    ++next.day;
+    return instant(next);
+}
+
 std::string hl7_time(Timestamp at) {
     const std::time_t seconds = at.micros / 1'000'000;
     std::tm calendar{};

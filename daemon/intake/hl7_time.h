@@ -26,6 +26,9 @@ struct Moment {
 
 Result<std::optional<Moment>> read_time(std::string_view text);
 
+// The first moment after that local day, YYYYMMDD: what holds on a day holds to its end.
+Timestamp end_of_day(std::string_view date);
+
 std::string hl7_time(Timestamp at); // YYYYMMDDHHMMSS±ZZZZ in the clinic's zone
 
 } // namespace clinic::intake

@@ -245,6 +245,23 @@ TEST(CsvImport, TheLastLineCountsWhateverTheClockSaidBefore) {
     EXPECT_EQ(desk.facts("csv|100").appointments.at(0).status, AppointmentStatus::cancelled);
 }
 
+// The day on which the clocks go back has 25 hours, and the one on which they go forward 23.
+TEST(CsvImport, AConsentHoldsToTheEndOfItsLastDayWhenTheClocksChange) {
+    Desk desk;
+    setenv("TZ", "EST5EDT,M3.2.0,M11.1.0", 1);
+    tzset();
+    import(desk, ImportKind::patients, patients_csv);
+    const auto end_of = [&desk](const std::string& number, const std::string& day) {
+        const std::string line = number + ",crm_sync,granted,2026-01-05," + day + '\n';
+        import(desk, ImportKind::consents, "record_number,scope,state,given_on,expires_on\n" + line);
+        return base::rfc3339(*desk.facts("csv|" + number).consents.at(0).expires_at);
+    };
+    EXPECT_EQ(end_of("100", "2027-11-07"), "2027-11-08T05:00:00Z");
+    EXPECT_EQ(end_of("101", "2027-03-14"), "2027-03-15T04:00:00Z");
+    setenv("TZ", "UTC", 1);
+    tzset();
+}
+
 TEST(CsvImport, WritesItsReportAsJson) {
     Desk desk;
     const auto report = import(desk, ImportKind::patients, "record_number\n\"\"\n1\n");
