@@ -1,6 +1,6 @@
 // Which contact is whose, as a match or a person says it.
-//   Errors:  not_found (no such contact was seen, no such patient), conflict (it is another's, or the patient has one),
-//            refused (in `off` and `deid`).
+//   Errors:  not_found (no such contact was seen, no such patient), conflict (it is another's, or the patient has one,
+//            or may get one by a create without an answer), refused (in `off` and `deid`).
 //   Threads: the store's. The asker writes the audit entry.
 //   Source:  design, "Linking"; docs/crm.md.
 #pragma once

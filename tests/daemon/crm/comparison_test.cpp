@@ -88,6 +88,15 @@ TEST_F(FullComparison, AMarkerWithoutALinkIsAnOrphanAndIsLinkedToWhomItNames) {
     EXPECT_TRUE(open().empty());
 }
 
+TEST_F(FullComparison, AnOrphanOfWhomACreateWithoutAnAnswerMayHaveGivenAnotherWaits) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    walk({contact(lead, as_said(patient))});
+    create_without_answer(patient);
+    EXPECT_EQ(repair(Differs::orphan).left, 1);
+    EXPECT_EQ(contact_of(patient), "");
+    EXPECT_EQ(count(Differs::orphan), 1);
+}
+
 TEST_F(FullComparison, AnOrphanOfNobodysWaitsForAPersonAndIsForgottenWithItsContact) {
     auto said = CrmContact{.pid = std::string{envelope::Pseudonym::random('p').text()}, .stage = "active"};
     walk({contact(lead, said)});

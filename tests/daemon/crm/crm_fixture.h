@@ -155,6 +155,18 @@ protected:
         return patient;
     }
 
+    // The create of their contact is sent, and gets no answer.
+    void create_without_answer(PatientId patient) {
+        clinic.write([&](records::Transaction& txn) -> Result<void> {
+            const auto making = outbox::Outbox::lease(txn, envelope::Destination::crm, true, std::chrono::minutes{3});
+            CLINIC_TRY(making);
+            EXPECT_TRUE(*making && (*making)->create);
+            CLINIC_TRY(outbox::Ledger::open_line(
+                txn, patient, {(*making)->lease, envelope::Route::contact_create, "/contacts/", "{}"}, "open"));
+            return outbox::Outbox::release_leases(txn, (*making)->lease);
+        });
+    }
+
     CrmFact booking(const std::string& id, Timestamp from, envelope::Booking status = envelope::Booking::confirmed,
                     const std::string& whose = "") {
         auto fact = contact(id);

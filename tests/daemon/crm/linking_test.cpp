@@ -8,6 +8,22 @@ protected:
     Errc set(const std::string& id, PatientId patient) {
         return said_by([&](Linking links, records::Transaction& txn) { return links.set(txn, id, patient); });
     }
+    std::optional<envelope::Lease> lease() {
+        std::optional<envelope::Lease> out;
+        clinic.write([&](records::Transaction& txn) -> Result<void> {
+            auto lease = outbox::Outbox::lease(txn, envelope::Destination::crm, true, std::chrono::minutes{3});
+            CLINIC_TRY(lease);
+            out = std::move(*lease);
+            return {};
+        });
+        return out;
+    }
+    void settle(const envelope::Settle& outcome) {
+        clinic.write([&](records::Transaction& txn) -> Result<void> {
+            const auto settled = outbox::Outbox::settle(txn, outcome);
+            return settled ? Result<void>{} : settled.error();
+        });
+    }
 };
 
 TEST_F(CrmLinking, APersonLinksAndWhatWaitedIsSent) {
@@ -33,6 +49,30 @@ TEST_F(CrmLinking, WhatCannotBeLinkedSaysWhy) {
     EXPECT_EQ(set("GHLgone", other), Errc::conflict);
     clinic.set_basis(release::Basis::deid);
     EXPECT_EQ(set("GHLsecond", other), Errc::refused);
+}
+
+// Linked to the lead, what the create has made would say the patient's state for good, beyond their erasure.
+TEST_F(CrmLinking, WhoMayHaveAContactByACreateWithoutAnAnswerIsNotLinkedBeforeItIsKnown) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    create_without_answer(patient);
+    take(contact(lead));
+    EXPECT_EQ(set(lead, patient), Errc::conflict);
+    EXPECT_EQ(contact_of(patient), "");
+    const auto look_up = lease();
+    ASSERT_TRUE(look_up && look_up->look_up_first);
+    EXPECT_EQ(set(lead, patient), Errc::conflict) << "while it is looked for";
+    settle({.lease = look_up->lease, .contact = "GHLmade"});
+    EXPECT_EQ(contact_of(patient), "GHLmade");
+    EXPECT_EQ(set(lead, patient), Errc::conflict) << "and then it is the one to be merged";
+}
+
+TEST_F(CrmLinking, WhatACreateHasNotMadeKeepsNobodyFromALink) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    create_without_answer(patient);
+    take(contact(lead));
+    settle({.lease = lease()->lease, .outcome = envelope::Outcome::retry, .code = "no_contact", .contact = ""});
+    EXPECT_EQ(set(lead, patient), Errc{});
+    EXPECT_EQ(contact_of(patient), lead);
 }
 
 TEST_F(CrmLinking, UnsetLeavesTheContactToBeMatchedAnew) {

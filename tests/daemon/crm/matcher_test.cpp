@@ -150,14 +150,7 @@ TEST_F(CrmMatching, WhoMayHaveAContactByACreateWithoutAnAnswerIsAChoiceWhateverW
     for (const bool taken_back : {false, true}) {
         const std::string number = taken_back ? "1" : "2";
         const auto patient = person("N" + number, "555 010 203" + number);
-        clinic.write([&](records::Transaction& txn) -> Result<void> {
-            const auto making = outbox::Outbox::lease(txn, envelope::Destination::crm, true, std::chrono::minutes{3});
-            CLINIC_TRY(making);
-            EXPECT_TRUE(*making && (*making)->create);
-            CLINIC_TRY(outbox::Ledger::open_line(
-                txn, patient, {(*making)->lease, envelope::Route::contact_create, "/contacts/", "{}"}, "open"));
-            return outbox::Outbox::release_leases(txn, (*making)->lease);
-        });
+        create_without_answer(patient);
         if (taken_back) clinic.consent(patient, records::ConsentScope::crm_sync, records::ConsentState::revoked);
         const std::string met = "GHLmet" + number;
         take(contact(met));
