@@ -120,9 +120,9 @@ void EgressServer::State::notice_step() {
 void EgressServer::State::close(std::uint64_t id) {
     const auto found = connections.find(id);
     if (found == connections.end()) return;
-    for (const std::int64_t lease : found->second.leases)
+    for (const auto& [lease, to] : found->second.leases)
         if (lease != found->second.asking) release(lease); // that one may be over: its answer tells
-    for (const std::int64_t lease : found->second.leases) measures.given_back(lease);
+    for (const auto& [lease, to] : found->second.leases) measures.given_back(lease);
     for (const std::int64_t line : found->second.reads) end_read(line);
     connections.erase(found);
 }
@@ -190,7 +190,8 @@ void EgressServer::State::take(Answer made) {
     if (std::exchange(found->second.settling_reads, false) && !std::holds_alternative<envelope::Refused>(made.reply))
         found->second.reads.clear();
     if (lease != nullptr && lease->lease != 0) {
-        found->second.leases.insert(lease->lease);
+        found->second.leases.insert_or_assign(
+            lease->lease, outbox::Addressed{.contact = lease->contact, .old_contact = lease->old_contact});
         measures.leased(*lease);
     }
     if (made.wait_instead && steady_clock::now() < made.wait_instead->until) {

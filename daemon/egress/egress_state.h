@@ -36,10 +36,10 @@ struct Connection {
     base::UniqueFd socket;
     bool busy = false; // a request is with the store; nothing is read meanwhile
     std::optional<Waiting> waiting;
-    std::set<std::int64_t> leases;
-    std::int64_t asking = 0;      // a question about this lease of its own is with the store
-    bool settling = false;        // its settlement
-    std::set<std::int64_t> reads; // ledger lines of requests that serve no lease, not settled yet
+    std::map<std::int64_t, outbox::Addressed> leases; // and where each was handed out to
+    std::int64_t asking = 0;                          // a question about this lease of its own is with the store
+    bool settling = false;                            // its settlement
+    std::set<std::int64_t> reads;                     // ledger lines of requests that serve no lease, not settled yet
     bool settling_reads = false;
 };
 

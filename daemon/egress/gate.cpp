@@ -21,6 +21,7 @@ using outbox::Outbox;
 constexpr unsigned turns_to_the_oldest = 4;             // one of so many, while something fresh waits beside a backlog
 constexpr std::chrono::milliseconds ready_after{5'000}; // until an attempt that was held for it is tried again
 constexpr const char* dry_code = "dry_run";
+constexpr const char* linked_code = "linked";
 constexpr int dead_a_lease = 100; // given up before the next lease, where there are too many
 
 Judged say(std::int64_t line, Answer answer, const char* code, bool blocked = false) {
@@ -56,6 +57,23 @@ bool is_another_object(const Attempt& attempt, const outbox::Leased& lease) {
         attempt.route != Route::case_read && attempt.route != Route::booking_read)
         return false;
     return std::string_view{attempt.path}.substr(attempt.path.rfind('/') + 1) != lease.object;
+}
+
+// The contact has been left since the lease was handed out. Where there was none, its create is looked at by itself.
+Result<bool> was_left(records::Session& session, const outbox::Leased& lease, const outbox::Addressed& then) {
+    const auto now = Links::addressed(session, lease);
+    CLINIC_TRY(now);
+    if (lease.envelope.kind() == envelope::Kind::contact_merge) return *now != then;
+    return !then.contact.empty() && now->contact != then.contact;
+}
+
+// What one contact has answered says nothing of the next: it is still to be said there.
+envelope::Settle again_elsewhere(envelope::Settle outcome) {
+    outcome.outcome = envelope::Outcome::retry;
+    outcome.code = linked_code;
+    outcome.counts_against = false;
+    outcome.contact.clear(); // nor is it the patient's: whose word the link is, has the last one
+    return outcome;
 }
 
 // A contact that is read by itself is one that somebody is linked to.
@@ -103,7 +121,7 @@ Result<void> Gate::keep_dead_within_bound(records::Transaction& txn) {
     return entry ? Result<void>{} : entry.error();
 }
 
-Result<Judged> Gate::judge(records::Transaction& txn, const Attempt& attempt) {
+Result<Judged> Gate::judge(records::Transaction& txn, const Attempt& attempt, const outbox::Addressed& to) {
     if (attempt.lease == 0) return judge_read(txn, attempt);
     const auto lease = Outbox::leased(txn, attempt.lease);
     if (!lease && lease.error().code == Errc::not_found) return say(0, Answer::no, "lease_unknown");
@@ -117,6 +135,9 @@ Result<Judged> Gate::judge(records::Transaction& txn, const Attempt& attempt) {
     }
     if (std::ranges::any_of(because, [](const auto& one) { return one.has_value(); }))
         return not_allowed(txn, attempt, *lease, because);
+    const auto left = was_left(txn, lease->front(), to);
+    CLINIC_TRY(left);
+    if (*left) return linked_meanwhile(txn, attempt, subject);
     if (attempt.route == envelope::Route::contact_create) {
         const auto contact = Links::contact(txn, subject);
         CLINIC_TRY(contact);
@@ -169,13 +190,13 @@ Result<Judged> Gate::judge_read(records::Transaction& txn, const Attempt& attemp
     return options_.dry_run ? say(*line, Answer::dry, dry_code) : say(*line, Answer::go, "");
 }
 
-// A contact has come since the lease was handed out, or an object has changed: the same envelope goes there, by another
-// lease.
+// A contact has come or was left since the lease was handed out, or an object has changed: the same envelope goes
+// there, by another lease.
 Result<Judged> Gate::linked_meanwhile(records::Transaction& txn, const Attempt& attempt, records::PatientId subject) {
     const auto line = Ledger::open_line(txn, subject, attempt, "held");
     CLINIC_TRY(line);
     CLINIC_TRY(Outbox::release_leases(txn, attempt.lease));
-    return say(*line, Answer::hold, "linked");
+    return say(*line, Answer::hold, linked_code);
 }
 
 // What of it may still go does so by itself, under the next lease.
@@ -248,8 +269,14 @@ Result<void> Gate::begin(records::Transaction& txn) const {
     return options_.dry_run ? Result<void>{} : Outbox::unpark(txn, dry_code);
 }
 
-Result<envelope::Settled> Gate::settle(records::Transaction& txn, const envelope::Settle& outcome) {
+Result<envelope::Settled> Gate::settle(records::Transaction& txn, const envelope::Settle& outcome,
+                                       const outbox::Addressed& to) {
     if (options_.dry_run && outcome.outcome == envelope::Outcome::delivered) return settle_dry(txn, outcome);
+    const auto lease = Outbox::leased(txn, outcome.lease);
+    if (!lease && lease.error().code != Errc::not_found) return lease.error();
+    const auto left = lease ? was_left(txn, lease->front(), to) : Result<bool>{false};
+    CLINIC_TRY(left);
+    if (*left) return Outbox::settle(txn, again_elsewhere(outcome));
     if (outcome.code == name(outbox::DeadClass::object_gone)) return settle_gone(txn, outcome);
     if (outcome.contact.empty()) return Outbox::settle(txn, outcome);
     const auto subject = Outbox::patient_of(txn, outcome.lease);

@@ -42,8 +42,11 @@ public:
     // Of four turns three go to what is fresh, where something waits for longer; the fourth to the oldest.
     Result<envelope::Lease> lease(records::Transaction& txn, envelope::Destination destination,
                                   envelope::Least least = envelope::Least::any);
-    Result<Judged> judge(records::Transaction& txn, const envelope::Attempt& attempt);
-    Result<envelope::Settled> settle(records::Transaction& txn, const envelope::Settle& outcome);
+    // `to`: where its lease was handed out to. What goes on or was answered at a contact that has been left since, by a
+    // person's word or a merge, is due again, for the one of now.
+    Result<Judged> judge(records::Transaction& txn, const envelope::Attempt& attempt, const outbox::Addressed& to);
+    Result<envelope::Settled> settle(records::Transaction& txn, const envelope::Settle& outcome,
+                                     const outbox::Addressed& to);
     // Of steps that serve no lease; and of one whose asker has gone, so that nobody knows what became of it.
     Result<envelope::Settled> settle_reads(records::Transaction& txn, const envelope::Settle& outcome);
     Result<void> end_read(records::Transaction& txn, std::int64_t line);

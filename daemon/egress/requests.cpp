@@ -23,10 +23,13 @@ void EgressServer::State::ask_lease(std::uint64_t id, Waiting waiting) {
 }
 
 void EgressServer::State::handle(std::uint64_t id, const envelope::Attempt& request) {
-    if (request.lease != 0 && !connections.at(id).leases.contains(request.lease))
+    const auto& leases = connections.at(id).leases;
+    const auto own = leases.find(request.lease);
+    if (request.lease != 0 && own == leases.end())
         return reply(id, envelope::Verdict{.answer = envelope::Answer::no, .code = "lease_unknown"});
-    const auto judge = [this, id, request](records::Transaction& txn) -> Result<Answer> {
-        const auto judged = behind->gate.judge(txn, request);
+    const auto to = own != leases.end() ? own->second : outbox::Addressed{};
+    const auto judge = [this, id, request, to](records::Transaction& txn) -> Result<Answer> {
+        const auto judged = behind->gate.judge(txn, request, to);
         CLINIC_TRY(judged);
         const auto answer = judged->verdict.answer;
         const std::int64_t read = request.lease == 0 ? judged->verdict.attempt : 0;
@@ -43,11 +46,14 @@ void EgressServer::State::handle(std::uint64_t id, const envelope::Settle& reque
     began = std::max(began, offset()); // a retry is put off by the clock as it is now, also between two looks
     connections.at(id).settling_reads = request.lease == 0;
     // A lease that is not, or no longer, the asker's may be another's by now.
-    const bool own = connections.at(id).leases.contains(request.lease);
+    const auto& leases = connections.at(id).leases;
+    const auto held = leases.find(request.lease);
+    const bool own = held != leases.end();
+    const auto to = own ? held->second : outbox::Addressed{};
     connections.at(id).settling = own;
     if (own || request.lease == 0) measures.settled(request);
-    const auto settle = [this, id, own, request](records::Transaction& txn) -> Result<Answer> {
-        const auto settled = own                  ? behind->gate.settle(txn, request)
+    const auto settle = [this, id, own, request, to](records::Transaction& txn) -> Result<Answer> {
+        const auto settled = own                  ? behind->gate.settle(txn, request, to)
                              : request.lease == 0 ? behind->gate.settle_reads(txn, request)
                                                   : outbox::Outbox::settle_steps(txn, request);
         CLINIC_TRY(settled);

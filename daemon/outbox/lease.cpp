@@ -149,29 +149,27 @@ Result<MaybeLease> offer(records::Transaction& txn, Offer first, bool may_create
                          std::chrono::milliseconds unsure_for) {
     const Row& row = first.row;
     if (envelope::is_beside(row.kind)) return offer_beside(txn, std::move(first), unsure_for);
-    const auto contact = Links::contact(txn, row.patient);
-    CLINIC_TRY(contact);
+    auto to = addressed_now(txn, row.patient, first.envelope);
+    CLINIC_TRY(to);
     const auto unsettled = unsettled_create(txn, row.patient);
     CLINIC_TRY(unsettled);
     auto also = beside(txn, first);
     CLINIC_TRY(also);
-    const bool makes = contact->empty() && may_create && (row.kind == Kind::contact_state || *also);
+    const bool makes = to->contact.empty() && may_create && (row.kind == Kind::contact_state || *also);
     const bool needs_one = row.kind != Kind::contact_merge; // there it is the other's contact that is emptied
-    if (contact->empty() && !*unsettled && !makes && needs_one) {
+    if (to->contact.empty() && !*unsettled && !makes && needs_one) {
         CLINIC_TRY(move(txn, row, without_contact(row.kind), no_contact));
         return MaybeLease{};
     }
-    const auto old = old_contact(txn, first.envelope);
-    CLINIC_TRY(old);
     auto tags = known_tags(txn, row);
     CLINIC_TRY(tags);
     CLINIC_TRY(move(txn, row, State::leased, row.code));
     envelope::Lease lease;
     lease.lease = row.id;
-    lease.contact = *contact;
-    lease.old_contact = row.kind == Kind::contact_merge && old->empty() ? *contact : *old; // moved: it is the same
     lease.create = makes;
-    const bool create_unknown = contact->empty() && unsettled->has_value();
+    const bool create_unknown = to->contact.empty() && unsettled->has_value();
+    lease.contact = std::move(to->contact);
+    lease.old_contact = std::move(to->old_contact);
     lease.look_up_first = create_unknown || row.counted > 0;
     if (create_unknown) lease.unsure_ms = left_of(unsure_for, **unsettled, txn.monotonic());
     lease.prior_tags = std::move(*tags);

@@ -215,6 +215,11 @@ Result<std::vector<std::string>> Links::contacts_of(records::Session& session, c
     return all;
 }
 
+Result<Addressed> Links::addressed(records::Session& session, const Leased& lease) {
+    if (!lease.left_at.empty()) return Addressed{.contact = lease.left_at, .old_contact = {}};
+    return addressed_now(session, lease.patient, lease.envelope);
+}
+
 Result<std::optional<PatientId>> Links::patient_by_pid(records::Session& session, std::string_view pid) {
     std::optional<PatientId> patient;
     CLINIC_TRY(first_row(
@@ -276,6 +281,16 @@ Result<std::string> old_contact(records::Session& session, const envelope::Metad
     auto found = Links::contact(session, **prior);
     if (!found && found.error().code == Errc::not_found) return std::string{}; // erased meanwhile
     return found;
+}
+
+Result<Addressed> addressed_now(records::Session& session, PatientId patient,
+                                const envelope::MetadataEnvelope& envelope) {
+    auto own = Links::contact(session, patient);
+    CLINIC_TRY(own);
+    auto old = old_contact(session, envelope);
+    CLINIC_TRY(old);
+    const bool moved = envelope.kind() == envelope::Kind::contact_merge && old->empty();
+    return Addressed{.contact = *own, .old_contact = moved ? *own : std::move(*old)};
 }
 
 } // namespace clinic::outbox

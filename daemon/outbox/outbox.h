@@ -78,6 +78,13 @@ struct Leased {
     bool forgotten = false; // nothing is known of that any more: it was at a contact that is another's now
 };
 
+// The contacts that an envelope goes to: the patient's (empty: none), or the one where what it is about was left; of a
+// merge also the prior's, which is the same where it has become the survivor's.
+struct Addressed {
+    std::string contact, old_contact;
+    bool operator==(const Addressed&) const = default;
+};
+
 class Outbox {
 public:
     // The row lives or dies with the record: both are in `txn`. Envelopes of the same patient and kind that are
@@ -208,6 +215,8 @@ public:
     static Result<Merged> merge(records::Transaction& txn, records::PatientId survivor, records::PatientId prior);
     // The GHL contact ids that are recorded for an open lease: the subject's, and for a merge the prior's.
     static Result<std::vector<std::string>> contacts_of(records::Session& session, const Leased& lease);
+    // Where it would go if it were handed out now.
+    static Result<Addressed> addressed(records::Session& session, const Leased& lease);
     static Result<std::optional<records::PatientId>> patient_by_pid(records::Session& session, std::string_view pid);
     static Result<std::optional<records::AppointmentId>> appointment_by_aid(records::Session& session,
                                                                             std::string_view aid);

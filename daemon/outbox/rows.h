@@ -89,5 +89,8 @@ Result<void> creates_unsure_from_now(records::Transaction& txn);
 // ---- links ------------------------------------------------------------------------------------------------------
 // The prior's contact, for a merge; empty otherwise.
 Result<std::string> old_contact(records::Session& session, const envelope::MetadataEnvelope& envelope);
+// Of one that is about the contact.
+Result<Addressed> addressed_now(records::Session& session, records::PatientId patient,
+                                const envelope::MetadataEnvelope& envelope);
 
 } // namespace clinic::outbox

@@ -108,7 +108,8 @@ bool Simulation::send(const envelope::Lease& lease, const ghl::Call& call, lane:
     for (auto wait = budget_.take(priority); wait.count() > 0; wait = budget_.take(priority)) pass(wait);
     std::optional<egress::Judged> judged;
     clinic.write([&](records::Transaction& txn) -> Result<void> {
-        auto said = gate_.judge(txn, {lease.lease, call.route, call.path, call.body});
+        auto said =
+            gate_.judge(txn, {lease.lease, call.route, call.path, call.body}, {lease.contact, lease.old_contact});
         CLINIC_TRY(said);
         judged = *said;
         return {};
@@ -177,7 +178,7 @@ void Simulation::deliver(const envelope::Lease& lease) {
         outcome.retry_after_ms = 10'000;
     }
     clinic.write([&](records::Transaction& txn) -> Result<void> {
-        auto settled = gate_.settle(txn, outcome);
+        auto settled = gate_.settle(txn, outcome, {lease.contact, lease.old_contact});
         return settled ? Result<void>{} : settled.error();
     });
 }

@@ -177,7 +177,7 @@ TEST_F(EgressServerTest, WhatTheLastCheckCannotJudgeYetIsDueAgain) {
     const auto judged = [&](const envelope::Attempt& attempt) {
         envelope::Verdict verdict;
         clinic.write([&](records::Transaction& txn) -> Result<void> {
-            const auto found = early.judge(txn, attempt);
+            const auto found = early.judge(txn, attempt, {});
             CLINIC_TRY(found);
             verdict = found->verdict;
             return {};

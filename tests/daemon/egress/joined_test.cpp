@@ -131,10 +131,10 @@ TEST_F(JoinedLease, ADryRunPutsBothAside) {
         const auto lease = dry.lease(txn, Destination::crm);
         CLINIC_TRY(lease);
         EXPECT_TRUE(lease->also);
-        const auto judged = dry.judge(txn, of_both(*lease));
+        const auto judged = dry.judge(txn, of_both(*lease), {});
         CLINIC_TRY(judged);
         EXPECT_EQ(judged->verdict.answer, Answer::dry);
-        const auto settled = dry.settle(txn, {.lease = lease->lease, .steps = {}});
+        const auto settled = dry.settle(txn, {.lease = lease->lease, .steps = {}}, {});
         return settled ? Result<void>{} : settled.error();
     });
     EXPECT_EQ(clinic.books().parked, 2);
