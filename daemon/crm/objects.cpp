@@ -2,6 +2,7 @@
 
 #include "daemon/outbox/outbox.h"
 #include "daemon/outbox/sql.h"
+#include "daemon/records/patients.h"
 
 namespace clinic::crm {
 namespace {
@@ -290,9 +291,17 @@ Result<void> keep_apart(Transaction& txn, std::string_view contact, records::Pat
 }
 
 Result<bool> is_kept_apart(Session& session, std::string_view contact, records::PatientId patient) {
-    return first_row(
-        session, "SELECT 1 FROM crm_never WHERE contact = ? AND patient = ?", [](const Statement&) {},
-        Links::contact_token(session, contact), patient);
+    // What was said of somebody who was merged into them since was said of them.
+    auto family = records::merged_into(session, patient);
+    CLINIC_TRY(family);
+    family->push_back(patient);
+    for (const auto one : *family) {
+        auto apart = first_row(
+            session, "SELECT 1 FROM crm_never WHERE contact = ? AND patient = ?", [](const Statement&) {},
+            Links::contact_token(session, contact), one);
+        if (!apart || *apart) return apart;
+    }
+    return false;
 }
 
 } // namespace clinic::crm

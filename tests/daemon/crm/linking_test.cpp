@@ -92,6 +92,16 @@ TEST_F(CrmLinking, SplitIsForEver) {
     EXPECT_EQ(match(lead, "+15550102030"), Match::none);
 }
 
+TEST_F(CrmLinking, WhatWasSplitStaysSoWhenThePersonIsMerged) {
+    const auto prior = linked("N1", lead);
+    EXPECT_EQ(said_by([&](Linking links, records::Transaction& txn) { return links.split(txn, lead, prior); }), Errc{});
+    const auto survivor = clinic.add("N2", "Quillfeather");
+    clinic.merge(survivor, prior);
+    take(contact(lead));
+    EXPECT_EQ(match(lead, "+15550102030"), Match::none);
+    EXPECT_EQ(contact_of(survivor), "");
+}
+
 TEST_F(CrmLinking, OfTwoContactsOfAPatientOneIsKept) {
     const auto patient = linked("N1", lead);
     take(contact("GHLsecond", {.dnd = true}));
