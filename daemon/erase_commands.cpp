@@ -18,21 +18,33 @@ using release::TakenBack;
 
 constexpr Literal erase_word = "erase"; // typed by who has seen what goes
 
-Result<records::PatientId> named(records::Session& session, const json& args) {
+// Who goes: the one who is left of them all, and then those whose records were merged into theirs.
+Result<std::vector<records::PatientId>> named(records::Session& session, const json& args) {
     const auto found = whom(session, args);
     CLINIC_TRY(found);
     if (!*found) return Error{Errc::malformed, "nobody is named", "name one by --patient or --pid"};
-    return **found;
+    std::vector<records::PatientId> all{**found};
+    for (;;) {
+        const auto known = records::patient_facts(session, all.front());
+        CLINIC_TRY(known);
+        if (!known->merged_into) break;
+        all.front() = *known->merged_into;
+    }
+    const auto merged = records::merged_into(session, all.front());
+    CLINIC_TRY(merged);
+    all.insert(all.end(), merged->begin(), merged->end());
+    return all;
 }
 
 Result<records::Disclosure> note(records::Transaction& txn, const Question& question, audit::Action action,
-                                 Literal what, const std::string& why, records::PatientId subject) {
+                                 Literal what, const std::string& why,
+                                 const std::vector<records::PatientId>& subjects) {
     return audit::Trail::append(txn, {.actor = audit::Actor::operator_,
                                       .actor_id = question.asker,
                                       .action = action,
                                       .purpose = audit::Purpose::operations,
                                       .detail = what,
-                                      .subjects = {subject},
+                                      .subjects = subjects,
                                       .note = why});
 }
 
@@ -42,14 +54,15 @@ Result<Answer> look(records::Store& store, const Question& question) {
     CLINIC_TRY(why);
     json facts;
     CLINIC_TRY(store.write([&](records::Transaction& txn) -> Result<void> {
-        const auto person = named(txn, question.args);
-        CLINIC_TRY(person);
-        CLINIC_TRY(note(txn, question, audit::Action::read, "erase_look", *why, *person));
-        const auto known = records::patient_facts(txn, *person);
+        const auto people = named(txn, question.args);
+        CLINIC_TRY(people);
+        CLINIC_TRY(note(txn, question, audit::Action::read, "erase_look", *why, *people));
+        const auto known = records::patient_facts(txn, people->front());
         CLINIC_TRY(known);
         facts = {{"since", base::rfc3339(known->created_at)},
                  {"visits", known->visits},
                  {"appointments", known->appointments.size()},
+                 {"merged", people->size() - 1},
                  {"last_visit", known->last_visit ? json(base::rfc3339(*known->last_visit)) : json{}}};
         return {};
     }));
@@ -59,9 +72,9 @@ Result<Answer> look(records::Store& store, const Question& question) {
 // Asked again (`again`) until GHL is empty of them: the entry of its beginning is written once.
 Result<void> begin_or_end(records::Transaction& txn, release::Releaser& releaser, const Question& question,
                           const std::string& why, json& answer) {
-    const auto person = named(txn, question.args);
-    CLINIC_TRY(person);
-    const auto taken = releaser.take_back(txn, *person);
+    const auto people = named(txn, question.args);
+    CLINIC_TRY(people);
+    const auto taken = releaser.take_back(txn, people->front());
     CLINIC_TRY(taken);
     const bool leaves_it = question.args.value("leave_in_ghl", false);
     if (*taken == TakenBack::not_allowed && !leaves_it)
@@ -70,15 +83,15 @@ Result<void> begin_or_end(records::Transaction& txn, release::Releaser& releaser
     if (*taken == TakenBack::waits) {
         answer = {{"state", "waits"}};
         if (question.args.value("again", false)) return {};
-        CLINIC_TRY(note(txn, question, audit::Action::erase, "erase_begin", why, *person));
+        CLINIC_TRY(note(txn, question, audit::Action::erase, "erase_begin", why, *people));
         return {};
     }
     answer = {{"state", "erased"}, {"left_in_ghl", *taken == TakenBack::not_allowed}};
     const auto entry =
         note(txn, question, audit::Action::erase,
-             *taken == TakenBack::not_allowed ? Literal{"erase_left_in_ghl"} : Literal{"erase"}, why, *person);
+             *taken == TakenBack::not_allowed ? Literal{"erase_left_in_ghl"} : Literal{"erase"}, why, *people);
     CLINIC_TRY(entry);
-    return release::Releaser::erase(txn, *entry, *person);
+    return release::Releaser::erase(txn, *entry, people->front());
 }
 
 Result<Answer> erase(records::Store& store, release::Releaser& releaser, const Question& question) {

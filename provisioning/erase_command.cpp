@@ -29,10 +29,13 @@ std::optional<json> person(const Call& call) {
 
 std::string view(const json& look) {
     const auto& last = look.at("last_visit");
+    const auto merged = look.at("merged").get<std::int64_t>();
     return "A person known since " + look.at("since").get<std::string>().substr(0, 10) + ", " +
            std::to_string(look.at("visits").get<std::int64_t>()) + " visits, " +
            std::to_string(look.at("appointments").get<std::int64_t>()) + " appointments" +
            (last.is_string() ? ", last here on " + last.get<std::string>().substr(0, 10) : std::string{}) + ".\n" +
+           (merged == 0 ? std::string{}
+                        : "The records of " + std::to_string(merged) + " more were merged into theirs, and go too.\n") +
            "Erased is for good: no backup and no key brings the records back. What the law makes the clinic keep,\n"
            "or a court has asked to be kept, the box does not know. Take them out of the practice system first: its\n"
            "next message about them makes a new person here.\n";

@@ -89,6 +89,30 @@ TEST_F(EraseTest, GhlIsEmptiedFirstAndThenTheRecordsGo) {
     EXPECT_TRUE(clinic.books().balanced());
 }
 
+// By the pseudonym of somebody who was merged: shown and named is who goes, all of them.
+TEST_F(EraseTest, WhoWasMergedLeadsToWhoIsLeft) {
+    clinic.set_basis(Basis::baa);
+    const auto survivor = clinic.add("1001", "Quillfeather"), prior = clinic.add("1002", "Quillfeather");
+    clinic.deliver();
+    std::string pid;
+    clinic.write([&](records::Transaction& txn) -> Result<void> {
+        const auto known = outbox::Links::pid(txn, envelope::Destination::crm, prior);
+        CLINIC_TRY(known);
+        pid = known->text();
+        return {};
+    });
+    clinic.merge(survivor, prior);
+    clinic.deliver();
+    const auto look = ask("erase-look", {{"pid", pid}, {"reason", "asked in writing"}});
+    ASSERT_TRUE(look);
+    const auto of_survivor = ask("erase-look", {{"number", "1001"}, {"reason", "asked in writing"}});
+    ASSERT_TRUE(of_survivor);
+    EXPECT_EQ(*look->data, *of_survivor->data);
+    EXPECT_EQ(look->data->at("merged"), 1);
+    EXPECT_THAT(entries(audit::Action::read),
+                ElementsAre("erase_look asked in writing 2", "erase_look asked in writing 2"));
+}
+
 TEST_F(EraseTest, WhoWasNeverSpokenOfGoesAtOnce) {
     clinic.add("1001", "Quillfeather"); // the basis is off
     EXPECT_EQ(erased().at("state"), "erased");
