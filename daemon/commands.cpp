@@ -163,6 +163,7 @@ public:
         CLINIC_TRY(store_.write([&](records::Transaction& txn) -> Result<void> {
             at = txn.now();
             CLINIC_TRY(health_.keep_confirmed_clock(txn));
+            CLINIC_TRY(housekeeping_.want_walk(txn));
             return configured(txn, question.asker, "clock_confirmed");
         }));
         CLINIC_TRY(health_.confirm_clock());
@@ -181,6 +182,7 @@ private:
             CLINIC_TRY(edit(txn, *policy));
             CLINIC_TRY(configured(txn, asker, what));
             CLINIC_TRY(releaser_.set_policy(txn, *policy));
+            CLINIC_TRY(housekeeping_.want_walk(txn));
             facts = basis_facts(*policy, txn.now());
             return {};
         }));

@@ -1,10 +1,10 @@
 #include "daemon/housekeeping.h"
 
 #include <chrono>
-#include <ctime>
 #include <optional>
 #include <utility>
 
+#include "crypto/base/days.h"
 #include "crypto/base/log.h"
 #include "daemon/audit/trail.h"
 #include "daemon/intake/feed_books.h"
@@ -23,13 +23,7 @@ constexpr base::Micros ledger_read_life = std::chrono::hours{24 * outbox::ledger
 constexpr base::Micros stamp_ahead_max = std::chrono::minutes{10}; // a time server's correction is left alone
 constexpr Error stopped{Errc::offline, "the box is stopping", "the next start goes on"};
 
-std::string local_day(Timestamp at) {
-    const std::time_t seconds = at.micros / 1'000'000;
-    std::tm parts{};
-    localtime_r(&seconds, &parts);
-    char text[16];
-    return {text, std::strftime(text, sizeof text, "%Y-%m-%d", &parts)};
-}
+constexpr const char* last_walk = "last_walk";
 
 } // namespace
 
@@ -65,13 +59,21 @@ void Housekeeping::run(const std::stop_token& stop) {
     }
 }
 
+Result<void> Housekeeping::want_walk(records::Transaction& txn) {
+    {
+        const std::lock_guard lock{waiting_};
+        walk_requested_ = true;
+    }
+    return records::set_setting(txn, last_walk, "");
+}
+
 // The day and the basis as they were at the last walk: a new one of either is a reason for another.
 Result<bool> Housekeeping::day_is_new(const std::string& today) {
     bool is_new = false;
     CLINIC_TRY(store_.read([&](records::Snapshot& session) -> Result<void> {
         const auto policy = releaser_.policy(session);
         CLINIC_TRY(policy);
-        const auto last = records::setting(session, "last_walk");
+        const auto last = records::setting(session, last_walk);
         CLINIC_TRY(last);
         is_new = *last != today + " " + release::name(policy->effective(session.now()));
         return {};
@@ -79,13 +81,14 @@ Result<bool> Housekeeping::day_is_new(const std::string& today) {
     return is_new;
 }
 
-// A walk that the clock stepped under is made again once it is trusted.
+// A walk that the clock stepped under is made again once it is trusted; one during which another was wanted is not it.
 Result<void> Housekeeping::mark(const std::string& today) {
     return store_.write([&](records::Transaction& txn) -> Result<void> {
-        if (!health_.clock_trusted()) return {};
+        const std::lock_guard lock{waiting_};
+        if (!health_.clock_trusted() || walk_requested_) return {};
         const auto policy = releaser_.policy(txn);
         CLINIC_TRY(policy);
-        return records::set_setting(txn, "last_walk", today + " " + release::name(policy->effective(txn.now())));
+        return records::set_setting(txn, last_walk, today + " " + release::name(policy->effective(txn.now())));
     });
 }
 
@@ -96,7 +99,7 @@ Result<void> Housekeeping::look(bool walk) {
         return releaser_.clock_trusted() ? mend_stamps(txn) : Result<void>{};
     }));
     CLINIC_TRY(expire_consents());
-    const std::string today = local_day(clock_.now());
+    const std::string today = base::local_day(clock_.now());
     const auto is_new = day_is_new(today);
     CLINIC_TRY(is_new);
     if (!*is_new && !walk) return {};

@@ -31,7 +31,10 @@ public:
     Housekeeping& operator=(const Housekeeping&) = delete;
 
     void start();
-    void request_walk(); // soon, when the clock is trusted: the basis or the policy was changed
+    // With a change of the basis, the policy or the clock's trust: a start before it is done walks too, whatever was
+    // walked before, and a walk that is under way is not it. Then, after the commit, `request_walk`.
+    Result<void> want_walk(records::Transaction& txn);
+    void request_walk(); // soon, when the clock is trusted
     // Walks everybody now; how many transactions it took. Any thread. Errors: offline after `request_stop`.
     Result<std::int64_t> re_release();
     void request_stop(); // a walk ends after the slice it is in, and none begins

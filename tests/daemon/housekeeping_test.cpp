@@ -224,6 +224,21 @@ TEST_F(HousekeepingTest, AClockThatStepsInAWalkDeletesNothing) {
     EXPECT_EQ(last_walk(), "2026-11-21 baa");
 }
 
+// A, then B, and A again before a walk has ended: to the next start it looks as if nothing had changed.
+TEST_F(HousekeepingTest, AWalkThatAChangeComesIntoIsMadeAgainAlsoAfterAStart) {
+    clinic.add("N1", "Quillfeather");
+    trust_the_clock();
+    housekeeping = std::make_unique<Housekeeping>(*clinic.store, clinic.releaser, *feeds, health, clinic.clock);
+    ASSERT_TRUE(housekeeping->look(false));
+    ASSERT_EQ(last_walk(), "2026-11-21 baa");
+    clinic.write([&](records::Transaction& txn) { return housekeeping->want_walk(txn); });
+    EXPECT_TRUE(housekeeping->look(true)); // in which it came
+    EXPECT_EQ(last_walk(), "");
+    housekeeping = std::make_unique<Housekeeping>(*clinic.store, clinic.releaser, *feeds, health, clinic.clock);
+    EXPECT_TRUE(housekeeping->look(false));
+    EXPECT_EQ(last_walk(), "2026-11-21 baa");
+}
+
 // A box that boots with the date of ten years ahead takes messages in, and then the time comes right.
 TEST_F(HousekeepingTest, WhatAClockAheadHasDatedIsOfNowOnceItIsRight) {
     const Timestamp right = clinic.clock.now();
