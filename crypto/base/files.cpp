@@ -67,6 +67,10 @@ Error file_error(Literal what, int native) {
     case ENOSPC:
     case EDQUOT: return {Errc::full, what, "make room on its disk: clinicctl check, disk.space", {}, native};
     case EROFS: return {Errc::system, what, "its disk can only be read: clinicctl check, disk.writable", {}, native};
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+        return {Errc::system, what, "see that its folder is there, and that it is no folder itself", {}, native};
     case EACCES:
     case EPERM: return {Errc::system, what, "only root and its owner may do that", {}, native};
     default: return {Errc::system, what, "clinicctl check says what ails the disk", {}, native};

@@ -52,6 +52,8 @@ TEST(Files, SaysWhatTheSystemRefusesAndWhatHelps) {
     EXPECT_EQ(file_error("x", ENOSPC).code, Errc::full);
     EXPECT_NE(std::string{file_error("x", ENOSPC).remedy.c_str()}.find("disk.space"), std::string::npos);
     EXPECT_NE(std::string{file_error("x", EROFS).remedy.c_str()}.find("disk.writable"), std::string::npos);
+    EXPECT_NE(std::string{write_durable("/no/such/folder/x", {}, 0600).error().remedy.c_str()}.find("folder"),
+              std::string::npos);
     for (const int why : {EDQUOT, EACCES, EPERM, EIO}) {
         EXPECT_NE(std::string{file_error("x", why).remedy.c_str()}, "") << why;
         EXPECT_EQ(file_error("x", why).native, why);
