@@ -163,7 +163,8 @@ Result<void> PageCertificate::clock_is_possible(Seconds now) const {
     const auto about = certificates::look(*authority);
     if (about && about->from > now)
         return Error{Errc::refused, "the clock is before the time at which the box made its own authority",
-                     "see that the box's date is right; it is tried again within a quarter of an hour"};
+                     "see that the box's date is right; if it is, take tls/local-ca.pem and tls/console.pem away: the "
+                     "next quarter of an hour makes them anew"};
     return {};
 }
 
