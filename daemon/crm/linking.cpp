@@ -53,9 +53,9 @@ Result<void> Linking::set(Transaction& txn, std::string_view contact, PatientId 
         return Error{Errc::conflict, "that patient has a contact already",
                      "two contacts of one patient: clinicctl link merge; else first: clinicctl link unset"};
     // Linked to this one, nobody would look for the other any more.
-    const auto unsure = Links::create_is_unsure(txn, patient);
-    CLINIC_TRY(unsure);
-    if (*unsure)
+    const auto looked_up = Links::create_is_looked_up(txn, patient);
+    CLINIC_TRY(looked_up);
+    if (*looked_up)
         return Error{Errc::conflict, "GHL has not answered yet whether it has made a contact for that patient",
                      "try again in some minutes, when clinicctl status says that GHL is up to date"};
     CLINIC_TRY(set_matching(txn, object->row, Matching::none, object->fact.updated_ms));

@@ -12,7 +12,8 @@ using records::Transaction;
 
 constexpr int contacts_a_slice = 50;
 
-// Whose marker it carries, where they are there and have no contact, and none that a create without an answer has made.
+// Whose marker it carries, where they are there and have no contact, nor is one looked up that a create without an
+// answer may have made.
 Result<std::vector<PatientId>> owner_of(Transaction& txn, const Object& contact) {
     std::vector<PatientId> out;
     const auto* said = std::get_if<envelope::CrmContact>(&contact.fact.said);
@@ -24,9 +25,9 @@ Result<std::vector<PatientId>> owner_of(Transaction& txn, const Object& contact)
     CLINIC_TRY(told);
     const auto own = Links::contact(txn, **marked);
     CLINIC_TRY(own);
-    const auto unsure = Links::create_is_unsure(txn, **marked);
-    CLINIC_TRY(unsure);
-    if (*told && own->empty() && !*unsure) out.push_back(**marked);
+    const auto looked_up = Links::create_is_looked_up(txn, **marked);
+    CLINIC_TRY(looked_up);
+    if (*told && own->empty() && !*looked_up) out.push_back(**marked);
     return out;
 }
 

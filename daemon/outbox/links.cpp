@@ -166,6 +166,14 @@ Result<bool> Links::create_is_unsure(records::Session& session, PatientId patien
     return unsettled->has_value();
 }
 
+Result<bool> Links::create_is_looked_up(records::Session& session, PatientId patient) {
+    auto unsure = create_is_unsure(session, patient);
+    if (!unsure || !*unsure) return unsure;
+    return first_row(
+        session, "SELECT 1 FROM outbox WHERE patient = ? AND destination = 0 AND state IN (?, ?) LIMIT 1",
+        [](const records::Statement&) {}, patient, number(State::pending), number(State::leased));
+}
+
 Result<bool> Links::may_hold_a_shell(records::Session& session, PatientId patient) {
     const auto shell = is_shell(session, patient);
     CLINIC_TRY(shell);

@@ -210,6 +210,8 @@ public:
     // A contact may be there that we made and that no suppression has emptied, delivered or queued: though its first
     // state was never settled as delivered, or its create as done.
     static Result<bool> create_is_unsure(records::Session& session, records::PatientId patient);
+    // The same, and something is under way by which it is looked up; where all of it is dead nobody asks any more.
+    static Result<bool> create_is_looked_up(records::Session& session, records::PatientId patient);
     static Result<bool> may_hold_a_shell(records::Session& session, records::PatientId patient);
     // The survivor takes over the prior's contact where it has none of its own, and none can come to light.
     static Result<Merged> merge(records::Transaction& txn, records::PatientId survivor, records::PatientId prior);

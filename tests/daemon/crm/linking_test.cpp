@@ -75,6 +75,19 @@ TEST_F(CrmLinking, WhatACreateHasNotMadeKeepsNobodyFromALink) {
     EXPECT_EQ(contact_of(patient), lead);
 }
 
+// Given up, nothing is under way that would look: a person's word is how it goes on.
+TEST_F(CrmLinking, ACreateThatWasGivenUpKeepsNobodyFromALink) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    create_without_answer(patient);
+    take(contact(lead));
+    ASSERT_EQ(set(lead, patient), Errc::conflict);
+    const auto again = lease();
+    ASSERT_TRUE(again);
+    clinic.write([&](records::Transaction& txn) { return outbox::Outbox::kill(txn, again->lease, "http_400"); });
+    EXPECT_EQ(set(lead, patient), Errc{});
+    EXPECT_EQ(contact_of(patient), lead);
+}
+
 TEST_F(CrmLinking, UnsetLeavesTheContactToBeMatchedAnew) {
     const auto patient = linked("N1", lead);
     EXPECT_EQ(said_by([&](Linking links, records::Transaction& txn) { return links.unset(txn, patient); }), Errc{});
