@@ -78,8 +78,7 @@ const char* trouble(const json& said) {
                "answer.";
     if (!said.at("begun").get<bool>())
         return "The certificate is not valid yet by the box's clock: see that the date is right (timedatectl), then "
-               "run "
-               "clinicctl tls keep.";
+               "run clinicctl tls keep.";
     if (said.at("days_left") < 0) return "The certificate has expired. Run clinicctl tls csr, and install the answer.";
     if (said.at("days_left") < days_soon)
         return "The certificate ends within a month. Run clinicctl tls csr, and install the answer.";

@@ -3,8 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <ctime>
+#include "tests/fakes/zone.h"
 
 namespace clinic::base {
 namespace {
@@ -28,11 +27,11 @@ TEST(Days, ADayIsTheZones) {
     const Timestamp end{1'798'786'799'000'000}; // 2026-12-31T23:59:59 in Denver
     EXPECT_EQ(rfc3339(end), "2027-01-01T06:59:59Z");
     EXPECT_EQ(utc_day(end), "2027-01-01");
-    setenv("TZ", "America/Denver", 1);
-    tzset();
-    EXPECT_EQ(local_day(end), "2026-12-31");
-    setenv("TZ", "UTC", 1);
-    tzset();
+    const fakes::Zone utc{"UTC"};
+    {
+        const fakes::Zone denver{"America/Denver"};
+        EXPECT_EQ(local_day(end), "2026-12-31");
+    }
     EXPECT_EQ(local_day(end), "2027-01-01");
 }
 
