@@ -122,7 +122,7 @@ Result<std::int64_t> Ledger::open_line(records::Transaction& txn, std::optional<
     if (opens && makes_beside(attempt.route) && row != nullptr) CLINIC_TRY(create_begun(txn, *row, line));
     if (!subject) return line;
     if (opens && writes(attempt.route))
-        for (const Row& one : *rows) CLINIC_TRY(said_unsure(txn, one));
+        for (const Row& one : *rows) CLINIC_TRY(said_unsure(txn, one, may_create));
     const auto sealed = txn.seal_for(*subject, "ledger.subject", line, subject->uuid.text());
     CLINIC_TRY(sealed);
     const auto token = subject_token(txn, *subject);

@@ -58,8 +58,9 @@ Result<Leased> opened(records::Session& session, const Row& row); // the same, a
 
 // ---- said -------------------------------------------------------------------------------------------------------
 Result<void> remember_said(records::Transaction& txn, const Row& row);
-// A write of this row is begun: what was said of its kind, or of the opposite, may hold no more.
-Result<void> said_unsure(records::Transaction& txn, const Row& row);
+// A write of this row is begun: what was said of its kind, or of the opposite, may hold no more; and of a state that
+// was never said some may stand there from now on. A create that is `makes_contact` leaves that to `unsettled_create`.
+Result<void> said_unsure(records::Transaction& txn, const Row& row, bool makes_contact);
 Result<void> forget_said(records::Transaction& txn, records::PatientId patient, envelope::Kind kind);
 Result<void> tags_unsure(records::Transaction& txn, records::PatientId patient);
 // The tags of the newest delivered contact.state, where nothing has touched them since.

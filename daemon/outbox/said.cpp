@@ -104,7 +104,7 @@ struct SaidKey {
     envelope::Destination destination;
     records::PatientId patient;
     Kind kind;
-    std::int64_t scope, row; // of the outbox; 0: nobody here said it
+    std::int64_t scope, row; // of the outbox; 0: none that was delivered
 };
 
 Result<void> store_said(records::Transaction& txn, const SaidKey& key, const MetadataEnvelope& envelope,
@@ -113,13 +113,23 @@ Result<void> store_said(records::Transaction& txn, const SaidKey& key, const Met
     CLINIC_TRY(first_row(
         txn,
         "INSERT INTO said (destination, patient, kind, scope, delivered, envelope, tags_known, unsure, written_at) "
-        "VALUES (?, ?, ?, ?, ?, x'', 1, ?, ?) ON CONFLICT DO UPDATE SET delivered = excluded.delivered, "
-        "tags_known = 1, unsure = excluded.unsure, written_at = excluded.written_at RETURNING id",
+        "VALUES (?, ?, ?, ?, ?, x'', ?, ?, ?) ON CONFLICT DO UPDATE SET delivered = excluded.delivered, "
+        "tags_known = excluded.tags_known, unsure = excluded.unsure, written_at = excluded.written_at RETURNING id",
         [&](const records::Statement& one) { id = one.integer(0); }, number(key.destination), key.patient,
-        number(key.kind), key.scope, key.row, unsure, written_at));
+        number(key.kind), key.scope, key.row, key.row != 0, unsure, written_at));
     const auto sealed = txn.seal_for(key.patient, "said.envelope", id, envelope.encode());
     CLINIC_TRY(sealed);
     return execute(txn, "UPDATE said SET envelope = ? WHERE id = ?", *sealed, id);
+}
+
+// A first state that is begun may be there in part, whatever becomes of its row: then there is something to take back.
+Result<void> begun(records::Transaction& txn, const Row& row) {
+    const auto any = find_said(txn, row.destination, row.patient, row.kind, row.scope);
+    CLINIC_TRY(any);
+    if (any->has_value()) return {};
+    const auto envelope = envelope_in(txn, row);
+    CLINIC_TRY(envelope);
+    return store_said(txn, {row.destination, row.patient, row.kind, row.scope, 0}, *envelope, Timestamp{0}, true);
 }
 
 bool says_stop(const MetadataEnvelope& envelope, Stop how) {
@@ -157,7 +167,7 @@ Result<void> remember_said(records::Transaction& txn, const Row& row) {
     return store_said(txn, {row.destination, row.patient, row.kind, row.scope, row.id}, *envelope, txn.now(), *late);
 }
 
-Result<void> said_unsure(records::Transaction& txn, const Row& row) {
+Result<void> said_unsure(records::Transaction& txn, const Row& row, bool makes_contact) {
     std::vector<Kind> changed = opposites(row.kind);
     changed.push_back(row.kind);
     for (const Kind kind : changed)
@@ -165,7 +175,8 @@ Result<void> said_unsure(records::Transaction& txn, const Row& row) {
                            "UPDATE said SET unsure = 1 WHERE patient = ? AND destination = ? AND kind = ? "
                            "AND (scope = ? OR scope = -1) AND unsure = 0",
                            row.patient, number(row.destination), number(kind), row.scope));
-    return {};
+    const bool is_state = row.kind == Kind::contact_state || row.kind == Kind::appt_state;
+    return is_state && !makes_contact ? begun(txn, row) : Result<void>{};
 }
 
 Result<void> forget_said(records::Transaction& txn, records::PatientId patient, Kind kind) {

@@ -117,6 +117,49 @@ TEST(Releaser, AContactThatWasFoundIsSuppressedThoughNothingWasDelivered) {
     EXPECT_THAT(clinic.deliver_kinds(), IsEmpty());
 }
 
+// A contact of theirs holds the half of a first state whose row was discarded, or withdrawn.
+TEST(Releaser, WhatWasWrittenInPartIsTakenBackThoughItsRowIsNoMore) {
+    for (const bool discarded : {true, false}) {
+        Clinic clinic;
+        clinic.set_basis(Basis::baa);
+        const auto patient = clinic.add("1001", "Quillfeather");
+        clinic.write([&](records::Transaction& txn) {
+            return outbox::Links::set_contact(txn, patient, "lead1", outbox::Made::by_others);
+        });
+        const auto row = begin(clinic, envelope::Route::contact_fields);
+        clinic.write([&](records::Transaction& txn) -> Result<void> {
+            if (!discarded) return outbox::Outbox::withdraw_lease(txn, row, "consent_expired");
+            CLINIC_TRY(outbox::Outbox::kill(txn, row, "write_set"));
+            const auto whose = outbox::Outbox::discard_dead(txn, row);
+            return whose ? Result<void>{} : whose.error();
+        });
+        EXPECT_EQ(clinic.books().pending, 0);
+        EXPECT_EQ(clinic.take_back(patient), TakenBack::waits) << "before an erasure";
+        EXPECT_THAT(clinic.deliver_kinds(), ElementsAre("contact.suppress"));
+        EXPECT_EQ(clinic.take_back(patient), TakenBack::done);
+        clinic.consent(patient, ConsentScope::crm_sync, ConsentState::revoked);
+        EXPECT_THAT(clinic.deliver_kinds(), IsEmpty()) << "once";
+    }
+}
+
+// And where it still holds it is said again, whole.
+TEST(Releaser, WhatWasWrittenInPartIsSaidAgainThoughItsRowWasDiscarded) {
+    Clinic clinic;
+    clinic.set_basis(Basis::baa);
+    const auto patient = clinic.add("1001", "Quillfeather");
+    clinic.write([&](records::Transaction& txn) {
+        return outbox::Links::set_contact(txn, patient, "lead1", outbox::Made::by_others);
+    });
+    const auto row = begin(clinic, envelope::Route::contact_fields);
+    clinic.write([&](records::Transaction& txn) -> Result<void> {
+        CLINIC_TRY(outbox::Outbox::kill(txn, row, "write_set"));
+        const auto whose = outbox::Outbox::discard_dead(txn, row);
+        return whose ? Result<void>{} : whose.error();
+    });
+    clinic.walk();
+    EXPECT_THAT(clinic.deliver_kinds(), ElementsAre("contact.state"));
+}
+
 // A yes between two noes, of which half was told: the first suppression says nothing about now.
 TEST(Releaser, ASecondNoSuppressesWhatAHalfToldYesLeftThere) {
     Clinic clinic;
