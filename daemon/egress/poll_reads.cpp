@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "crypto/base/days.h"
 #include "crypto/base/json.h"
 #include "sync/envelope/names.h"
 
@@ -11,8 +12,6 @@ namespace {
 
 using envelope::StepOutcome;
 using outbox::Ledger;
-
-constexpr std::int64_t hour_us = 3'600'000'000;
 
 std::string said_by(std::int64_t requests, Timestamp last, const std::map<std::string, std::int64_t>& ended) {
     return base::dump_json({{"requests", requests}, {"last_at", base::rfc3339(last)}, {"ended", ended}});
@@ -23,8 +22,8 @@ std::string said_by(std::int64_t requests, Timestamp last, const std::map<std::s
 Result<std::int64_t> PollReads::open(records::Transaction& txn, const envelope::Attempt& attempt, bool dry) {
     const auto digest = Ledger::digest_of(attempt);
     const Timestamp now = txn.now();
-    const std::int64_t hour = now.micros / hour_us;
-    const auto counts = [&](const Line& line) { return line.route == attempt.route && line.hour == hour; };
+    const auto day = base::local_date(now);
+    const auto counts = [&](const Line& line) { return line.route == attempt.route && line.day == day; };
     if (const auto found = std::ranges::find_if(lines_, counts); found != lines_.end()) {
         count(*found, digest, now, dry);
         return found->number;
@@ -32,10 +31,10 @@ Result<std::int64_t> PollReads::open(records::Transaction& txn, const envelope::
     CLINIC_TRY(write(txn));
     const auto number = Ledger::open_line(txn, std::nullopt, attempt, dry ? Literal{"dry_run"} : "open");
     CLINIC_TRY(number);
-    Line line{.number = *number, .route = attempt.route, .hour = hour, .digest = digest, .last = now};
+    Line line{.number = *number, .route = attempt.route, .day = day, .digest = digest, .last = now};
     if (dry) line.under_way = 0;
-    txn.on_commit([this, line, hour] {
-        forget_what_is_over(hour);
+    txn.on_commit([this, line, day] {
+        forget_what_is_over(day);
         lines_.push_back(line);
     });
     return *number;
@@ -74,9 +73,9 @@ Result<void> PollReads::write(records::Transaction& txn) {
     return {};
 }
 
-void PollReads::forget_what_is_over(std::int64_t hour) {
+void PollReads::forget_what_is_over(std::chrono::sys_days day) {
     std::erase_if(lines_, [&](const Line& line) {
-        return line.hour != hour && line.under_way == 0 && line.counted == line.written;
+        return line.day != day && line.under_way == 0 && line.counted == line.written;
     });
 }
 

@@ -132,7 +132,7 @@ void Check::ledger() {
             if (lines->empty()) return {};
             for (const auto& line : *lines) {
                 after = line.attempt;
-                if (envelope::is_poll_read(line.route)) continue; // counted in a line an hour: poll_reads_test
+                if (envelope::is_poll_read(line.route)) continue; // counted in a line a day: poll_reads_test
                 if (line.result == "answered" || line.result == "unknown" || line.result == "open")
                     ++asked[line.digest];
                 if (line.result == "answered") ++answered[line.digest];

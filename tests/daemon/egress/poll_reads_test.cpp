@@ -1,4 +1,4 @@
-// What the polling reads is counted in a line of its route and hour, which is there before the first of it leaves.
+// What the polling reads is counted in a line of its route and day, which is there before the first of it leaves.
 #include "daemon/egress/poll_reads.h"
 
 #include <gmock/gmock.h>
@@ -47,7 +47,7 @@ protected:
     static json said(const outbox::LedgerLine& line) { return json::parse(line.said, nullptr, false); }
 };
 
-TEST_F(PollReadsTest, AreCountedInALineOfTheirHourAndEachHasItsPartInTheDigest) {
+TEST_F(PollReadsTest, AreCountedInALineOfTheirDayAndEachHasItsPartInTheDigest) {
     const Caller caller{path};
     const auto line = asked(caller, 0);
     ASSERT_EQ(lines().size(), 1U) << "durable before its first byte";
@@ -75,13 +75,13 @@ TEST_F(PollReadsTest, AreCountedInALineOfTheirHourAndEachHasItsPartInTheDigest) 
     EXPECT_EQ(all[0].digest, crypto::hex(digest));
 }
 
-TEST_F(PollReadsTest, ANewHourHasALineAndTheOneBeforeIsWrittenWithIt) {
+TEST_F(PollReadsTest, ANewDayHasALineAndTheOneBeforeIsWrittenWithIt) {
     const Caller caller{path};
     const auto first = asked(caller, 0);
     ended(caller, first, Ended::answered, 200);
     EXPECT_EQ(asked(caller, 1), first);
     ended(caller, first, Ended::answered, 200);
-    clinic.clock.advance(std::chrono::hours{1});
+    clinic.clock.advance(std::chrono::hours{24});
     const auto second = asked(caller, 2);
     EXPECT_GT(second, first);
     const auto all = lines();
