@@ -145,6 +145,20 @@ bool tells_the_time(std::string_view run) {
     return std::abs(seconds - std::time(nullptr)) < days;
 }
 
+// Whether digits stand within a digest in hexadecimal, as the audit chain and the ledger have in each line: eight of
+// them are a date of birth by chance in one of some hundred exports. A leaked number has no such surroundings: 32 signs
+// and more, letters among them, and none but those of a digest.
+bool is_of_a_digest(std::string_view bytes, std::size_t from, std::size_t to) {
+    constexpr std::size_t digest_signs_min = 32;
+    const auto is_sign = [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); };
+    const std::size_t first = from - std::min(from, digest_signs_min),
+                      end = std::min(bytes.size(), to + digest_signs_min);
+    while (from > first && is_sign(bytes[from - 1])) --from;
+    while (to < end && is_sign(bytes[to])) ++to;
+    const auto run = bytes.substr(from, to - from);
+    return run.size() >= digest_signs_min && !is_number(run);
+}
+
 std::string_view run_of_digits(std::string_view bytes, std::size_t from, std::size_t to) {
     while (from > 0 && is_digit(bytes[from - 1])) --from;
     while (to < bytes.size() && is_digit(bytes[to])) ++to;
@@ -212,7 +226,7 @@ std::vector<Form> forms(std::string_view canary) {
                                      {"byte-order mark", "\xEF\xBB\xBF"},
                                      {"soft hyphen", "\xC2\xAD"}})
         all.push_back({name, joined(canary, sign)});
-    for (const auto& word : {folded(canary), upper(canary)})
+    for (const auto& word : {folded(canary), upper(canary), capitalised(canary)})
         all.push_back({"full-width", each_letter(word, full_width)});
     return all;
 }
@@ -244,7 +258,8 @@ void Search::scan(std::string_view bytes, std::vector<Hit>& hits) const {
         for (auto one = first; one != last && hits.size() < hits_max; ++one) {
             const auto& pattern = patterns_[one->second];
             if (low.compare(at, pattern.bytes.size(), pattern.bytes) == 0 &&
-                !(is_number(pattern.bytes) && tells_the_time(run_of_digits(low, at, at + pattern.bytes.size()))))
+                !(is_number(pattern.bytes) && (tells_the_time(run_of_digits(low, at, at + pattern.bytes.size())) ||
+                                               is_of_a_digest(low, at, at + pattern.bytes.size()))))
                 hits.push_back({pattern.canary, pattern.form, at});
         }
     }
@@ -267,8 +282,9 @@ void Search::scan_digits(std::string_view bytes, std::vector<Hit>& hits) const {
         const char c = bytes[at];
         if (is_digit(c)) {
             const auto run = run_of_digits(bytes, at, at + 1);
+            const bool says_nothing = tells_the_time(run) || is_of_a_digest(bytes, at, at + 1);
             at += run.size() - 1;
-            if (tells_the_time(run))
+            if (says_nothing)
                 look(at);
             else
                 digits += run;

@@ -53,6 +53,30 @@ TEST(CanarySearch, AClocksReadingOfTheseDaysIsNoLeakAndAnyOtherNumberIs) {
     EXPECT_TRUE(finds(Search{{number}}, now + "000, 730-918-265"));
 }
 
+// A date of birth has eight digits, and an export of the audit chain some hundred thousand runs of them.
+TEST(CanarySearch, DigitsOfADigestAreNoLeakAndThoseBesideItAre) {
+    const std::string date = "25051925", before = "0f3c9ab1e84d7a26cc", after = "e5b7042fd98c1a3e6b";
+    const Search search{{date}};
+    for (const auto& digits : {date, std::string{date.rbegin(), date.rend()}}) {
+        EXPECT_FALSE(finds(search, R"({"digest":")" + before + digits + after + R"("})"));
+        EXPECT_TRUE(finds(search, R"({"digest":")" + before + after + R"(","n":")" + digits + R"("})"));
+        EXPECT_TRUE(finds(search, before + "-" + digits + "-" + after));
+        EXPECT_TRUE(finds(search, before.substr(0, 8) + digits + after.substr(0, 8))) << "shorter than a digest";
+        EXPECT_TRUE(finds(search, "1234567890123456" + digits + "12345678")) << "a number, however long";
+    }
+}
+
+// Names are sent capitalised, and come out as they came in, or in another case.
+TEST(CanarySearch, FindsEachFormOfItInEachCase) {
+    const Search search{{word}};
+    std::string upper = word, lower = word, capitalised = word;
+    for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    capitalised = upper.substr(0, 1) + lower.substr(1);
+    for (const auto& cased : {upper, lower, capitalised})
+        for (const auto& form : forms(cased)) EXPECT_TRUE(finds(search, noise(100, 5) + form.bytes)) << form.name;
+}
+
 TEST(CanarySearch, FindsEachFormInNoise) {
     const Search search{{word, number}};
     for (const auto& canary : {word, number})

@@ -148,7 +148,7 @@ public:
         room_.places.look("clinicctl containment", report.out);
         std::string all;
         for (const auto& one : room_.attempts->refused()) all += one + "\n";
-        for (const char* call : {"socket", "connect", "sendto", "sendmmsg"})
+        for (const char* call : {"socket", "connect", "sendto", "sendmsg", "sendmmsg"})
             EXPECT_NE(all.find(std::string{": "} + call + "\n"), std::string::npos) << call;
     }
 
@@ -176,6 +176,8 @@ public:
         EXPECT_EQ(room_.places.found(), std::vector<std::string>{}) << "seed " << seed_;
         EXPECT_EQ(room_.tap.strays(), std::vector<std::string>{}) << "seed " << seed_;
         EXPECT_TRUE(room_.tap.saw_all());
+        EXPECT_NE(room_.ghl->inward().find(room_.day.word("ghlperson", 1)), std::string::npos)
+            << "a person in an error";
         EXPECT_GT(room_.tap.bytes().size(), 100'000U);
         EXPECT_NE(room_.heard().find("/up/"), std::string::npos);
         for (const char* span : {R"("name":"message")", R"("name":"ghl request")"})

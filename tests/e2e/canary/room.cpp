@@ -145,8 +145,9 @@ std::string Room::traces() const {
 }
 
 void Room::control_ghl(const nlohmann::json& body) const {
-    run("curl --silent --max-time 10 --cacert " + quoted(box.endpoints().at("console_ca")) + " -X POST -d " +
-        quoted(body.dump()) + " " + quoted(box.endpoints().at("ghl").at("faults")));
+    const auto said = run("curl --silent --fail --max-time 10 --cacert " + quoted(box.endpoints().at("console_ca")) +
+                          " -X POST -d " + quoted(body.dump()) + " " + quoted(box.endpoints().at("ghl").at("faults")));
+    EXPECT_EQ(said.exit, 0) << said.out;
 }
 
 void Room::seed_ghl(const nlohmann::json& contacts) const {
