@@ -43,9 +43,11 @@ OSSL_LIB_CTX* library() {
 
 using GcmNonce = std::array<std::byte, 12>;
 
-GcmNonce gcm_nonce(std::uint64_t count) {
+// The epoch is in it, as it is in XChaCha20's: a piece whose trailer names another one does not open.
+GcmNonce gcm_nonce(std::uint32_t epoch, std::uint64_t count) {
     GcmNonce made{};
-    put_number(std::span{made}.subspan(made.size() - sizeof count), count);
+    put_number(std::span{made}, epoch);
+    put_number(std::span{made}.subspan(epoch_bytes), count);
     return made;
 }
 
@@ -126,9 +128,9 @@ private:
 // On loan for one piece, with its nonce set. The key stays: on our processors it is the same for both directions.
 class Lent {
 public:
-    Lent(Sessions& sessions, const SealingSession::Nonce& nonce, bool sealing)
+    Lent(Sessions& sessions, std::uint32_t epoch, const SealingSession::Nonce& nonce, bool sealing)
         : sessions_{sessions}, session_{nonce.session}, context_{sessions.take(session_)} {
-        const GcmNonce own = gcm_nonce(nonce.count);
+        const GcmNonce own = gcm_nonce(epoch, nonce.count);
         const int ready = EVP_CipherInit_ex2(context_.get(), nullptr, nullptr, octets(own), sealing ? 1 : 0, nullptr);
         assert(ready == 1);
     }
@@ -173,7 +175,7 @@ public:
         std::ranges::copy(nonce.session, written.subspan(epoch_bytes).begin());
         put_number(written.subspan(count_at), nonce.count);
 
-        const Lent context{sessions_, nonce, true};
+        const Lent context{sessions_, epoch_, nonce, true};
         context.associate(associated);
         context.update(sealed.data(), plain);
         const bool done = context.finish();
@@ -199,7 +201,7 @@ private:
 
         std::array<std::byte, tag_bytes> tag{};
         std::ranges::copy(sealed.last(tag_bytes), tag.begin());
-        const Lent context{sessions_, nonce, false};
+        const Lent context{sessions_, epoch_, nonce, false};
         context.associate(associated);
         context.update(plain.data(), sealed.first(plain.size()));
         context.tag(EVP_CTRL_AEAD_SET_TAG, tag.data());

@@ -79,6 +79,9 @@ TEST_P(AeadOf, EveryFlippedByteIsFoundAndSoIsAnotherKeyEpochOrPlace) {
     EXPECT_FALSE(opens(*aead, piece, plain, text(39)));
     EXPECT_FALSE(opens(*make_aead(GetParam(), key(0x12), epoch), piece, plain, associated));
     EXPECT_FALSE(opens(*make_aead(GetParam(), key(), epoch + 1), piece, plain, associated));
+    Bytes renamed = piece; // it says that it is of the other epoch
+    put_number(std::span{renamed}.subspan(plain.size()), epoch + 1);
+    EXPECT_FALSE(opens(*make_aead(GetParam(), key(), epoch + 1), renamed, plain, associated));
     EXPECT_TRUE(opens(*aead, piece, plain, associated));
 }
 
@@ -119,6 +122,7 @@ TEST(Aes256Gcm, IsWhatTheFormatSays) {
     crypto_generichash_blake2b_salt_personal(own.data(), own.size(), octets(nonce.subspan(4)), 12,
                                              octets(key().bytes()), key_bytes, nullptr, purpose.data());
     std::array<unsigned char, 12> gcm{};
+    std::copy_n(octets(nonce), 4, gcm.begin());
     std::copy_n(octets(nonce.subspan(16)), 8, gcm.begin() + 4);
     Bytes out(plain.size());
     EXPECT_EQ(crypto_aead_aes256gcm_decrypt_detached(octets(out), nullptr, octets(piece), plain.size(),

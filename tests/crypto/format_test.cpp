@@ -39,7 +39,7 @@ Octets associated(const Octets& uuid, unsigned kind, std::uint64_t index, std::u
 // Empty: it does not open.
 Octets opened_by_aes(const Octets& key, const Octets& nonce, const Octets& body_and_tag, const Octets& ad) {
     const Octets session = slice(nonce, 4, 12);
-    Octets own(32), purpose(16), gcm(4);
+    Octets own(32), purpose(16), gcm = slice(nonce, 0, 4);
     std::ranges::copy(std::string_view{"clinic-aes-gcm"}, purpose.begin());
     crypto_generichash_blake2b_salt_personal(own.data(), own.size(), session.data(), session.size(), key.data(),
                                              key.size(), nullptr, purpose.data());

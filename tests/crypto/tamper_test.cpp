@@ -48,6 +48,9 @@ TEST_P(Tamper, APieceOpensOnlyAsWhatItIsWhereItIs) {
         const PieceAt at{piece, 7, 9};
         sealer.seal(at, plain, sealed);
         ASSERT_TRUE(sealer.open(at, sealed, out));
+        Bytes of_later = sealed; // as if it had been written since
+        put_number(std::span{of_later}.subspan(plain.size()), parts_.epoch + 1);
+        EXPECT_FALSE(later.open(at, of_later, out));
         for (const auto as : {Piece::page, Piece::wal_header, Piece::frame_header, Piece::frame_page}) {
             EXPECT_EQ(sealer.open({as, 7, 9}, sealed, out), as == piece);
             EXPECT_FALSE(sealer.open({as, 8, 9}, sealed, out));
@@ -119,8 +122,12 @@ TEST_P(Tamper, PageOfAnotherStoreOrKeyEpochIsReported) {
           other_store("rekeyed", later, key_of(0x11)), other_store("another", renamed, key_of(0x12))}) {
         ASSERT_EQ(std::filesystem::file_size(other), whole_.size());
         for (std::uint64_t page = 1; page <= pages(); ++page) {
-            const Patch patch{database_, page_offset(page), piece_of(other, page_offset(page), page_bytes)};
+            auto piece = piece_of(other, page_offset(page), page_bytes);
+            const Patch patch{database_, page_offset(page), piece};
             noticed_io_error(page, "of " + other.parent_path().filename().string());
+            put_number(std::span{piece}.subspan(page_plain_bytes), parts_.epoch);
+            const Patch renamed_patch{database_, page_offset(page), piece};
+            noticed_io_error(page, "of " + other.parent_path().filename().string() + ", said to be of this epoch");
         }
         // With its superblocks it is the other store, and then its own pages do not fit.
         const Patch head{database_, 0, piece_of(other, 0, main_head_bytes)};
