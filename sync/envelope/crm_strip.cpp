@@ -83,6 +83,16 @@ void sort_each_once(std::vector<T>& all) {
     all.erase(std::unique(all.begin(), all.end()), all.end());
 }
 
+// For all channels, or for one of them: a STOP by SMS sets that channel's alone. `permanent`: set by GHL itself.
+bool is_not_to_be_disturbed(const json& shown) {
+    if (const auto* all = member(shown, "dnd"); all != nullptr && *all == true) return true;
+    const auto* channels = member(shown, "dndSettings");
+    return channels != nullptr && channels->is_object() && std::ranges::any_of(*channels, [](const json& channel) {
+               const auto status = text(channel, "status");
+               return status == "active" || status == "permanent";
+           });
+}
+
 std::optional<CrmFact> contact(const json& shown, const WriteRules& rules, std::int64_t read_ms) {
     CrmFact fact{.id = id(shown, "id"),
                  .kind = CrmKind::contact,
@@ -91,7 +101,7 @@ std::optional<CrmFact> contact(const json& shown, const WriteRules& rules, std::
                  .said = {}};
     if (fact.id.empty()) return std::nullopt;
     CrmContact out;
-    if (const auto* dnd = member(shown, "dnd")) out.dnd = dnd->is_boolean() && dnd->get<bool>();
+    out.dnd = is_not_to_be_disturbed(shown);
     if (const auto* fields = member(shown, "customFields"); fields != nullptr && fields->is_array())
         for (const auto& one : *fields) read_field(text(one, "id"), text(one, "value"), rules.fields, out);
     if (const auto* tags = member(shown, "tags"); tags != nullptr && tags->is_array())

@@ -82,6 +82,26 @@ TEST(Pages, KeepOfAContactWhatIsOurs) {
         EXPECT_EQ(all_of(page).find(canary), std::string::npos) << canary;
 }
 
+// A STOP by SMS sets that channel alone; the settings of each are spelt by either generation of the API.
+TEST(Pages, TakeAStopOfOneChannelForAStop) {
+    const auto is_stopped = [](const std::string& settings) {
+        const auto page = read(Route::contacts_changed, R"({"contacts":[{"id":"c1",)" + settings +
+                                                            R"("dateUpdated":"2026-11-21T10:00:00.123Z"}],"total":1})");
+        EXPECT_EQ(page.facts.size(), 1U) << settings;
+        return page.facts.size() == 1 && std::get<envelope::CrmContact>(page.facts[0].said).dnd;
+    };
+    for (const char* stop :
+         {R"("dnd":true,)", R"("dnd":false,"dndSettings":{"SMS":{"status":"active","message":"STOP"}},)",
+          R"("dnd":false,"dndSettings":{"Call":{"status":"inactive"},"Email":{"status":"permanent"}},)",
+          R"("dndSettings":{"whatsApp":{"status":"active"}},)"})
+        EXPECT_TRUE(is_stopped(stop)) << stop;
+    for (const char* none :
+         {"", R"("dnd":false,)", R"("dnd":"true",)", R"("dnd":false,"dndSettings":{"SMS":{"status":"inactive"}},)",
+          R"("dndSettings":null,)", R"("dndSettings":["active"],)", R"("dndSettings":{"SMS":"active"},)",
+          R"("inboundDndSettings":{"all":{"status":"active"}},)"})
+        EXPECT_FALSE(is_stopped(none)) << none;
+}
+
 TEST(Pages, HoldPhoneAndEmailWhereProbesAreAllowed) {
     const auto page = read(Route::contacts_changed, contacts, true);
     ASSERT_EQ(page.people.size(), 1U);
