@@ -23,11 +23,12 @@ protected:
         if (machine_->install().exit == 0) machine_->set_up();
     }
     // The same package as another version, whose scripts kill dpkg where /root/kill names them: "postinst configure
-    // end".
-    static std::string as_version(const std::string& version) {
+    // end". `change`: what is else in it, in the words of the shell.
+    static std::string as_version(const std::string& version, const std::string& change = ":") {
         const std::string file = "/root/clinic-edge_" + version + ".deb";
         const auto made =
-            box().in("rm -rf /root/again; dpkg-deb -R /root/clinic-edge.deb /root/again; cd /root/again/DEBIAN\n"
+            box().in("rm -rf /root/again; dpkg-deb -R /root/clinic-edge.deb /root/again; cd /root/again; " + change +
+                     "; cd /root/again/DEBIAN\n"
                      "sed -i 's/^Version: .*/Version: " +
                      version +
                      "/' control\n"
@@ -90,7 +91,15 @@ TEST_F(Package, ABoxThatWasStoppedStaysSoOverAnUpgrade) {
     EXPECT_TRUE(box().serves());
 }
 
-TEST_F(Package, ASettingsFileOfTheClinicIsKept) {
+// The setup has changed them since, and nobody is there to answer dpkg.
+TEST_F(Package, ASettingsFileOfTheClinicIsKeptWhereItsDefaultChanges) {
+    const auto next = as_version("0.1.3", "for one in clinicd clinic-syncd; do jq '.box = \"changed\"' "
+                                          "usr/share/clinic-edge/settings/$one.json >new && "
+                                          "mv new usr/share/clinic-edge/settings/$one.json; done");
+    const auto upgraded = box().in("dpkg -i " + next + " </dev/null");
+    EXPECT_EQ(upgraded.exit, 0) << upgraded.out;
+    EXPECT_EQ(state(), "installed 0.1.3");
+    EXPECT_EQ(box().ask("jq -r .box /usr/share/clinic-edge/settings/clinicd.json"), "changed");
     EXPECT_EQ(box().ask("jq -r .box /etc/clinic-edge/clinicd.json"), "clinic-7");
     EXPECT_EQ(box().ask("jq -r .box /etc/clinic-edge/clinic-syncd.json"), "clinic-7");
 }
