@@ -2,7 +2,6 @@
 
 #include <cassert>
 #include <future>
-#include <limits>
 #include <mutex>
 
 #include "crypto/base/log.h"
@@ -189,7 +188,9 @@ Result<void> Store::State::open_schema(bool had_keys) {
     return {};
 }
 
-// Damage shows before work begins: of a larger store as far as time allows, unless there is a reason to see all of it.
+// Damage shows before work begins: of a larger store as far as time allows, unless damage was found before. Where the
+// end of the WAL did not open, which a power cut does too, the check of the whole begins at once, and the box serves
+// meanwhile.
 Result<void> Store::State::check_pages() {
     SessionCore core{*writing, shared};
     Snapshot snapshot{core, clock};
@@ -198,7 +199,6 @@ Result<void> Store::State::check_pages() {
     doubted = found_before->has_value();
     OpenCheck how{.everything = doubted};
     if (was_closed) how.time_max = closed_check_max;
-    if (vfs->recovery_failures() != 0) how.whole_pages_max = std::numeric_limits<std::int64_t>::max();
     const auto before = vfs->authentication_failures(), refused_before = vfs->refused_reads();
     const auto checked = check_at_open(*writing, how);
     // SQLite's check lists a page that cannot be read, or did not open, beside those that make no sense.
@@ -207,7 +207,9 @@ Result<void> Store::State::check_pages() {
                      "look at the records' disk: is it mounted and healthy?"};
     if (!checked && vfs->authentication_failures() > before)
         return Error{Errc::tampered, "a page of the store does not open", damage_remedy};
-    return checked;
+    CLINIC_TRY(checked);
+    return vfs->recovery_failures() == 0 ? Result<void>{}
+                                         : writing->run("DELETE FROM setting WHERE key = 'store_check'");
 }
 
 // An absent keystore is made only while no patient ever had a key.

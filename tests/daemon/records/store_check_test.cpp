@@ -95,6 +95,28 @@ TEST_F(Checked, GoesOnWhereItWasAfterARestart) {
     EXPECT_EQ(whole(check).first, Step::sound);
 }
 
+// As a power cut leaves it, in the middle of the last commit.
+TEST_F(Checked, BeginsAtOnceWhereTheEndOfTheWalDidNotOpen) {
+    {
+        StoreCheck check{*store_, {}};
+        ASSERT_EQ(whole(check).first, Step::sound);
+    }
+    reopen(); // with an empty WAL
+    upsert(person("last"));
+    const auto cut = folder_ / "cut";
+    std::filesystem::copy(options_.folder, cut);
+    store_.reset();
+    options_.folder = cut;
+    const auto wal = database().string() + "-wal";
+    std::filesystem::resize_file(wal, std::filesystem::file_size(wal) - 100);
+    std::ofstream{wal, std::ios::app} << std::string(100, 'x');
+    reopen();
+    EXPECT_EQ(place().last, Timestamp{});
+    StoreCheck check{*store_, {}};
+    EXPECT_EQ(one(check), Step::more);
+    EXPECT_EQ(whole(check).first, Step::sound);
+}
+
 TEST_F(Checked, FindsDamageWhereNobodyReadsAndTheStoreStaysShut) {
     const auto at = crypto::page_offset(free_page()) + 50;
     flip(at);
