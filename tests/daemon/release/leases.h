@@ -85,6 +85,8 @@ private:
         const auto kind = lease.envelope->kind();
         lease.create = ghl::may_create(kind) && any_.one_of(3) == 0;
         if (!lease.create) lease.contact = contact();
+        const bool is_beside = kind == envelope::Kind::case_state || kind == envelope::Kind::booking_state;
+        if (is_beside && any_.one_of(2) == 0) lease.object = contact();
         if (kind == envelope::Kind::contact_merge) lease.old_contact = any_.one_of(4) == 0 ? lease.contact : contact();
         if (any_.one_of(2) == 0) lease.prior_tags = words();
         if (kind == envelope::Kind::contact_state && any_.one_of(2) == 0) lease.also = visit_of(*lease.envelope);
@@ -107,9 +109,25 @@ inline Allowed allowed_of(const envelope::Lease& lease) {
     return allowed;
 }
 
+// What is beside the contact: looked for and made, or written and read back where its id is known.
+inline std::vector<ghl::Call> calls_beside(const envelope::WriteRules& rules, const envelope::Lease& lease) {
+    const auto& state = *lease.envelope;
+    if (state.kind() == envelope::Kind::case_state) {
+        if (!lease.object.empty()) return {ghl::put_case(rules, lease.object, state), ghl::read_case(lease.object)};
+        return {ghl::search_case(rules, lease.contact), ghl::create_case(rules, lease.contact, state)};
+    }
+    if (!lease.object.empty()) return {ghl::put_booking(lease.object, state), ghl::read_booking(lease.object)};
+    std::vector<ghl::Call> calls{ghl::search_bookings(lease.contact)};
+    if (state.slot()) calls.push_back(ghl::create_booking(rules, lease.contact, state));
+    return calls;
+}
+
 inline std::vector<envelope::Attempt> attempts_of(const envelope::WriteRules& rules, const envelope::Lease& lease) {
     std::vector<ghl::Call> calls{ghl::search_marker(rules, lease.envelope->text(envelope::Field::pid))};
-    if (lease.create) {
+    const auto kind = lease.envelope->kind();
+    if (kind == envelope::Kind::case_state || kind == envelope::Kind::booking_state) {
+        calls = calls_beside(rules, lease);
+    } else if (lease.create) {
         calls.push_back(ghl::shell(rules, lease));
     } else {
         const auto writes = ghl::writes(rules, lease, lease.contact);
