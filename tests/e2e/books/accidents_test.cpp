@@ -48,7 +48,7 @@ TEST(TheBooks, AFullDiskAcknowledgesNothingThatItDidNotKeep) {
     const auto records = box.folder() / "records", kept = box.folder() / "kept";
     std::filesystem::copy(records, kept, std::filesystem::copy_options::recursive);
     const SmallDisk disk{records};
-    if (!disk.mounted()) GTEST_SKIP() << "this machine mounts nothing for us";
+    ASSERT_TRUE(disk.mounted()) << "root, and this machine mounts nothing for us";
     run("cp -a '" + kept.string() + "/.' '" + records.string() + "/' && chown -R 61701:61701 '" + records.string() +
         "'");
     box.start();
@@ -139,7 +139,7 @@ TEST(TheBooks, ARequestIntoACutNetworkNeverArrivesLate) {
     if (geteuid() != 0) GTEST_SKIP() << "a network of its own needs root";
     Box box;
     const FarGhl ghl{box};
-    if (!ghl.cable().made()) GTEST_SKIP() << "this machine makes no network for us";
+    ASSERT_TRUE(ghl.cable().made()) << "root, and this machine makes no network for us";
     EXPECT_TRUE(box.kill_program("clinic-syncd"));
     // A first patient, so that a connection stands and the next request is written without connecting.
     EXPECT_NE(box.send(adt("A28", "CUT1", "CUTN1", "Cutmore", "Ida")).find("MSA|AA|"), std::string::npos);
@@ -161,7 +161,7 @@ TEST(TheBooks, ANetworkThatIsCutUnderLoadLosesNothingAndDoesNothingTwice) {
     constexpr int cuts = 3, busy_senders = 3;
     Box box;
     const FarGhl ghl{box};
-    if (!ghl.cable().made()) GTEST_SKIP() << "this machine makes no network for us";
+    ASSERT_TRUE(ghl.cable().made()) << "root, and this machine makes no network for us";
     EXPECT_TRUE(box.kill_program("clinic-syncd"));
     ghl.hurry();
     Senders practice;

@@ -29,6 +29,7 @@ export function viewers(world) {
       const each_kb = (during.VmRSS - before.VmRSS) / viewers_wanted;
       test.diagnostic(`threads ${before.Threads} before, ${during.Threads} with ${viewers_wanted} viewers; ` +
         `memory ${before.VmRSS} kB before, ${during.VmRSS} kB with them: ${each_kb.toFixed(1)} kB each`);
+      assert.ok(each_kb <= 64, `${each_kb.toFixed(1)} kB for each viewer`); // a TLS connection's own
       assert.ok(during.Threads - before.Threads <= at_once + 4, 'workers are for those who ask, not for those who watch');
 
       const from = performance.now();
