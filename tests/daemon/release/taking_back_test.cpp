@@ -117,22 +117,33 @@ TEST(Releaser, AContactThatWasFoundIsSuppressedThoughNothingWasDelivered) {
     EXPECT_THAT(clinic.deliver_kinds(), IsEmpty());
 }
 
-// A contact of theirs holds the half of a first state whose row was discarded, or withdrawn.
+// Of somebody whose contact was there before us one request of the first state has gone. Answers the lease's row.
+std::int64_t begin_at_their_contact(Clinic& clinic, records::PatientId patient) {
+    clinic.write([&](records::Transaction& txn) {
+        return outbox::Links::set_contact(txn, patient, "lead1", outbox::Made::by_others);
+    });
+    return begin(clinic, envelope::Route::contact_fields);
+}
+
+void discard(Clinic& clinic, std::int64_t row) {
+    clinic.write([&](records::Transaction& txn) -> Result<void> {
+        CLINIC_TRY(outbox::Outbox::kill(txn, row, "write_set"));
+        const auto whose = outbox::Outbox::discard_dead(txn, row);
+        return whose ? Result<void>{} : whose.error();
+    });
+}
+
 TEST(Releaser, WhatWasWrittenInPartIsTakenBackThoughItsRowIsNoMore) {
     for (const bool discarded : {true, false}) {
         Clinic clinic;
         clinic.set_basis(Basis::baa);
         const auto patient = clinic.add("1001", "Quillfeather");
-        clinic.write([&](records::Transaction& txn) {
-            return outbox::Links::set_contact(txn, patient, "lead1", outbox::Made::by_others);
-        });
-        const auto row = begin(clinic, envelope::Route::contact_fields);
-        clinic.write([&](records::Transaction& txn) -> Result<void> {
-            if (!discarded) return outbox::Outbox::withdraw_lease(txn, row, "consent_expired");
-            CLINIC_TRY(outbox::Outbox::kill(txn, row, "write_set"));
-            const auto whose = outbox::Outbox::discard_dead(txn, row);
-            return whose ? Result<void>{} : whose.error();
-        });
+        const auto row = begin_at_their_contact(clinic, patient);
+        if (discarded)
+            discard(clinic, row);
+        else
+            clinic.write(
+                [&](records::Transaction& txn) { return outbox::Outbox::withdraw_lease(txn, row, "consent_expired"); });
         EXPECT_EQ(clinic.books().pending, 0);
         EXPECT_EQ(clinic.take_back(patient), TakenBack::waits) << "before an erasure";
         EXPECT_THAT(clinic.deliver_kinds(), ElementsAre("contact.suppress"));
@@ -146,16 +157,7 @@ TEST(Releaser, WhatWasWrittenInPartIsTakenBackThoughItsRowIsNoMore) {
 TEST(Releaser, WhatWasWrittenInPartIsSaidAgainThoughItsRowWasDiscarded) {
     Clinic clinic;
     clinic.set_basis(Basis::baa);
-    const auto patient = clinic.add("1001", "Quillfeather");
-    clinic.write([&](records::Transaction& txn) {
-        return outbox::Links::set_contact(txn, patient, "lead1", outbox::Made::by_others);
-    });
-    const auto row = begin(clinic, envelope::Route::contact_fields);
-    clinic.write([&](records::Transaction& txn) -> Result<void> {
-        CLINIC_TRY(outbox::Outbox::kill(txn, row, "write_set"));
-        const auto whose = outbox::Outbox::discard_dead(txn, row);
-        return whose ? Result<void>{} : whose.error();
-    });
+    discard(clinic, begin_at_their_contact(clinic, clinic.add("1001", "Quillfeather")));
     clinic.walk();
     EXPECT_THAT(clinic.deliver_kinds(), ElementsAre("contact.state"));
 }
