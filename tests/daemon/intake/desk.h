@@ -186,4 +186,13 @@ private:
     fakes::TempFolder folder_;
 };
 
+inline std::string pid(const std::string& number, const std::string& name = "Quillfeather^Jane") {
+    return "PID|1||" + number + "^^^HOSP^MR||" + name + "||19850615|F|||||(617)555-0142";
+}
+
+inline void expect_balanced(const FeedCounts& books) {
+    EXPECT_TRUE(books.balanced()) << books.received << " = " << books.stored << " + " << books.quarantined << " + "
+                                  << books.refused << " + " << books.duplicate;
+}
+
 } // namespace clinic::intake::testing

@@ -15,10 +15,7 @@ using testing::field_of;
 using ::testing::HasSubstr;
 using testing::joined;
 using testing::msh;
-
-std::string pid(const std::string& number) {
-    return "PID|1||" + number + "^^^HOSP^MR||Quillfeather^Jane||19850615|F";
-}
+using testing::pid;
 
 void expect_no_room(const std::string& answer) {
     EXPECT_EQ(field_of(answer, "MSA", 1), "AE") << answer;

@@ -85,8 +85,7 @@ private:
         const auto kind = lease.envelope->kind();
         lease.create = ghl::may_create(kind) && any_.one_of(3) == 0;
         if (!lease.create) lease.contact = contact();
-        const bool is_beside = kind == envelope::Kind::case_state || kind == envelope::Kind::booking_state;
-        if (is_beside && any_.one_of(2) == 0) lease.object = contact();
+        if (envelope::is_beside(kind) && any_.one_of(2) == 0) lease.object = contact();
         if (kind == envelope::Kind::contact_merge) lease.old_contact = any_.one_of(4) == 0 ? lease.contact : contact();
         if (any_.one_of(2) == 0) lease.prior_tags = words();
         if (kind == envelope::Kind::contact_state && any_.one_of(2) == 0) lease.also = visit_of(*lease.envelope);
@@ -124,8 +123,7 @@ inline std::vector<ghl::Call> calls_beside(const envelope::WriteRules& rules, co
 
 inline std::vector<envelope::Attempt> attempts_of(const envelope::WriteRules& rules, const envelope::Lease& lease) {
     std::vector<ghl::Call> calls{ghl::search_marker(rules, lease.envelope->text(envelope::Field::pid))};
-    const auto kind = lease.envelope->kind();
-    if (kind == envelope::Kind::case_state || kind == envelope::Kind::booking_state) {
+    if (envelope::is_beside(lease.envelope->kind())) {
         calls = calls_beside(rules, lease);
     } else if (lease.create) {
         calls.push_back(ghl::shell(rules, lease));

@@ -133,6 +133,7 @@ void discard(Clinic& clinic, std::int64_t row) {
     });
 }
 
+// Half of the first state is there, and its row is discarded, or withdrawn.
 TEST(Releaser, WhatWasWrittenInPartIsTakenBackThoughItsRowIsNoMore) {
     for (const bool discarded : {true, false}) {
         Clinic clinic;

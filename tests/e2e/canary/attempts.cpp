@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <filesystem>
 #include <sstream>
 #include <utility>
@@ -39,7 +40,8 @@ std::string threads_of(const std::vector<pid_t>& processes) {
 
 std::string refused_calls() {
     // EPERM, and ENOTSOCK: the filter's answer to sendmsg.
-    std::string filter = "(ret == -1 || (ret == -88 && id == " + std::to_string(SYS_sendmsg) + ")) && (";
+    std::string filter =
+        "(ret == -1 || (ret == -" + std::to_string(ENOTSOCK) + " && id == " + std::to_string(SYS_sendmsg) + ")) && (";
     for (std::size_t i = 0; i < calls.size(); ++i)
         filter += (i == 0 ? "id == " : " || id == ") + std::to_string(calls[i].first);
     return filter + ")";
