@@ -123,16 +123,30 @@ Result<std::optional<std::uint32_t>> KeyTable::opened_by(const KeySlot& slot) co
     return std::optional<std::uint32_t>{};
 }
 
-// Into the superblock that is not in use; the one in use from then on. Durable when it returns, else nothing has
-// changed.
-Result<void> KeyTable::put(Superblock next) {
+Result<int> KeyTable::mend() {
+    const std::scoped_lock lock{state_->changing};
+    CLINIC_TRY(write_other());
+    int mended = 0;
+    for (std::size_t i = 0; i < superblocks; ++i) {
+        SuperblockImage image{};
+        const auto whole = state_->file.read(i * superblock_bytes, image);
+        CLINIC_TRY(whole);
+        if (*whole && still_says(image, state_->opened)) continue;
+        base::log(base::Level::warning, "store", "a superblock was damaged; it is written anew");
+        CLINIC_TRY(put(state_->opened.superblock, i));
+        ++mended;
+    }
+    return mended;
+}
+
+// Into that one of the two, which is in use from then on. Durable when it returns, else nothing has changed.
+Result<void> KeyTable::put(Superblock next, std::size_t where) {
     OpenedSuperblock& opened = state_->opened;
     ++next.sequence;
-    const std::size_t older = 1 - opened.used;
-    CLINIC_TRY(state_->file.write(older * superblock_bytes, make_superblock(next, opened.store_key)));
+    CLINIC_TRY(state_->file.write(where * superblock_bytes, make_superblock(next, opened.store_key)));
     CLINIC_TRY(state_->file.sync());
     opened.superblock = std::move(next);
-    opened.used = older;
+    opened.used = where;
     return {};
 }
 
@@ -141,7 +155,7 @@ Result<void> KeyTable::write(std::vector<SlotEntry> slots) {
     Superblock next = state_->opened.superblock;
     next.version = superblock_version_slots;
     next.slots = std::move(slots);
-    CLINIC_TRY(put(std::move(next)));
+    CLINIC_TRY(put(std::move(next), 1 - state_->opened.used));
     state_->other_missing = true;
     // From here on the change holds. A slot that was removed is gone when the other one is written too: the next open
     // does that, and the next change.
@@ -151,7 +165,7 @@ Result<void> KeyTable::write(std::vector<SlotEntry> slots) {
 
 Result<void> KeyTable::write_other() {
     if (!state_->other_missing) return {};
-    CLINIC_TRY(put(state_->opened.superblock));
+    CLINIC_TRY(put(state_->opened.superblock, 1 - state_->opened.used));
     state_->other_missing = false;
     return {};
 }

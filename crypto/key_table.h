@@ -47,6 +47,9 @@ public:
     // The one that this opens; nullopt: none.
     Result<std::optional<std::uint32_t>> opened_by(const KeySlot& slot) const;
 
+    // Both superblocks as they lie on the disk; one that is damaged is written anew. How many were.
+    Result<int> mend();
+
     const SecureBytes& store_key() const { return state_->opened.store_key; }
 
 private:
@@ -59,7 +62,7 @@ private:
     };
     Result<void> look_at_removal(std::uint32_t number, Unattended unattended) const; // under `changing`
     Result<void> write(std::vector<SlotEntry> slots);
-    Result<void> put(Superblock next);
+    Result<void> put(Superblock next, std::size_t where);
     Result<void> write_other();
 
     std::unique_ptr<State> state_;

@@ -26,7 +26,7 @@ constexpr std::size_t refill_below = pool / 4;
 constexpr std::size_t slots_max = 4'000'000;
 constexpr std::size_t file_bytes_max = keystore_head_bytes + slots_max * slot_size;
 constexpr Error damaged_head{Errc::tampered, "the keystore's header is damaged",
-                             "restore the keystore from its backup"};
+                             "clinicctl store salvage, or store mend-keys with a copy of it, writes it anew"};
 
 enum class Content : std::uint8_t { unread = 0, key = 1, erased = 2, damaged = 3 };
 
@@ -40,11 +40,16 @@ Digest head_mac(const SecureBytes& key, std::span<const std::byte> head) {
     return made;
 }
 
+bool has_mac(const SecureBytes& key, std::span<const std::byte> head) {
+    const Digest expected = head_mac(key, head);
+    return sodium_memcmp(expected.data(), head.subspan(at::mac).data(), expected.size()) == 0;
+}
+
 } // namespace
 
 struct Keystore::State {
     State(BlockFile opened, const SecureBytes& wrapping, const StoreUuid& of)
-        : file{std::move(opened)}, slot_key{slot_key_of(wrapping)}, store{of} {}
+        : file{std::move(opened)}, head_key{head_key_of(wrapping)}, slot_key{slot_key_of(wrapping)}, store{of} {}
 
     static SecureBytes head_key_of(const SecureBytes& wrapping) { return derive(wrapping, 1, "keystore"); }
     static SecureBytes slot_key_of(const SecureBytes& wrapping) { return derive(wrapping, 2, "keystore"); }
@@ -106,9 +111,7 @@ struct Keystore::State {
             return Error{Errc::newer, "the keystore has a newer format than this program knows", "update the program"};
         if (!std::ranges::equal(head.subspan(at::uuid, store.size()), store))
             return Error{Errc::conflict, "the keystore belongs to another store", "put the store's own keystore back"};
-        const Digest expected = head_mac(head_key_of(wrapping), head);
-        if (sodium_memcmp(expected.data(), head.subspan(at::mac).data(), expected.size()) != 0) return damaged_head;
-        return {};
+        return has_mac(head_key_of(wrapping), head) ? Result<void>{} : damaged_head;
     }
 
     // What a slot holds is read when it is asked for: a start must not take longer with each patient. A part of a slot
@@ -164,7 +167,7 @@ struct Keystore::State {
     }
 
     const BlockFile file;
-    const SecureBytes slot_key;
+    const SecureBytes head_key, slot_key;
     const StoreUuid store;
     mutable std::mutex mutex;
     std::vector<Content> contents; // by slot, from slot 1 on
@@ -215,6 +218,30 @@ Result<void> Keystore::copy(const std::filesystem::path& from, const std::filesy
     return base::write_durable(to, *bytes, 0600);
 }
 
+Result<std::int64_t> Keystore::mend(const std::filesystem::path& path, const std::filesystem::path& copy,
+                                    const SecureBytes& wrapping, const StoreUuid& store) {
+    const auto found = examine(path, wrapping, store), of_the_copy = examine(copy, wrapping, store);
+    CLINIC_TRY(found);
+    CLINIC_TRY(of_the_copy);
+    if (!of_the_copy->head_whole) return damaged_head;
+    const auto file = BlockFile::open(path), from = BlockFile::open(copy);
+    CLINIC_TRY(file);
+    CLINIC_TRY(from);
+    if (!found->head_whole) CLINIC_TRY(file->write(0, State::new_head(wrapping, store)));
+    std::int64_t mended = 0;
+    for (std::int64_t slot = 1; slot <= of_the_copy->slots; ++slot) {
+        const bool whole = slot <= found->slots && !std::ranges::binary_search(found->damaged, slot);
+        if (whole || std::ranges::binary_search(of_the_copy->damaged, slot)) continue;
+        std::array<std::byte, slot_size> sealed{};
+        const auto at = offset_of(static_cast<std::size_t>(slot));
+        CLINIC_TRY(from->read(at, sealed));
+        CLINIC_TRY(file->write(at, sealed));
+        ++mended;
+    }
+    CLINIC_TRY(file->sync());
+    return mended;
+}
+
 Keystore::Keystore(std::unique_ptr<State> state) : state_{std::move(state)} {}
 Keystore::~Keystore() = default;
 
@@ -262,6 +289,26 @@ Result<void> Keystore::erase(SlotId slot) {
     CLINIC_TRY(state_->file.sync());
     state_->contents[number - 1] = Content::erased;
     return {};
+}
+
+Result<KeystoreFindings> Keystore::look(SlotId first, std::int64_t slots_max) const {
+    assert(first.value >= 1 && slots_max >= 0);
+    const std::scoped_lock lock{state_->mutex};
+    Bytes head(keystore_head_bytes);
+    const auto whole = state_->file.read(0, head);
+    CLINIC_TRY(whole);
+    KeystoreFindings found;
+    found.head_whole = *whole && has_mac(state_->head_key, head);
+    const auto begin = static_cast<std::size_t>(first.value);
+    for (auto slot = begin; slot <= state_->contents.size() && found.slots < slots_max; ++slot, ++found.slots) {
+        std::array<std::byte, slot_size> sealed{};
+        const auto read = state_->file.read(offset_of(slot), sealed);
+        CLINIC_TRY(read);
+        const auto content = *read ? state_->content_of(slot, sealed) : Content::damaged;
+        if (content == Content::erased) ++found.erased;
+        if (content == Content::damaged) found.damaged.push_back(static_cast<std::int64_t>(slot));
+    }
+    return found;
 }
 
 int Keystore::free_slots(SlotId highest_used) const {

@@ -33,7 +33,12 @@ public:
     // Changes nothing. Errors: not_found, conflict (of another store), newer, full, system.
     static Result<KeystoreFindings> examine(const std::filesystem::path& path, const SecureBytes& wrapping,
                                             const StoreUuid& store);
-    // All slots as they are, the damaged ones too (a backup may still mend them), behind a header that is whole.
+    // Each slot that is damaged, or cut off, becomes what the copy holds there, a key or the mark of an erased one; the
+    // header is written anew where it is damaged. How many slots did. Durable on return; after a power cut it is done
+    // again. Errors: as examine, of either file; tampered, the copy's header.
+    static Result<std::int64_t> mend(const std::filesystem::path& path, const std::filesystem::path& copy,
+                                     const SecureBytes& wrapping, const StoreUuid& store);
+    // All slots as they are, the damaged ones too (`mend` may still help), behind a header that is whole.
     // Errors: as examine.
     static Result<void> copy(const std::filesystem::path& from, const std::filesystem::path& to,
                              const SecureBytes& wrapping, const StoreUuid& store);
@@ -50,6 +55,8 @@ public:
     // Errors: not_found (erased), tampered (this slot; others open), corrupt (the file ends before it).
     Result<SecureBytes> key(SlotId slot);
     Result<void> erase(SlotId slot); // durable on return; not_found is success
+    // At most `slots_max` slots from `first` on as they lie in the file, and the header: `slots` of them were there.
+    Result<KeystoreFindings> look(SlotId first, std::int64_t slots_max) const;
     int free_slots(SlotId highest_used) const;
 
 private:

@@ -246,6 +246,11 @@ SuperblockImage make_superblock(Superblock superblock, const SecureBytes& store_
     return make_superblock(superblock, store_key);
 }
 
+bool still_says(std::span<const std::byte> image, const OpenedSuperblock& opened) {
+    return look_at(image) == Look::whole && has_mac(opened.store_key, image) &&
+           !is_behind(make_superblock(opened.superblock, opened.store_key), image);
+}
+
 Result<OpenedSuperblock> open_superblocks(std::span<const std::byte> head, const KeySlot& slot) {
     std::vector<std::size_t> whole;
     for (std::size_t i = 0; i < superblocks; ++i) {

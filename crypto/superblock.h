@@ -66,6 +66,9 @@ SuperblockImage make_superblock(const Superblock& superblock, const SecureBytes&
 // With one machine slot, of that key.
 SuperblockImage make_superblock(Superblock superblock, const SecureBytes& store_key, const SecureBytes& slot_key);
 
+// Whether a superblock's bytes still say what was opened; the sequence may be another.
+bool still_says(std::span<const std::byte> image, const OpenedSuperblock& opened);
+
 // `head` is the first main_head_bytes of the main file.
 Result<OpenedSuperblock> open_superblocks(std::span<const std::byte> head, const KeySlot& slot);
 

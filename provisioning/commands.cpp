@@ -332,6 +332,11 @@ const std::array rows{
         "store salvage --records FOLDER --credential FILE|--words|--passphrase --to NEW [--json]\n"
         "                                        what can be read, into a new store",
         salvage_store},
+    Row{{"store", "mend-keys"},
+        {"--records=", "--credential=", "--words", "--passphrase", "--from=", "--json"},
+        "store mend-keys --records FOLDER --credential FILE|--words|--passphrase --from KEYS [--json]\n"
+        "                                        people's keys that were damaged, from a copy of keys.db",
+        mend_store_keys},
     Row{{"store", "restore"},
         {"--records=", "--credential=", "--words", "--passphrase", "--from=", "--json"},
         "store restore --records FOLDER --credential FILE|--words|--passphrase --from SAVED [--json]\n"

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "daemon/records/salvage/mend_keys.h"
 #include "daemon/records/salvage/restore.h"
 #include "daemon/records/salvage/salvage.h"
 #include "provisioning/answers.h"
@@ -104,6 +105,16 @@ int salvage_store(const Call& call, const Client&) {
     if (!salvaged) return refuse(salvaged.error());
     show(call, to_json(*salvaged), view_salvaged);
     return salvaged->complete() ? 0 : damaged;
+}
+
+int mend_store_keys(const Call& call, const Client&) {
+    if (lacks(call, {"--records", "--from"}) || !has_one_key(call)) return wrong_words;
+    const auto slot = slot_of(call);
+    if (!slot) return refuse(slot.error());
+    const auto mended = salvage::mend_keys(records_of(call), call.value("--from"), *slot);
+    if (!mended) return refuse(mended.error());
+    show(call, to_json(*mended), view_keys_mended);
+    return mended->damaged == 0 ? 0 : damaged;
 }
 
 int restore_store(const Call& call, const Client&) {

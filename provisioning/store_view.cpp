@@ -290,6 +290,17 @@ std::string view_salvaged(const json& salvaged) {
     return out + "The old files are as they were: keep them until the clinic has looked.\n";
 }
 
+json to_json(const salvage::KeysMended& mended) {
+    return {{"mended", mended.mended}, {"damaged", mended.damaged}};
+}
+
+std::string view_keys_mended(const json& mended) {
+    const bool all = mended["damaged"] == 0;
+    return std::string{all ? "Every key opens\n" : "Keys are DAMAGED still\n"} +
+           line(mended["mended"], "taken from the copy") +
+           (all ? "" : line(mended["damaged"], "that the copy has not, or not whole: try another copy"));
+}
+
 json to_json(const salvage::Restored& restored) {
     return {{"store", crypto::hex(restored.store)},
             {"replaced", restored.replaced.empty() ? json{} : json(restored.replaced)},

@@ -79,6 +79,7 @@ constexpr std::array all{
     DeclaredCheck{"store.seals", "E2007"},
     DeclaredCheck{"store.checked", "E4803", "E2002"},
     DeclaredCheck{"store.keys", "E4804"},
+    DeclaredCheck{"store.people", "E2019"},
     DeclaredCheck{"store.wal", "E4805"},
     DeclaredCheck{"store.books", "E2009"},
     DeclaredCheck{"containment.inside", "E2008"},

@@ -190,7 +190,7 @@ Result<void> Store::State::open_schema(bool had_keys) {
 
 // Damage shows before work begins: of a larger store as far as time allows, unless damage was found before. Where the
 // end of the WAL did not open, which a power cut does too, the check of the whole begins at once, and the box serves
-// meanwhile.
+// meanwhile; so it does where keys were damaged, which may have been mended since.
 Result<void> Store::State::check_pages() {
     SessionCore core{*writing, shared};
     Snapshot snapshot{core, clock};
@@ -208,8 +208,10 @@ Result<void> Store::State::check_pages() {
     if (!checked && vfs->authentication_failures() > before)
         return Error{Errc::tampered, "a page of the store does not open", damage_remedy};
     CLINIC_TRY(checked);
-    return vfs->recovery_failures() == 0 ? Result<void>{}
-                                         : writing->run("DELETE FROM setting WHERE key = 'store_check'");
+    const auto place = check_place(snapshot);
+    CLINIC_TRY(place);
+    if (vfs->recovery_failures() == 0 && place->last_keys_damaged == 0) return {};
+    return writing->run("DELETE FROM setting WHERE key = 'store_check'");
 }
 
 // An absent keystore is made only while no patient ever had a key.
@@ -375,6 +377,10 @@ Result<std::unique_ptr<Connection>> Store::checker() const {
 
 std::mutex& Store::no_checkpoint() const {
     return state_->writer->no_checkpoint();
+}
+
+Result<crypto::KeystoreFindings> Store::look_at_keys(crypto::SlotId first, std::int64_t slots_max) const {
+    return state_->shared.keys->look(first, slots_max);
 }
 
 bool Store::wal_is_long() const {

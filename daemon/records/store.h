@@ -24,6 +24,7 @@
 #include "crypto/base/vitals.h"
 #include "crypto/key_slot.h"
 #include "crypto/key_table.h"
+#include "crypto/keystore.h"
 #include "crypto/seal.h"
 #include "daemon/records/advice.h"
 #include "daemon/records/cache_size.h"
@@ -250,7 +251,9 @@ public:
     // For StoreCheck: a connection that reads and may ask PRAGMA; it goes before the store does.
     Result<std::unique_ptr<Connection>> checker() const;
     std::mutex& no_checkpoint() const; // see Writer
-    bool wal_is_long() const;          // twice its bound: whoever holds a snapshot should let go
+    // For StoreCheck: the keystore as it lies on the disk, at most `slots_max` slots of it.
+    Result<crypto::KeystoreFindings> look_at_keys(crypto::SlotId first, std::int64_t slots_max) const;
+    bool wal_is_long() const; // twice its bound: whoever holds a snapshot should let go
     const crypto::Bytes& store_uuid() const;
     crypto::KeyTable& keys();
 

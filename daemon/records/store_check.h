@@ -1,8 +1,10 @@
-// The store checked while it works, in slices: every page of the database as it lies on the disk, then each table and
-// its indexes by SQLite's own check. How far it is stands in the store, so that a restart goes on from there.
+// The store checked while it works, in slices: both superblocks, every page of the database as it lies on the disk,
+// each table and its indexes by SQLite's own check, and every key of the keystore. How far it is stands in the store,
+// so that a restart goes on from there.
 //   Bounds:  a slice of pages holds up checkpoints (never commits) for its time; a table's check has one snapshot and
 //            gives way when the WAL grows past twice its bound, `gives_way_max` times. Beside that a check once a week.
-//   Errors:  step: system; full, when its place cannot be written down. Damage is a finding.
+//   Errors:  step: system; full, when its place cannot be written down. Damage is a finding. A damaged superblock is
+//            written anew; a person's damaged key is counted, as it costs nobody else anything.
 //   Threads: one, its own connection; not the writer's.
 //   Source:  facts/field-failures-and-peers §3, row 1.
 #pragma once
@@ -24,20 +26,23 @@ struct CheckPlace {
     Timestamp started{};             // 0: none is under way
     std::int64_t next_page = 1;      // of the pages; 0: they are done
     std::string next_table;          // of the tables, in alphabetical order: the one to do next
+    std::int64_t next_slot = 0;      // of the keystore; 0: the tables are not done
     std::int64_t tables_skipped = 0; // gave way too often
-    Timestamp last{};                // when the newest whole check ended; 0: never
-    bool last_sound = true;
-    std::int64_t last_skipped = 0;
+    std::int64_t keys_damaged = 0;   // of people who were not erased
+    Timestamp last{};                // when the newest check ended; 0: never
+    bool last_sound = true;          // it found no damage that closes the records
+    std::int64_t last_skipped = 0, last_keys_damaged = 0;
 };
 
 Result<CheckPlace> check_place(Session& session);
 Result<void> set_check_place(Transaction& txn, const CheckPlace& place);
 
 struct CheckOptions {
-    std::int64_t pages_a_slice = 512; // 2 MiB
-    std::int64_t slices_a_mark = 64;  // how often its place is written down
+    std::int64_t pages_a_slice = 512;  // 2 MiB
+    std::int64_t slices_a_mark = 64;   // how often its place is written down
+    std::int64_t keys_a_slice = 4'096; // 288 KiB
     int gives_way_max = 5;
-    std::chrono::hours every{24 * 7};
+    std::chrono::hours every{24 * 7}, every_skipped{24}; // the other one: where tables were left out
 };
 
 inline constexpr Literal damage_remedy =
@@ -66,6 +71,8 @@ public:
 private:
     Result<Step> pages(Timestamp now);
     Result<Step> table(Timestamp now);
+    Result<Step> keys(Timestamp now);
+    Result<void> begin(Timestamp now);
     Result<Step> found(Error damage, Timestamp now);
     Result<Step> ended(Timestamp now);
     Result<void> mark();

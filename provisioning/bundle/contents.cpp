@@ -119,6 +119,7 @@ constexpr std::array status_places{
     Allowed{"store.check.last", Kind::time},
     Allowed{"store.check.sound", Kind::flag},
     Allowed{"store.check.tables_skipped", Kind::number},
+    Allowed{"store.check.keys_damaged", Kind::number},
     Allowed{"checks.at", Kind::time},
     Allowed{"checks.old", Kind::flag},
     Allowed{"checks.ailing[].id", Kind::word},

@@ -155,12 +155,22 @@ Finding store_checked(const Scene& scene) {
     if (sound == json(false))
         return fail("damage found", "the weekly check found stored data damaged",
                     "clinicctl status says more; docs/clinicctl.md, The store: check and salvage");
+    if (const auto skipped = number_at(said, {"store", "check", "tables_skipped"}); sound.is_null() && skipped > 0)
+        return warn(count(skipped, "tables left out"), "the weekly check does not get to all of the records",
+                    "see machine.load and disk.errors; it is tried again within a day");
     if (sound.is_null()) return ok("the first one is to come");
     const auto age = number_at(said, {"store", "check", "last_s"});
     if (age > days_max * day_s)
         return warn(span(age) + " ago", "the weekly check does not get to its end",
                     "see machine.load and disk.errors; it goes on by itself where the machine has time");
     return ok("sound, " + span(age) + " ago");
+}
+
+Finding store_people(const Scene& scene) {
+    const auto damaged = number_at(scene.said(), {"store", "check", "keys_damaged"});
+    if (damaged <= 0) return ok("all open");
+    return fail(count(damaged, "do not open"), "these people's records cannot be read: the disk, or somebody",
+                "stop clinicd, then clinicctl store mend-keys with a copy of keys.db; docs/clinicctl.md, The store");
 }
 
 Finding store_keys(const Scene& scene) {

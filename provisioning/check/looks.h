@@ -86,6 +86,7 @@ Finding clock_offset(const Scene&);
 Finding store_readable(const Scene&);
 Finding store_seals(const Scene&);
 Finding store_checked(const Scene&);
+Finding store_people(const Scene&);
 Finding store_keys(const Scene&);
 Finding store_wal(const Scene&);
 Finding store_books(const Scene&);

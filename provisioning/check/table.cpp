@@ -98,6 +98,7 @@ constexpr std::array checks{
     Check{"store.readable", "Store", Group::box, open_store, store_readable},
     Check{"store.seals", "Seals of its pages", Group::box, open_store, store_seals},
     Check{"store.checked", "Weekly check", Group::box, open_store, store_checked},
+    Check{"store.people", "People's keys", Group::box, open_store, store_people},
     Check{"store.keys", "Patients' keys in reserve", Group::box, open_store, store_keys},
     Check{"store.wal", "The store's log", Group::box, open_store, store_wal},
     Check{"store.books", "Books", Group::box, open_store, store_books},

@@ -1,6 +1,9 @@
 // Key slots added and removed: by people, under damage, and under power cuts.
 #include "crypto/key_table.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <set>
 
@@ -214,6 +217,27 @@ TEST_F(KeyTableTest, AForgedCostIsRefusedBeforeItIsPaid) {
     }
 }
 
+TEST_F(KeyTableTest, ADamagedSuperblockIsWrittenAnewWhileTheStoreIsOpen) {
+    for (const bool with_words : {false, true}) { // of version 1, whose superblocks are wrapped each by itself, and 2
+        if (with_words) add(words_slot(0x11));
+        for (std::size_t which = 0; which < superblocks; ++which) {
+            const auto vfs = open(key_slot(), IfAbsent::fail);
+            ASSERT_TRUE(vfs);
+            EXPECT_EQ((*vfs)->keys().mend().value(), 0) << "both are whole";
+            flip(database_, which * superblock_bytes + 70);
+            EXPECT_EQ((*vfs)->keys().mend().value(), 1);
+            EXPECT_EQ((*vfs)->keys().mend().value(), 0);
+        }
+        const Bytes whole = contents(database_);
+        for (std::size_t which = 0; which < superblocks; ++which) {
+            flip(database_, (1 - which) * superblock_bytes + 70); // the other alone has to do
+            expect_opens(key_slot());
+            if (with_words) expect_opens(words_slot(0x11));
+            put_piece(database_, 0, whole);
+        }
+    }
+}
+
 // A build that knows version 1 alone looks at the version before anything else, and names it.
 TEST_F(KeyTableTest, AStoreIsOfVersionOneUntilItNeedsTheOther) {
     const auto version = [&](std::size_t which) {
@@ -230,9 +254,10 @@ TEST_F(KeyTableTest, AStoreIsOfVersionOneUntilItNeedsTheOther) {
 // A script of changes; a state is the labels of the slots after so many of them.
 class SlotChanges final : public CutWorkload {
 public:
+    enum class Kind : std::uint8_t { add, remove, mend };
     struct Change {
-        bool adds;
-        unsigned char which;
+        Kind kind;
+        unsigned char which; // the words; of a mend, the superblock that is damaged before it
     };
 
     void prepare(const std::filesystem::path& folder) override {
@@ -245,7 +270,7 @@ public:
         auto vfs = SealedVfs::open(folder / "records.db", key_slot(), IfAbsent::fail);
         ASSERT_TRUE(vfs);
         for (const Change& change : script) {
-            ASSERT_TRUE(make((*vfs)->keys(), change));
+            ASSERT_TRUE(make((*vfs)->keys(), change, folder));
             done_.push_back(disk.events());
         }
     }
@@ -269,7 +294,7 @@ public:
                 if (!opens || opens->has_value() != found.contains(label(which)))
                     return {.wrong = "the words of " + label(which) + " are not those of its slot"};
             }
-            if (n < static_cast<int>(std::size(script)) && !make(keys, script[n]))
+            if (n < static_cast<int>(std::size(script)) && !make(keys, script[n], folder))
                 return {.wrong = "it does not go on"};
             return {.commits = n};
         }
@@ -277,24 +302,41 @@ public:
     }
 
 private:
-    static constexpr Change script[] = {{true, 2},  {true, 3},  {false, 2}, {true, 4}, {false, 1}, {true, 5},
-                                        {false, 4}, {false, 5}, {true, 6},  {true, 1}, {false, 3}};
+    static constexpr Change script[] = {{Kind::add, 2},  {Kind::add, 3},    {Kind::mend, 0},   {Kind::remove, 2},
+                                        {Kind::mend, 1}, {Kind::add, 4},    {Kind::remove, 1}, {Kind::mend, 1},
+                                        {Kind::add, 5},  {Kind::remove, 4}, {Kind::remove, 5}, {Kind::add, 6},
+                                        {Kind::mend, 0}, {Kind::add, 1},    {Kind::remove, 3}};
 
     static std::string label(unsigned char which) { return "paper " + std::to_string(which); }
     static std::set<std::string> state_after(int changes) {
         std::set<std::string> labels{label(1)};
         for (const Change& change : std::span{script}.first(static_cast<std::size_t>(changes)))
-            if (change.adds)
+            if (change.kind == Kind::add)
                 labels.insert(label(change.which));
-            else
+            else if (change.kind == Kind::remove)
                 labels.erase(label(change.which));
         return labels;
     }
-    static bool make(KeyTable& keys, const Change& change) {
-        if (change.adds) return keys.add(words_slot(change.which), label(change.which), some_time).has_value();
+    static bool make(KeyTable& keys, const Change& change, const std::filesystem::path& folder) {
+        if (change.kind == Kind::mend) {
+            damage(folder / "records.db", change.which);
+            const auto mended = keys.mend();
+            return mended && *mended == 1;
+        }
+        if (change.kind == Kind::add)
+            return keys.add(words_slot(change.which), label(change.which), some_time).has_value();
         for (const auto& slot : keys.slots())
             if (slot.label == label(change.which)) return keys.remove(slot.number, Unattended::stays).has_value();
         return false;
+    }
+
+    static void damage(const std::filesystem::path& database, std::size_t which) {
+        const base::UniqueFd file{::open(database.c_str(), O_RDWR | O_CLOEXEC)};
+        const auto at = static_cast<off_t>(which * superblock_bytes + 300);
+        std::byte one{};
+        ASSERT_EQ(::pread(file.get(), &one, 1, at), 1);
+        one ^= std::byte{1};
+        ASSERT_EQ(::pwrite(file.get(), &one, 1, at), 1);
     }
 
     std::vector<std::size_t> done_;

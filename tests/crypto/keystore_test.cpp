@@ -194,5 +194,67 @@ TEST_F(KeystoreTest, ShorterThanItsStoreIsCorruptAndNotAnErasedPatient) {
     EXPECT_EQ(key_error(**keys, 0), Errc::not_found);
 }
 
+TEST_F(KeystoreTest, LooksAtItsSlotsAsTheyLieInTheFile) {
+    auto keys = open();
+    ASSERT_TRUE((*keys)->erase({9}));
+    flip(path_, offset_of(7) + 30), flip(path_, offset_of(200));
+    const auto first = (*keys)->look({1}, 100);
+    ASSERT_TRUE(first);
+    EXPECT_TRUE(first->head_whole);
+    EXPECT_EQ(first->slots, 100);
+    EXPECT_EQ(first->erased, 1);
+    EXPECT_EQ(first->damaged, std::vector<std::int64_t>{7});
+    const auto rest = (*keys)->look({101}, 1'000);
+    ASSERT_TRUE(rest);
+    EXPECT_EQ(rest->slots, Keystore::pool_slots_min - 100);
+    EXPECT_EQ(rest->damaged, std::vector<std::int64_t>{200});
+    flip(path_, 100);
+    EXPECT_FALSE((*keys)->look({1}, 0)->head_whole);
+}
+
+TEST_F(KeystoreTest, IsMendedFromACopyAndTakesNothingElseOfIt) {
+    const auto copy = folder_ / "copy.db";
+    Bytes seventh;
+    {
+        auto keys = open();
+        const auto key = (*keys)->key({7});
+        ASSERT_TRUE(key);
+        seventh.assign(key->bytes().begin(), key->bytes().end());
+        std::filesystem::copy_file(path_, copy);
+        ASSERT_TRUE((*keys)->erase({9})) << "since the copy was made";
+    }
+    for (const auto slot : {7, 8}) flip(path_, offset_of(slot) + 30);
+    flip(copy, offset_of(8) + 30);
+    flip(path_, 100);
+    std::filesystem::resize_file(path_, offset_of(250) + 10);
+    const auto mended = Keystore::mend(path_, copy, wrapping_, store_);
+    ASSERT_TRUE(mended) << mended.error().what.c_str();
+    EXPECT_EQ(*mended, 8) << "the seventh, and 250 to 256";
+    const auto found = Keystore::examine(path_, wrapping_, store_);
+    ASSERT_TRUE(found);
+    EXPECT_TRUE(found->head_whole);
+    EXPECT_EQ(found->slots, Keystore::pool_slots_min);
+    EXPECT_EQ(found->damaged, std::vector<std::int64_t>{8});
+    auto keys = open(IfAbsent::fail);
+    ASSERT_TRUE(keys);
+    EXPECT_TRUE((*keys)->key({7})->same_as(seventh));
+    EXPECT_EQ(key_error(**keys, 9), Errc::not_found) << "erased stays erased";
+}
+
+TEST_F(KeystoreTest, IsMendedFromNoOtherStoresKeysNorFromACopyWithoutItsHeader) {
+    ASSERT_TRUE(open());
+    const auto copy = folder_ / "copy.db";
+    ASSERT_TRUE(Keystore::open(copy, wrapping_, {std::byte{9}}, IfAbsent::create));
+    flip(path_, offset_of(7) + 30);
+    const auto others = Keystore::mend(path_, copy, wrapping_, store_);
+    ASSERT_FALSE(others);
+    EXPECT_EQ(others.error().code, Errc::conflict);
+    std::filesystem::copy_file(path_, copy, std::filesystem::copy_options::overwrite_existing);
+    flip(copy, 100);
+    const auto headless = Keystore::mend(path_, copy, wrapping_, store_);
+    ASSERT_FALSE(headless);
+    EXPECT_EQ(headless.error().code, Errc::tampered);
+}
+
 } // namespace
 } // namespace clinic::crypto::tests

@@ -116,6 +116,31 @@ TEST_F(StoreCommands, WhatCannotBeDoneSaysWhy) {
     expect_reason(salvage_into(folder_ / "elsewhere", key()), "keys.db");
 }
 
+TEST_F(StoreCommands, KeysAreMendedFromACopyInPlace) {
+    constexpr auto slot_at = [](std::uint64_t slot) {
+        return crypto::keystore_head_bytes + (slot - 1) * crypto::wrapped_key_bytes + 30;
+    };
+    const auto copy = folder_ / "copy.db";
+    std::filesystem::copy_file(keys(), copy);
+    flip(keys(), slot_at(7)), flip(keys(), slot_at(8)), flip(copy, slot_at(8));
+    const auto mend = [&](const std::filesystem::path& from) {
+        return run_store(
+            {"mend-keys", "--records", old().string(), "--credential", key(), "--from", from.string(), "--json"});
+    };
+    EXPECT_EQ(check(key()).exit, damaged);
+    const auto once = mend(copy);
+    EXPECT_EQ(once.exit, damaged) << once.err;
+    EXPECT_EQ(nlohmann::json::parse(once.out), (nlohmann::json{{"mended", 1}, {"damaged", 1}}));
+    flip(copy, slot_at(8));
+    const auto again = mend(copy);
+    EXPECT_EQ(again.exit, fine) << again.err;
+    EXPECT_EQ(nlohmann::json::parse(again.out), (nlohmann::json{{"mended", 1}, {"damaged", 0}}));
+    EXPECT_EQ(check(key()).exit, fine);
+    expect_reason(mend(folder_ / "nowhere"), "clinicctl: ");
+    reopen();
+    expect_reason(mend(copy), "clinicd");
+}
+
 TEST_F(StoreCommands, NothingIsDoneWhileSomebodyHasTheStoreOpen) {
     reopen();
     for (const auto& ended : {run_store({"inspect", "--records", old().string()}), inspect(key()), check(key()),
@@ -135,6 +160,7 @@ TEST_F(StoreCommands, WrongWordsAreRefusedBeforeAnythingIsLookedAt) {
                                                {"inspect"},
                                                {"salvage", "--records", there, "--credential", key()},
                                                {"salvage", "--to", saved().string()},
+                                               {"mend-keys", "--records", there, "--credential", key()},
                                                {"mend"}}) {
         const auto ended = run_store(words);
         EXPECT_EQ(ended.exit, wrong_words) << words[0] << ended.out << ended.err;

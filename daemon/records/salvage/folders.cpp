@@ -1,6 +1,7 @@
 #include "daemon/records/salvage/folders.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,6 +47,24 @@ Result<void> copy_durably(const fs::path& from, const fs::path& to) {
     if (!made || fchmod(made.get(), S_IRUSR | S_IWUSR) != 0 || fsync(made.get()) != 0)
         return system_error("a copied file of the store cannot be synced");
     return {};
+}
+
+Result<AsOwner> AsOwner::of(const fs::path& folder) {
+    struct stat about {};
+    if (stat(folder.c_str(), &about) != 0) return system_error("the records' folder cannot be looked at");
+    AsOwner out;
+    if (geteuid() != 0 || about.st_uid == 0) return out;
+    const gid_t group = about.st_gid;
+    if (setgroups(1, &group) != 0 || setegid(group) != 0 || seteuid(about.st_uid) != 0)
+        return system_error("the rights of the records' owner cannot be taken on");
+    out.given_ = true;
+    return out;
+}
+
+AsOwner::~AsOwner() {
+    if (!given_) return;
+    // Root's own again; where that failed, the process ends with fewer rights than it had.
+    if (seteuid(0) != 0 || setegid(0) != 0) return;
 }
 
 std::string look_of(const fs::path& folder) {

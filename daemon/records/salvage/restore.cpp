@@ -1,6 +1,5 @@
 #include "daemon/records/salvage/restore.h"
 
-#include <grp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,33 +60,6 @@ Result<void> rename_to(const fs::path& from, const fs::path& to) {
     if (std::rename(from.c_str(), to.c_str()) == 0) return {};
     return system_error("a file of the store cannot be put in place");
 }
-
-// Root gives its rights away for as long as this lives: the folder is somebody else's, who may have put anything in it.
-class AsOwner {
-public:
-    static Result<AsOwner> of(const fs::path& folder) {
-        struct stat about {};
-        if (stat(folder.c_str(), &about) != 0) return system_error("the records' folder cannot be looked at");
-        AsOwner out;
-        if (geteuid() != 0 || about.st_uid == 0) return out;
-        const gid_t group = about.st_gid;
-        if (setgroups(1, &group) != 0 || setegid(group) != 0 || seteuid(about.st_uid) != 0)
-            return system_error("the rights of the records' owner cannot be taken on");
-        out.given_ = true;
-        return out;
-    }
-    AsOwner(AsOwner&& other) noexcept : given_{std::exchange(other.given_, false)} {}
-    AsOwner& operator=(AsOwner&&) = delete;
-    ~AsOwner() {
-        if (!given_) return;
-        // Root's own again; where that failed, the process ends with fewer rights than it had.
-        if (seteuid(0) != 0 || setegid(0) != 0) return;
-    }
-
-private:
-    AsOwner() = default;
-    bool given_ = false;
-};
 
 class Restoring {
 public:

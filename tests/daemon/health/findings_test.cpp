@@ -221,5 +221,14 @@ TEST(Findings, AtMostSevenLinesAndTheWorstFirst) {
     EXPECT_EQ(seen.visible.front().tone, Tone::not_working);
 }
 
+TEST(Findings, PeopleWhoseKeysAreDamagedAreCountedAndNothingElseIsCalledDown) {
+    Status status = with_lane(envelope::LaneState::up, "");
+    status.check.last_keys_damaged = 2;
+    const Status seen = shown(status);
+    ASSERT_EQ(codes(seen), std::vector<std::string>{"E2019"});
+    EXPECT_EQ(seen.visible.front().n, 2);
+    EXPECT_EQ(seen.visible.front().tone, Tone::look);
+}
+
 } // namespace
 } // namespace clinic::health

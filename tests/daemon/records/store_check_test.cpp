@@ -40,8 +40,13 @@ protected:
     CheckPlace place() {
         return *read([](Snapshot& session) { return check_place(session); });
     }
-    void flip(std::uint64_t at) const {
-        std::fstream file{database(), std::ios::in | std::ios::out | std::ios::binary};
+    std::filesystem::path keys() const { return options_.folder / "keys.db"; }
+    static std::uint64_t key_at(std::int64_t slot) {
+        return crypto::keystore_head_bytes + static_cast<std::uint64_t>(slot - 1) * crypto::wrapped_key_bytes + 30;
+    }
+    void flip(std::uint64_t at) const { flip(database(), at); }
+    static void flip(const std::filesystem::path& path, std::uint64_t at) {
+        std::fstream file{path, std::ios::in | std::ios::out | std::ios::binary};
         file.seekg(static_cast<std::streamoff>(at));
         const int byte = file.get();
         file.seekp(static_cast<std::streamoff>(at));
@@ -149,6 +154,97 @@ TEST_F(Checked, FindsAnIndexThatDoesNotFitItsTable) {
     StoreCheck check{*store_, {}};
     EXPECT_EQ(whole(check).first, Step::damaged);
     EXPECT_EQ(check.damage().code, Errc::corrupt);
+}
+
+TEST_F(Checked, CountsPeopleWhoseKeyIsDamagedAndClosesNothing) {
+    flip(keys(), key_at(7)), flip(keys(), key_at(190));
+    flip(keys(), key_at(220)); // nobody's yet
+    {
+        StoreCheck check{*store_, {.keys_a_slice = 16}};
+        EXPECT_EQ(whole(check).first, Step::sound);
+        EXPECT_EQ(place().last_keys_damaged, 2);
+        EXPECT_TRUE(place().last_sound);
+        flip(keys(), key_at(7)), flip(keys(), key_at(190)); // as they were
+        EXPECT_EQ(one(check), Step::not_due);
+    }
+    reopen();
+    StoreCheck again{*store_, {}};
+    EXPECT_EQ(whole(again).first, Step::sound) << "it begins anew with the start";
+    EXPECT_EQ(place().last_keys_damaged, 0);
+}
+
+TEST_F(Checked, DoesNotCountTheKeyOfSomebodyWhoWasErased) {
+    store_.reset();
+    RawDatabase{options_.folder, slot_of('k')}.run("UPDATE patient SET status = 3 WHERE key_slot = 7");
+    reopen();
+    flip(keys(), key_at(7));
+    StoreCheck check{*store_, {}};
+    EXPECT_EQ(whole(check).first, Step::sound);
+    EXPECT_EQ(place().last_keys_damaged, 0);
+}
+
+TEST_F(Checked, CountsPeopleWhoseKeyWasCutOff) {
+    std::filesystem::resize_file(keys(), key_at(191));
+    {
+        StoreCheck check{*store_, {.keys_a_slice = 16}};
+        EXPECT_EQ(whole(check).first, Step::sound);
+        EXPECT_EQ(place().last_keys_damaged, 10) << "of 200, and the last ones' slots are not there";
+    }
+    reopen();
+    StoreCheck again{*store_, {.keys_a_slice = 16}};
+    EXPECT_EQ(whole(again).first, Step::sound);
+    EXPECT_EQ(place().last_keys_damaged, 10) << "seen as well where the file was short from the start";
+}
+
+TEST_F(Checked, GoesOnAmongTheKeysAfterARestart) {
+    flip(keys(), key_at(3));
+    {
+        StoreCheck check{*store_, {.keys_a_slice = 16}};
+        while (place().next_slot <= 17) ASSERT_EQ(one(check), Step::more);
+    }
+    const auto before = place();
+    EXPECT_EQ(before.keys_damaged, 1);
+    reopen();
+    EXPECT_EQ(place().next_slot, before.next_slot);
+    StoreCheck check{*store_, {.keys_a_slice = 16}};
+    EXPECT_EQ(whole(check).first, Step::sound);
+    EXPECT_EQ(place().last_keys_damaged, 1);
+}
+
+TEST_F(Checked, AKeystoreWhoseHeaderDoesNotOpenClosesTheRecords) {
+    flip(keys(), 100);
+    StoreCheck check{*store_, {}};
+    EXPECT_EQ(whole(check).first, Step::damaged);
+    EXPECT_EQ(check.damage().code, Errc::tampered);
+    EXPECT_NE(std::string{check.damage().remedy.c_str()}.find("clinicctl store mend-keys"), std::string::npos);
+}
+
+TEST_F(Checked, WritesADamagedSuperblockAnew) {
+    for (const std::uint64_t at : {std::uint64_t{100}, crypto::superblock_bytes + 100}) {
+        flip(at);
+        StoreCheck check{*store_, {.every = std::chrono::hours{0}}};
+        EXPECT_EQ(whole(check).first, Step::sound);
+        const auto image = crypto::StoreImage::open(database(), slot_of('k'));
+        ASSERT_TRUE(image);
+        EXPECT_EQ(image->damaged_superblocks(), 0);
+    }
+    reopen();
+}
+
+TEST_F(Checked, ComesAgainADayLaterWhereTablesWereLeftOut) {
+    ASSERT_TRUE(store_->write([this](Transaction& txn) {
+        CheckPlace left_out{.last = clock_.now()};
+        left_out.last_skipped = 1;
+        return set_check_place(txn, left_out);
+    }));
+    StoreCheck check{*store_, {}};
+    clock_.advance(std::chrono::hours{23});
+    EXPECT_EQ(one(check), Step::not_due);
+    clock_.advance(std::chrono::hours{1});
+    EXPECT_EQ(whole(check).first, Step::sound);
+    EXPECT_EQ(place().last_skipped, 0);
+    clock_.advance(std::chrono::hours{24});
+    EXPECT_EQ(one(check), Step::not_due);
 }
 
 TEST_F(Checked, TheWalStaysWithinItsBoundUnderWritesAndACheck) {

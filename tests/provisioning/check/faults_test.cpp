@@ -268,6 +268,8 @@ const Fault faults[] = {
     {"store.checked", Outcome::fail, "damaged", [](World& w) { w.status.check.last_sound = false; }},
     {"store.checked", Outcome::warn, "does not get to its end",
      [](World& w) { w.status.check.last = w.site.now - std::chrono::hours{24 * 20}; }},
+    {"store.checked", Outcome::warn, "left out", [](World& w) { w.status.check.last_skipped = 2; }},
+    {"store.people", Outcome::fail, "do not open", [](World& w) { w.status.check.last_keys_damaged = 2; }},
     {"store.keys", Outcome::warn, "run short", [](World& w) { w.status.store.free_key_slots = 3; }},
     {"store.keys", Outcome::fail, "no new patient", [](World& w) { w.status.store.free_key_slots = 0; }},
     {"store.wal", Outcome::warn, "not copied back", [](World& w) { w.status.store.wal_bytes = 900'000'000; }},
