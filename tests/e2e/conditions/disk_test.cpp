@@ -112,15 +112,19 @@ class Technician : public Disk {
 protected:
     static fs::path key() { return box().folder() / "keys" / "store.key"; }
     static crypto::KeySlot slot() { return *crypto::KeySlot::from_credential_file(key().string() + ".away"); }
-    static void flip(std::uint64_t at) {
-        std::fstream file{records() / "records.db", std::ios::in | std::ios::out | std::ios::binary};
+    static void flip(std::uint64_t at) { flip(records() / "records.db", at); }
+    static void flip(const fs::path& path, std::uint64_t at) {
+        std::fstream file{path, std::ios::in | std::ios::out | std::ios::binary};
         file.seekg(static_cast<std::streamoff>(at));
         const int byte = file.get();
         file.seekp(static_cast<std::streamoff>(at));
         file.put(static_cast<char>(byte ^ 1));
     }
-    // SQL in the closed store, as its owner's.
+    // The closed store's SQL, as its owner's.
     static void change_store(const char* sql) {
+        with_store([&](records::RawDatabase& store) { store.run(sql); });
+    }
+    static void with_store(const std::function<void(records::RawDatabase&)>& look) {
         struct stat about {};
         ASSERT_EQ(stat((records() / "records.db").c_str(), &about), 0);
         const auto give = [](uid_t user, gid_t group) {
@@ -128,7 +132,10 @@ protected:
                 ASSERT_EQ(chown(entry.path().c_str(), user, group), 0);
         };
         give(geteuid(), getegid());
-        records::RawDatabase{records(), slot()}.run(sql);
+        {
+            records::RawDatabase store{records(), slot()};
+            look(store);
+        }
         give(about.st_uid, about.st_gid);
     }
     static std::string folders() { return "--records " + records().string() + " --credential " + key().string(); }
@@ -262,6 +269,46 @@ TEST_F(Technician, TheWeeklyCheckFindsDamageWhileTheBoxRunsAndClosesTheRecords) 
     flip(at);
     EXPECT_TRUE(eventually([] { return is("running"); }, 120)) << "restored: by itself, within a minute";
     EXPECT_EQ(process_of(box(), "clinicd"), process);
+}
+
+// One key of 72 bytes is one person's: all others go on, and what comes in about that person is kept.
+TEST_F(Technician, APersonWhoseKeyIsDamagedIsSaidAndMendedFromACopyOfTheKeys) {
+    const auto stored = [](const char* event, const char* control, const char* number, const char* family) {
+        const auto answer = box().send(adt(event, control, number, family, "Ottoline"));
+        acknowledged_ += answer == "AA" ? 1 : 0;
+        return answer;
+    };
+    ASSERT_EQ(stored("A28", "KEY1", "NKEY1", "Quillfeather"), "AA");
+    const auto keys = records() / "keys.db";
+    const auto copy = box().folder() / "keys-copy.db";
+    while_closed([&] {
+        std::uint64_t person = 0;
+        with_store([&](records::RawDatabase& store) {
+            person = std::stoull(store.texts("SELECT max(key_slot) FROM patient").at(0));
+            store.run("DELETE FROM setting WHERE key = 'store_check'");
+        });
+        run("cp -a '" + keys.string() + "' '" + copy.string() + "'");
+        flip(keys, crypto::keystore_head_bytes + (person - 1) * crypto::wrapped_key_bytes + 30);
+    });
+    EXPECT_TRUE(eventually([] { return needs("E2019"); }, 60)) << box().status().dump();
+    EXPECT_TRUE(is("running"));
+    EXPECT_EQ(need("E2019")["n"], 1);
+    EXPECT_NE(need("E2019")["action"].get<std::string>().find("clinicctl store mend-keys"), std::string::npos);
+    EXPECT_NE(box().page("/metrics").find("clinic_store_check_keys_damaged 1"), std::string::npos);
+    EXPECT_EQ(stored("A08", "KEY2", "NKEY1", "Tanglewood"), "AE");
+    EXPECT_EQ(box().status()["store"]["quarantine_items"], 1);
+    EXPECT_EQ(stored("A28", "KEY3", "NKEY3", "Marchbanks"), "AA") << "all others go on";
+    while_closed([&] {
+        const auto mended = box().ctl("store mend-keys --records " + records().string() + " --credential " +
+                                      key().string() + ".away --from " + copy.string() + " --json");
+        EXPECT_EQ(mended.exit, 0) << mended.out;
+        EXPECT_EQ(nlohmann::json::parse(mended.out, nullptr, false)["mended"], 1) << mended.out;
+    });
+    EXPECT_TRUE(eventually([] { return is("running") && box().status()["store"]["check"]["sound"] == true; }, 60));
+    EXPECT_FALSE(needs("E2019"));
+    EXPECT_EQ(stored("A08", "KEY4", "NKEY1", "Tanglewood"), "AA");
+    EXPECT_EQ(box().ctl("quarantine discard --all --reason 'sent again since'").exit, 0);
+    fs::remove(copy);
 }
 
 TEST_F(Technician, ASoundStoreIsCheckedByItselfAndTheStatusSaysWhen) {
