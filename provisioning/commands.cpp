@@ -280,8 +280,9 @@ const std::array rows{
         "ghl prepare [--apply] [--json]        what GHL's location has and lacks; --apply makes our fields there",
         prepare_ghl},
     Row{{"ghl", "token"},
-        {"--etc="},
-        "ghl token                             store GHL's private integration token, typed unseen or from a pipe",
+        {"--next", "--etc="},
+        "ghl token [--next]                    store GHL's private integration token, typed unseen or from a pipe;\n"
+        "                                        --next: the one that will follow, while the other is good",
         store_token},
     Row{{"keys", "list"},
         {"--json"},

@@ -48,8 +48,8 @@ std::string view(const json& said) {
     if (said.at("way") == "none") return "GHL is not configured: see ghl in clinic-syncd.json.\n";
     if (said.at("way") == "token")
         return "GHL lets the box in by a private integration token. A new one: clinicctl ghl token\n"
-               "While both are good the new one may lie in next_token_file: it is tried within five minutes and\n"
-               "takes over when it works.\n";
+               "While both are good: clinicctl ghl token --next. It is tried within five minutes, and takes over when\n"
+               "it works.\n";
     const auto state = said.at("state").get<std::string>();
     std::string text = state == "works"     ? "GHL has authorized this box.\n"
                        : state == "untried" ? "GHL has authorized this box; no answer has come to it yet.\n"

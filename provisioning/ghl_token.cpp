@@ -14,7 +14,7 @@
 namespace clinic::provisioning {
 namespace {
 
-constexpr const char* name = "clinic-edge.ghl-token";
+constexpr const char *current_name = "clinic-edge.ghl-token", *next_name = "clinic-edge.ghl-next";
 constexpr std::size_t token_bytes_min = 8, token_bytes_max = 4'096;
 
 // A box with a grant uses no token, and one that was not set up would not look for it there.
@@ -49,8 +49,12 @@ int store_token(const Call& call, const Client&) {
     if (const auto wanted = is_wanted(files); !wanted) return refuse("ghl token", wanted.error());
     const auto token = take_token();
     if (!token) return refuse("ghl token", token.error());
+    const bool is_next = call.has("--next");
+    const char* name = is_next ? next_name : current_name;
     if (const auto sealed = files.keys().put(name, name, token->bytes()); !sealed)
         return refuse("ghl token", sealed.error());
+    if (const auto named = is_next ? files.name_next_token() : Result<void>{}; !named)
+        return refuse("ghl token", named.error());
     if (!systemd::restart_units({}, unit, {.wait = systemd::unit_start_max})) {
         std::fputs(
             "clinicctl: ghl token: it is sealed, and clinic-syncd was not started anew with it; as root: systemctl "
@@ -58,7 +62,10 @@ int store_token(const Call& call, const Client&) {
             stderr);
         return failed;
     }
-    std::puts("The token is sealed to this machine, and clinic-syncd has it. Does GHL take it: clinicctl check");
+    std::puts(
+        is_next ? "The token is sealed to this machine. It is tried within five minutes, and takes over when GHL knows "
+                  "it; until then,\nand where GHL does not, the other one is used."
+                : "The token is sealed to this machine, and clinic-syncd has it. Does GHL take it: clinicctl check");
     return 0;
 }
 

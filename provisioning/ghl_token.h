@@ -1,4 +1,5 @@
-// `clinicctl ghl token`: GHL's private integration token, from a person's hands into its sealed place. As root.
+// `clinicctl ghl token`: GHL's private integration token, from a person's hands into its sealed place, or into that of
+// the token that will follow it (--next). As root.
 #pragma once
 
 #include "provisioning/call.h"

@@ -25,7 +25,8 @@ constexpr std::size_t secret_bytes_max = 32'768; // what run_program takes
 constexpr std::size_t key_bytes = 32;            // written in hexadecimal, as `openssl rand -hex 32` does
 constexpr unsigned for_everybody = 0644, owner_alone = 0600;
 constexpr const char *store_key = "clinic-edge.store", *state_key = "clinic-edge.sync-state",
-                     *token = "clinic-edge.ghl-token", *device_key = "clinic-edge.device";
+                     *token = "clinic-edge.ghl-token", *next_token = "clinic-edge.ghl-next",
+                     *device_key = "clinic-edge.device";
 constexpr const char* first_store = "first_store"; // noted as "making" until it is open, then as "made"
 constexpr const char* permission = "make-store";   // in the records' folder
 constexpr const char* usual_tag_prefix = "ce-";
@@ -251,6 +252,15 @@ Result<bool> BoxFiles::write_location(const json& fields, const json& calendars)
         changed = true;
     }
     return changed;
+}
+
+Result<void> BoxFiles::name_next_token() const {
+    auto settings = read_settings(syncd_settings());
+    CLINIC_TRY(settings);
+    json& ghl = part_of(*settings, "ghl");
+    if (ghl.contains("next_token_file")) return {};
+    ghl["next_token_file"] = beside(*settings, next_token);
+    return write_settings_file(syncd_settings(), *settings);
 }
 
 Result<void> BoxFiles::write_settings(const Claim& claim) const {

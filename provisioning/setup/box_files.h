@@ -32,6 +32,8 @@ public:
     // Sealed: the token of GHL, and the key of the box's certificate for central operations. Where GHL lets the box in
     // by a grant, no token is: refused where there is neither.
     Result<void> seal_secrets(const Claim& claim) const;
+    // Where clinic-syncd.json does not name a file of the token that will follow, it names the credential of the unit.
+    Result<void> name_next_token() const;
     // What the claim says takes the place of what is there; all else stays, in `ghl` and `mqtt` too.
     Result<void> write_settings(const Claim& claim) const;
     // What GHL's location has, into both files: the ids of our custom fields by our names, and the calendars' ids,

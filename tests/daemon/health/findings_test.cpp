@@ -225,9 +225,9 @@ TEST(Findings, PeopleWhoseKeysAreDamagedAreCountedAndNothingElseIsCalledDown) {
     Status status = with_lane(envelope::LaneState::up, "");
     status.check.last_keys_damaged = 2;
     const Status seen = shown(status);
-    ASSERT_EQ(codes(seen), std::vector<std::string>{"E2019"});
-    EXPECT_EQ(seen.visible.front().n, 2);
-    EXPECT_EQ(seen.visible.front().tone, Tone::look);
+    ASSERT_THAT(codes(seen), ElementsAre("E2019"));
+    EXPECT_EQ(seen.needs.front().number, 2);
+    EXPECT_EQ(seen.needs.front().tone, Tone::look);
 }
 
 } // namespace

@@ -275,10 +275,11 @@ TEST_F(Technician, TheWeeklyCheckFindsDamageWhileTheBoxRunsAndClosesTheRecords) 
 TEST_F(Technician, APersonWhoseKeyIsDamagedIsSaidAndMendedFromACopyOfTheKeys) {
     const auto stored = [](const char* event, const char* control, const char* number, const char* family) {
         const auto answer = box().send(adt(event, control, number, family, "Ottoline"));
-        acknowledged_ += answer == "AA" ? 1 : 0;
-        return answer;
+        const bool is_stored = answer.find("MSA|AA|") != std::string::npos;
+        acknowledged_ += is_stored ? 1 : 0;
+        return is_stored;
     };
-    ASSERT_EQ(stored("A28", "KEY1", "NKEY1", "Quillfeather"), "AA");
+    ASSERT_TRUE(stored("A28", "KEY1", "NKEY1", "Quillfeather"));
     const auto keys = records() / "keys.db";
     const auto copy = box().folder() / "keys-copy.db";
     while_closed([&] {
@@ -292,12 +293,12 @@ TEST_F(Technician, APersonWhoseKeyIsDamagedIsSaidAndMendedFromACopyOfTheKeys) {
     });
     EXPECT_TRUE(eventually([] { return needs("E2019"); }, 60)) << box().status().dump();
     EXPECT_TRUE(is("running"));
-    EXPECT_EQ(need("E2019")["n"], 1);
+    EXPECT_EQ(need("E2019")["number"], 1) << need("E2019").dump();
     EXPECT_NE(need("E2019")["action"].get<std::string>().find("clinicctl store mend-keys"), std::string::npos);
     EXPECT_NE(box().page("/metrics").find("clinic_store_check_keys_damaged 1"), std::string::npos);
-    EXPECT_EQ(stored("A08", "KEY2", "NKEY1", "Tanglewood"), "AE");
+    EXPECT_FALSE(stored("A08", "KEY2", "NKEY1", "Tanglewood"));
     EXPECT_EQ(box().status()["store"]["quarantine_items"], 1);
-    EXPECT_EQ(stored("A28", "KEY3", "NKEY3", "Marchbanks"), "AA") << "all others go on";
+    EXPECT_TRUE(stored("A28", "KEY3", "NKEY3", "Marchbanks")) << "all others go on";
     while_closed([&] {
         const auto mended = box().ctl("store mend-keys --records " + records().string() + " --credential " +
                                       key().string() + ".away --from " + copy.string() + " --json");
@@ -306,7 +307,7 @@ TEST_F(Technician, APersonWhoseKeyIsDamagedIsSaidAndMendedFromACopyOfTheKeys) {
     });
     EXPECT_TRUE(eventually([] { return is("running") && box().status()["store"]["check"]["sound"] == true; }, 60));
     EXPECT_FALSE(needs("E2019"));
-    EXPECT_EQ(stored("A08", "KEY4", "NKEY1", "Tanglewood"), "AA");
+    EXPECT_TRUE(stored("A08", "KEY4", "NKEY1", "Tanglewood"));
     EXPECT_EQ(box().ctl("quarantine discard --all --reason 'sent again since'").exit, 0);
     fs::remove(copy);
 }

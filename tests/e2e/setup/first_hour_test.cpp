@@ -345,6 +345,11 @@ TEST_F(Setup, AWrongTokenIsNamedWithTheCommandThatStoresAnother) {
     EXPECT_EQ(unset().ctl("ghl token --etc " + unset().in("unset").string(), right).exit, 0);
     const auto mended = unset().set_up(); // goes on where it stopped
     EXPECT_EQ(mended.exit, 0) << mended.out;
+    const auto followed = unset().ctl("ghl token --next --etc " + unset().in("unset").string(), right);
+    EXPECT_EQ(followed.exit, 0) << followed.out;
+    EXPECT_NE(followed.out.find("takes over"), std::string::npos) << followed.out;
+    EXPECT_TRUE(std::filesystem::exists(unset().in("unset") / "keys" / "clinic-edge.ghl-next"));
+    EXPECT_EQ(unset().ctl("ghl show", "").exit, 0);
 }
 
 // The practice system speaks from another address than the technician was told.

@@ -80,6 +80,20 @@ TEST_F(OfTheBox, SettingsKeepWhatTheSetupDidNotAsk) {
     EXPECT_FALSE(settings("clinic-syncd.json").contains("mqtt"));
 }
 
+TEST_F(OfTheBox, TheTokenThatWillFollowIsNamedOnceAndAtTheUnitsCredential) {
+    ASSERT_TRUE(files.write_settings(claim()));
+    EXPECT_FALSE(settings("clinic-syncd.json").at("ghl").contains("next_token_file"));
+    ASSERT_TRUE(files.name_next_token());
+    EXPECT_EQ(settings("clinic-syncd.json").at("ghl").at("next_token_file"),
+              "/run/credentials/clinic-syncd.service/clinic-edge.ghl-next");
+    json own = settings("clinic-syncd.json");
+    own["ghl"]["next_token_file"] = "/somewhere/else";
+    keep("clinic-syncd.json", own);
+    ASSERT_TRUE(files.name_next_token());
+    ASSERT_TRUE(files.write_settings(claim())) << "nor does another setup change it";
+    EXPECT_EQ(settings("clinic-syncd.json"), own);
+}
+
 TEST_F(OfTheBox, IdsOfFieldsAreWrittenIntoBothFilesOnce) {
     auto unset = claim();
     unset.ghl.fields = json::object();
