@@ -30,6 +30,9 @@ Opened sealed(const std::string& file, std::optional<crypto::CipherId> cipher) {
 Opened ours(const std::string& file) { // with the cipher that a store gets on this machine
     return sealed(file, std::nullopt);
 }
+Opened ours_aes(const std::string& file) { // which alone has sessions
+    return sealed(file, crypto::CipherId::aes256_gcm);
+}
 Opened ours_xchacha20(const std::string& file) { // which is this one where there are no instructions for AES
     return sealed(file, crypto::CipherId::xchacha20_poly1305);
 }
@@ -37,7 +40,7 @@ Opened ours_xchacha20(const std::string& file) { // which is this one where ther
 } // namespace
 
 std::map<std::string, Open> peers() {
-    return {{"plain", plain}, {"ours", ours}, {"ours_xchacha20", ours_xchacha20}};
+    return {{"plain", plain}, {"ours", ours}, {"ours_aes", ours_aes}, {"ours_xchacha20", ours_xchacha20}};
 }
 
 } // namespace clinic::bench::store

@@ -23,10 +23,24 @@ def row:
                 (if .ours_over_sqlcipher and .ours_over_sqlcipher >= 1 then "SQLCipher" else empty end),
                 (if .ours_over_mc and .ours_over_mc >= 1 then "MC" else empty end) ];
 
+# What a store of many sealing sessions takes, of what one of one session does.
+def by_sessions(f): group_by(.sessions) | map({key: (.[0].sessions | tostring), value: map(f)}) | from_entries;
+def session_rows:
+  .[0].workload as $workload
+  | if (map(.digest) | unique | length) > 1 then error("\($workload): the stores of sessions differ") else . end
+  | by_sessions(.wall_s) as $wall | by_sessions(.cpu_s) as $cpu
+  | map(.sessions) | unique[] | . as $sessions | ($sessions | tostring) as $key
+  | {workload: $workload, sessions: $sessions,
+     over_one: (($wall[$key] | median) / ($wall["1"] | median) | short),
+     cpu: {over_one: (($cpu[$key] | median) / ($cpu["1"] | median) | short)},
+     median_wall_s: ($wall[$key] | median), median_cpu_s: ($cpu[$key] | median),
+     rounds_wall_s: $wall[$key], rounds_cpu_s: $cpu[$key]};
+
 . as $runs
 | ["bulk", "commit", "point", "point_warm", "range", "scan"] as $order
 | {at: (now | todate), commit: $commit, processors: ($processors | tonumber), file_system: $disk, load_before_and_after: $load,
    cipher: ($runs | map(select(.peer == "ours"))[0].cipher),
    peers: ($runs | group_by(.peer) | map({key: .[0].peer, value: {sqlite: .[0].sqlite, cipher: .[0].cipher}}) | from_entries),
    rows: [ $order[] as $workload | ("NORMAL", "FULL") as $sync
-           | $runs | map(select(.workload == $workload and .sync == $sync)) | select(length > 0) | row ]}
+           | $runs | map(select(.workload == $workload and .sync == $sync)) | select(length > 0) | row ],
+   sessions: [ $sessions | group_by(.workload)[] | session_rows ]}

@@ -17,6 +17,7 @@ using Statement = std::unique_ptr<sqlite3_stmt, base::FreedBy<sqlite3_finalize>>
 constexpr std::int64_t rows_all = 200'000, rows_a_commit = 500;
 constexpr std::int64_t patients = 10'000;
 constexpr std::int64_t ranges = 400, rows_a_range = 1'000;
+constexpr std::int64_t rows_a_page_min = 7;
 constexpr std::size_t pool_bytes = 1 << 20, body_bytes_min = 480, body_bytes_spread = 21;
 
 // SplitMix64: the same numbers for every peer, and in every round.
@@ -238,6 +239,25 @@ Figures range(sqlite3* db) {
 Figures scan(sqlite3* db) {
     const Statement rows = prepared(db, "SELECT id, ts, body FROM record");
     return measured_reading([&](Digest& digest) { return read_all(rows, digest); });
+}
+
+void write_again(sqlite3* db, std::int64_t part, std::int64_t parts) {
+    const Statement change = prepared(db, "UPDATE record SET body = ? WHERE id = ?");
+    const auto change_to = [&](std::int64_t row, std::string_view body) {
+        bind_body(change, 1, body);
+        sqlite3_bind_int64(change.get(), 2, row);
+        put(change);
+    };
+    run(db, "BEGIN IMMEDIATE");
+    for (std::int64_t row = 1; row <= rows_all; row += rows_a_page_min) {
+        if (below(static_cast<std::uint64_t>(row) << 16, parts) != part) continue;
+        const std::string_view body = body_of(row, 0);
+        std::string other{body}; // SQLite writes no page whose bytes stay the same
+        other.back() = static_cast<char>(other.back() ^ 1);
+        change_to(row, other);
+        change_to(row, body);
+    }
+    run(db, "COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
 } // namespace clinic::bench::store

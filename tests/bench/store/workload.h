@@ -27,4 +27,7 @@ Figures point(sqlite3* db, std::int64_t count); // rows by their number, at rand
 Figures range(sqlite3* db);                     // 400 ranges of 1,000 rows
 Figures scan(sqlite3* db);                      // every row, in order
 
+// Not measured: one of `parts` of the pages of rows, chosen by chance, is written again and holds what it held.
+void write_again(sqlite3* db, std::int64_t part, std::int64_t parts);
+
 } // namespace clinic::bench::store
