@@ -1,82 +1,24 @@
-// A reader written from docs/store-format.md with libsodium alone: the page says what the files hold.
+// A store's files are what docs/store-format.md says of them: a reader written from that page opens them.
 #include <sodium.h>
 
+#include <set>
+
+#include "crypto/keystore.h"
+#include "tests/crypto/format_reader.h"
 #include "tests/crypto/store_fixture.h"
 
 namespace clinic::crypto::tests {
 namespace {
 
-using Octets = std::vector<unsigned char>;
+using format::associated;
+using format::file;
+using format::number;
+using format::Octets;
+using format::opened_value;
+using format::slice;
 
-Octets slice(const Octets& from, std::size_t at, std::size_t size) {
-    return {from.begin() + static_cast<std::ptrdiff_t>(at), from.begin() + static_cast<std::ptrdiff_t>(at + size)};
-}
-
-void append(Octets& to, const Octets& from) {
-    for (const auto octet : from) to.push_back(octet);
-}
-
-void append_number(Octets& to, std::uint64_t value, int bytes) {
-    for (int i = bytes - 1; i >= 0; --i) to.push_back(static_cast<unsigned char>(value >> (8 * i)));
-}
-
-Octets file(const std::filesystem::path& path) {
-    const auto bytes = contents(path);
-    const auto* begin = reinterpret_cast<const unsigned char*>(bytes.data());
-    return {begin, begin + bytes.size()};
-}
-
-Octets associated(const Octets& uuid, unsigned kind, std::uint64_t index, std::uint64_t generation) {
-    Octets made;
-    append_number(made, 1, 4);
-    append(made, uuid);
-    append_number(made, kind, 4);
-    append_number(made, index, 8);
-    append_number(made, generation, 8);
-    return made;
-}
-
-// Empty: it does not open.
-Octets opened_by_aes(const Octets& key, const Octets& nonce, const Octets& body_and_tag, const Octets& ad) {
-    const Octets session = slice(nonce, 4, 12);
-    Octets own(32), purpose(16), gcm = slice(nonce, 0, 4);
-    std::ranges::copy(std::string_view{"clinic-aes-gcm"}, purpose.begin());
-    crypto_generichash_blake2b_salt_personal(own.data(), own.size(), session.data(), session.size(), key.data(),
-                                             key.size(), nullptr, purpose.data());
-    append(gcm, slice(nonce, 16, 8));
-    Octets plain(body_and_tag.size() - 16);
-    const int rc = crypto_aead_aes256gcm_decrypt(plain.data(), nullptr, nullptr, body_and_tag.data(),
-                                                 body_and_tag.size(), ad.data(), ad.size(), gcm.data(), own.data());
-    return rc == 0 ? plain : Octets{};
-}
-
-Octets opened(const Octets& key, const Octets& nonce, const Octets& body_and_tag, const Octets& ad) {
-    Octets plain(body_and_tag.size() - 16);
-    const int rc =
-        crypto_aead_xchacha20poly1305_ietf_decrypt(plain.data(), nullptr, nullptr, body_and_tag.data(),
-                                                   body_and_tag.size(), ad.data(), ad.size(), nonce.data(), key.data());
-    return rc == 0 ? plain : Octets{};
-}
-
-// ciphertext | nonce | tag
-Octets opened_piece(CipherId cipher, const Octets& key, const Octets& piece, const Octets& ad) {
-    Octets body = slice(piece, 0, piece.size() - 40);
-    const Octets tag = slice(piece, piece.size() - 16, 16);
-    append(body, tag);
-    const auto open = cipher == CipherId::aes256_gcm ? opened_by_aes : opened;
-    return open(key, slice(piece, piece.size() - 40, 24), body, ad);
-}
-
-Octets sub_key(const Octets& key, std::uint64_t id) {
-    Octets made(32);
-    crypto_kdf_derive_from_key(made.data(), made.size(), id, "clinicdb", key.data());
-    return made;
-}
-
-std::uint64_t number(const Octets& from, std::size_t at, int bytes) {
-    std::uint64_t value = 0;
-    for (int i = 0; i < bytes; ++i) value = value << 8 | from[at + static_cast<std::size_t>(i)];
-    return value;
+Octets piece_key_of(const Octets& store_key, std::uint64_t kind) {
+    return format::sub_key(store_key, kind, "clinicdb");
 }
 
 class Format : public StoreTest, public testing::WithParamInterface<CipherId> {
@@ -99,25 +41,19 @@ TEST_P(Format, IsWhatItsPageSays) {
     // Superblock A, by the key file.
     ASSERT_EQ(std::string(database.begin(), database.begin() + 15), "ClinicEdgeStore");
     EXPECT_EQ(number(database, 20, 4), GetParam() == CipherId::aes256_gcm ? 2U : 1U);
-    const Octets uuid = slice(database, 32, 16);
-    const Octets wrapped = slice(database, 64 + 8, 72);
-    const Octets slot_key(32, 0x5A);
-    const Octets store_key =
-        opened(slot_key, slice(wrapped, 0, 24), slice(wrapped, 24, 48), associated(uuid, 15, 1, 0));
+    const Octets uuid = format::store_uuid(database);
+    const Octets store_key = format::store_key(database, Octets(32, 0x5A));
     ASSERT_EQ(store_key.size(), 32U);
-    Octets mac(32);
-    const Octets mac_key = sub_key(store_key, 16);
-    crypto_generichash(mac.data(), 32, database.data(), 4'064, mac_key.data(), 32);
-    EXPECT_EQ(mac, slice(database, 4'064, 32));
-    Octets sum(32);
-    crypto_generichash(sum.data(), 32, database.data(), 4'032, nullptr, 0);
-    EXPECT_EQ(sum, slice(database, 4'032, 32));
+    EXPECT_EQ(format::mac(piece_key_of(store_key, 16), slice(database, 0, 4'064)), slice(database, 4'064, 32));
+    EXPECT_EQ(format::checksum(slice(database, 0, 4'032)), slice(database, 4'032, 32));
+    const auto opened_piece = [&](unsigned kind, const Octets& piece, std::uint64_t index, std::uint64_t generation) {
+        return format::opened_piece(static_cast<format::Cipher>(GetParam()), piece_key_of(store_key, kind), piece,
+                                    associated(uuid, kind, index, generation));
+    };
 
     // Every page.
     for (std::uint64_t page = 1; 8'192 + page * 4'096 <= database.size(); ++page) {
-        const Octets plain =
-            opened_piece(GetParam(), sub_key(store_key, 1), slice(database, 8'192 + (page - 1) * 4'096, 4'096),
-                         associated(uuid, 1, page, 0));
+        const Octets plain = opened_piece(1, slice(database, 8'192 + (page - 1) * 4'096, 4'096), page, 0);
         ASSERT_EQ(plain.size(), 4'056U) << page;
         if (page == 1) {
             EXPECT_EQ(std::string(plain.begin(), plain.begin() + 15), "SQLite format 3");
@@ -126,22 +62,18 @@ TEST_P(Format, IsWhatItsPageSays) {
 
     // The WAL: header, and every frame.
     ASSERT_EQ(std::string(wal.begin(), wal.begin() + 13), "ClinicEdgeWal");
-    const Octets head = opened_piece(GetParam(), sub_key(store_key, 2), slice(wal, 48, 72), associated(uuid, 2, 0, 0));
+    const Octets head = opened_piece(2, slice(wal, 48, 72), 0, 0);
     ASSERT_EQ(head.size(), 32U);
     EXPECT_EQ(number(head, 8, 4), 4'096U);
     const std::uint64_t salts = number(head, 16, 8);
     std::uint64_t frame = 1;
     for (; 4'096 + frame * 4'208 <= wal.size(); ++frame) {
         const std::size_t at = 4'096 + (frame - 1) * 4'208;
-        const Octets frame_head =
-            opened_piece(GetParam(), sub_key(store_key, 3), slice(wal, at, 72), associated(uuid, 3, frame, 0));
+        const Octets frame_head = opened_piece(3, slice(wal, at, 72), frame, 0);
         ASSERT_EQ(frame_head.size(), 32U) << frame;
         EXPECT_EQ(number(frame_head, 8, 8), salts);
         EXPECT_EQ(number(frame_head, 24, 8), 0U); // one commit: nothing was synced before it
-        ASSERT_EQ(opened_piece(GetParam(), sub_key(store_key, 4), slice(wal, at + 72, 4'136),
-                               associated(uuid, 4, frame, salts))
-                      .size(),
-                  4'096U);
+        ASSERT_EQ(opened_piece(4, slice(wal, at + 72, 4'136), frame, salts).size(), 4'096U);
     }
     EXPECT_GT(frame, 2U);
 }
@@ -170,8 +102,7 @@ TEST_F(FormatOfSlots, AreWhatTheirPageSays) {
     for (const std::size_t from : {56UL, 64UL, 500UL})
         EXPECT_EQ(slice(database, from, 40), slice(database, 4'096 + from, 40)) << "both have the same slots";
     const auto unwrapped = [&](std::size_t slot, const Octets& key) {
-        const Octets wrapped = slice(database, 64 + 160 * slot + 8, 72);
-        return opened(key, slice(wrapped, 0, 24), slice(wrapped, 24, 48), associated(uuid, 15, 1, 0));
+        return opened_value(key, slice(database, 64 + 160 * slot + 8, 72), associated(uuid, 15, 1, 0));
     };
     const Octets store_key = unwrapped(0, Octets(32, 0x5A));
     ASSERT_EQ(store_key.size(), 32U);
@@ -194,6 +125,51 @@ TEST_F(FormatOfSlots, AreWhatTheirPageSays) {
                             crypto_pwhash_ALG_ARGON2ID13),
               0);
     EXPECT_EQ(unwrapped(2, key), store_key);
+}
+
+class FormatOfKeystore : public StoreTest {};
+
+TEST_F(FormatOfKeystore, IsWhatItsPageSays) {
+    constexpr std::uint64_t erased = 7, damaged = 9;
+    const auto path = folder_ / "keys.db";
+    std::vector<Octets> given; // by the product, to compare
+    make_store();
+    {
+        const auto vfs = open();
+        ASSERT_TRUE(vfs);
+        const auto keys = Keystore::open(path, (*vfs)->subkey(100), (*vfs)->store(), IfAbsent::create);
+        ASSERT_TRUE(keys && (*keys)->next_free({250})); // grows it
+        for (std::int64_t slot = 1; slot <= 2 * Keystore::pool_slots_min; ++slot) {
+            const auto key = (*keys)->key({slot});
+            ASSERT_TRUE(key) << slot;
+            const auto* begin = reinterpret_cast<const unsigned char*>(key->bytes().data());
+            given.emplace_back(begin, begin + key->size());
+        }
+        ASSERT_TRUE((*keys)->erase({static_cast<std::int64_t>(erased)}));
+    }
+    flip(path, 4'096 + (damaged - 1) * 72 + 30);
+    std::filesystem::resize_file(path, std::filesystem::file_size(path) + 71); // a part of a slot is none
+
+    const Octets database = file(database_), keystore = file(path);
+    const Octets wrapping = format::sub_key(format::store_key(database, Octets(32, 0x5A)), 100, "clinicst");
+    EXPECT_EQ(format::text(slice(keystore, 0, 16)), (std::string{"ClinicEdgeKeys\0\0", 16}));
+    EXPECT_EQ(number(keystore, 16, 4), 1U);
+    EXPECT_EQ(number(keystore, 20, 4), 72U);
+    EXPECT_EQ(number(keystore, 24, 8), 0U);
+    EXPECT_EQ(slice(keystore, 32, 16), format::store_uuid(database));
+    EXPECT_EQ(slice(keystore, 48, 4'016), Octets(4'016));
+    EXPECT_EQ(format::mac(format::sub_key(wrapping, 1, "keystore"), slice(keystore, 0, 4'064)),
+              slice(keystore, 4'064, 32));
+    ASSERT_EQ(format::slots_in(keystore), given.size());
+    std::set<Octets> different;
+    for (std::uint64_t slot = 1; slot <= given.size(); ++slot) {
+        const Octets key = format::opened_slot(keystore, wrapping, slot, 1);
+        const Octets mark = format::opened_slot(keystore, wrapping, slot, 2);
+        EXPECT_EQ(key, slot == erased || slot == damaged ? Octets{} : given[slot - 1]) << slot;
+        EXPECT_EQ(mark, slot == erased ? Octets(32) : Octets{}) << slot;
+        if (!key.empty()) different.insert(key);
+    }
+    EXPECT_EQ(different.size(), given.size() - 2);
 }
 
 } // namespace

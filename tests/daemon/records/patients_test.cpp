@@ -1,5 +1,6 @@
 #include "daemon/records/patients.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
