@@ -17,6 +17,7 @@ public:
     std::string next(std::time_t now);
     // Three requests to GHL each: the burst leaves room in its 100 in 10 seconds for a message that is sent by hand.
     static constexpr int people = 20;
+    static constexpr int messages = 600; // then it is evening
 
 private:
     std::string header(const char* type, std::time_t now);

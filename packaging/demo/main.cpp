@@ -20,7 +20,6 @@ namespace {
 
 using namespace clinic;
 
-constexpr std::int64_t day_messages = 600; // then it is evening: one a minute
 constexpr int answer_seconds_max = 20;
 
 base::UniqueFd dial(const sockaddr_in& there) {
@@ -70,7 +69,8 @@ bool parse(std::string_view text, sockaddr_in& there) {
             socket = dial(there);
         }
         if (sent == 0) base::log(base::Level::info, "demo", "the day begins");
-        rest(sent < 2 * demo::Day::people ? 20 : sent < day_messages ? pause_ms : 60'000);
+        constexpr long burst_ms = 20, evening_ms = 60'000;
+        rest(sent < 2 * demo::Day::people ? burst_ms : sent < demo::Day::messages ? pause_ms : evening_ms);
     }
 }
 
