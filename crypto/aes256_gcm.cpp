@@ -7,6 +7,7 @@
 #include <array>
 #include <cassert>
 #include <list>
+#include <map>
 #include <mutex>
 #include <new>
 #include <vector>
@@ -32,8 +33,9 @@ constexpr std::size_t epoch_bytes = 4;
 constexpr std::size_t count_at = epoch_bytes + sizeof(SessionId);
 static_assert(count_at + sizeof(std::uint64_t) == nonce_bytes);
 
-// A store holds pieces of as many sessions as it was opened times; one whose key is not at hand costs 2 or 3 us.
-constexpr std::size_t sessions_kept_max = 64;
+// A store holds pieces of as many sessions as it was opened times; one whose key is not at hand costs 2 or 3 us, one
+// that is at hand 1 KiB of memory.
+constexpr std::size_t sessions_kept_max = 1'024;
 
 // One of our own: what the machine's openssl.cnf switches off does not count here.
 OSSL_LIB_CTX* library() {
@@ -95,13 +97,20 @@ private:
 
     // The newest in use stands first, and the one that nobody asked for longest goes.
     Kept& of(const SessionId& session) {
-        const auto found = std::ranges::find(kept_, session, &Kept::session);
-        if (found != kept_.end()) {
-            if (found != kept_.begin()) kept_.splice(kept_.begin(), kept_, found);
+        if (!kept_.empty() && kept_.front().session == session) return kept_.front();
+        if (const auto found = places_.find(session); found != places_.end()) {
+            kept_.splice(kept_.begin(), kept_, found->second);
             return kept_.front();
         }
-        if (kept_.size() == sessions_kept_max) kept_.pop_back();
-        return kept_.emplace_front(Kept{session, {}});
+        if (kept_.size() == sessions_kept_max) {
+            places_.erase(kept_.back().session);
+            kept_.pop_back();
+        }
+        std::list<Kept> made;
+        made.push_front({session, {}});
+        places_.emplace(session, made.begin()); // without memory for it nothing has changed
+        kept_.splice(kept_.begin(), made);
+        return kept_.front();
     }
 
     Context make(const SessionId& session) const {
@@ -123,6 +132,7 @@ private:
     std::mutex mutex_;
     SealingSession sealing_;
     std::list<Kept> kept_;
+    std::map<SessionId, std::list<Kept>::iterator> places_;
 };
 
 // On loan for one piece, with its nonce set. The key stays: on our processors it is the same for both directions.
