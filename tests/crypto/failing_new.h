@@ -3,8 +3,8 @@
 
 namespace clinic::crypto::tests {
 
-// The `nth` allocation of this thread from now on throws std::bad_alloc. 0: none. Answers whether one was still to
-// fail.
-bool fail_allocation(int nth);
+// The `nth` allocation of this thread from now on throws std::bad_alloc: once, or it and all after it. 0: none. Answers
+// whether the one that was asked for before was still to come.
+bool fail_allocation(int nth, bool once = true);
 
 } // namespace clinic::crypto::tests
