@@ -153,6 +153,7 @@ json to_json(const salvage::Checked& checked) {
     for (const auto& page : checked.survey.lost)
         lost.push_back({{"page", page.page}, {"of", page.owner}, {"why", name(page.why)}});
     return {{"sound", checked.sound()},
+            {"needs_salvage", checked.needs_salvage()},
             {"store", crypto::hex(checked.store)},
             {"damaged_superblocks", checked.damaged_superblocks},
             {"pages", checked.pages},
@@ -175,7 +176,8 @@ json to_json(const salvage::Checked& checked) {
               {"damaged", checked.keys.damaged}}},
             {"integrity", checked.integrity},
             {"missing_links", gaps_json(checked.missing_links)},
-            {"salvage_record_rows", checked.salvaged_rows_aside < 0 ? json{} : json(checked.salvaged_rows_aside)}};
+            {"salvage_record_rows", checked.salvaged_rows_aside < 0 ? json{} : json(checked.salvaged_rows_aside)},
+            {"salvage_record_damaged", checked.salvage_record_damaged}};
 }
 
 json to_json(const salvage::Salvaged& salvaged) {
@@ -235,7 +237,9 @@ std::string view_inspected(const json& look) {
 }
 
 std::string view_checked(const json& checked) {
-    std::string out = checked["sound"].get<bool>() ? "The store is sound\n" : "The store is DAMAGED\n";
+    std::string out = checked["needs_salvage"].get<bool>() ? "The store is DAMAGED\n"
+                      : checked["sound"].get<bool>()       ? "The store is sound\n"
+                                                           : "The store is sound, a file beside it is DAMAGED\n";
     out += line(checked["pages"], "pages, of which " + number(checked["damaged_pages"].size()) + " are damaged");
     out += line(checked["wal"]["committed"],
                 "committed WAL frames, of which " + number(checked["wal"]["damaged"].size()) + " are damaged");
@@ -263,7 +267,10 @@ std::string view_checked(const json& checked) {
         out += "              " + checked["integrity"][i].get<std::string>() + "\n";
     out += beyond(checked["integrity"].size());
     out += gap_lines(checked["missing_links"]);
-    if (!checked["sound"].get<bool>())
+    if (checked["salvage_record_damaged"].get<bool>())
+        out += "              salvage.sealed, what an earlier salvage set aside, cannot be read: put it back from the\n"
+               "              folder that was saved, or from a backup\n";
+    if (checked["needs_salvage"].get<bool>())
         out +=
             "Next: clinicctl store salvage --records FOLDER --credential FILE --to NEW, then clinicctl store restore\n";
     return out;

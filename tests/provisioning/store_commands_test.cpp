@@ -79,6 +79,22 @@ TEST_F(StoreCommands, ALostPageOfATableIsDamageAndWhatIsLeftIsSaved) {
         << "the new store is sound, whatever the old one was";
 }
 
+TEST_F(StoreCommands, ARecordOfWhatWasSetAsideThatDoesNotOpenIsDamage) {
+    damage(root_of("raw_message"));
+    ASSERT_EQ(salvage_into(saved(), key()).exit, damaged);
+    flip(saved() / salvage::aside_file, 60);
+    const auto said = run_store({"check", "--records", saved().string(), "--credential", key()});
+    EXPECT_EQ(said.exit, damaged);
+    EXPECT_THAT(said.out, HasSubstr("salvage.sealed"));
+    EXPECT_THAT(said.out, testing::Not(HasSubstr("clinicctl store salvage"))) << "a salvage would bring nothing back";
+    const auto checked = run_store({"check", "--records", saved().string(), "--credential", key(), "--json"});
+    EXPECT_EQ(checked.exit, damaged);
+    const auto facts = nlohmann::json::parse(checked.out);
+    EXPECT_FALSE(facts.at("sound"));
+    EXPECT_TRUE(facts.at("salvage_record_damaged"));
+    EXPECT_FALSE(facts.at("needs_salvage"));
+}
+
 TEST_F(StoreCommands, LinksOfTheAuditChainThatAreNotThereAreDamage) {
     records::RawDatabase{old(), records::slot_of('k')}.run(
         "DROP TRIGGER audit_link_is_kept; DELETE FROM audit_link WHERE number > 200");

@@ -62,6 +62,8 @@ Result<json> read_aside(const std::filesystem::path& folder, const crypto::Secur
     const auto file = base::read_bytes(folder / aside_file, file_bytes_max);
     CLINIC_TRY(file);
     if (file->size() < magic.size()) return Error{Errc::tampered, "the salvage record was cut off"};
+    if (!std::ranges::equal(std::span{*file}.first(magic.size()), std::as_bytes(std::span{magic})))
+        return Error{Errc::tampered, "the salvage record does not begin as one"};
     const auto plain = crypto::open(key, std::span{*file}.subspan(magic.size()), bound_to(store));
     CLINIC_TRY(plain);
     return base::parse_json({reinterpret_cast<const char*>(plain->data()), plain->size()}, file_bytes_max, depth_max);

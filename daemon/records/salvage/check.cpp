@@ -61,11 +61,11 @@ Result<base::UniqueFd> hold(const std::filesystem::path& folder) {
     return Error{Errc::system, "the store's lock file cannot be locked", "", {}, errno};
 }
 
-bool Checked::sound() const {
-    return damaged_superblocks == 0 && wal.damaged.empty() && !wal.head_damaged && !wal.foreign && survey.first_page &&
-           survey.lost.empty() && survey.stray.empty() && !keystore_missing && keys.head_whole &&
-           keys.damaged.empty() && integrity.empty() &&
-           std::ranges::none_of(missing_links, [](const audit::Gap& gap) { return gap.said_by == 0; });
+bool Checked::needs_salvage() const {
+    return damaged_superblocks > 0 || !wal.damaged.empty() || wal.head_damaged || wal.foreign || !survey.first_page ||
+           !survey.lost.empty() || !survey.stray.empty() || keystore_missing || !keys.head_whole ||
+           !keys.damaged.empty() || !integrity.empty() ||
+           std::ranges::any_of(missing_links, [](const audit::Gap& gap) { return gap.said_by == 0; });
 }
 
 Result<Checked> check(const std::filesystem::path& folder, const crypto::KeySlot& slot) {
@@ -90,6 +90,7 @@ Result<Checked> check(const std::filesystem::path& folder, const crypto::KeySlot
     checked.missing_links = missing_links(*image, checked.survey);
     const auto aside = read_aside(folder, image->subkey(aside_subkey), image->superblock().store);
     if (aside) checked.salvaged_rows_aside = aside->value("rows", std::int64_t{0});
+    checked.salvage_record_damaged = !aside && aside.error().code != Errc::not_found;
     return checked;
 }
 

@@ -191,13 +191,14 @@ private:
                      "name another folder"};
     }
 
-    // A key slot that is damaged is the copy's as it was the old one's: a later backup of keys.db may mend it.
+    // A key slot that is damaged is the copy's as it was the old one's: a later backup of keys.db may mend it. A record
+    // of what an earlier salvage set aside is no part of the store.
     Result<Checked> checked_whole(const fs::path& folder) const {
         auto checked = check(folder, slot_);
         CLINIC_TRY(checked);
         auto but_for_keys = *checked;
         but_for_keys.keys.damaged.clear();
-        if (but_for_keys.sound()) return checked;
+        if (!but_for_keys.needs_salvage()) return checked;
         return Error{Errc::tampered, "what shall be put back is damaged itself",
                      "clinicctl store salvage saves what can be read of it"};
     }

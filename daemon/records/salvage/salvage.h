@@ -40,8 +40,10 @@ struct Checked {
     crypto::KeystoreFindings keys;
     std::vector<std::string> integrity;    // what SQLite's own check says: names of the schema and numbers alone
     std::vector<audit::Gap> missing_links; // of the audit chain; those that a link says are known
-    std::int64_t salvaged_rows_aside = -1; // of a store that a salvage made: rows in its record; -1: there is none
-    bool sound() const;
+    std::int64_t salvaged_rows_aside = -1; // of a store that a salvage made: rows in its record; -1: none that opens
+    bool salvage_record_damaged = false;   // it is there, and cannot be read or does not open
+    bool needs_salvage() const;            // the store itself is damaged
+    bool sound() const { return !needs_salvage() && !salvage_record_damaged; }
 };
 
 // Every page, WAL frame and key slot, and SQLite's integrity check. Changes nothing.

@@ -165,6 +165,17 @@ TEST_F(RestoreTest, WhatIsDamagedItselfOrAnotherBoxsIsRefusedAndNothingChanges) 
     EXPECT_EQ(opens(), Errc::unknown);
 }
 
+// It is no part of the store: what it holds is set aside already.
+TEST_F(RestoreTest, ARecordOfWhatWasSetAsideThatDoesNotOpenKeepsNoStoreAway) {
+    damage(root_of("raw_message"));
+    save();
+    flip(saved() / aside_file, 60);
+    const auto restored = put_back(saved());
+    ASSERT_TRUE(restored) << restored.error().what.c_str();
+    EXPECT_TRUE(check(old(), records::slot_of('k'))->salvage_record_damaged);
+    EXPECT_EQ(opens(), Errc::unknown);
+}
+
 TEST_F(RestoreTest, NotWhileSomebodyHasTheStoreOpen) {
     const auto kept = copy();
     reopen();

@@ -336,8 +336,36 @@ TEST_F(SalvageTest, WhatIsSetAsideIsSealedAndCounted) {
     EXPECT_EQ(record->at("kept").size(), static_cast<std::size_t>(aside));
     EXPECT_EQ(record->at("lost_pages").size(), 1U);
     EXPECT_EQ(check(saved(), slot_of('k'))->salvaged_rows_aside, aside);
-    flip(saved() / aside_file, 60);
-    EXPECT_FALSE(read_aside(saved(), store.subkey(aside_subkey), store.superblock().store));
+}
+
+TEST_F(SalvageTest, ARecordOfWhatWasSetAsideThatCannotBeReadIsSaid) {
+    damage(leaves_of("patient")[1]);
+    save();
+    const auto whole = content(saved() / aside_file);
+    const auto expect_said = [&](const char* how) {
+        const auto checked = check(saved(), slot_of('k'));
+        ASSERT_TRUE(checked) << how;
+        EXPECT_TRUE(checked->salvage_record_damaged) << how;
+        EXPECT_EQ(checked->salvaged_rows_aside, -1) << how;
+        EXPECT_FALSE(checked->sound()) << how;
+        EXPECT_FALSE(checked->needs_salvage()) << how;
+    };
+    for (const std::uint64_t at : {std::uint64_t{3}, std::uint64_t{60}, whole.size() - 1}) {
+        put(saved() / aside_file, whole);
+        flip(saved() / aside_file, at);
+        expect_said("a byte is another");
+    }
+    for (const std::size_t size : {std::size_t{0}, std::size_t{16}, whole.size() - 1}) {
+        put(saved() / aside_file, whole.substr(0, size));
+        expect_said("it was cut off");
+    }
+    fs::remove(saved() / aside_file);
+    fs::create_directory(saved() / aside_file);
+    expect_said("a folder stands in its place");
+    fs::remove(saved() / aside_file);
+    const auto without = check(saved(), slot_of('k'));
+    EXPECT_FALSE(without->salvage_record_damaged);
+    EXPECT_TRUE(without->sound());
 }
 
 TEST_F(SalvageTest, RefusesWhileTheStoreIsOpenAndWhereSomethingIs) {
