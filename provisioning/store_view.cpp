@@ -270,6 +270,9 @@ std::string view_checked(const json& checked) {
     if (checked["salvage_record_damaged"].get<bool>())
         out += "              salvage.sealed, what an earlier salvage set aside, cannot be read: put it back from the\n"
                "              folder that was saved, or from a backup\n";
+    if (!checked["keystore"]["damaged"].empty())
+        out += "Keys: clinicctl store mend-keys --records FOLDER --credential FILE --from KEYS, an earlier copy of "
+               "keys.db\n";
     if (checked["needs_salvage"].get<bool>())
         out +=
             "Next: clinicctl store salvage --records FOLDER --credential FILE --to NEW, then clinicctl store restore\n";

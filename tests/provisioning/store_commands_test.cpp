@@ -143,7 +143,9 @@ TEST_F(StoreCommands, KeysAreMendedFromACopyInPlace) {
         return run_store(
             {"mend-keys", "--records", old().string(), "--credential", key(), "--from", from.string(), "--json"});
     };
-    EXPECT_EQ(check(key()).exit, damaged);
+    const auto said = run_store({"check", "--records", old().string(), "--credential", key()});
+    EXPECT_EQ(said.exit, damaged);
+    EXPECT_THAT(said.out, HasSubstr("clinicctl store mend-keys"));
     const auto once = mend(copy);
     EXPECT_EQ(once.exit, damaged) << once.err;
     EXPECT_EQ(nlohmann::json::parse(once.out), (nlohmann::json{{"mended", 1}, {"damaged", 1}}));
