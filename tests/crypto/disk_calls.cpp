@@ -295,6 +295,19 @@ int remove(const char* path) noexcept {
     return remove_through("remove", path);
 }
 
+int rmdir(const char* path) noexcept {
+    return remove_through("rmdir", path);
+}
+
+int mkdir(const char* path, mode_t mode) noexcept {
+    static const auto call = real<int(const char*, mode_t)>("mkdir");
+    return on_name(path, DiskCall::make_folder, [&](FaultDisk* disk) {
+        const int rc = call(path, mode);
+        if (rc == 0 && disk != nullptr) disk->made_folder(path);
+        return rc;
+    });
+}
+
 int rename(const char* from, const char* to) noexcept {
     static const auto call = real<int(const char*, const char*)>("rename");
     return on_name(to, DiskCall::rename, [&](FaultDisk* disk) {

@@ -13,15 +13,21 @@ namespace clinic::crypto::tests {
 namespace fs = std::filesystem;
 
 FaultDisk::FaultDisk(const fs::path& folder) : folder_{fs::canonical(folder)} {
-    for (const auto& entry : fs::directory_iterator{folder_}) {
-        if (!entry.is_regular_file()) continue;
-        const std::string name = entry.path().filename().string();
-        first_names_[name] = files_++;
-        first_files_.push_back(contents(entry.path()));
-        last_name_.push_back(name);
-    }
-    names_ = first_names_;
+    take_in(folder_, root_folder);
+    first_names_ = names_;
+    first_folders_ = folders_;
     put_in(*this);
+}
+
+void FaultDisk::take_in(const fs::path& path, int folder) {
+    for (const auto& entry : fs::directory_iterator{path}) {
+        if (!entry.is_regular_file() && !entry.is_directory()) continue;
+        const int number = number_for({folder, entry.path().filename().string()});
+        first_files_.push_back(entry.is_directory() ? Image{} : contents(entry.path()));
+        if (!entry.is_directory()) continue;
+        folders_.insert(number);
+        take_in(entry.path(), number);
+    }
 }
 
 FaultDisk::~FaultDisk() {
@@ -63,7 +69,7 @@ bool FaultDisk::wrote(std::string_view text) const {
 }
 
 int FaultDisk::failure(DiskCall call, bool makes) {
-    const bool needs_room = call == DiskCall::write || call == DiskCall::sync || makes;
+    const bool needs_room = call == DiskCall::write || call == DiskCall::sync || call == DiskCall::make_folder || makes;
     if (fault_ == Fault::full && !needs_room) return 0;
     if (fault_ == Fault::cut_short && call != DiskCall::read) return 0;
     ++calls_;
@@ -73,14 +79,35 @@ int FaultDisk::failure(DiskCall call, bool makes) {
 }
 
 bool FaultDisk::holds_name(const char* path) const {
-    const std::string_view given{path}, folder{folder_.native()};
-    if (!given.starts_with(folder)) return false;
-    if (given.size() == folder.size()) return true;
-    return given[folder.size()] == '/' && given.find('/', folder.size() + 1) == std::string_view::npos;
+    return folder_ == path || name_of(path);
 }
 
-std::string FaultDisk::name_in(const char* path) {
-    return fs::path{path}.filename().string();
+std::optional<DiskName> FaultDisk::name_of(const char* path) const {
+    std::string_view rest{path};
+    if (!rest.starts_with(folder_.native() + '/')) return std::nullopt;
+    rest.remove_prefix(folder_.native().size() + 1);
+    DiskName name;
+    for (auto end = rest.find('/'); end != std::string_view::npos; end = rest.find('/')) {
+        const auto found = names_.find({name.folder, std::string{rest.substr(0, end)}});
+        if (found == names_.end() || !folders_.contains(found->second)) return std::nullopt;
+        name.folder = found->second;
+        rest.remove_prefix(end + 1);
+    }
+    name.name = rest;
+    return name;
+}
+
+std::optional<int> FaultDisk::folder_at(const char* path) const {
+    if (folder_ == path) return root_folder;
+    const auto name = name_of(path);
+    const auto found = name ? names_.find(*name) : names_.end();
+    return found != names_.end() && folders_.contains(found->second) ? std::optional{found->second} : std::nullopt;
+}
+
+int FaultDisk::number_for(const DiskName& name) {
+    const int number = static_cast<int>(last_name_.size());
+    last_name_.push_back(name.name);
+    return names_[name] = number;
 }
 
 void FaultDisk::note(DiskEvent event) {
@@ -88,15 +115,14 @@ void FaultDisk::note(DiskEvent event) {
 }
 
 void FaultDisk::opened(int descriptor, const char* path, bool made, bool emptied) {
-    if (folder_ == path) {
-        open_[descriptor] = -1;
+    if (const auto folder = folder_at(path)) {
+        open_[descriptor] = *folder;
         return;
     }
-    const std::string name = name_in(path);
+    const auto name = *name_of(path);
     if (made || !names_.contains(name)) {
-        names_[name] = files_++;
-        last_name_.push_back(name);
-        note({.kind = DiskEvent::Kind::create, .file = names_[name], .name = name});
+        const int file = number_for(name);
+        note({.kind = DiskEvent::Kind::create, .file = file, .name = name.name, .folder = name.folder});
     }
     open_[descriptor] = names_.at(name);
     if (emptied && !made) truncated(descriptor, 0);
@@ -113,25 +139,37 @@ void FaultDisk::truncated(int descriptor, std::int64_t size) {
 
 void FaultDisk::synced(int descriptor) {
     const int file = open_.at(descriptor);
-    if (file < 0)
-        note({.kind = DiskEvent::Kind::sync_folder});
-    else
-        note({.kind = DiskEvent::Kind::sync, .file = file, .name = last_name_[static_cast<std::size_t>(file)]});
+    const bool is_folder = file == root_folder || folders_.contains(file);
+    note({.kind = is_folder ? DiskEvent::Kind::sync_folder : DiskEvent::Kind::sync,
+          .file = file,
+          .name = file == root_folder ? "" : last_name_[static_cast<std::size_t>(file)]});
 }
 
 void FaultDisk::renamed(const char* from, const char* to) {
-    const std::string before = name_in(from), after = name_in(to);
+    const auto before = *name_of(from), after = *name_of(to);
+    assert(before.folder == after.folder);
     const int file = names_.at(before);
     names_.erase(before);
     names_[after] = file;
-    last_name_[static_cast<std::size_t>(file)] = after;
-    note({.kind = DiskEvent::Kind::rename, .file = file, .name = after, .from = before});
+    last_name_[static_cast<std::size_t>(file)] = after.name;
+    note({.kind = DiskEvent::Kind::rename,
+          .file = file,
+          .name = after.name,
+          .from = before.name,
+          .folder = after.folder});
 }
 
 void FaultDisk::removed(const char* path) {
-    const std::string name = name_in(path);
-    note({.kind = DiskEvent::Kind::remove, .file = names_.at(name), .name = name});
+    const auto name = *name_of(path);
+    note({.kind = DiskEvent::Kind::remove, .file = names_.at(name), .name = name.name, .folder = name.folder});
     names_.erase(name);
+}
+
+void FaultDisk::made_folder(const char* path) {
+    const auto name = *name_of(path);
+    const int made = number_for(name);
+    folders_.insert(made);
+    note({.kind = DiskEvent::Kind::make_folder, .file = made, .name = name.name, .folder = name.folder});
 }
 
 } // namespace clinic::crypto::tests

@@ -1,14 +1,17 @@
-// The disk under one folder. It stands between this program and the C library's file calls, so that SQLite's files and
-// those that are written without SQLite (superblocks, keystore) come into one ordered log, with the folder's own names
-// and syncs. It remembers what was written and synced, and fails when it is told to.
-//   Bounds:  files directly in the folder, opened while it lives. One disk at a time.
+// The disk under one folder and those in it. It stands between this program and the C library's file calls, so that
+// SQLite's files and those that are written without SQLite (superblocks, keystore) come into one ordered log, with the
+// folders' own names and syncs. It remembers what was written and synced, and fails when it is told to.
+//   Bounds:  files opened while it lives; a name changes within its folder. One disk at a time.
 //   Speed:   no sync is passed on while it lives, in any folder: a test does not wait for the machine's own disk.
 //   Threads: any.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,19 +22,28 @@ namespace clinic::crypto::tests {
 
 using Image = std::vector<std::byte>;
 
-// One change of the folder. `file` is a number that stays with a file when its name changes.
+inline constexpr int root_folder = -1; // the disk's own
+
+// One change on the disk. `file` is a number that stays with a file or a folder when its name changes.
 struct DiskEvent {
-    enum class Kind { create, write, truncate, sync, rename, remove, sync_folder };
+    enum class Kind { create, make_folder, write, truncate, sync, rename, remove, sync_folder };
     Kind kind;
-    int file = -1;
+    int file = root_folder;
     std::string name =
-        {}; // create, rename and remove: the name made, given or taken away; sync: the file's at that time
-    std::string from = {}; // rename: the name before
-    std::int64_t at = 0;   // write: the offset; truncate: the size
+        {}; // create, rename and remove: the name made, given or taken away; a sync: its own at that time, or ""
+    std::string from = {};    // rename: the name before
+    int folder = root_folder; // create, rename and remove: that the name is in
+    std::int64_t at = 0;      // write: the offset; truncate: the size
     Image bytes = {};
 };
 
-enum class DiskCall { open, read, write, truncate, sync, size, look, lock, rename, remove };
+struct DiskName {
+    int folder = root_folder;
+    std::string name = {};
+    friend auto operator<=>(const DiskName&, const DiskName&) = default;
+};
+
+enum class DiskCall { open, read, write, truncate, sync, size, look, lock, rename, remove, make_folder };
 
 enum class Fault {
     io,        // EIO, of every call
@@ -49,10 +61,11 @@ public:
     void stop(); // from here on nothing is recorded and nothing fails; syncs are passed on again
 
     std::size_t events() const;
-    const std::vector<DiskEvent>& log() const { return events_; } // of a disk that stopped
-    // The folder when the disk was put in: files by number, and the number a name leads to.
+    const std::vector<DiskEvent>& log() const { return events_; } // of a disk that nobody uses any more
+    // What was there when the disk was put in: files by number, the number a name leads to, and which are folders.
     const std::vector<Image>& first_files() const { return first_files_; }
-    const std::map<std::string, int>& first_names() const { return first_names_; }
+    const std::map<DiskName, int>& first_names() const { return first_names_; }
+    const std::set<int>& first_folders() const { return first_folders_; }
 
     // The `nth` call from now on that `fault` can meet fails: once, or it and all after it. 0: none fails.
     void fail(int nth, Fault fault, bool once);
@@ -73,18 +86,23 @@ public:
     void synced(int descriptor);
     void renamed(const char* from, const char* to);
     void removed(const char* path);
+    void made_folder(const char* path);
 
 private:
     void note(DiskEvent event);
-    static std::string name_in(const char* path);
+    void take_in(const std::filesystem::path& path, int folder);
+    int number_for(const DiskName& name);
+    std::optional<DiskName> name_of(const char* path) const; // nullopt: in no folder of this disk
+    std::optional<int> folder_at(const char* path) const;
 
     const std::filesystem::path folder_;
     std::vector<Image> first_files_;
-    std::map<std::string, int> first_names_;
-    std::map<std::string, int> names_;   // as they are now
-    int files_ = 0;                      // numbers given out
-    std::unordered_map<int, int> open_;  // descriptor to file; -1: the folder itself
-    std::vector<std::string> last_name_; // by file
+    std::map<DiskName, int> first_names_;
+    std::set<int> first_folders_;
+    std::map<DiskName, int> names_;      // as they are now
+    std::set<int> folders_;              // all that there were
+    std::unordered_map<int, int> open_;  // descriptor to file or folder
+    std::vector<std::string> last_name_; // by number
     std::vector<DiskEvent> events_;
     int fail_at_ = 0;
     int calls_ = 0;

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <set>
@@ -95,6 +96,34 @@ TEST_F(FaultDiskTest, ANameIsCertainWhenItsFolderIsSynced) {
     EXPECT_EQ(left(disk, 4, "file"), (std::set<std::string>{"old", "new"}));
     EXPECT_EQ(left(disk, 5, "file"), (std::set<std::string>{"new"}));
     EXPECT_EQ(left(disk, 6, "file"), (std::set<std::string>{"new", "-"}));
+}
+
+TEST_F(FaultDiskTest, AFolderItsNameAndWhatIsInItAreCertainEachByItself) {
+    std::filesystem::create_directory(folder_ / "old");
+    put_contents(folder_ / "old" / "kept", base::as_bytes("kept"));
+    FaultDisk disk{folder_};
+    const auto made = folder_ / "made", named = folder_ / "named";
+    ASSERT_EQ(::mkdir(made.c_str(), 0700), 0);
+    ASSERT_TRUE(base::write_durable(made / "file", base::as_bytes("new"), 0600));
+    ASSERT_EQ(::rename(made.c_str(), named.c_str()), 0);
+    const base::UniqueFd itself{::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    ASSERT_EQ(::fsync(itself.get()), 0);
+    ASSERT_EQ(::unlink((named / "file").c_str()), 0);
+    ASSERT_EQ(::rmdir(named.c_str()), 0);
+    disk.stop();
+    using Kind = DiskEvent::Kind;
+    std::vector<Kind> kinds;
+    for (const auto& event : disk.log()) kinds.push_back(event.kind);
+    EXPECT_EQ(kinds,
+              (std::vector<Kind>{Kind::make_folder, Kind::create, Kind::write, Kind::sync, Kind::rename,
+                                 Kind::sync_folder, Kind::rename, Kind::sync_folder, Kind::remove, Kind::remove}));
+    const std::set<std::string> perhaps{"new", "-"};
+    EXPECT_EQ(left(disk, 6, "made/file"), perhaps) << "its folder's name is not synced";
+    EXPECT_EQ(left(disk, 7, "named/file"), perhaps);
+    EXPECT_EQ(left(disk, 8, "named/file"), (std::set<std::string>{"new"}));
+    EXPECT_EQ(left(disk, 8, "made/file"), (std::set<std::string>{"-"}));
+    EXPECT_EQ(left(disk, 9, "named/file"), perhaps);
+    EXPECT_EQ(left(disk, 10, "old/kept"), (std::set<std::string>{"kept"}));
 }
 
 TEST_F(FaultDiskTest, FailsTheCallThatWasAskedForOnceOrForGood) {

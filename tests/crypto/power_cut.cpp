@@ -57,15 +57,18 @@ void apply_torn(Image& image, const DiskEvent& event, std::size_t sector, std::m
 class Cut {
 public:
     Cut(const FaultDisk& disk, std::size_t events, const Pretended& pretended)
-        : events_{disk.log().data(), events}, files_{disk.first_files()}, names_{disk.first_names()} {
-        for (const auto& event : events_)
+        : events_{disk.log().data(), events}, files_{disk.first_files()}, names_{disk.first_names()},
+          folders_{disk.first_folders()} {
+        for (const auto& event : events_) {
             files_.resize(std::max(files_.size(), static_cast<std::size_t>(event.file + 1)));
+            if (event.kind == Kind::make_folder) folders_.insert(event.file);
+        }
         synced_.resize(files_.size(), 0);
         for (std::size_t i = 0; i < events; ++i) {
             const DiskEvent& event = events_[i];
             if (event.kind != Kind::sync && event.kind != Kind::sync_folder) continue;
             if (pretended && pretended(event)) continue;
-            (event.kind == Kind::sync ? synced_[static_cast<std::size_t>(event.file)] : folder_synced_) = i;
+            (event.kind == Kind::sync ? synced_[static_cast<std::size_t>(event.file)] : folder_synced_[event.file]) = i;
         }
     }
 
@@ -73,11 +76,21 @@ public:
         leave_contents(random);
         leave_names(random);
         fs::remove_all(folder);
-        fs::create_directories(folder);
-        for (const auto& [name, file] : names_) put_contents(folder / name, files_[static_cast<std::size_t>(file)]);
+        write_folder(root_folder, folder);
     }
 
 private:
+    void write_folder(int folder, const fs::path& path) const {
+        fs::create_directories(path);
+        for (const auto& [name, file] : names_) {
+            if (name.folder != folder) continue;
+            if (folders_.contains(file))
+                write_folder(file, path / name.name);
+            else
+                put_contents(path / name.name, files_[static_cast<std::size_t>(file)]);
+        }
+    }
+
     void leave_contents(std::mt19937& random) {
         const Manner manner = any_manner(random);
         std::vector<const DiskEvent*> pending;
@@ -109,19 +122,22 @@ private:
         const Manner::Fate fate = any_manner(random).fate;
         for (std::size_t i = 0; i < events_.size(); ++i) {
             const DiskEvent& event = events_[i];
-            const bool certain = i < folder_synced_;
+            const auto synced = folder_synced_.find(event.folder);
+            const bool certain = synced != folder_synced_.end() && i < synced->second;
             if (!certain && (fate == Manner::Fate::none || (fate == Manner::Fate::any && random() % 2 == 0))) continue;
-            if (event.kind == Kind::create) names_[event.name] = event.file;
-            if (event.kind == Kind::remove) names_.erase(event.name);
-            if (event.kind == Kind::rename && names_.erase(event.from) > 0) names_[event.name] = event.file;
+            const DiskName name{event.folder, event.name};
+            if (event.kind == Kind::create || event.kind == Kind::make_folder) names_[name] = event.file;
+            if (event.kind == Kind::remove) names_.erase(name);
+            if (event.kind == Kind::rename && names_.erase({event.folder, event.from}) > 0) names_[name] = event.file;
         }
     }
 
     const std::span<const DiskEvent> events_;
     std::vector<Image> files_;
-    std::map<std::string, int> names_;
-    std::vector<std::size_t> synced_; // by file: changes before this event are certain
-    std::size_t folder_synced_ = 0;
+    std::map<DiskName, int> names_;
+    std::set<int> folders_;
+    std::vector<std::size_t> synced_;          // by file: changes before this event are certain
+    std::map<int, std::size_t> folder_synced_; // and names, by folder
 };
 
 std::string at_moment(std::uint64_t seed, std::size_t events, std::size_t of, const std::string& wrong) {
@@ -161,7 +177,7 @@ std::map<std::string, std::vector<std::size_t>> moments_amid(const CutWorkload& 
     std::map<std::string, std::vector<std::size_t>> all;
     std::map<int, std::string> names;
     std::map<int, std::set<std::string>> unsynced; // by file
-    for (const auto& [name, file] : disk.first_names()) names[file] = name;
+    for (const auto& [name, file] : disk.first_names()) names[file] = name.name;
     for (std::size_t events = 1; events <= disk.events(); ++events) {
         const DiskEvent& event = disk.log()[events - 1];
         if (event.kind == Kind::create || event.kind == Kind::rename) names[event.file] = event.name;

@@ -28,7 +28,8 @@ constexpr int cache_kib = 16'384;
 // What a salvage writes; a folder that holds anything else is not one of ours to empty.
 constexpr std::array made_by_us{"records.db",     "records.db-wal",  "records.db.lock",     "keys.db",
                                 "salvage.sealed", "records.db.new",  "keys.db.new",         "salvage.sealed.new",
-                                "reserve",        "closed-in-order", "closed-in-order.new", made_of_name};
+                                "reserve",        "closed-in-order", "closed-in-order.new", made_of_name,
+                                "made-of.new"};
 
 Result<void> empty_left_over(const fs::path& folder) {
     std::error_code none;

@@ -1,13 +1,11 @@
-// Power cuts under a salvage: the new store is there whole or not at all, and whatever is left of a cut one is no
-// hindrance to the next.
+// Power cuts under a salvage: the new store is there whole or not at all, whatever is left of a cut one is no hindrance
+// to the next, and the old files are as they were. The disk is that of both folders, and of the one they lie in.
 #include <algorithm>
-#include <fstream>
+#include <cstdio>
 #include <random>
 
-#include "crypto/store_layout.h"
-#include "daemon/records/salvage/salvage.h"
 #include "tests/crypto/power_cut.h"
-#include "tests/daemon/records/records_fixture.h"
+#include "tests/daemon/records/damaged_store.h"
 #include "tests/daemon/records/store_jobs.h"
 #include "tests/support/campaign.h"
 
@@ -15,98 +13,131 @@ namespace clinic::salvage {
 namespace {
 
 namespace fs = std::filesystem;
+using crypto::tests::Bounds;
+using crypto::tests::CutWorkload;
 using crypto::tests::DiskEvent;
 using crypto::tests::FaultDisk;
+using crypto::tests::Found;
 using crypto::tests::Pretended;
-using records::StoreJobs;
 
-constexpr int jobs = 60;
-constexpr std::size_t made_up_to = SIZE_MAX; // the moment at which the new folder got its name
+constexpr const char* name_unsynced = "name that is not synced";
 
-class SalvageCut : public testing::Test {
-protected:
-    // A store of which a page of people is lost.
-    void make_old(crypto::CipherId cipher) {
-        fs::remove_all(old());
-        fs::create_directory(old());
-        const FaultDisk quick{old()};
-        {
-            const StoreJobs made{old(), cipher};
-            const auto store = made.open();
-            ASSERT_TRUE(store);
-            StoreJobs::write_group(**store, 1, jobs, [](int) {});
-        }
-        const auto image = crypto::StoreImage::open(old() / "records.db", records::slot_of('k'));
-        ASSERT_TRUE(image);
-        const auto at = crypto::page_offset(survey(*image).find("raw_message")->root) + 100;
-        std::fstream{old() / "records.db", std::ios::in | std::ios::out | std::ios::binary}
-            .seekp(static_cast<std::streamoff>(at))
-            .write("lost", 4);
+// From "old" to "new". There is one commit: the name of the new folder.
+class SalvageOnce final : public CutWorkload {
+public:
+    explicit SalvageOnce(crypto::CipherId cipher) : cipher_{cipher} {}
+
+    void prepare(const fs::path& folder) override {
+        make_damaged_store(folder / "old", cipher_);
+        source_ = files_of(folder / "old");
+        ASSERT_TRUE(salvage_it(folder / "old", place_ / "new"));
+        right_ = saved_in(place_ / "new");
+        ASSERT_GT(right_.rows_aside, 0);
+        ASSERT_EQ(wrong_with(place_ / "new", right_), "");
     }
 
-    Result<Salvaged> run(const fs::path& to) { return salvage(old(), to, records::slot_of('k'), clock_); }
-
-    // What is wrong when the power goes after so many events of the new folder's disk.
-    std::string wrong_after(const FaultDisk& disk, std::size_t events, std::mt19937& random,
-                            const Pretended& pretended = {}) {
-        const bool has_name = events == made_up_to;
-        const auto to = place_ / "after";
-        for (const char* end : {"", ".unfinished"}) fs::remove_all(to.string() + end);
-        const fs::path left = to.string() + (has_name ? "" : ".unfinished");
-        crypto::tests::power_cut(disk, std::min(events, disk.events()), random, left, pretended);
-        const FaultDisk quick{left};
-        if (!has_name) {
-            const auto again = run(to);
-            if (!again) return again.error().what.c_str();
-        }
-        const auto checked = check(to, records::slot_of('k'));
-        if (!checked) return checked.error().what.c_str();
-        if (!checked->sound()) return "the new store is not sound";
-        const StoreJobs made{to};
-        const auto store = made.open();
-        if (!store) return store.error().what.c_str();
-        const auto done = StoreJobs::done(**store);
-        return done && *done == jobs ? "" : "a job is missing";
+    void run(const fs::path& folder, const FaultDisk& disk) override {
+        ASSERT_TRUE(salvage_it(folder / "old", folder / "new"));
+        returned_ = disk.events();
+        const auto& log = disk.log();
+        named_ = static_cast<std::size_t>(std::ranges::find(log, "new", &DiskEvent::name) - log.begin()) + 1;
     }
 
-    // Salvages once, and cuts it: at the moment of its name, and before.
-    int wrong_of(std::uint64_t seed, int named, int before, const Pretended& pretended = {}) {
-        make_old(records::cipher_of(seed));
-        std::mt19937 random{static_cast<std::mt19937::result_type>(seed)};
-        const auto to = place_ / "new";
-        fs::remove_all(to);
-        fs::create_directory(to.string() + ".unfinished");
-        FaultDisk disk{to.string() + ".unfinished"};
-        const auto salvaged = run(to);
-        disk.stop();
-        EXPECT_TRUE(salvaged) << salvaged.error().what.c_str();
-        EXPECT_GT(disk.events(), 50U);
-        int wrong = 0;
-        for (int i = 0; i < named + before; ++i) {
-            const auto events = i < named ? made_up_to : random() % disk.events();
-            const auto said = wrong_after(disk, events, random, pretended);
-            if (said.empty()) continue;
-            ++wrong;
-            if (!pretended) ADD_FAILURE() << "seed " << seed << ", event " << events << ": " << said;
-        }
-        return wrong;
+    Bounds bounds(std::size_t events) const override { return {events >= returned_ ? 1 : 0, 1}; }
+
+    std::string amid(std::size_t events) const override {
+        if (events < named_) return {};
+        return events < returned_ ? name_unsynced : "new store";
     }
 
-    fs::path old() const { return place_ / "old"; }
-    fakes::TempFolder place_;
-    fakes::ManualClock clock_;
+    Found judge(const fs::path& folder, Bounds bounds) override {
+        const bool is_there = fs::exists(folder / "new");
+        if (!is_there && bounds.at_least > 0) return {"the new store is gone"};
+        if (!is_there)
+            if (const auto again = salvage_it(folder / "old", folder / "new"); !again)
+                return {std::string{"the next salvage: "} + again.error().what.c_str()};
+        if (files_of(folder / "old") != source_) return {"the old files are others"};
+        return {wrong_with(folder / "new", right_), is_there ? 1 : 0};
+    }
+
+private:
+    const crypto::CipherId cipher_;
+    const fakes::TempFolder place_;
+    std::vector<std::vector<std::byte>> source_;
+    Saved right_;
+    std::size_t named_ = 0, returned_ = 0; // the disk's events then
 };
 
-TEST_F(SalvageCut, LeavesAWholeStoreOrNoneAndTheNextRunGoesThrough) {
-    constexpr int named = 5, before = 5;
-    support::Campaign campaign{
-        {.name = "power_cuts_salvage", .what = "cuts", .plain = 2, .most = 1'000, .weight = named + before}};
-    while (const auto seed = campaign.next()) wrong_of(*seed, named, before);
+TEST(SalvageCut, LeavesAWholeStoreOrNoneAndTheNextRunGoesThrough) {
+    constexpr int cuts_a_round = 20;
+    constexpr std::uint64_t rounds_plain = 3;
+    support::Campaign campaign{{.name = "power_cuts_salvage_folders",
+                                .what = "cuts",
+                                .plain = rounds_plain,
+                                .most = 1'000,
+                                .weight = cuts_a_round}};
+    crypto::tests::CutsAmid amid;
+    std::uint64_t rounds = 0;
+    while (const auto seed = campaign.next()) {
+        SalvageOnce workload{records::cipher_of(*seed)};
+        const auto verdict = crypto::tests::cut_power(workload, *seed, cuts_a_round);
+        EXPECT_EQ(verdict.wrong, 0) << "of " << verdict.cuts << " cuts. " << verdict.first_wrong;
+        for (const auto& [what, cuts] : verdict.amid) amid[what] += cuts;
+        ++rounds;
+    }
+    for (const auto& [what, cuts] : amid) std::printf("%d cuts amid: %s\n", cuts, what.c_str());
+    if (rounds < rounds_plain) return; // a few may have met anything
+    for (const char* what : {"new store", name_unsynced, "wal", "checkpoint"}) EXPECT_GT(amid[what], 0) << what;
 }
 
-TEST_F(SalvageCut, ADiskThatOnlyPretendsToSyncIsFoundOut) {
-    EXPECT_GT(wrong_of(1, 20, 0, [](const DiskEvent& sync) { return sync.name == "records.db"; }), 0);
+// Each of these syncs is needed: where it is only pretended, something is lost under the new name.
+struct Weak {
+    const char* name;
+    Pretended pretended;
+
+    friend void PrintTo(const Weak& weak, std::ostream* out) { *out << weak.name; }
+};
+
+class WeakSalvageDisk : public testing::TestWithParam<Weak> {};
+
+// Cut when the salvage has returned: all of it is said to be on the disk.
+TEST_P(WeakSalvageDisk, IsFoundOut) {
+    SalvageOnce workload{crypto::CipherId::aes256_gcm};
+    const fakes::TempFolder place;
+    fs::create_directory(place / "start");
+    {
+        const FaultDisk quick{place / "start"};
+        workload.prepare(place / "start");
+    }
+    FaultDisk disk{place / "start"};
+    workload.run(place / "start", disk);
+    disk.stop();
+    std::mt19937 random{1}; // NOLINT: the same cuts each run
+    int wrong = 0;
+    for (int i = 0; i < 30; ++i) {
+        crypto::tests::power_cut(disk, disk.events(), random, place / "cut", GetParam().pretended);
+        const FaultDisk quick{place / "cut"};
+        wrong += workload.judge(place / "cut", workload.bounds(disk.events())).wrong.empty() ? 0 : 1;
+    }
+    std::printf("%d of 30 cuts were seen\n", wrong);
+    EXPECT_GT(wrong, 0);
 }
+
+// Of a file under its name and the one that it is written under first.
+Pretended syncs_of(const char* name) {
+    return [name](const DiskEvent& sync) { return sync.name == name || sync.name == std::string{name} + ".new"; };
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, WeakSalvageDisk,
+                         testing::Values(Weak{"database", syncs_of("records.db")}, Weak{"keys", syncs_of("keys.db")},
+                                         Weak{"set_aside", syncs_of("salvage.sealed")},
+                                         Weak{"new_folder", syncs_of("new.unfinished")},
+                                         Weak{"folder_of_the_new_name",
+                                              [](const DiskEvent& sync) {
+                                                  return sync.kind == DiskEvent::Kind::sync_folder &&
+                                                         sync.file == crypto::tests::root_folder;
+                                              }}),
+                         [](const auto& one) { return std::string{one.param.name}; });
 
 } // namespace
 } // namespace clinic::salvage

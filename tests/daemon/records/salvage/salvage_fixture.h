@@ -2,21 +2,18 @@
 #pragma once
 
 #include <fstream>
-#include <map>
-#include <set>
 
 #include "daemon/records/consents.h"
 #include "daemon/records/salvage/aside.h"
 #include "daemon/records/salvage/salvage.h"
-#include "tests/daemon/records/raw_database.h"
+#include "tests/daemon/records/dump.h"
 #include "tests/daemon/records/records_fixture.h"
 
 namespace clinic::salvage {
 
+using records::Dump;
+using records::dump;
 using records::PatientId;
-
-// Table by table, every row as SQLite quotes it.
-using Dump = std::map<std::string, std::multiset<std::string>>;
 
 class SalvageTest : public records::Records {
 protected:
@@ -57,19 +54,6 @@ protected:
         file.put(static_cast<char>(byte ^ 0x10));
     }
     void damage(PageNo number) const { flip(database(), crypto::page_offset(number) + 100); }
-
-    static Dump dump(const std::filesystem::path& folder) {
-        records::RawDatabase raw{folder, records::slot_of('k')};
-        Dump all;
-        for (const auto& name : raw.texts("SELECT name FROM sqlite_schema WHERE type = 'table'")) {
-            std::string quoted;
-            for (const auto& column : raw.texts("SELECT name FROM pragma_table_info('" + name + "')"))
-                quoted += (quoted.empty() ? "quote(" : " || ',' || quote(") + column + ")";
-            const auto rows = raw.texts("SELECT " + quoted + " FROM " + name);
-            all[name] = {rows.begin(), rows.end()};
-        }
-        return all;
-    }
 
     crypto::StoreImage image() const {
         auto opened = crypto::StoreImage::open(database(), records::slot_of('k'));
