@@ -1,14 +1,18 @@
 // The n-th call of the disk under a whole store fails, and the n-th allocation of SQLite, for every n: a clear error,
 // no record and no key of what was acknowledged is lost, and all is well afterwards.
 #include <algorithm>
-#include <bit>
 #include <cstdio>
+#include <fstream>
 #include <functional>
-#include <optional>
 
+#include "crypto/store_image.h"
+#include "daemon/records/salvage/survey.h"
+#include "daemon/records/schema.h"
 #include "tests/crypto/failing_memory.h"
 #include "tests/crypto/fault_disk.h"
 #include "tests/crypto/store_files.h"
+#include "tests/daemon/records/every_nth.h"
+#include "tests/daemon/records/raw_database.h"
 #include "tests/daemon/records/records_fixture.h"
 #include "tests/daemon/records/store_jobs.h"
 #include "tests/support/campaign.h"
@@ -25,10 +29,32 @@ using crypto::tests::FaultDisk;
 constexpr int days = 2;
 constexpr int jobs_a_day = 6; // with a change, an erasure, and more keys than there are
 
-// Two times: open, do the day's jobs, close. What fails is tried again, three times in all.
-class TwoDays {
+// What fails is tried again, three times in all.
+class Attempts {
 public:
-    TwoDays(const std::filesystem::path& folder, bool may_be_damage) : jobs_{folder}, may_be_damage_{may_be_damage} {}
+    explicit Attempts(bool may_be_damage) : may_be_damage_{may_be_damage} {}
+
+    bool attempt(const std::function<Result<void>()>& step) {
+        for (int i = 0; i < 3; ++i) {
+            const auto done = step();
+            if (done) return true;
+            const auto code = done.error().code;
+            if (code != Errc::system && code != Errc::full && !may_be_damage_ && unclean_.empty())
+                unclean_ = std::string{base::name(code)} + ", " + done.error().what.c_str();
+        }
+        return false;
+    }
+    const std::string& unclean() const { return unclean_; }
+
+private:
+    const bool may_be_damage_; // a file that ends too early is told as damage
+    std::string unclean_;
+};
+
+// Two times: open, do the day's jobs, close.
+class TwoDays : public Attempts {
+public:
+    TwoDays(const std::filesystem::path& folder, bool may_be_damage) : Attempts{may_be_damage}, jobs_{folder} {}
 
     void live() {
         for (int day = 0; day < days; ++day) {
@@ -50,7 +76,6 @@ public:
 
     Bounds bounds() const { return {acknowledged_, std::max(tried_, acknowledged_)}; }
     bool all_went_well() const { return acknowledged_ == StoreJobs::nearly_dry + days * jobs_a_day; }
-    const std::string& unclean() const { return unclean_; }
 
 private:
     // A job that failed at its sync may be there all the same.
@@ -60,28 +85,16 @@ private:
         if (*found <= tried_) acknowledged_ = std::max(acknowledged_, *found);
         return {};
     }
-    bool attempt(const std::function<Result<void>()>& step) {
-        for (int i = 0; i < 3; ++i) {
-            const auto done = step();
-            if (done) return true;
-            const auto code = done.error().code;
-            if (code != Errc::system && code != Errc::full && !may_be_damage_ && unclean_.empty())
-                unclean_ = std::string{base::name(code)} + ", " + done.error().what.c_str();
-        }
-        return false;
-    }
 
     const StoreJobs jobs_;
-    const bool may_be_damage_; // a file that ends too early is told as damage
     int acknowledged_ = StoreJobs::nearly_dry;
     int tried_ = StoreJobs::nearly_dry;
-    std::string unclean_;
 };
 
 class StoreFaults : public testing::Test {
 protected:
     // A store of each cipher.
-    void prepare() {
+    void prepare(int jobs_done = StoreJobs::nearly_dry) {
         for (const int turn : {0, 1}) {
             const auto folder = start_of(turn);
             std::filesystem::create_directory(folder);
@@ -89,7 +102,7 @@ protected:
             const StoreJobs jobs{folder, cipher_of(static_cast<std::uint64_t>(turn))};
             const auto store = jobs.open();
             ASSERT_TRUE(store);
-            StoreJobs::write_group(**store, 1, StoreJobs::nearly_dry, [](int) {});
+            StoreJobs::write_group(**store, 1, jobs_done, [](int) {});
         }
     }
     std::filesystem::path fresh_box(int nth) const {
@@ -105,19 +118,6 @@ protected:
         }
         EXPECT_EQ(judge_store(folder, two.bounds()).wrong, "") << nth;
     }
-    // Of the numbers up to `most`, so many that some `points` lie within a life of so many calls.
-    static std::uint64_t plain(std::uint64_t points, int calls, std::uint64_t most) {
-        return points * most / static_cast<std::uint64_t>(calls);
-    }
-    // Each n from 1 to `most` in its turn, far from each other at first. What a life calls differs by some from run to
-    // run, as its threads meet; so the order is that of a number of its own, a power of two. Nothing: behind every
-    // life.
-    static std::optional<int> nth(std::uint64_t seed, int calls, std::uint64_t most) {
-        EXPECT_TRUE(std::has_single_bit(most) && static_cast<std::uint64_t>(calls) <= most) << calls;
-        const int n = 1 + static_cast<int>(seed * 7'919 % most);
-        return n <= calls + calls / 8 ? std::optional{n} : std::nullopt;
-    }
-
     std::filesystem::path start_of(int turn) const { return place_ / (turn == 1 ? "aes" : "xchacha"); }
     fakes::TempFolder place_;
 };
@@ -150,12 +150,13 @@ protected:
 TEST_P(StoreDiskFaults, EndInAnErrorAndLoseNothing) {
     prepare();
     const int calls = live_with(0);
+    const EveryNth every{calls, GetParam().most};
     support::Campaign campaign{{.name = std::string{"store_disk_faults_"} + GetParam().name,
                                 .what = "calls",
-                                .plain = plain(15, calls, GetParam().most),
+                                .plain = every.plain(15),
                                 .most = GetParam().most}};
     while (const auto seed = campaign.next())
-        if (const auto call = nth(*seed, calls, GetParam().most)) live_with(*call);
+        if (const auto call = every.nth(*seed)) live_with(*call);
     std::printf("the two days have %d such calls\n", calls);
 }
 
@@ -167,6 +168,94 @@ INSTANTIATE_TEST_SUITE_P(Each, StoreDiskFaults,
                                          Trouble{"cut_short_once", true, Fault::cut_short, 2'048},
                                          Trouble{"cut_short_for_good", false, Fault::cut_short, 2'048}),
                          [](const auto& one) { return std::string{one.param.name}; });
+
+// What an opening has to do before anything else.
+enum class Duty {
+    migrations, // all of them, with people there
+    superblock, // writes the damaged one anew
+};
+
+struct OpeningTrouble {
+    Duty duty;
+    Trouble trouble;
+
+    friend void PrintTo(const OpeningTrouble& opening, std::ostream* out) { *out << opening.trouble.name; }
+};
+
+class StoreOpeningFaults : public StoreFaults, public testing::WithParamInterface<OpeningTrouble> {
+protected:
+    static constexpr int jobs_done = 12;
+
+    void prepare_duty() {
+        prepare(jobs_done);
+        for (const int turn : {0, 1}) {
+            const auto folder = start_of(turn);
+            const FaultDisk quick{folder};
+            if (GetParam().duty == Duty::migrations)
+                RawDatabase{folder, slot_of('k')}.run(back_to_first_version);
+            else
+                std::fstream{folder / "records.db", std::ios::binary | std::ios::in | std::ios::out}
+                    .seekp(4'096 + 100)
+                    .write("damaged", 7);
+        }
+    }
+    int open_with(int nth) {
+        const Trouble& trouble = GetParam().trouble;
+        const auto folder = fresh_box(nth);
+        FaultDisk disk{folder};
+        disk.fail(nth, trouble.fault, trouble.once);
+        Attempts attempts{trouble.fault == Fault::cut_short};
+        const bool opened = attempts.attempt([&]() -> Result<void> {
+            const auto store = StoreJobs{folder}.open();
+            return store ? Result<void>{} : store.error();
+        });
+        const int calls = disk.calls();
+        disk.fail(0, trouble.fault, true);
+        EXPECT_EQ(attempts.unclean(), "") << nth;
+        EXPECT_TRUE(opened || !trouble.once) << nth;
+        EXPECT_EQ(judge_store(folder, {jobs_done, jobs_done}).wrong, "") << nth;
+        expect_done(folder, nth);
+        return calls;
+    }
+
+private:
+    static void expect_done(const std::filesystem::path& folder, int nth) {
+        const auto image = crypto::StoreImage::open(folder / "records.db", slot_of('k'));
+        ASSERT_TRUE(image) << nth;
+        EXPECT_EQ(image->damaged_superblocks(), 0) << nth;
+        EXPECT_EQ(salvage::survey(*image).schema_version, schema_version_known) << nth;
+    }
+};
+
+TEST_P(StoreOpeningFaults, EndInAnErrorAndTheNextOpeningDoesIt) {
+    prepare_duty();
+    const int calls = open_with(0);
+    const Trouble& trouble = GetParam().trouble;
+    const EveryNth every{calls, trouble.most};
+    support::Campaign campaign{{.name = std::string{"store_opening_faults_"} + trouble.name,
+                                .what = "calls",
+                                .plain = every.plain(15),
+                                .most = trouble.most}};
+    while (const auto seed = campaign.next())
+        if (const auto call = every.nth(*seed)) open_with(*call);
+    std::printf("the opening has %d such calls\n", calls);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, StoreOpeningFaults,
+    testing::Values(OpeningTrouble{Duty::migrations, {"migrations_io_once", true, Fault::io, 1'024}},
+                    OpeningTrouble{Duty::migrations, {"migrations_io_for_good", false, Fault::io, 1'024}},
+                    OpeningTrouble{Duty::migrations, {"migrations_full_once", true, Fault::full, 512}},
+                    OpeningTrouble{Duty::migrations, {"migrations_full_for_good", false, Fault::full, 512}},
+                    OpeningTrouble{Duty::migrations, {"migrations_cut_short_once", true, Fault::cut_short, 512}},
+                    OpeningTrouble{Duty::migrations, {"migrations_cut_short_for_good", false, Fault::cut_short, 512}},
+                    OpeningTrouble{Duty::superblock, {"superblock_io_once", true, Fault::io, 512}},
+                    OpeningTrouble{Duty::superblock, {"superblock_io_for_good", false, Fault::io, 512}},
+                    OpeningTrouble{Duty::superblock, {"superblock_full_once", true, Fault::full, 16}},
+                    OpeningTrouble{Duty::superblock, {"superblock_full_for_good", false, Fault::full, 16}},
+                    OpeningTrouble{Duty::superblock, {"superblock_cut_short_once", true, Fault::cut_short, 256}},
+                    OpeningTrouble{Duty::superblock, {"superblock_cut_short_for_good", false, Fault::cut_short, 256}}),
+    [](const auto& one) { return std::string{one.param.trouble.name}; });
 
 class StoreMemoryFaults : public StoreFaults, public testing::WithParamInterface<bool> {
 protected:
@@ -188,12 +277,13 @@ TEST_P(StoreMemoryFaults, EndInAnErrorAndLoseNothing) {
     prepare();
     const int calls = live_with(0, memory);
     constexpr std::uint64_t most = 32'768;
+    const EveryNth every{calls, most};
     support::Campaign campaign{{.name = std::string{"store_memory_faults_"} + (GetParam() ? "once" : "for_good"),
                                 .what = "allocations",
-                                .plain = plain(20, calls, most),
+                                .plain = every.plain(20),
                                 .most = most}};
     while (const auto seed = campaign.next())
-        if (const auto allocation = nth(*seed, calls, most)) live_with(*allocation, memory);
+        if (const auto allocation = every.nth(*seed)) live_with(*allocation, memory);
     std::printf("the two days have %d allocations\n", calls);
 }
 
