@@ -65,6 +65,7 @@ CipherId cipher_of_pages(const ReadFile& file, const OpenedSuperblock& opened) {
 struct Slot {
     std::optional<MarkedHead> head; // of this generation
     bool whole = false;
+    bool refused = false; // the disk does not give it
     bool follows = false; // its checksum is that of the frame before and itself
 };
 
@@ -74,8 +75,8 @@ public:
 
     PreambleLook read_head() {
         const auto preamble = std::make_unique<Preamble>();
-        if (!file_.read(0, *preamble)) return PreambleLook::blank;
-        const auto look = open_preamble(cipher_, *preamble, head_);
+        const bool given = file_.read(0, *preamble);
+        const auto look = given ? open_preamble(cipher_, *preamble, head_) : PreambleLook::damaged;
         if (look == PreambleLook::whole) generation = salts_of_wal_head(head_);
         if (look == PreambleLook::damaged) generation = generation_of_frames();
         return look;
@@ -104,7 +105,7 @@ public:
 private:
     Slot read_slot(std::uint64_t number, Page& page) const {
         std::array<std::byte, slot_bytes> sealed{};
-        if (!file_.read(slot_offset(number), sealed)) return {};
+        if (!file_.read(slot_offset(number), sealed)) return {.refused = true};
         const std::span<const std::byte> bytes{sealed};
         Slot slot{.head = open_frame_head(cipher_, number, bytes.first(sealed_frame_head_bytes))};
         if (slot.head && slot.head->salts() != generation) slot.head.reset();
@@ -154,7 +155,9 @@ Result<StoreImage> StoreImage::open(const std::filesystem::path& database, const
     if (!wal && wal.error().code != Errc::not_found) return wal.error();
 
     Bytes head(main_head_bytes);
-    if (!file->read(0, head))
+    const auto whole = file->try_read(0, head);
+    CLINIC_TRY(whole);
+    if (!*whole)
         return Error{Errc::tampered, "the store's file ends within its superblocks", "restore it from a backup"};
     auto opened = open_superblocks(head, slot);
     if (!opened && opened.error().code != Errc::tampered) return opened.error();
@@ -214,6 +217,9 @@ void StoreImage::read_wal() {
             wal_.older.push_back(page);
         if (number > sized) pages_ = std::max(pages_, page);
     }
+    // One that the disk does not give may have been committed too.
+    for (std::uint64_t number = wal_.committed + 1; number <= slots.size(); ++number)
+        if (slots[number - 1].refused) wal_.damaged.push_back(number);
 }
 
 SecureBytes StoreImage::subkey(std::uint64_t id) const {
@@ -225,15 +231,22 @@ bool StoreImage::read(std::uint32_t page, Page& out) const {
     if (found == newest_.end()) return in_file(page, out);
     SealedFramePage sealed{};
     out.fill(std::byte{0});
-    return wal_file_->read(slot_offset(found->second) + sealed_frame_head_bytes, sealed) &&
-           open_frame_page(cipher_, found->second, generation_, sealed, out);
+    if (!wal_file_->read(slot_offset(found->second) + sealed_frame_head_bytes, sealed)) return is_refused(page);
+    return open_frame_page(cipher_, found->second, generation_, sealed, out);
 }
 
 bool StoreImage::in_file(std::uint32_t page, Page& out) const {
     Page sealed{};
     out.fill(std::byte{0});
-    return file_.read(page_offset(page), sealed) &&
-           cipher_.open({Piece::page, page}, sealed, std::span{out}.first(page_plain_bytes));
+    const std::uint64_t at = page_offset(page);
+    if (at + page_bytes > file_.bytes()) return false;
+    if (!file_.read(at, sealed)) return is_refused(page);
+    return cipher_.open({Piece::page, page}, sealed, std::span{out}.first(page_plain_bytes));
+}
+
+bool StoreImage::is_refused(std::uint32_t page) const {
+    refused_.insert(page);
+    return false;
 }
 
 } // namespace clinic::crypto

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "crypto/base/result.h"
@@ -25,7 +26,7 @@ namespace clinic::crypto {
 struct WalFindings {
     std::uint64_t frames = 0;                // whole slots in the file
     std::uint64_t committed = 0;             // of those, up to the last commit that counts
-    std::vector<std::uint64_t> damaged = {}; // committed frames that do not open
+    std::vector<std::uint64_t> damaged = {}; // committed frames that do not open, and those that the disk does not give
     std::vector<std::uint32_t> older = {};   // pages whose newest version was in one of those
     std::uint64_t unnamed = 0;               // damaged frames of which not even the page is known
     bool head_damaged = false, foreign = false;
@@ -47,10 +48,13 @@ public:
     // Does the version in the database's own file open? For what a checkpoint has not written over yet.
     [[nodiscard]] bool in_file(std::uint32_t page, Page& out) const;
     bool in_wal(std::uint32_t page) const { return newest_.contains(page); }
+    // Pages that the disk did not give at some time, though the file has room for them.
+    const std::unordered_set<std::uint32_t>& refused() const { return refused_; }
 
 private:
     StoreImage(ReadFile file, std::optional<ReadFile> wal, OpenedSuperblock opened);
     void read_wal();
+    bool is_refused(std::uint32_t page) const; // false
 
     ReadFile file_;
     std::optional<ReadFile> wal_file_;
@@ -63,6 +67,7 @@ private:
     std::uint64_t generation_ = 0;
     WalFindings wal_;
     std::unordered_map<std::uint32_t, std::uint64_t> newest_; // page to frame
+    mutable std::unordered_set<std::uint32_t> refused_;
 };
 
 } // namespace clinic::crypto

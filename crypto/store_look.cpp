@@ -135,8 +135,12 @@ Result<ReadFile> ReadFile::open(const std::filesystem::path& path) {
 }
 
 bool ReadFile::read(std::uint64_t at, std::span<std::byte> out) const {
-    const auto whole = read_whole(file_.get(), at, out);
+    const auto whole = try_read(at, out);
     return whole && *whole;
+}
+
+Result<bool> ReadFile::try_read(std::uint64_t at, std::span<std::byte> out) const {
+    return read_whole(file_.get(), at, out);
 }
 
 } // namespace clinic::crypto

@@ -68,6 +68,7 @@ public:
     std::uint64_t bytes() const { return bytes_; }
     // False: the file ends before, or the disk does not give these bytes.
     [[nodiscard]] bool read(std::uint64_t at, std::span<std::byte> out) const;
+    Result<bool> try_read(std::uint64_t at, std::span<std::byte> out) const; // false: the file ends before
 
 private:
     ReadFile(base::UniqueFd file, std::uint64_t bytes) : file_{std::move(file)}, bytes_{bytes} {}

@@ -42,7 +42,10 @@ Result<std::vector<std::string>> integrity(const crypto::StoreImage& image) {
 
 Result<base::UniqueFd> hold(const std::filesystem::path& folder) {
     std::error_code none;
-    if (!std::filesystem::is_directory(folder, none))
+    const auto found = std::filesystem::status(folder, none);
+    if (found.type() == std::filesystem::file_type::none)
+        return Error{Errc::system, "the records' folder cannot be looked at", "", {}, none.value()};
+    if (!std::filesystem::is_directory(found))
         return Error{Errc::not_found, "there is no such folder", "name the records' folder"};
     const auto path = std::filesystem::canonical(folder, none) / "records.db.lock";
     base::UniqueFd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY)};

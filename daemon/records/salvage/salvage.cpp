@@ -44,7 +44,10 @@ Result<void> may_be_made(const fs::path& from, const fs::path& to) {
     std::error_code none;
     if (fs::exists(to, none) && !(fs::is_directory(to, none) && fs::is_empty(to, none)))
         return Error{Errc::refused, "the folder for the new store is there, and not empty", "name one that is not"};
-    const auto old = fs::weakly_canonical(from, none), made = fs::weakly_canonical(to, none);
+    std::error_code failed[2];
+    const auto old = fs::weakly_canonical(from, failed[0]), made = fs::weakly_canonical(to, failed[1]);
+    for (const auto& why : failed)
+        if (why) return Error{Errc::system, "where the folders lie cannot be looked at", "", {}, why.value()};
     if (std::mismatch(old.begin(), old.end(), made.begin(), made.end()).first == old.end())
         return Error{Errc::refused, "the new store would lie within the old one's folder", "name another folder"};
     return {};
@@ -114,6 +117,7 @@ public:
         count(*keys);
         CLINIC_TRY(write_database(keys->slots));
         CLINIC_TRY(crypto::Keystore::copy(old_keys, folder_ / "keys.db", wrapping, store));
+        CLINIC_TRY(was_read_alike(*keys, crypto::Keystore::examine(folder_ / "keys.db", wrapping, store)));
         if (!out_.complete()) CLINIC_TRY(aside_.write(folder_, image_.subkey(aside_subkey), store, found_.lost));
         const auto opened = records::Store::open({.folder = folder_}, slot_, clock);
         CLINIC_TRY(opened);
@@ -122,12 +126,27 @@ public:
     }
 
 private:
+    // The old files are read more than once, and a page or a key that came and then did not would be missed by nobody.
+    Result<void> was_read_alike(const crypto::KeystoreFindings& keys,
+                                const Result<crypto::KeystoreFindings>& copied) const {
+        CLINIC_TRY(copied);
+        const auto is_known = [this](PageNo page) {
+            return std::ranges::count(found_.lost, page, &LostPage::page) != 0;
+        };
+        if (std::ranges::all_of(image_.refused(), is_known) && copied->slots == keys.slots &&
+            copied->damaged == keys.damaged)
+            return {};
+        return Error{Errc::system, "the disk of the old store gives a page once and then not",
+                     "run it again; where it stays so, copy the folder to another disk and salvage the copy"};
+    }
+
     void count(const crypto::KeystoreFindings& keys) {
         out_.store = image_.superblock().store;
         out_.damaged_superblocks = image_.damaged_superblocks();
         out_.pages_lost = static_cast<std::int64_t>(found_.lost.size());
         out_.pages_older = static_cast<std::int64_t>(image_.wal().older.size());
-        out_.frames_damaged = static_cast<std::int64_t>(image_.wal().damaged.size());
+        out_.frames_damaged =
+            static_cast<std::int64_t>(image_.wal().damaged.size()) + (image_.wal().head_damaged ? 1 : 0);
         out_.keys = keys.slots - static_cast<std::int64_t>(keys.damaged.size());
         out_.keys_damaged = static_cast<std::int64_t>(keys.damaged.size());
     }
@@ -192,7 +211,10 @@ Result<Salvaged> salvage(const fs::path& from, const fs::path& given, const cryp
     CLINIC_TRY(give_to_owner_of(from, unfinished));
     CLINIC_TRY(sync_folder(unfinished));
     if (std::rename(unfinished.c_str(), to.c_str()) != 0) return system_error("the new store cannot be put in place");
-    CLINIC_TRY(sync_folder(to.parent_path()));
+    if (const auto synced = sync_folder(to.parent_path()); !synced) {
+        std::rename(to.c_str(), unfinished.c_str()); // for the next run to begin anew
+        return synced.error();
+    }
     return salvaged;
 }
 
