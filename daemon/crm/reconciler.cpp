@@ -144,7 +144,28 @@ Result<envelope::Matched> Reconciler::match(Transaction& txn, const envelope::Ma
 }
 
 Result<envelope::WalkTerms> Reconciler::walk(Transaction& txn, const envelope::CrmWalk& done) {
+    if (done.absent) CLINIC_TRY(absent(txn, done));
+    doubts_.looked(done);
+    if (done.walk == 0) { // between two steps of a comparison nothing else is read
+        auto doubted = doubts_.next(txn);
+        if (!doubted || doubted->step != envelope::WalkStep::rest) return doubted;
+    }
     return walks_.step(txn, done, releaser_.clock_trusted());
+}
+
+// As if GHL had told us that it was deleted, but of a patient's contact: that is gone until it is seen again.
+Result<void> Reconciler::absent(Transaction& txn, const envelope::CrmWalk& done) {
+    if (done.kind == CrmKind::contact) {
+        const auto linked = Links::patients_of(txn, done.looked);
+        CLINIC_TRY(linked);
+        if (!linked->empty()) return gone(txn, done.looked);
+    }
+    const auto doubted = doubts_.holds(txn, done.kind, done.looked);
+    CLINIC_TRY(doubted);
+    if (!*doubted) return {};
+    const auto told = take(
+        txn, {.id = done.looked, .kind = done.kind, .updated_ms = 0, .read_ms = txn.now().micros / 1'000, .said = {}});
+    return told ? Result<void>{} : told.error();
 }
 
 Result<envelope::PollTerms> Reconciler::polled(Transaction& txn, const envelope::CrmPolled& polled) {
@@ -153,6 +174,7 @@ Result<envelope::PollTerms> Reconciler::polled(Transaction& txn, const envelope:
         CLINIC_TRY(check_slots_to_come(txn, options_.slots_at_once));
         if (releaser_.clock_trusted()) CLINIC_TRY(purge_settled(txn));
     }
+    CLINIC_TRY(doubts_.heard(txn, polled));
     const auto probing = may_probe(txn, releaser_);
     CLINIC_TRY(probing);
     return envelope::PollTerms{*probing};

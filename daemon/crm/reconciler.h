@@ -8,6 +8,7 @@
 #pragma once
 
 #include "daemon/crm/bookings.h"
+#include "daemon/crm/doubts.h"
 #include "daemon/crm/matcher.h"
 #include "daemon/crm/own_cases.h"
 #include "daemon/crm/walks.h"
@@ -17,6 +18,7 @@
 namespace clinic::crm {
 
 struct ReconcilerOptions {
+    std::string location;              // GHL's; empty: nothing is missed that no list shows
     envelope::WriteRules::Reads reads; // the words that are kept of a lead: what is none of them is refused
     int slots_at_once = 1;             // how many the clinic sees at a time
     int compare_hour = no_hour;        // see Walks
@@ -30,7 +32,7 @@ public:
     Reconciler(ReconcilerOptions options, release::Releaser& releaser)
         : options_{std::move(options)}, releaser_{releaser}, bookings_{releaser, options_.index_lag},
           comparison_{options_.index_lag, options_.pipeline}, walks_{comparison_, options_.compare_hour},
-          allowance_{options_.probes_per_day} {}
+          doubts_{options_.location}, allowance_{options_.probes_per_day} {}
 
     Result<envelope::FactTaken> take(records::Transaction& txn, const envelope::CrmFact& fact);
     Result<envelope::Matched> match(records::Transaction& txn, const envelope::MatchProbe& probe);
@@ -39,6 +41,7 @@ public:
 
 private:
     Result<void> effect(records::Transaction& txn, const Object& now, const std::optional<Object>& before);
+    Result<void> absent(records::Transaction& txn, const envelope::CrmWalk& done);
     Result<void> contact_changed(records::Transaction& txn, const Object& now, const std::optional<Object>& before);
     Result<std::vector<records::PatientId>> patients_of(records::Transaction& txn, const Object& contact);
     Result<bool> wants_probe(records::Transaction& txn, const Object& contact);
@@ -48,6 +51,7 @@ private:
     BookingCheck bookings_;
     Comparison comparison_;
     Walks walks_;
+    Doubts doubts_;
     Allowance allowance_;
 };
 

@@ -103,7 +103,6 @@ Result<bool> Walks::is_due(Transaction& txn) const {
 }
 
 Result<WalkTerms> Walks::step(Transaction& txn, const CrmWalk& done, bool may_begin) {
-    if (done.absent) CLINIC_TRY(gone(txn, done.looked));
     auto open = under_way(txn);
     CLINIC_TRY(open);
     if (!*open && may_begin) {
@@ -119,7 +118,7 @@ Result<WalkTerms> Walks::step(Transaction& txn, const CrmWalk& done, bool may_be
         auto contact = comparison_.to_look_at(txn, looked_after_);
         CLINIC_TRY(contact);
         const auto step = contact->empty() ? WalkStep::rest : WalkStep::look;
-        return WalkTerms{.step = step, .contact = std::move(*contact)};
+        return WalkTerms{.step = step, .id = std::move(*contact)};
     }
     Walk walk = std::move(**open);
     if (!walk.started_at) walk.started_at = txn.now();
@@ -130,7 +129,7 @@ Result<WalkTerms> Walks::step(Transaction& txn, const CrmWalk& done, bool may_be
     }
     if (walk.read) return look(txn, std::move(walk), done);
     CLINIC_TRY(keep(txn, walk));
-    return WalkTerms{WalkStep::read, walk.number, walk.reached_ms, walk.nightly, ""};
+    return WalkTerms{.step = WalkStep::read, .walk = walk.number, .from_ms = walk.reached_ms, .quiet = walk.nightly};
 }
 
 // What was read since the walk began, by it or by whatever else, was seen. A link is passed when its contact was, or
@@ -147,7 +146,7 @@ Result<WalkTerms> Walks::look(Transaction& txn, Walk walk, const CrmWalk& done) 
         const bool seen = read_ms >= walk.started_at->micros / 1'000 && !is_read_ahead(read_ms, txn.now());
         if (!seen && done.looked != *id) {
             CLINIC_TRY(keep(txn, walk));
-            return WalkTerms{WalkStep::look, walk.number, 0, walk.nightly, std::move(*id)};
+            return WalkTerms{.step = WalkStep::look, .walk = walk.number, .quiet = walk.nightly, .id = std::move(*id)};
         }
         if (seen) CLINIC_TRY(comparison_.compare(txn, **contact));
         walk.link = link.number;
@@ -159,7 +158,7 @@ Result<WalkTerms> Walks::look(Transaction& txn, Walk walk, const CrmWalk& done) 
         walk.ended_at = txn.now();
     }
     CLINIC_TRY(keep(txn, walk));
-    return WalkTerms{whole ? WalkStep::rest : WalkStep::go_on, walk.number, 0, walk.nightly, ""};
+    return WalkTerms{.step = whole ? WalkStep::rest : WalkStep::go_on, .walk = walk.number, .quiet = walk.nightly};
 }
 
 } // namespace clinic::crm

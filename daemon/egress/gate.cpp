@@ -76,18 +76,32 @@ envelope::Settle again_elsewhere(envelope::Settle outcome) {
     return outcome;
 }
 
-// A contact that is read by itself is one that somebody is linked to.
-Result<bool> is_of_a_link(records::Transaction& txn, std::string_view path) {
-    const auto linked = Links::patients_of(txn, path.substr(path.rfind('/') + 1));
+// Of what is read by its id: one that GHL has shown, or a contact that somebody is linked to.
+Result<bool> is_known(records::Transaction& txn, envelope::CrmKind kind, std::string_view path) {
+    const auto id = path.substr(path.rfind('/') + 1);
+    const auto seen = crm::find(txn, kind, id);
+    CLINIC_TRY(seen);
+    if (*seen || kind != envelope::CrmKind::contact) return seen->has_value();
+    const auto linked = Links::patients_of(txn, id);
     CLINIC_TRY(linked);
     return !linked->empty();
+}
+
+std::optional<envelope::CrmKind> kind_read(envelope::Route route) {
+    switch (route) {
+    case envelope::Route::contact_read: return envelope::CrmKind::contact;
+    case envelope::Route::case_read: return envelope::CrmKind::opportunity;
+    case envelope::Route::booking_read: return envelope::CrmKind::appointment;
+    default: return std::nullopt;
+    }
 }
 
 } // namespace
 
 Gate::Gate(GateOptions options, const records::IdentifierIndex& identifiers, release::Releaser& releaser)
     : options_{std::move(options)}, identifiers_{identifiers}, releaser_{releaser},
-      reconciler_{{.reads = options_.rules.reads,
+      reconciler_{{.location = options_.rules.location,
+                   .reads = options_.rules.reads,
                    .slots_at_once = options_.slots_at_once,
                    .compare_hour = options_.dry_run ? crm::no_hour : options_.compare_hour,
                    .index_lag = options_.index_lag,
@@ -175,10 +189,10 @@ Result<Judged> Gate::allow(records::Transaction& txn, const Attempt& attempt, co
 // polling.
 Result<Judged> Gate::judge_read(records::Transaction& txn, const Attempt& attempt) {
     if (!envelope::may_serve_none(attempt.route)) return say(0, Answer::no, "no_lease");
-    if (attempt.route == envelope::Route::contact_read) {
-        const auto linked = is_of_a_link(txn, attempt.path);
-        CLINIC_TRY(linked);
-        if (!*linked) return say(0, Answer::no, "not_linked");
+    if (const auto kind = kind_read(attempt.route)) {
+        const auto known = is_known(txn, *kind, attempt.path);
+        CLINIC_TRY(known);
+        if (!*known) return say(0, Answer::no, "not_known");
     }
     if (!envelope::check_request(options_.rules, attempt.route, attempt.path, attempt.body))
         return say(0, Answer::no, "write_set");

@@ -83,33 +83,38 @@ struct Matched {
 struct CrmPolled {
     std::string code;          // ^[a-z0-9_]{0,32}$; empty: it was complete
     std::int64_t requests = 0; // of the round, 0..100,000
+    // All that GHL lists of them has been told since then, known or not; 0: that is not known.
+    std::int64_t opportunities_ms = 0, bookings_ms = 0;
 };
 struct PollTerms {
     bool probing = false; // identifiers may be read and passed as probes
 };
 
-// The full comparison, a step at a time: what has been done of it since the last answer, and what comes next.
+// The full comparison, and what no list has shown for long, a step at a time: what has been done since the last answer,
+// and what comes next.
 struct CrmWalk {
     std::int64_t walk = 0;       // the number of the answer that is followed; 0: none yet
     std::int64_t reached_ms = 0; // `read`: all contacts that were updated until then have been told
     bool whole = false;          // the last page was among them
-    std::string looked;          // `look`: that contact was read by itself, and told
-    bool absent = false;         // GHL has none of that id
-    std::int64_t requests = 0;   // 0..100,000
+    CrmKind kind = CrmKind::contact;
+    std::string looked;        // `look`: that one of `kind` was read by itself, and told
+    bool absent = false;       // GHL has none of that id
+    std::int64_t requests = 0; // 0..100,000
 };
 enum class WalkStep : std::uint8_t {
     rest,  // nothing is to be done
     read,  // pages of contacts, by dateUpdated, from `from_ms` on
-    look,  // `contact` by itself
+    look,  // one of `kind` by itself
     go_on, // ask again: clinicd compares a slice at a time
 };
 const char* name(WalkStep step);
 struct WalkTerms {
     WalkStep step = WalkStep::rest;
-    std::int64_t walk = 0; // 0: a contact is looked at outside of one
+    std::int64_t walk = 0; // 0: it is looked at outside of one
     std::int64_t from_ms = 0;
-    bool quiet = false;  // not in the clinic's hours
-    std::string contact; // of `look` alone
+    bool quiet = false; // not in the clinic's hours
+    CrmKind kind = CrmKind::contact;
+    std::string id; // of `look` alone
 };
 
 bool is_campaign(std::string_view text); // ^[a-z0-9][a-z0-9-]{0,31}$

@@ -60,12 +60,12 @@ enum class Route : std::uint8_t {
     booking_create, // POST /calendars/events/appointments
     booking_update, // PUT  /calendars/events/appointments/{booking}
     booking_search, // GET  /contacts/{contact}/appointments
-    case_read,      // GET  /opportunities/{opportunity}: was it ended, as it was written?
-    booking_read,   // GET  /calendars/events/appointments/{booking}: was it called off?
+    case_read,      // GET  /opportunities/{opportunity}: was it ended, as it was written? Is it there?
+    booking_read,   // GET  /calendars/events/appointments/{booking}: was it called off? Is it there?
 };
 const char* name(Route route);
 bool serves_none(Route route);    // no envelope, so no lease: what the location has, and the reads of the polling
-bool may_serve_none(Route route); // those, and contact_read: the full comparison reads a contact by itself
+bool may_serve_none(Route route); // those, and what the polling reads by its id: contact, opportunity, booking
 
 struct Attempt {
     std::int64_t lease = 0; // 0: it serves no envelope (`may_serve_none`)

@@ -146,6 +146,11 @@ void read_said(ObjectReader& reader, CrmFact& fact) {
     }
 }
 
+// The location is not looked for, and what is not looked for is of the first kind.
+void require_kind(ObjectReader& reader, CrmKind kind, const std::string& id) {
+    reader.require(kind == CrmKind::contact || (kind != CrmKind::location && !id.empty()), "a kind without its id");
+}
+
 void put_content(ObjectWriter& writer, const CrmFact& fact) {
     writer.text("kind", name_of(fact.kind));
     std::visit([&](const auto& one) { put(writer, one); }, fact.said);
@@ -236,11 +241,19 @@ MatchProbe read_match_probe(ObjectReader& reader) {
 }
 
 std::string write(const CrmPolled& polled) {
-    return frame("crm_polled").text("code", polled.code).integer("requests", polled.requests).str();
+    return frame("crm_polled")
+        .text("code", polled.code)
+        .integer("requests", polled.requests)
+        .integer("opportunities_ms", polled.opportunities_ms)
+        .integer("bookings_ms", polled.bookings_ms)
+        .str();
 }
 
 CrmPolled read_crm_polled(ObjectReader& reader) {
-    return {.code = reader.text("code", is_code), .requests = reader.integer("requests", 0, requests_max)};
+    return {.code = reader.text("code", is_code),
+            .requests = reader.integer("requests", 0, requests_max),
+            .opportunities_ms = reader.integer("opportunities_ms", 0, crm_ms_max),
+            .bookings_ms = reader.integer("bookings_ms", 0, crm_ms_max)};
 }
 
 std::string write(const CrmWalk& walk) {
@@ -248,6 +261,7 @@ std::string write(const CrmWalk& walk) {
         .integer("walk", walk.walk)
         .integer("reached_ms", walk.reached_ms)
         .boolean("whole", walk.whole)
+        .text("kind", name_of(walk.kind))
         .text("looked", walk.looked)
         .boolean("absent", walk.absent)
         .integer("requests", walk.requests)
@@ -258,11 +272,13 @@ CrmWalk read_crm_walk(ObjectReader& reader) {
     CrmWalk walk{.walk = reader.integer("walk", 0, integer_max),
                  .reached_ms = reader.integer("reached_ms", 0, crm_ms_max),
                  .whole = reader.boolean("whole"),
+                 .kind = reader.choice<CrmKind>("kind"),
                  .looked = reader.text("looked", is_id_or_empty),
                  .absent = reader.boolean("absent"),
                  .requests = reader.integer("requests", 0, requests_max)};
     reader.require(walk.walk > 0 || (walk.reached_ms == 0 && !walk.whole), "pages that no walk asked for");
-    reader.require(walk.looked.empty() ? !walk.absent : !walk.whole, "a contact's step is its own");
+    reader.require(walk.looked.empty() ? !walk.absent : !walk.whole, "what is read by itself is a step of its own");
+    require_kind(reader, walk.kind, walk.looked);
     return walk;
 }
 
@@ -296,7 +312,8 @@ std::string write(const WalkTerms& terms) {
         .integer("walk", terms.walk)
         .integer("from_ms", terms.from_ms)
         .boolean("quiet", terms.quiet)
-        .text("contact", terms.contact)
+        .text("kind", name_of(terms.kind))
+        .text("id", terms.id)
         .str();
 }
 
@@ -305,9 +322,10 @@ WalkTerms read_walk_terms(ObjectReader& reader) {
                     .walk = reader.integer("walk", 0, integer_max),
                     .from_ms = reader.integer("from_ms", 0, crm_ms_max),
                     .quiet = reader.boolean("quiet"),
-                    .contact = reader.text("contact", is_id_or_empty)};
-    reader.require((terms.step == WalkStep::look) != terms.contact.empty(),
-                   "a contact stands with a look, and only there");
+                    .kind = reader.choice<CrmKind>("kind"),
+                    .id = reader.text("id", is_id_or_empty)};
+    reader.require((terms.step == WalkStep::look) != terms.id.empty(), "an id stands with a look, and only there");
+    require_kind(reader, terms.kind, terms.id);
     reader.require(terms.step != WalkStep::read || terms.walk > 0, "pages without a walk");
     return terms;
 }

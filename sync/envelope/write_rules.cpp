@@ -201,12 +201,13 @@ bool path_holds(const WriteRules& rules, Route route, std::string_view path) {
     case Route::tags_add:
     case Route::tags_remove: return id_between(path, contacts, tags_end);
     case Route::case_create: return path == opportunities;
+    case Route::case_read:
     case Route::case_update: return id_between(path, opportunities, "");
-    case Route::case_read: return !rules.pipeline.id.empty() && id_between(path, opportunities, "");
     case Route::case_search: return is_case_search(rules, path);
     case Route::booking_create: return path == bookings;
     case Route::booking_update: return id_between(path, std::string{bookings} + "/", "");
-    case Route::booking_read: return rules.bookings && id_between(path, std::string{bookings} + "/", "");
+    case Route::booking_read:
+        return (rules.bookings || !rules.reads.calendars.empty()) && id_between(path, std::string{bookings} + "/", "");
     case Route::booking_search: return rules.bookings && id_between(path, contacts, appointments_end);
     case Route::contacts_changed:
     case Route::opportunities_page:
@@ -307,7 +308,8 @@ bool serves_none(Route route) {
 }
 
 bool may_serve_none(Route route) {
-    return serves_none(route) || route == Route::contact_read;
+    return serves_none(route) || route == Route::contact_read || route == Route::case_read ||
+           route == Route::booking_read;
 }
 
 std::string field_name(Part part) {

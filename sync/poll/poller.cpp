@@ -53,7 +53,9 @@ Result<void> where_allowed(Result<void> read) {
 Poller::Poller(PollOptions options, const envelope::WriteRules& rules, lane::Lane& lane, ghl::GhlChannel& channel,
                Marks& marks, const Clock& clock)
     : options_{std::move(options)}, rules_{rules}, lane_{lane}, channel_{channel}, marks_{marks}, clock_{clock},
-      client_{options_.egress}, reasons_{clock, options_.look_again} {}
+      client_{options_.egress}, reasons_{clock, options_.look_again} {
+    forget_all_told();
+}
 
 bool Poller::in_hours(base::Micros ahead) const {
     if (!options_.hours) return true;
@@ -134,8 +136,8 @@ Poller::Round Poller::look_now(std::stop_token stop) {
 }
 
 Result<void> Poller::report(const Round& round) {
-    const auto terms =
-        client_.ask_for<envelope::PollTerms>(envelope::CrmPolled{round.code, round.requests}, reply_wait, stop_);
+    const envelope::CrmPolled polled{round.code, round.requests, opportunities_.whole_since_ms(), bookings_ms_};
+    const auto terms = client_.ask_for<envelope::PollTerms>(polled, reply_wait, stop_);
     CLINIC_TRY(terms);
     probing_ = terms->probing;
     return {};
@@ -180,13 +182,20 @@ void Poller::forget_told(const CrmFact& fact) {
     told_.erase(key_of(fact));
 }
 
+void Poller::forget_all_told() {
+    told_.clear();
+    told_since_ms_ = std::max<std::int64_t>(0, now_ms());
+    told_since_ = clock_.monotonic();
+    missing_ = false;
+}
+
 Result<bool> Poller::tell(const CrmFact& fact) {
     const auto known = told_.find(key_of(fact));
     if (known != told_.end() && known->second == content_hash(fact)) return false;
     options_.pulse.beat(); // a page of them may take longer than a beat may
     const auto taken = client_.ask_for<envelope::FactTaken>(fact, reply_wait, stop_);
     CLINIC_TRY(taken);
-    if (told_.size() >= told_max) told_.clear(); // what is told again is known there
+    if (told_.size() >= told_max) forget_all_told(); // what is told again is known there
     told_[key_of(fact)] = content_hash(fact);
     return taken->probe;
 }
@@ -201,7 +210,7 @@ void Poller::unwatched() {
     if (std::exchange(unwatched_, true)) return;
     base::log(base::Level::warning, "poll",
               Error{Errc::full, "GHL holds more bookings than are watched at once",
-                    "of the others it is not seen when they are deleted there; their changes are"});
+                    "of the others it is seen each night when they are deleted there; their changes are at once"});
 }
 
 bool Poller::shorten(int& length, Literal alone) {
@@ -240,7 +249,7 @@ Result<void> Poller::contacts(const std::stop_token& stop) {
     const std::int64_t overlap = std::chrono::duration_cast<std::chrono::milliseconds>(options_.overlap).count();
     // What was read before identifiers might be asked about is read once more: none of those has been.
     const bool anew = probing_ && !marks_.probing();
-    if (anew) told_.clear();
+    if (anew) forget_all_told();
     std::int64_t since = anew ? 0 : std::max<std::int64_t>(0, marks_.contacts_ms() - overlap);
     const std::int64_t latest = now_ms(); // a contact that is dated after it takes no mark with it
     bool passed = false;
@@ -274,6 +283,7 @@ Result<void> Poller::opportunities(const std::stop_token& stop) {
     for (int pages = 0; pages < opportunity_pages_max && !stop.stop_requested(); ++pages) {
         const auto page = static_cast<int>(opportunities_passed_ / page_) + 1;
         if (page > envelope::poll_pages_max) break;
+        if (opportunities_passed_ == 0) opportunities_.begin(told_since_ms_);
         const auto read = fetch(
             {Route::opportunities_page, "/opportunities/search", envelope::opportunities_body(rules_, page, page_)},
             stop);
@@ -283,19 +293,32 @@ Result<void> Poller::opportunities(const std::stop_token& stop) {
         }
         CLINIC_TRY(read);
         CLINIC_TRY(tell(*read));
+        for (const auto& fact : read->facts) opportunities_.saw(key_of(fact));
         opportunities_passed_ = static_cast<std::int64_t>(page) * page_;
-        if (read->things < static_cast<std::size_t>(page_)) {
-            opportunities_passed_ = 0;
-            return {};
-        }
+        if (read->things < static_cast<std::size_t>(page_)) return pass_is_whole(), Result<void>{};
     }
     if (opportunities_passed_ / page_ >= envelope::poll_pages_max) opportunities_passed_ = 0;
     return {};
 }
 
+// One that is missing was deleted, or a page hid it: all are told anew, and which of them clinicd knows and was not
+// told is for it to ask about.
+void Poller::pass_is_whole() {
+    opportunities_passed_ = 0;
+    missing_ = opportunities_.end() || missing_;
+    if (missing_ && clock_.monotonic() - told_since_ >= options_.anew_every) forget_all_told();
+}
+
 // What our key may not read is left out; the rest goes on.
 Result<void> Poller::bookings(const std::stop_token& stop) {
-    for (const auto& one : rules_.reads.calendars) CLINIC_TRY(where_allowed(calendar(stop, one)));
+    const std::int64_t since = told_since_ms_;
+    bool all = !rules_.reads.calendars.empty();
+    for (const auto& one : rules_.reads.calendars) {
+        const auto read = calendar(stop, one);
+        CLINIC_TRY(where_allowed(read));
+        all = all && read;
+    }
+    if (all) bookings_ms_ = since;
     return {};
 }
 

@@ -1,7 +1,8 @@
 // Asks GHL what has changed, in rounds, and tells clinicd in facts: complete without any webhook.
 //   Rules:   each request passes the gate like any other; a fact is durable in clinicd before the mark moves;
 //   identifiers
-//            are held for a page, and only where clinicd allows probes.
+//            are held for a page, and only where clinicd allows probes. What GHL deletes is in no list: clinicd hears
+//            since when all that is listed has been told, and says what is to be read by itself.
 //   Bounds:  100 things a page, halved while a page is too long; what alone is longer than an answer may be is passed
 //            over, and said in the log once; 10 pages of opportunities a round, the next of which goes on behind them;
 //            250,000 facts remembered as told, and 50,000 bookings watched for whether they are there still.
@@ -26,6 +27,7 @@
 #include "sync/lane/lane.h"
 #include "sync/poll/hours.h"
 #include "sync/poll/marks.h"
+#include "sync/poll/pass.h"
 #include "sync/poll/reasons.h"
 
 namespace clinic::poll {
@@ -40,6 +42,7 @@ struct PollOptions {
     std::chrono::milliseconds ahead{90LL * 86'400'000}; // bookings from yesterday until then
     std::size_t bookings_max = 50'000;                  // watched
     base::Micros location_every = std::chrono::hours{1};
+    base::Micros anew_every = std::chrono::hours{1};      // all is told once more when an opportunity is missing
     base::Micros look_spacing = std::chrono::seconds{10}; // between two looks out of turn
     double look_share = 0.05;                             // of the day's requests, were it always so
     base::Micros look_again = std::chrono::seconds{60};   // behind the last reason: GHL's index lags
@@ -73,7 +76,7 @@ private:
     Result<void> bookings(const std::stop_token& stop);
     Result<void> contacts(const std::stop_token& stop);
     Result<envelope::CrmWalk> walk_page(const std::stop_token& stop, const envelope::WalkTerms& terms);
-    Result<envelope::CrmWalk> walk_contact(const std::stop_token& stop, const envelope::WalkTerms& terms);
+    Result<envelope::CrmWalk> read_alone(const std::stop_token& stop, const envelope::WalkTerms& terms);
     Result<void> opportunities(const std::stop_token& stop);
     Result<void> calendar(const std::stop_token& stop, const std::string& calendar);
     Result<void> appointments(const std::stop_token& stop, const std::string& calendar, std::int64_t from_ms,
@@ -90,6 +93,8 @@ private:
     bool shorten(int& length, Literal alone);
     Result<void> tell(const ghl::Page& page);
     void forget_told(const envelope::CrmFact& fact);
+    void forget_all_told();
+    void pass_is_whole();
     Result<void> tell_anew(const ghl::Page& page);
     Result<bool> tell(const envelope::CrmFact& fact); // true: a probe is wanted
     Result<void> probe(const ghl::Person& person);
@@ -113,10 +118,15 @@ private:
     std::string code_;
     std::optional<base::Micros> location_read_;
     Reasons reasons_;
-    std::int64_t walk_ = 0;                              // the comparison that was read for last
-    std::int64_t walk_from_ = 0;                         // where the comparison's newest page began, ms
-    int walk_page_ = 1, walk_length_ = options_.page;    // of those that begin at one moment
-    std::int64_t opportunities_passed_ = 0;              // by the rounds before: the next one goes on there
+    std::int64_t walk_ = 0;                           // the comparison that was read for last
+    std::int64_t walk_from_ = 0;                      // where the comparison's newest page began, ms
+    int walk_page_ = 1, walk_length_ = options_.page; // of those that begin at one moment
+    std::int64_t opportunities_passed_ = 0;           // by the rounds before: the next one goes on there
+    Pass opportunities_;
+    bool missing_ = false;           // an opportunity that was listed is not any more, and nothing was told anew since
+    std::int64_t bookings_ms_ = 0;   // all that were listed have been told since then
+    std::int64_t told_since_ms_ = 0; // what `told_` holds
+    base::Micros told_since_{};
     std::map<std::string, std::set<std::int64_t>> cuts_; // of a calendar: where its answers end, ms; anew each hour
     // By a hash of kind and id: one of what of it was told last. Two that share the first differ in the second.
     std::unordered_map<std::size_t, std::size_t> told_;

@@ -1,4 +1,5 @@
-// The full comparison: clinicd says what is to be read, and knows how far it has come.
+// The full comparison, and what no list has shown for long: clinicd says what is to be read, and knows how far it has
+// come.
 #include <algorithm>
 #include <utility>
 
@@ -10,6 +11,7 @@
 namespace clinic::poll {
 namespace {
 
+using envelope::CrmKind;
 using envelope::CrmWalk;
 using envelope::Route;
 using envelope::WalkStep;
@@ -17,9 +19,15 @@ using envelope::WalkTerms;
 
 constexpr std::chrono::milliseconds terms_wait{10'000};
 
-// What GHL said of this one contact, and not of the way there: the next one may be read.
-bool is_about_it(const std::string& code) {
-    return code == "not_understood" || code == "not_linked" || code.starts_with("http_4");
+// What was said of this one, and not of the way there: the next one may be read.
+bool is_about_it(const Error& why, const std::string& code) {
+    return why.code == Errc::full || why.code == Errc::unauthorized || code == "not_understood" ||
+           code == "not_known" || code == "write_set" || code.starts_with("http_4");
+}
+
+ghl::Call call_of(const WalkTerms& terms) {
+    if (terms.kind == CrmKind::opportunity) return ghl::read_case(terms.id);
+    return terms.kind == CrmKind::appointment ? ghl::read_booking(terms.id) : ghl::read_contact(terms.id);
 }
 
 } // namespace
@@ -40,7 +48,7 @@ void Poller::walk(const std::stop_token& stop, base::Micros until) {
             continue;
         }
         code_.clear();
-        const auto made = terms->step == WalkStep::read ? walk_page(stop, *terms) : walk_contact(stop, *terms);
+        const auto made = terms->step == WalkStep::read ? walk_page(stop, *terms) : read_alone(stop, *terms);
         if (!made) return;
         done = *made;
         options_.pulse.rest();
@@ -53,7 +61,7 @@ void Poller::walk(const std::stop_token& stop, base::Micros until) {
 Result<CrmWalk> Poller::walk_page(const std::stop_token& stop, const WalkTerms& terms) {
     CrmWalk done{.walk = terms.walk, .reached_ms = terms.from_ms, .requests = 1};
     // The rounds read opportunities and bookings: the next one tells them known or not, as this does of the contacts.
-    if (std::exchange(walk_, terms.walk) != terms.walk) told_.clear();
+    if (std::exchange(walk_, terms.walk) != terms.walk) forget_all_told();
     if (terms.from_ms < std::exchange(walk_from_, terms.from_ms)) walk_page_ = 1, walk_length_ = options_.page; // anew
     const auto read = fetch({Route::contacts_changed, "/contacts/search",
                              envelope::changed_contacts_body(rules_, terms.from_ms, walk_page_, walk_length_)},
@@ -70,15 +78,15 @@ Result<CrmWalk> Poller::walk_page(const std::stop_token& stop, const WalkTerms& 
     return done;
 }
 
-Result<CrmWalk> Poller::walk_contact(const std::stop_token& stop, const WalkTerms& terms) {
-    CrmWalk done{.walk = terms.walk, .looked = terms.contact, .requests = 1};
-    const auto read = fetch(ghl::read_contact(terms.contact), stop);
+Result<CrmWalk> Poller::read_alone(const std::stop_token& stop, const WalkTerms& terms) {
+    CrmWalk done{.walk = terms.walk, .kind = terms.kind, .looked = terms.id, .requests = 1};
+    const auto read = fetch(call_of(terms), stop);
     if (read) {
         CLINIC_TRY(tell_anew(*read));
         return done;
     }
     done.absent = read.error().code == Errc::not_found;
-    if (!done.absent && !is_about_it(code_)) return read.error();
+    if (!done.absent && !is_about_it(read.error(), code_)) return read.error();
     return done;
 }
 

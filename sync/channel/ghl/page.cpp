@@ -25,6 +25,22 @@ CrmKind kind_of(Route route) {
     return route == Route::opportunities_page ? CrmKind::opportunity : CrmKind::appointment;
 }
 
+// Of an answer that holds one thing.
+struct Alone {
+    const char* key;
+    CrmKind kind;
+};
+
+std::optional<Alone> shown_alone(Route route) {
+    switch (route) {
+    case Route::location_read: return Alone{"location", CrmKind::location};
+    case Route::contact_read: return Alone{"contact", CrmKind::contact};
+    case Route::case_read: return Alone{"opportunity", CrmKind::opportunity};
+    case Route::booking_read: return Alone{"event", CrmKind::appointment};
+    default: return std::nullopt;
+    }
+}
+
 const json* member(const json& object, const char* key) {
     if (!object.is_object()) return nullptr;
     const auto found = object.find(key);
@@ -59,11 +75,9 @@ Page read_page(Route route, std::string_view body, const PageRules& how) {
     Page page;
     const auto parsed = base::parse_json(body, body_bytes_max, depth_max);
     if (!parsed) return page;
-    if (route == Route::location_read || route == Route::contact_read) {
-        const bool place = route == Route::location_read;
-        const auto* shown = member(*parsed, place ? "location" : "contact");
-        const auto kind = place ? CrmKind::location : CrmKind::contact;
-        auto fact = shown == nullptr ? std::nullopt : strip(kind, *shown, how.rules, how.read_ms);
+    if (const auto alone = shown_alone(route)) {
+        const auto* shown = member(*parsed, alone->key);
+        auto fact = shown == nullptr ? std::nullopt : strip(alone->kind, *shown, how.rules, how.read_ms);
         page.whole = fact.has_value();
         if (fact) page.facts.push_back(std::move(*fact));
         return page;

@@ -37,7 +37,7 @@ struct PageRules {
     bool with_people = false;
 };
 
-// Of location_read, contact_read, contacts_changed, opportunities_page or calendar_events.
+// Of location_read, what is read by its id, contacts_changed, opportunities_page or calendar_events.
 Page read_page(envelope::Route route, std::string_view body, const PageRules& how);
 
 } // namespace clinic::ghl

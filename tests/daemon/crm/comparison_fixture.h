@@ -42,9 +42,9 @@ protected:
         }
         terms = step({.walk = terms.walk, .reached_ms = now_ms(), .whole = true, .requests = 1});
         while (terms.step != WalkStep::rest) {
-            if (terms.step == WalkStep::look) looked.push_back(terms.contact);
-            terms = step(
-                {.walk = terms.walk, .looked = terms.contact, .absent = terms.step == WalkStep::look, .requests = 1});
+            if (terms.step == WalkStep::look) looked.push_back(terms.id);
+            terms =
+                step({.walk = terms.walk, .looked = terms.id, .absent = terms.step == WalkStep::look, .requests = 1});
         }
         return looked;
     }

@@ -166,10 +166,10 @@ TEST_F(FullComparison, GoesOnAfterARestartFromWhereItStood) {
     EXPECT_EQ(terms.walk, first.walk);
     EXPECT_EQ(terms.from_ms, 4'711);
     terms = step({.walk = terms.walk, .reached_ms = 4'712, .whole = true});
-    EXPECT_EQ(terms.contact, other);
+    EXPECT_EQ(terms.id, other);
     restart();
     terms = step();
-    EXPECT_EQ(terms.contact, other) << "it was not read yet";
+    EXPECT_EQ(terms.id, other) << "it was not read yet";
     EXPECT_EQ(step({.walk = terms.walk, .looked = other}).step, WalkStep::rest);
     EXPECT_EQ(newest_ended()->requests, 3);
     EXPECT_EQ(newest_ended()->compared, 2);
@@ -214,7 +214,7 @@ TEST_F(FullComparison, WhatWasPutRightIsReadOnceMore) {
     const auto terms = step();
     EXPECT_EQ(terms.step, WalkStep::look);
     EXPECT_EQ(terms.walk, 0);
-    EXPECT_EQ(terms.contact, lead);
+    EXPECT_EQ(terms.id, lead);
     take(contact(lead, as_said(patient)));
     EXPECT_EQ(step({.looked = lead}).step, WalkStep::rest);
     EXPECT_EQ(counts().contacts, 0);

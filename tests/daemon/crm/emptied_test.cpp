@@ -119,7 +119,7 @@ TEST_F(Emptied, WhatIsReadBeforeGhlShowsItProvesNothing) {
     EXPECT_EQ(step().step, WalkStep::rest) << "what waits is not asked about";
     deliver_written();
     clinic.clock.advance(std::chrono::seconds{61});
-    EXPECT_EQ(step().contact, lead) << "it is read once more";
+    EXPECT_EQ(step().id, lead) << "it is read once more";
 }
 
 TEST_F(Emptied, WhereTheSurvivorMayNotBeSpokenOfASuppressionIsSaidAgain) {

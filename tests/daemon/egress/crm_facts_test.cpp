@@ -76,18 +76,49 @@ TEST_F(EgressServerTest, AFullComparisonIsAskedForStepByStep) {
     const auto look = caller.ask<envelope::WalkTerms>(
         envelope::CrmWalk{.walk = read.walk, .reached_ms = 5, .whole = true, .requests = 1});
     EXPECT_EQ(look.step, envelope::WalkStep::look);
-    EXPECT_EQ(look.contact, "GHLlead1");
+    EXPECT_EQ(look.id, "GHLlead1");
     const auto may_read = [&](const std::string& where) {
         return caller.ask<envelope::Verdict>(
             envelope::Attempt{.lease = 0, .route = envelope::Route::contact_read, .path = where, .body = ""});
     };
     EXPECT_EQ(may_read("/contacts/GHLlead1").answer, Answer::go);
-    EXPECT_EQ(may_read("/contacts/GHLnobody").code, "not_linked");
+    EXPECT_EQ(may_read("/contacts/GHLnobody").code, "not_known");
     EXPECT_EQ(caller
                   .ask<envelope::WalkTerms>(
                       envelope::CrmWalk{.walk = read.walk, .looked = "GHLlead1", .absent = true, .requests = 1})
                   .step,
               envelope::WalkStep::rest);
+}
+
+// Without a lease, and of what GHL has shown alone.
+TEST_F(EgressServerTest, AnOpportunityThatNoListShowsIsReadAndGone) {
+    const Caller caller{path};
+    caller.ask<envelope::FactTaken>(envelope::CrmFact{.id = rules.location,
+                                                      .kind = envelope::CrmKind::location,
+                                                      .updated_ms = 0,
+                                                      .read_ms = 6,
+                                                      .said = envelope::CrmLocation{"America/New_York"}});
+    const envelope::CrmFact shown{.id = "GHLopp1",
+                                  .kind = envelope::CrmKind::opportunity,
+                                  .updated_ms = 5,
+                                  .read_ms = 6,
+                                  .said = envelope::CrmOpportunity{"GHLlead1", "PIPE1", "", envelope::Case::open}};
+    caller.ask<envelope::FactTaken>(shown);
+    EXPECT_EQ(caller.ask<envelope::WalkTerms>(envelope::CrmWalk{}).step, envelope::WalkStep::rest);
+    caller.ask<envelope::PollTerms>(envelope::CrmPolled{"", 3, 7, 7});
+    const auto look = caller.ask<envelope::WalkTerms>(envelope::CrmWalk{});
+    EXPECT_EQ(look.step, envelope::WalkStep::look);
+    EXPECT_EQ(look.kind, envelope::CrmKind::opportunity);
+    EXPECT_EQ(look.id, "GHLopp1");
+    const auto may_read = [&](envelope::Route route, const std::string& where) {
+        return caller.ask<envelope::Verdict>(envelope::Attempt{.lease = 0, .route = route, .path = where, .body = ""});
+    };
+    EXPECT_EQ(may_read(envelope::Route::case_read, "/opportunities/GHLopp1").answer, Answer::go);
+    EXPECT_EQ(may_read(envelope::Route::case_read, "/opportunities/GHLnone").code, "not_known");
+    EXPECT_EQ(may_read(envelope::Route::booking_read, "/calendars/events/appointments/GHLopp1").code, "not_known");
+    caller.ask<envelope::WalkTerms>(
+        envelope::CrmWalk{.kind = envelope::CrmKind::opportunity, .looked = "GHLopp1", .absent = true, .requests = 1});
+    EXPECT_EQ(caller.ask<envelope::FactTaken>(shown).taken, envelope::Taken::after_delete);
 }
 
 TEST_F(EgressServerTest, WithoutABasisNothingIsAskedAbout) {

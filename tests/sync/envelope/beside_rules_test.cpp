@@ -134,10 +134,17 @@ TEST(BesideRules, RefuseAllThatIsNotConfigured) {
     EXPECT_FALSE(
         check_request(none, Route::case_update, "/opportunities/opp1", R"({"pipelineId":"","status":"open"})"));
     EXPECT_FALSE(check_request(none, Route::case_search, in_place(searched, "Pipe1", ""), ""));
-    EXPECT_FALSE(check_request(none, Route::case_read, "/opportunities/opp1", ""));
     EXPECT_FALSE(check_request(none, Route::booking_read, "/calendars/events/appointments/appt1", ""));
     EXPECT_FALSE(
         check_request(none, Route::booking_create, "/calendars/events/appointments", in_place(booked, "Cal1", "")));
+}
+
+// Opportunities and configured calendars are polled, whether or not there are any of ours.
+TEST(BesideRules, LetThePollingReadByItself) {
+    const WriteRules polled{.location = "Loc123", .reads = {.calendars = {"Cal1"}, .campaigns = {}, .sources = {}}};
+    EXPECT_TRUE(check_request(polled, Route::case_read, "/opportunities/opp1", ""));
+    EXPECT_TRUE(check_request(polled, Route::booking_read, "/calendars/events/appointments/appt1", ""));
+    EXPECT_FALSE(check_request(polled, Route::booking_search, "/contacts/c1/appointments", ""));
 }
 
 } // namespace

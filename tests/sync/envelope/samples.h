@@ -150,11 +150,14 @@ inline std::vector<Request> requests() {
             MatchProbe{"abcDEF123", "+15550102030", "5550102030", "mara@example.org"},
             MatchProbe{.contact = "abcDEF123", .phone = "", .national = "", .email = "mara+x@example.org"},
             CrmPolled{"starting", 0},
-            CrmPolled{"", 4},
+            CrmPolled{"", 4, 1'795'255'200'000, 1'795'255'260'000},
             CrmWalk{},
-            CrmWalk{7, 1'795'255'200'000, true, "", false, 1},
-            CrmWalk{0, 0, false, "abcDEF123", true, 1},
-            Attempt{0, Route::contact_read, "/contacts/abcDEF123", ""}};
+            CrmWalk{7, 1'795'255'200'000, true, CrmKind::contact, "", false, 1},
+            CrmWalk{0, 0, false, CrmKind::contact, "abcDEF123", true, 1},
+            CrmWalk{0, 0, false, CrmKind::opportunity, "abcDEF123", true, 1},
+            Attempt{0, Route::contact_read, "/contacts/abcDEF123", ""},
+            Attempt{0, Route::case_read, "/opportunities/abcDEF123", ""},
+            Attempt{0, Route::booking_read, "/calendars/events/appointments/abcDEF123", ""}};
 }
 
 inline Lease lease() {
@@ -236,9 +239,10 @@ inline std::vector<Reply> replies() {
             Matched{Match::choice},
             PollTerms{true},
             WalkTerms{},
-            WalkTerms{WalkStep::read, 7, 1'795'255'200'000, true, ""},
-            WalkTerms{WalkStep::look, 0, 0, false, "abcDEF123"},
-            WalkTerms{WalkStep::go_on, 7, 0, false, ""}};
+            WalkTerms{WalkStep::read, 7, 1'795'255'200'000, true, CrmKind::contact, ""},
+            WalkTerms{WalkStep::look, 0, 0, false, CrmKind::contact, "abcDEF123"},
+            WalkTerms{WalkStep::look, 0, 0, false, CrmKind::appointment, "abcDEF123"},
+            WalkTerms{WalkStep::go_on, 7, 0, false, CrmKind::contact, ""}};
 }
 
 } // namespace clinic::envelope::samples

@@ -134,6 +134,21 @@ TEST(Pages, KeepOfAnOpportunityItsPlace) {
               (decltype(page.facts[0].said){envelope::CrmOpportunity{"c1", "P1", "S1", envelope::Case::open}}));
 }
 
+TEST(Pages, HoldOneThingThatWasReadByItsId) {
+    const auto place = read(Route::case_read, R"({"opportunity":{"id":"o1","name":"Ottoline, crown","contactId":"c1",
+        "pipelineId":"P1","pipelineStageId":"S1","status":"won","contact":{"name":"Ottoline Quillfeather"}}})");
+    ASSERT_TRUE(place.whole);
+    EXPECT_EQ(place.facts[0].said,
+              (decltype(place.facts[0].said){envelope::CrmOpportunity{"c1", "P1", "S1", envelope::Case::won}}));
+    const auto booked = read(Route::booking_read, R"({"event":{"id":"a1","calendarId":"CAL1","contactId":"c1",
+        "appointmentStatus":"confirmed","title":"Ottoline","startTime":"2026-11-22T09:00:00Z"}})");
+    ASSERT_TRUE(booked.whole);
+    EXPECT_EQ(booked.facts[0].kind, envelope::CrmKind::appointment);
+    EXPECT_EQ((all_of(place) + all_of(booked)).find("Ottoline"), std::string::npos);
+    EXPECT_FALSE(read(Route::case_read, R"({"event":{"id":"a1"}})").whole);
+    EXPECT_FALSE(read(Route::booking_read, R"({"event":{"id":"a1","calendarId":"CAL9"}})").whole);
+}
+
 TEST(Pages, OfAnotherFormCountForNothing) {
     EXPECT_FALSE(read(Route::contacts_changed, "<html>").whole);
     EXPECT_FALSE(read(Route::contacts_changed, R"({"contacts":{}})").whole);

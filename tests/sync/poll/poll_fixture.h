@@ -41,7 +41,6 @@ protected:
         how.ca = emulator::certificate().authority;
         how.token_file = folder / "token";
         ghl_client = std::move(*ghl::GhlClient::make(how, clock));
-        lane::RateLimits limits;
         limits.per_second = limits.per_second_max = limits.burst = 10'000;
         budget.emplace(clock, limits);
         channel.emplace(*ghl_client, rules, *budget);
@@ -102,15 +101,16 @@ protected:
         body["locationId"] = emulator::location;
         return json(send("POST", "/contacts/", body))["contact"]["id"];
     }
-    void open_case(const std::string& contact) {
-        json(send("POST", "/opportunities/",
-                  {{"pipelineId", emulator::pipeline_id},
-                   {"locationId", emulator::location},
-                   {"name", "Somebody"},
-                   {"pipelineStageId", emulator::stage_ids[0]},
-                   {"status", "open"},
-                   {"contactId", contact}}));
+    std::string open_case(const std::string& contact) {
+        return json(send("POST", "/opportunities/",
+                         {{"pipelineId", emulator::pipeline_id},
+                          {"locationId", emulator::location},
+                          {"name", "Somebody"},
+                          {"pipelineStageId", emulator::stage_ids[0]},
+                          {"status", "open"},
+                          {"contactId", contact}}))["opportunity"]["id"];
     }
+    envelope::CrmPolled polled() { return egress->seen<envelope::CrmPolled>().back(); }
     std::string book(const std::string& contact, const std::string& start) {
         return json(send("POST", "/calendars/events/appointments",
                          {{"calendarId", emulator::calendar_id},
@@ -122,6 +122,7 @@ protected:
 
     envelope::WriteRules rules;
     std::unique_ptr<ghl::GhlClient> ghl_client;
+    lane::RateLimits limits;
     std::optional<lane::RateBudget> budget;
     std::optional<ghl::GhlChannel> channel;
     lane::Board board{clock};

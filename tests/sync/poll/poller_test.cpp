@@ -315,8 +315,8 @@ TEST_F(Polling, AFullComparisonTellsAllOfItAnewAndWhatIsGone) {
     round();
     walks = [&](const envelope::CrmWalk& done) -> WalkTerms {
         if (done.looked == "GHLnobody1") return {.step = WalkStep::rest, .walk = 7};
-        if (!done.looked.empty()) return {.step = WalkStep::look, .walk = 7, .contact = "GHLnobody1"};
-        if (done.whole) return {.step = WalkStep::look, .walk = 7, .contact = all[1]};
+        if (!done.looked.empty()) return {.step = WalkStep::look, .walk = 7, .id = "GHLnobody1"};
+        if (done.whole) return {.step = WalkStep::look, .walk = 7, .id = all[1]};
         return {.step = WalkStep::read, .walk = 7, .from_ms = done.reached_ms};
     };
     const auto before = egress->seen<CrmFact>().size();

@@ -1,0 +1,135 @@
+#include "daemon/crm/doubts.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "daemon/crm/walks.h"
+#include "daemon/outbox/outbox.h"
+#include "daemon/outbox/sql.h"
+
+namespace clinic::crm {
+namespace {
+
+using envelope::CrmKind;
+using envelope::WalkStep;
+using envelope::WalkTerms;
+using outbox::each_row;
+using outbox::number;
+using records::Statement;
+using records::Transaction;
+
+constexpr int rows_a_step = 1'000;
+constexpr int passes_of_news = 2; // to the end of the one that has begun, and one through all
+// A day less than a round reads: what lies on its edge is none of its list's.
+constexpr base::Micros booked_ahead = std::chrono::hours{24 * 89};
+
+std::int64_t not_ahead(std::int64_t ms, Timestamp now) {
+    return is_read_ahead(ms, now) ? 0 : ms;
+}
+
+} // namespace
+
+Result<void> Doubts::heard(Transaction& txn, const envelope::CrmPolled& polled) {
+    const auto place = find(txn, CrmKind::location, location_);
+    CLINIC_TRY(place);
+    std::vector<std::int64_t> locations;
+    CLINIC_TRY(each_row(
+        txn, "SELECT row FROM crm_object WHERE kind = ?",
+        [&](const Statement& row) { locations.push_back(row.integer(0)); }, number(CrmKind::location)));
+    Since since;
+    if (*place && (*place)->row == std::ranges::max(locations)) {
+        const auto walk = Walks::newest_ended(txn);
+        CLINIC_TRY(walk);
+        const Timestamp now = txn.now();
+        since = {.contacts_ms = *walk ? not_ahead((*walk)->started_at->micros / 1'000, now) : 0,
+                 .opportunities_ms = not_ahead(polled.opportunities_ms, now),
+                 .bookings_ms = not_ahead(polled.bookings_ms, now)};
+        place_ = locations.size() == 1 ? 0 : (*place)->row;
+    }
+    if (since == since_) return {};
+    since_ = since;
+    asked_.reset();
+    passes_ = since == Since{} ? 0 : passes_of_news;
+    return {};
+}
+
+std::int64_t Doubts::since_of(CrmKind kind) const {
+    switch (kind) {
+    case CrmKind::contact: return since_.contacts_ms;
+    case CrmKind::opportunity: return since_.opportunities_ms;
+    case CrmKind::appointment: return since_.bookings_ms;
+    case CrmKind::location: break;
+    }
+    return 0;
+}
+
+bool Doubts::is_doubtful(const Row& one, Timestamp now) const {
+    const std::int64_t since = since_of(one.kind);
+    if (one.deleted || since == 0 || one.row <= place_) return false;
+    if (not_ahead(one.read_ms, now) >= since) return false;
+    return one.kind != CrmKind::appointment ||
+           (one.until_quarter * envelope::quarter_us > now.micros &&
+            Timestamp{one.from_quarter * envelope::quarter_us} < now + booked_ahead);
+}
+
+// Of a patient's contact the full comparison says that it is gone.
+Result<std::optional<Doubts::Asked>> Doubts::doubted(Transaction& txn, const Row& one) const {
+    if (!is_doubtful(one, txn.now())) return std::optional<Asked>{};
+    auto object = object_at(txn, one.row);
+    CLINIC_TRY(object);
+    if (one.kind == CrmKind::contact) {
+        const auto linked = outbox::Links::patients_of(txn, (*object)->fact.id);
+        CLINIC_TRY(linked);
+        if (!linked->empty()) return std::optional<Asked>{};
+    }
+    return std::optional{Asked{one.row, one.kind, std::move((*object)->fact.id)}};
+}
+
+Result<WalkTerms> Doubts::next(Transaction& txn) {
+    if (passes_ == 0 || !allowance_.has_any(txn.monotonic())) return WalkTerms{};
+    after_ = std::max(after_, place_);
+    std::vector<Row> rows;
+    CLINIC_TRY(each_row(
+        txn,
+        "SELECT row, kind, deleted, read_ms, coalesce(from_quarter, 0), coalesce(until_quarter, 0) FROM crm_object"
+        " WHERE row > ? ORDER BY row LIMIT ?",
+        [&](const Statement& row) {
+            rows.push_back({row.integer(0), static_cast<CrmKind>(row.integer(1)), row.integer(2) != 0, row.integer(3),
+                            row.integer(4), row.integer(5)});
+        },
+        after_, rows_a_step));
+    for (const Row& one : rows) {
+        auto asked = doubted(txn, one);
+        CLINIC_TRY(asked);
+        asked_ = std::move(*asked);
+        if (asked_) return WalkTerms{.step = WalkStep::look, .kind = asked_->kind, .id = asked_->id};
+        after_ = one.row;
+    }
+    if (rows.size() < static_cast<std::size_t>(rows_a_step)) {
+        after_ = 0;
+        --passes_;
+    }
+    return WalkTerms{.step = passes_ > 0 ? WalkStep::go_on : WalkStep::rest};
+}
+
+void Doubts::looked(const envelope::CrmWalk& done) {
+    if (!asked_ || done.walk != 0 || done.kind != asked_->kind || done.looked != asked_->id) return;
+    allowance_.take();
+    after_ = std::max(after_, asked_->row);
+    asked_.reset();
+}
+
+Result<bool> Doubts::holds(records::Session& session, CrmKind kind, std::string_view id) const {
+    const auto known = find(session, kind, id);
+    CLINIC_TRY(known);
+    if (!*known) return false;
+    const auto& fact = (*known)->fact;
+    Row row{.row = (*known)->row, .kind = kind, .deleted = fact.deleted(), .read_ms = fact.read_ms};
+    if (const auto* booked = std::get_if<envelope::CrmAppointment>(&fact.said)) {
+        row.from_quarter = booked->from_quarter;
+        row.until_quarter = booked->until_quarter;
+    }
+    return is_doubtful(row, session.now());
+}
+
+} // namespace clinic::crm

@@ -1,0 +1,67 @@
+// What GHL may have deleted and nothing told us of: the polling has told all that GHL lists since a moment, and this
+// was not among it, nor told otherwise. GHL's lists may lag, so each is read by its id: what GHL says it does not have
+// was deleted.
+//   Rules:   of the location that was seen last alone: an older one's things are not asked of another. Contacts of
+//            patients are the full comparison's, and bookings are doubted where a round reads them.
+//   Bounds:  1,000 rows a step; 2,000 a day are read by themselves, filled evenly. Nothing of it is stored: after a
+//            restart the polling says again since when it has told all.
+//   Errors:  those of the store.
+//   Threads: the store's.
+//   Source:  docs/crm.md, "What GHL deletes".
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "daemon/crm/matcher.h"
+#include "daemon/crm/objects.h"
+
+namespace clinic::crm {
+
+inline constexpr int looks_per_day = 2'000;
+
+class Doubts {
+public:
+    explicit Doubts(std::string location, int per_day = looks_per_day)
+        : location_{std::move(location)}, allowance_{per_day} {}
+
+    // After each round: since when all that is listed has been told.
+    Result<void> heard(records::Transaction& txn, const envelope::CrmPolled& polled);
+    // `rest`: there is none to be read; `go_on`: rows are still to be looked through; else it is read again until
+    // `looked` says that it was.
+    Result<envelope::WalkTerms> next(records::Transaction& txn);
+    void looked(const envelope::CrmWalk& done);
+    // It still is in doubt: its absence is a deletion.
+    Result<bool> holds(records::Session& session, envelope::CrmKind kind, std::string_view id) const;
+
+private:
+    struct Since {
+        std::int64_t contacts_ms = 0, opportunities_ms = 0, bookings_ms = 0; // 0: that is not known
+        friend bool operator==(const Since&, const Since&) = default;
+    };
+    struct Row {
+        std::int64_t row = 0;
+        envelope::CrmKind kind{};
+        bool deleted = false;
+        std::int64_t read_ms = 0, from_quarter = 0, until_quarter = 0;
+    };
+    struct Asked {
+        std::int64_t row = 0;
+        envelope::CrmKind kind{};
+        std::string id;
+    };
+    std::int64_t since_of(envelope::CrmKind kind) const;
+    bool is_doubtful(const Row& one, Timestamp now) const;
+    Result<std::optional<Asked>> doubted(records::Transaction& txn, const Row& one) const;
+
+    std::string location_;
+    Allowance allowance_;
+    Since since_;
+    std::int64_t place_ = 0; // the location's row, where there was another one before: what was seen here is behind it
+    std::int64_t after_ = 0; // where the rows are looked through
+    int passes_ = 0;         // through all rows, the one that has begun among them
+    std::optional<Asked> asked_;
+};
+
+} // namespace clinic::crm
