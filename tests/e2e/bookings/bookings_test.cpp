@@ -1,7 +1,9 @@
 // The clinic's appointments as bookings of GHL's calendar, over a whole box that tells their times: made, moved, called
 // off by the clinic; and called off by somebody in GHL, which stays so until a person decides.
 #include <gtest/gtest.h>
+#include <signal.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "tests/e2e/box.h"
@@ -43,15 +45,24 @@ protected:
         return all.size() == 1 && all[0]["appointmentStatus"] == status;
     }
     // As a person in GHL does.
-    void set(const std::string& status) const {
+    void by_hand(const std::string& method, const std::string& path, const json& body) const {
         const auto base = box.endpoints().at("ghl").at("base").get<std::string>();
         const auto done =
-            run("curl --silent --fail -X PUT --cacert '" + (box.folder() / "ca.pem").string() +
+            run("curl --silent --fail -X " + method + " --cacert '" + (box.folder() / "ca.pem").string() +
                 "' -H \"Authorization: Bearer $(cat '" + (box.folder() / "keys" / "ghl-emulator.token").string() +
-                "')\" -H 'Version: 2021-04-15' -H 'Content-Type: application/json' --data '" +
-                json{{"appointmentStatus", status}}.dump() + "' " + base + "/calendars/events/appointments/" +
-                bookings()[0]["id"].get<std::string>());
+                "')\" -H 'Version: 2021-04-15' -H 'Content-Type: application/json' --data '" + body.dump() + "' " +
+                base + path);
         EXPECT_EQ(done.exit, 0) << done.out;
+    }
+    void set(const std::string& status) const {
+        by_hand("PUT", "/calendars/events/appointments/" + bookings()[0]["id"].get<std::string>(),
+                {{"appointmentStatus", status}});
+    }
+    std::ptrdiff_t times_read() const {
+        const auto all = box.requests();
+        return std::ranges::count_if(all, [](const json& request) {
+            return request["path"].get<std::string>().starts_with("/calendars/events?") && request["status"] == 200;
+        });
     }
     json conflicts() const {
         const auto said = json::parse(box.ctl("link list --json").out, nullptr, false);
@@ -104,6 +115,22 @@ TEST_F(Bookings, FollowTheClinicAndAreNotSetUpAgainWhereGhlCalledThemOff) {
         if (body.find(R"("toNotify")") == std::string::npos) continue; // the person's
         EXPECT_NE(body.find(R"("toNotify":false)"), std::string::npos) << body;
     }
+}
+
+// No list shows it any more, and no webhook told of it: it is missed as soon as clinic-syncd is back, and a person is
+// asked.
+TEST_F(Bookings, OneThatWasDeletedWhileNobodyLookedIsMissed) {
+    say("S12", "Booked");
+    ASSERT_TRUE(eventually([&] { return is("new"); }, shown_s)) << box.status()["egress"].dump();
+    const auto before = times_read();
+    ASSERT_TRUE(eventually([&] { return times_read() > before + 1; }, shown_s)) << "it was seen";
+    for (const auto pid : box.pids("clinic-syncd")) EXPECT_EQ(kill(pid, SIGSTOP), 0);
+    by_hand("DELETE", "/calendars/events/" + bookings()[0]["id"].get<std::string>(), json::object());
+    EXPECT_TRUE(box.kill_program("clinic-syncd"));
+    ASSERT_TRUE(eventually([&] { return conflicts().size() == 1; }, shown_s));
+    EXPECT_EQ(conflicts()[0]["field"], "booking_cancelled");
+    EXPECT_EQ(conflicts()[0]["theirs"], "deleted");
+    EXPECT_TRUE(bookings().empty()) << "it is not set up again by itself";
 }
 
 } // namespace
