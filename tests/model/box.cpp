@@ -326,7 +326,9 @@ void Box::turn() {
 
 poll::Poller::Round Box::poll() {
     if (weakness == Weakness::blind || !syncd->lane.up()) return {"closed", 0};
-    return syncd->poller.round({});
+    auto made = syncd->poller.round({});
+    if (made.code.empty()) syncd->poller.walk({}, clock.monotonic() + std::chrono::minutes{5});
+    return made;
 }
 
 void Box::compare() {
@@ -343,7 +345,7 @@ void Box::compare() {
         if (!open) return;
         pass(std::chrono::seconds{30});
         turn();
-        if (poll().code.empty()) syncd->poller.walk({}, clock.monotonic() + std::chrono::hours{1});
+        poll();
     }
     ADD_FAILURE() << "the comparison does not end";
 }

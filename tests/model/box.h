@@ -138,7 +138,7 @@ public:
 
     // ---- a second of both: reports, probes, delivers what is due
     void turn();
-    poll::Poller::Round poll();               // when it comes, and as the lane allows
+    poll::Poller::Round poll();               // when it comes, and as the lane allows; and what is read until the next
     void compare();                           // a full comparison, to its end
     bool tell(const envelope::CrmFact& fact); // as clinic-relay's link does
     control::Answer ask(const char* command, const nlohmann::json& args);

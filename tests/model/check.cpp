@@ -98,6 +98,7 @@ void Check::all() {
     every_contact();
     beside();
     what_was_seen();
+    what_was_deleted();
 }
 
 void Check::books() {
@@ -392,22 +393,52 @@ void Check::what_was_seen() {
         for (const auto& one : *list) {
             const auto wanted = envelope::strip(kind, one, box_.rules, 1);
             if (!wanted || is_out_of_the_window(one)) continue;
-            std::optional<crm::Object> seen;
-            const auto read = box_.clinicd->store->read([&, kind = kind](records::Snapshot& session) -> Result<void> {
-                auto found = crm::find(session, kind, wanted->id);
-                CLINIC_TRY(found);
-                seen = std::move(*found);
-                return {};
-            });
+            const auto known = seen(kind, wanted->id);
             const std::string what = std::string{envelope::name(kind)} + " " + wanted->id;
-            if (read && !seen &&
-                is_nobodys_any_more(kind == CrmKind::contact ? wanted->id : one.value("contactId", "")))
+            if (!known && is_nobodys_any_more(kind == CrmKind::contact ? wanted->id : one.value("contactId", "")))
                 continue;
-            if (!read || !seen)
+            if (!known)
                 say("not seen: the " + what);
-            else if (seen->fact.said != wanted->said)
-                say("seen otherwise than it is: the " + what + ": " + envelope::content_of(seen->fact) + " and not " +
+            else if (known->fact.said != wanted->said)
+                say("seen otherwise than it is: the " + what + ": " + envelope::content_of(known->fact) + " and not " +
                     envelope::content_of(*wanted));
+        }
+}
+
+std::optional<crm::Object> Check::seen(envelope::CrmKind kind, const std::string& id) {
+    std::optional<crm::Object> out;
+    const auto read = box_.clinicd->store->read([&](records::Snapshot& session) -> Result<void> {
+        auto found = crm::find(session, kind, id);
+        CLINIC_TRY(found);
+        out = std::move(*found);
+        return {};
+    });
+    if (!read) say("what was seen of GHL cannot be read");
+    return out;
+}
+
+// One that stands, is to come, and of a day that a round reads.
+bool Check::is_looked_for(const envelope::CrmAppointment& booked) const {
+    using envelope::Booking;
+    const auto now = box_.true_time();
+    return (booked.status == Booking::new_ || booked.status == Booking::confirmed) &&
+           booked.until_quarter * quarter_us > now.micros &&
+           Timestamp{booked.from_quarter * quarter_us} < now + std::chrono::hours{24 * 89};
+}
+
+// What GHL's people have deleted is shown no more, whether a webhook told of it or not.
+void Check::what_was_deleted() {
+    using envelope::CrmKind;
+    for (const auto& [kind, ids] :
+         {std::pair{CrmKind::contact, &program_.deleted_}, std::pair{CrmKind::opportunity, &program_.deleted_cases_},
+          std::pair{CrmKind::appointment, &program_.deleted_bookings_}})
+        for (const auto& id : *ids) {
+            const auto known = seen(kind, id);
+            if (!known || known->fact.deleted() || linked_.contains(id)) continue;
+            if (const auto* booked = std::get_if<envelope::CrmAppointment>(&known->fact.said);
+                booked != nullptr && !is_looked_for(*booked))
+                continue;
+            say(std::string{"deleted in GHL, and still shown: the "} + envelope::name(kind) + " " + id);
         }
 }
 

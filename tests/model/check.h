@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/crm/objects.h"
 #include "tests/model/program.h"
 
 namespace clinic::model {
@@ -53,6 +54,9 @@ private:
     void every_contact();
     bool is_out_of_the_window(const Json& object) const;
     void what_was_seen();
+    void what_was_deleted();
+    bool is_looked_for(const envelope::CrmAppointment& booked) const;
+    std::optional<crm::Object> seen(envelope::CrmKind kind, const std::string& id);
 
     Program& program_;
     Box& box_;

@@ -45,12 +45,47 @@ void Program::user_case() {
         body["status"] = any(ends);
     else if (what < 88)
         body["status"] = "open";
-    const auto done = box.by_hand(body.is_null() ? "DELETE" : "PUT", path, body);
+    if (body.is_null()) {
+        if (deletes_case(one)) webhook("OpportunityDelete", {{"id", id}});
+        return;
+    }
+    const auto done = box.by_hand("PUT", path, body);
     if (done.status >= 300) return;
     touched_[id] = box.true_time();
-    if (!body.is_null()) return webhook("OpportunityUpdate", Json::parse(done.body)["opportunity"]);
-    cases_gone_.insert(one["contactId"]);
-    webhook("OpportunityDelete", {{"id", id}});
+    webhook("OpportunityUpdate", Json::parse(done.body)["opportunity"]);
+}
+
+bool Program::deletes_case(const Json& opportunity) {
+    const std::string id = opportunity["id"];
+    if (box.by_hand("DELETE", "/opportunities/" + id, nullptr).status >= 300) return false;
+    std::erase(opportunities_, id);
+    deleted_cases_.insert(id);
+    if (opportunity["name"] == by_somebody) return true;
+    touched_[id] = box.true_time();
+    cases_gone_.insert(opportunity["contactId"]);
+    return true;
+}
+
+bool Program::deletes_booking(const Json& booking) {
+    const std::string id = booking["id"];
+    if (box.by_hand("DELETE", "/calendars/events/" + id, Json::object()).status >= 300) return false;
+    std::erase(bookings_, id);
+    bookings_gone_[id] = booking["contactId"];
+    deleted_bookings_.insert(id);
+    return true;
+}
+
+void Program::user_deletes_unheard() {
+    const auto state = box.ghl_state();
+    const auto &cases = state["opportunities"], &bookings = state["appointments"];
+    const int what = below(3);
+    if (what == 0) {
+        if (!leads_.empty()) deletes_contact(any(leads_));
+    } else if (what == 1 && !cases.empty()) {
+        deletes_case(any(cases));
+    } else if (what == 2 && !bookings.empty()) {
+        deletes_booking(any(bookings));
+    }
 }
 
 void Program::note_booking(const std::string& id, const std::string& status) {
@@ -87,10 +122,8 @@ void Program::user_booking() {
         if (box.by_hand("PUT", path, {{"appointmentStatus", status}}).status >= 300) return;
         note_booking(id, status);
     } else {
-        if (box.by_hand("DELETE", "/calendars/events/" + id, Json::object()).status >= 300) return;
-        std::erase(bookings_, id);
-        bookings_gone_[id] = one["contactId"];
-        return webhook("AppointmentDelete", {{"id", id}});
+        if (deletes_booking(one)) webhook("AppointmentDelete", {{"id", id}});
+        return;
     }
     webhook("AppointmentUpdate", Json::parse(box.by_hand("GET", path, nullptr).body)["event"]);
 }

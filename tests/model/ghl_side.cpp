@@ -91,11 +91,15 @@ void Program::user_stops(const std::string& contact) {
     webhook("ContactDndUpdate", now);
 }
 
-void Program::user_deletes(const std::string& contact) {
-    if (box.by_hand("DELETE", "/contacts/" + contact, nullptr).status != 200) return;
+bool Program::deletes_contact(const std::string& contact) {
+    if (box.by_hand("DELETE", "/contacts/" + contact, nullptr).status != 200) return false;
     deleted_.insert(contact);
     own_tags_.erase(contact);
-    webhook("ContactDelete", {{"id", contact}});
+    return true;
+}
+
+void Program::user_deletes(const std::string& contact) {
+    if (deletes_contact(contact)) webhook("ContactDelete", {{"id", contact}});
 }
 
 // Somebody who wrote to the clinic: often nobody it knows, now and then a patient.

@@ -21,7 +21,7 @@ using emulator::Fault;
 using records::ConsentScope;
 using records::ConsentState;
 
-constexpr int steps = 70;
+constexpr int steps = 70, unheard_deletions = 6;
 
 std::uint64_t seeded(std::uint64_t seed) {
     seed_random(seed);
@@ -135,6 +135,9 @@ void Program::run() {
         }
         if (chance(10) && box.clinicd->health.clock_trusted()) (void)box.clinicd->housekeeping.look(chance(20));
     }
+    const auto drawn = random_; // what comes behind is as it would be without
+    for (int i = 0; i < unheard_deletions; ++i) user_deletes_unheard();
+    random_ = drawn;
 }
 
 // As an operator does who reads what the comparison says. True: there was something to do.

@@ -74,6 +74,10 @@ private:
     void user_tags(const std::string& contact);
     void user_stops(const std::string& contact);
     void user_deletes(const std::string& contact);
+    void user_deletes_unheard(); // no webhook tells of it
+    bool deletes_contact(const std::string& contact);
+    bool deletes_case(const Json& opportunity);
+    bool deletes_booking(const Json& booking);
     void user_makes_a_lead();
     void user_books(const std::string& contact);
     void user_opportunity(const std::string& contact);
@@ -103,8 +107,9 @@ private:
     bool story_ = false, calm_ = false, inside_ = false;
     int control_ = 0, keys_ = 0, people_ = 0;
     std::deque<Patient> patients_;
-    std::set<std::string> deleted_;                         // contacts that a person deleted in GHL
-    std::map<std::string, std::set<std::string>> own_tags_; // GHL's people's, by contact
+    std::set<std::string> deleted_;                          // contacts that a person deleted in GHL
+    std::set<std::string> deleted_cases_, deleted_bookings_; // the same
+    std::map<std::string, std::set<std::string>> own_tags_;  // GHL's people's, by contact
     std::set<std::string> leads_;
     std::set<std::string> given_back_;         // contacts of the erased: GHL's people may fill them again
     bool set_back_ = false;                    // the box's clock, ever
