@@ -1,11 +1,13 @@
 #include "daemon/crm/doubts.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "daemon/crm/walks.h"
 #include "daemon/outbox/outbox.h"
 #include "daemon/outbox/sql.h"
+#include "sync/envelope/crm_strip.h"
 
 namespace clinic::crm {
 namespace {
@@ -20,8 +22,9 @@ using records::Transaction;
 
 constexpr int rows_a_step = 1'000;
 constexpr int passes_of_news = 2; // to the end of the one that has begun, and one through all
-// A day less than a round reads: what lies on its edge is none of its list's.
-constexpr base::Micros booked_ahead = std::chrono::hours{24 * 89};
+constexpr int offers_max = 3;
+// A day less than a round reads, which is 89: what lies on its edge is none of its list's.
+constexpr base::Micros booked_ahead = std::chrono::hours{24 * 88};
 
 std::int64_t not_ahead(std::int64_t ms, Timestamp now) {
     return is_read_ahead(ms, now) ? 0 : ms;
@@ -77,6 +80,8 @@ Result<std::optional<Doubts::Asked>> Doubts::doubted(Transaction& txn, const Row
     if (!is_doubtful(one, txn.now())) return std::optional<Asked>{};
     auto object = object_at(txn, one.row);
     CLINIC_TRY(object);
+    // Of a calendar that was taken out of the settings nothing is told, by no list and by no read.
+    if (!envelope::is_configured((*object)->fact, reads_)) return std::optional<Asked>{};
     if (one.kind == CrmKind::contact) {
         const auto linked = outbox::Links::patients_of(txn, (*object)->fact.id);
         CLINIC_TRY(linked);
@@ -102,7 +107,9 @@ Result<WalkTerms> Doubts::next(Transaction& txn) {
         auto asked = doubted(txn, one);
         CLINIC_TRY(asked);
         asked_ = std::move(*asked);
-        if (asked_) return WalkTerms{.step = WalkStep::look, .kind = asked_->kind, .id = asked_->id};
+        if (asked_ && is_offered_again(*asked_))
+            return WalkTerms{.step = WalkStep::look, .kind = asked_->kind, .id = asked_->id};
+        asked_.reset();
         after_ = one.row;
     }
     if (rows.size() < static_cast<std::size_t>(rows_a_step)) {
@@ -110,6 +117,15 @@ Result<WalkTerms> Doubts::next(Transaction& txn) {
         --passes_;
     }
     return WalkTerms{.step = passes_ > 0 ? WalkStep::go_on : WalkStep::rest};
+}
+
+// One that GHL's server falls over each time must not keep all others, and the full comparison, from their turn.
+bool Doubts::is_offered_again(const Asked& one) {
+    offers_ = one.row == std::exchange(offered_, one.row) ? offers_ + 1 : 1;
+    if (offers_ <= offers_max) return true;
+    offered_ = 0;
+    allowance_.take();
+    return false;
 }
 
 void Doubts::looked(const envelope::CrmWalk& done) {

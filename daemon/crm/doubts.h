@@ -3,8 +3,9 @@
 // was deleted.
 //   Rules:   of the location that was seen last alone: an older one's things are not asked of another. Contacts of
 //            patients are the full comparison's, and bookings are doubted where a round reads them.
-//   Bounds:  1,000 rows a step; 2,000 a day are read by themselves, filled evenly. Nothing of it is stored: after a
-//            restart the polling says again since when it has told all.
+//   Bounds:  1,000 rows a step; 2,000 at once and as many a day after that are read by themselves; one that is not
+//            answered for is offered three times in a row, and then again in the next pass. Nothing of it is stored:
+//            after a restart the polling says again since when it has told all.
 //   Errors:  those of the store.
 //   Threads: the store's.
 //   Source:  docs/crm.md, "What GHL deletes".
@@ -23,8 +24,8 @@ inline constexpr int looks_per_day = 2'000;
 
 class Doubts {
 public:
-    explicit Doubts(std::string location, int per_day = looks_per_day)
-        : location_{std::move(location)}, allowance_{per_day} {}
+    Doubts(std::string location, envelope::WriteRules::Reads reads, int per_day = looks_per_day)
+        : location_{std::move(location)}, reads_{std::move(reads)}, allowance_{per_day} {}
 
     // After each round: since when all that is listed has been told.
     Result<void> heard(records::Transaction& txn, const envelope::CrmPolled& polled);
@@ -55,13 +56,18 @@ private:
     bool is_doubtful(const Row& one, Timestamp now) const;
     Result<std::optional<Asked>> doubted(records::Transaction& txn, const Row& one) const;
 
+    bool is_offered_again(const Asked& one); // and not too often
+
     std::string location_;
+    envelope::WriteRules::Reads reads_;
     Allowance allowance_;
     Since since_;
     std::int64_t place_ = 0; // the location's row, where there was another one before: what was seen here is behind it
     std::int64_t after_ = 0; // where the rows are looked through
     int passes_ = 0;         // through all rows, the one that has begun among them
     std::optional<Asked> asked_;
+    std::int64_t offered_ = 0; // the row of the newest offer, and how often it was made in a row
+    int offers_ = 0;
 };
 
 } // namespace clinic::crm

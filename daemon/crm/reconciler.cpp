@@ -146,7 +146,10 @@ Result<envelope::Matched> Reconciler::match(Transaction& txn, const envelope::Ma
 Result<envelope::WalkTerms> Reconciler::walk(Transaction& txn, const envelope::CrmWalk& done) {
     if (done.absent) CLINIC_TRY(absent(txn, done));
     doubts_.looked(done);
-    if (done.walk == 0) { // between two steps of a comparison nothing else is read
+    // Between two steps of a comparison nothing else is read, and before one that a person has asked for.
+    const auto open = Walks::under_way(txn);
+    CLINIC_TRY(open);
+    if (done.walk == 0 && (!*open || (*open)->nightly)) {
         auto doubted = doubts_.next(txn);
         if (!doubted || doubted->step != envelope::WalkStep::rest) return doubted;
     }

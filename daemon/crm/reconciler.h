@@ -32,7 +32,7 @@ public:
     Reconciler(ReconcilerOptions options, release::Releaser& releaser)
         : options_{std::move(options)}, releaser_{releaser}, bookings_{releaser, options_.index_lag},
           comparison_{options_.index_lag, options_.pipeline}, walks_{comparison_, options_.compare_hour},
-          doubts_{options_.location}, allowance_{options_.probes_per_day} {}
+          doubts_{options_.location, options_.reads}, allowance_{options_.probes_per_day} {}
 
     Result<envelope::FactTaken> take(records::Transaction& txn, const envelope::CrmFact& fact);
     Result<envelope::Matched> match(records::Transaction& txn, const envelope::MatchProbe& probe);

@@ -65,6 +65,7 @@ enum class Route : std::uint8_t {
 };
 const char* name(Route route);
 bool serves_none(Route route);    // no envelope, so no lease: what the location has, and the reads of the polling
+bool reads_one(Route route);      // by its id, for the polling: a contact, an opportunity, a booking
 bool may_serve_none(Route route); // those, and what the polling reads by its id: contact, opportunity, booking
 
 struct Attempt {

@@ -307,9 +307,12 @@ bool serves_none(Route route) {
     return false;
 }
 
+bool reads_one(Route route) {
+    return route == Route::contact_read || route == Route::case_read || route == Route::booking_read;
+}
+
 bool may_serve_none(Route route) {
-    return serves_none(route) || route == Route::contact_read || route == Route::case_read ||
-           route == Route::booking_read;
+    return serves_none(route) || reads_one(route);
 }
 
 std::string field_name(Part part) {

@@ -109,6 +109,7 @@ Poller::Round Poller::make(const std::stop_token& stop, const std::function<Resu
 
 Poller::Round Poller::round(std::stop_token stop) {
     reasons_.round_begins();
+    if (now_ms() < told_since_ms_) forget_all_told(); // the clock was set back: what is told now is dated before it
     page_ = std::min(options_.page, 2 * page_);
     Round out = make(stop, [&]() -> Result<void> {
         CLINIC_TRY(location(stop));
@@ -161,7 +162,8 @@ Result<ghl::Page> Poller::fetch(const ghl::Call& call, const std::stop_token& st
     }
     const bool long_one = delivery.settle.code == "too_long";
     const bool no_scope = delivery.settle.code == "scope";
-    const bool of_it_alone = answered_ && delivery.fault && delivery.fault->may_be_the_request;
+    const bool not_for_us = delivery.settle.code == "forbidden" && envelope::reads_one(call.route);
+    const bool of_it_alone = not_for_us || (answered_ && delivery.fault && delivery.fault->may_be_the_request);
     if (delivery.fault && !long_one && !no_scope && !of_it_alone) lane_.fault(*delivery.fault);
     if (!delivery.settle.steps.empty()) {
         envelope::Settle ended{.lease = 0, .outcome = envelope::Outcome::delivered, .steps = delivery.settle.steps};
@@ -208,9 +210,10 @@ void Poller::pass_over(Literal what) {
 
 void Poller::unwatched() {
     if (std::exchange(unwatched_, true)) return;
-    base::log(base::Level::warning, "poll",
-              Error{Errc::full, "GHL holds more bookings than are watched at once",
-                    "of the others it is seen each night when they are deleted there; their changes are at once"});
+    base::log(
+        base::Level::warning, "poll",
+        Error{Errc::full, "GHL holds more bookings than are watched at once",
+              "of the others it is seen after a full comparison when they are deleted there; their changes at once"});
 }
 
 bool Poller::shorten(int& length, Literal alone) {

@@ -22,7 +22,7 @@ constexpr std::chrono::milliseconds terms_wait{10'000};
 // What was said of this one, and not of the way there: the next one may be read.
 bool is_about_it(const Error& why, const std::string& code) {
     return why.code == Errc::full || why.code == Errc::unauthorized || code == "not_understood" ||
-           code == "not_known" || code == "write_set" || code.starts_with("http_4");
+           code == "forbidden" || code == "not_known" || code == "write_set" || code.starts_with("http_4");
 }
 
 ghl::Call call_of(const WalkTerms& terms) {

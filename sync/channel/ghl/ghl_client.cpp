@@ -212,7 +212,8 @@ Exchange GhlClient::State::shown(const Call& call, const Marker& marker, For use
                   Error{Errc::unauthorized, scope, "GHL says that our key lacks this scope"});
     }
     // One object that is not for us says nothing of the key.
-    if (out.status == 403 && marker.sought) return out;
+    const bool of_one = marker.sought || (marker.read && envelope::reads_one(call.route));
+    if (out.status == 403 && of_one) return out;
     if ((out.status != 401 && out.status != 403) || out.answer.scope_fault) return out;
     out.another_token = credentials->refused(*bearer);
     out.needs_someone = !out.another_token;

@@ -28,6 +28,16 @@ TEST_F(Polling, SaysSinceWhenAllHasBeenTold) {
     EXPECT_EQ(polled().bookings_ms, 0);
 }
 
+TEST_F(Polling, AClockThatIsSetBackHasAllToldAnew) {
+    open_case(lead("Ottoline"));
+    round();
+    const auto first = polled().opportunities_ms;
+    clock.set(clock.now() - base::Micros{std::chrono::minutes{3}});
+    round();
+    EXPECT_LT(polled().opportunities_ms, first);
+    EXPECT_GT(polled().opportunities_ms, 0);
+}
+
 TEST_F(Polling, AListThatTakesSeveralRoundsIsToldWhenItsEndIs) {
     for (int i = 0; i < 12; ++i) open_case(lead("One"));
     open(1);
@@ -85,6 +95,10 @@ TEST_F(Polling, OnlyWhatGhlDoesNotHaveIsAbsent) {
             client->post("/_faults", R"({"fault":")" + std::string{fault} + R"(","count":1})");
             const auto done = look(kind, id);
             EXPECT_FALSE(done && done->absent) << fault;
+            if (std::string_view{fault} == "forbidden") {
+                EXPECT_TRUE(done) << "the next one may be read";
+                EXPECT_TRUE(lane_.up()) << "one that is not for us keeps nothing else from leaving";
+            }
             lane_.probed(std::nullopt);
             budget.emplace(clock, limits);
         }
