@@ -206,9 +206,11 @@ void Check::consents(const Patient& patient, const Known& known) {
             wanted = !said->second.granted                                               ? ConsentState::revoked
                      : said->second.expires && *said->second.expires <= box_.true_time() ? ConsentState::expired
                                                                                          : ConsentState::granted;
-        // By GHL's people; or by the tag of refused reminders, also of those that are granted again, where the clock
-        // was set back (crm.md).
-        const bool by_our_tag = scope == ConsentScope::marketing && program_.set_back_ && patient.refused_reminders;
+        // By GHL's people; or, where the clock was set back (crm.md), by the tag of refused reminders, also of those
+        // that are granted again, or by what is left of a suppression whose do-not-disturb somebody there took away.
+        const bool by_our_tag =
+            program_.set_back_ &&
+            ((scope == ConsentScope::marketing && patient.refused_reminders) || patient.lifted_in_ghl);
         const bool may_be_ended =
             scope != ConsentScope::crm_sync && now == ConsentState::revoked && (patient.stopped_in_ghl || by_our_tag);
         if (now != wanted && !may_be_ended)

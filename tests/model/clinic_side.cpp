@@ -161,6 +161,7 @@ void Program::merge() {
     survivor->was_merged = true;
     survivor->stopped_in_ghl = survivor->stopped_in_ghl || prior->stopped_in_ghl;
     survivor->refused_reminders = survivor->refused_reminders || prior->refused_reminders;
+    survivor->lifted_in_ghl = survivor->lifted_in_ghl || prior->lifted_in_ghl;
     survivor->visits.insert(prior->visits.begin(), prior->visits.end());
     for (const auto& [scope, said] : prior->said) {
         const auto own = survivor->said.find(scope);

@@ -87,7 +87,7 @@ void Program::user_stops(const std::string& contact) {
     if (done.status >= 300) return;
     touched_[contact] = box.true_time();
     const auto now = Json::parse(box.by_hand("GET", "/contacts/" + contact, nullptr).body)["contact"];
-    for (auto& one : patients_) one.stopped_in_ghl = one.stopped_in_ghl || on; // whose it is, the box says
+    for (auto& one : patients_) (on ? one.stopped_in_ghl : one.lifted_in_ghl) = true; // whose it is, the box says
     webhook("ContactDndUpdate", now);
 }
 

@@ -44,6 +44,7 @@ struct Patient {
     std::map<std::string, Consent> said; // by scope: the clinic's newest word, of both where two were merged
     bool stopped_in_ghl = false;         // somebody there has asked that they be left alone
     bool refused_reminders = false;      // ever
+    bool lifted_in_ghl = false;          // somebody there has taken a do-not-disturb away
     bool is_there() const { return !merged && !erased && !erasing; }
 };
 
