@@ -126,12 +126,15 @@ Result<std::optional<std::uint32_t>> KeyTable::opened_by(const KeySlot& slot) co
 Result<int> KeyTable::mend() {
     const std::scoped_lock lock{state_->changing};
     CLINIC_TRY(write_other());
+    // One that the disk does not give is written anew as well: it may have another place for it.
+    const auto is_whole = [this](std::size_t which) {
+        SuperblockImage image{};
+        const auto read = state_->file.read(which * superblock_bytes, image);
+        return read && *read && still_says(image, state_->opened);
+    };
     int mended = 0;
     for (std::size_t i = 0; i < superblocks; ++i) {
-        SuperblockImage image{};
-        const auto whole = state_->file.read(i * superblock_bytes, image);
-        CLINIC_TRY(whole);
-        if (*whole && still_says(image, state_->opened)) continue;
+        if (is_whole(i)) continue;
         base::log(base::Level::warning, "store", "a superblock was damaged; it is written anew");
         CLINIC_TRY(put(state_->opened.superblock, i));
         ++mended;
@@ -139,10 +142,11 @@ Result<int> KeyTable::mend() {
     return mended;
 }
 
-// Into that one of the two, which is in use from then on. Durable when it returns, else nothing has changed.
+// Into that one of the two, which is in use from then on. Durable when it returns; else what it holds counts still, and
+// the number that may have reached the disk is not given again.
 Result<void> KeyTable::put(Superblock next, std::size_t where) {
     OpenedSuperblock& opened = state_->opened;
-    ++next.sequence;
+    opened.superblock.sequence = ++next.sequence;
     CLINIC_TRY(state_->file.write(where * superblock_bytes, make_superblock(next, opened.store_key)));
     CLINIC_TRY(state_->file.sync());
     opened.superblock = std::move(next);

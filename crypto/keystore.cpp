@@ -224,18 +224,19 @@ Result<std::int64_t> Keystore::mend(const std::filesystem::path& path, const std
     CLINIC_TRY(found);
     CLINIC_TRY(of_the_copy);
     if (!of_the_copy->head_whole) return damaged_head;
-    const auto file = BlockFile::open(path), from = BlockFile::open(copy);
+    const auto file = BlockFile::open(path);
     CLINIC_TRY(file);
+    const auto from = base::read_bytes(copy, file_bytes_max); // wherever it lies, and whoever owns it
     CLINIC_TRY(from);
+    if (from->size() < offset_of(static_cast<std::size_t>(of_the_copy->slots) + 1))
+        return Error{Errc::system, "the copy of the keystore has become shorter", "see that nobody writes to it"};
     if (!found->head_whole) CLINIC_TRY(file->write(0, State::new_head(wrapping, store)));
     std::int64_t mended = 0;
     for (std::int64_t slot = 1; slot <= of_the_copy->slots; ++slot) {
         const bool whole = slot <= found->slots && !std::ranges::binary_search(found->damaged, slot);
         if (whole || std::ranges::binary_search(of_the_copy->damaged, slot)) continue;
-        std::array<std::byte, slot_size> sealed{};
         const auto at = offset_of(static_cast<std::size_t>(slot));
-        CLINIC_TRY(from->read(at, sealed));
-        CLINIC_TRY(file->write(at, sealed));
+        CLINIC_TRY(file->write(at, std::span{*from}.subspan(at, slot_size)));
         ++mended;
     }
     CLINIC_TRY(file->sync());

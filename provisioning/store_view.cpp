@@ -306,7 +306,7 @@ json to_json(const salvage::KeysMended& mended) {
 
 std::string view_keys_mended(const json& mended) {
     const bool all = mended["damaged"] == 0;
-    return std::string{all ? "Every key opens\n" : "Keys are DAMAGED still\n"} +
+    return std::string{all ? "Every slot of the file opens\n" : "Keys are DAMAGED still\n"} +
            line(mended["mended"], "taken from the copy") +
            (all ? "" : line(mended["damaged"], "that the copy has not, or not whole: try another copy"));
 }

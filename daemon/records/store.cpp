@@ -210,7 +210,7 @@ Result<void> Store::State::check_pages() {
     CLINIC_TRY(checked);
     const auto place = check_place(snapshot);
     CLINIC_TRY(place);
-    if (vfs->recovery_failures() == 0 && place->last_keys_damaged == 0) return {};
+    if (vfs->recovery_failures() == 0 && place->last_keys_damaged == 0 && place->keys_damaged == 0) return {};
     return writing->run("DELETE FROM setting WHERE key = 'store_check'");
 }
 

@@ -241,20 +241,22 @@ Result<StoreCheck::Step> StoreCheck::keys(Timestamp now) {
     if (!looked->head_whole) return found(head_lost, now);
     auto whose = connection_->prepare("SELECT count(*) FROM patient WHERE key_slot BETWEEN ? AND ? AND status <> 3");
     CLINIC_TRY(whose);
+    std::int64_t damaged = 0; // of this slice: after an error it is done again
     const auto count = [&](std::int64_t first, std::int64_t last) -> Result<void> {
         const auto row = whose->bind(first, last).step();
         CLINIC_TRY(row);
-        place_->keys_damaged += whose->integer(0);
+        damaged += whose->integer(0);
         return whose->run();
     };
     for (const auto slot : looked->damaged) CLINIC_TRY(count(slot, slot));
-    place_->next_slot += looked->slots;
-    if (looked->slots == options_.keys_a_slice) {
-        CLINIC_TRY(mark());
-        return Step::more;
-    }
-    CLINIC_TRY(count(place_->next_slot, *highest));
-    return ended(now);
+    const auto next = place_->next_slot + looked->slots;
+    const bool is_last = looked->slots < options_.keys_a_slice;
+    if (is_last) CLINIC_TRY(count(next, *highest));
+    place_->next_slot = next;
+    place_->keys_damaged += damaged;
+    if (is_last) return ended(now);
+    CLINIC_TRY(mark());
+    return Step::more;
 }
 
 Result<StoreCheck::Step> StoreCheck::ended(Timestamp now) {

@@ -10,10 +10,11 @@ namespace clinic::salvage {
 
 Result<KeysMended> mend_keys(const std::filesystem::path& folder, const std::filesystem::path& copy,
                              const crypto::KeySlot& slot) {
-    const auto held = hold(folder);
-    CLINIC_TRY(held);
     const auto owner = AsOwner::of(folder);
     CLINIC_TRY(owner);
+    const auto held = hold(folder);
+    CLINIC_TRY(held);
+    if (!*held) return Error{Errc::refused, "the records' folder cannot be locked", "look at its disk and its owner"};
     CLINIC_TRY(records::none_is_put_back(folder));
     const auto image = crypto::StoreImage::open(folder / "records.db", slot);
     CLINIC_TRY(image);
