@@ -23,8 +23,8 @@ constexpr std::size_t slot_size = wrapped_key_bytes;
 
 constexpr std::size_t pool = Keystore::pool_slots_min;
 constexpr std::size_t refill_below = pool / 4;
-constexpr std::size_t slots_max = 4'000'000;
-constexpr std::size_t file_bytes_max = keystore_head_bytes + slots_max * slot_size;
+constexpr std::size_t file_slots_max = 4'000'000;
+constexpr std::size_t file_bytes_max = keystore_head_bytes + file_slots_max * slot_size;
 constexpr Error damaged_head{Errc::tampered, "the keystore's header is damaged",
                              "clinicctl store salvage, or store mend-keys with a copy of it, writes it anew"};
 
@@ -120,7 +120,7 @@ struct Keystore::State {
         const auto size = file.size();
         if (!size) return size.error();
         const std::size_t count = (*size - keystore_head_bytes) / slot_size;
-        if (count > slots_max) return Error{Errc::full, "the keystore is longer than its bound"};
+        if (count > file_slots_max) return Error{Errc::full, "the keystore is longer than its bound"};
         contents.assign(count, Content::unread);
         return {};
     }
@@ -151,7 +151,7 @@ struct Keystore::State {
 
     // Written behind the last slot and synced before any of them is given out: a torn write harms no older one.
     Result<void> extend() {
-        if (contents.size() + pool > slots_max) return Error{Errc::full, "the keystore has no room for more keys"};
+        if (contents.size() + pool > file_slots_max) return Error{Errc::full, "the keystore has no room for more keys"};
         const std::size_t first = contents.size() + 1;
         CLINIC_TRY(file.write(offset_of(first), fresh_slots(slot_key, store, first, pool)));
         CLINIC_TRY(file.sync());
