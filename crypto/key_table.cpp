@@ -135,7 +135,7 @@ Result<int> KeyTable::mend() {
     int mended = 0;
     for (std::size_t i = 0; i < superblocks; ++i) {
         if (is_whole(i)) continue;
-        base::log(base::Level::warning, "store", "a superblock was damaged; it is written anew");
+        base::log(base::Level::warning, "store", "a superblock is damaged, or behind; it is written anew");
         CLINIC_TRY(put(state_->opened.superblock, i));
         ++mended;
     }

@@ -10,7 +10,6 @@
 #include <string>
 
 #include "crypto/base/ids.h"
-#include "crypto/base/log.h"
 #include "crypto/base/owned.h"
 #include "crypto/block_file.h"
 #include "crypto/file_system.h"
@@ -89,17 +88,6 @@ Result<Unlocked> make_store(const fs::path& database, const KeySlot& slot, Ciphe
     return Unlocked{KeyTable{std::move(*file), std::move(made)}, std::move(cipher), true};
 }
 
-// Writes the other of the two anew, so that the next damage does not meet the last copy.
-Result<void> heal(const BlockFile& file, const OpenedSuperblock& opened) {
-    if (opened.other_damaged)
-        base::log(base::Level::warning, "store",
-                  "a superblock was damaged; the other one is used and it is written anew");
-    Superblock next = opened.superblock;
-    ++next.sequence;
-    CLINIC_TRY(file.write((1 - opened.used) * superblock_bytes, make_superblock(next, opened.store_key)));
-    return file.sync();
-}
-
 Result<bool> holds_nothing(const BlockFile& file, std::uint64_t size, const PageCipher& cipher) {
     Page sealed{};
     Page plain{};
@@ -129,7 +117,6 @@ Result<Unlocked> open_store(const fs::path& database, const KeySlot& slot) {
     if (*size < main_head_bytes + page_bytes)
         return Error{Errc::tampered, "the store's file was cut off",
                      "restore it from a backup, or save the rest: clinicctl store salvage"};
-    if (opened->other_damaged || opened->other_behind) CLINIC_TRY(heal(*file, *opened));
 
     const auto& superblock = opened->superblock;
     PageCipher cipher{superblock.cipher, opened->store_key, superblock.epoch, superblock.store};
@@ -137,8 +124,10 @@ Result<Unlocked> open_store(const fs::path& database, const KeySlot& slot) {
     if (!no_wal) return no_wal.error();
     const auto no_pages = holds_nothing(*file, *size, cipher);
     if (!no_pages) return no_pages.error();
-    const bool fresh = *no_wal && *no_pages;
-    return Unlocked{KeyTable{std::move(*file), std::move(*opened)}, std::move(cipher), fresh};
+    const bool fresh = *no_wal && *no_pages, to_be_mended = opened->other_damaged || opened->other_behind;
+    KeyTable keys{std::move(*file), std::move(*opened)};
+    if (to_be_mended) CLINIC_TRY(keys.mend()); // so that the next damage does not meet the last copy
+    return Unlocked{std::move(keys), std::move(cipher), fresh};
 }
 
 Result<Unlocked> unlock(const fs::path& database, const KeySlot& slot, IfAbsent if_absent, std::optional<CipherId> id) {
