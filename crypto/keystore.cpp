@@ -31,7 +31,7 @@ constexpr Error damaged_head{Errc::tampered, "the keystore's header is damaged",
 enum class Content : std::uint8_t { unread = 0, key = 1, erased = 2, damaged = 3 };
 
 constexpr std::uint64_t offset_of(std::size_t slot) {
-    return keystore_head_bytes + (slot - 1) * slot_size;
+    return key_slot_offset(static_cast<std::int64_t>(slot));
 }
 
 Digest head_mac(const SecureBytes& key, std::span<const std::byte> head) {
@@ -149,6 +149,28 @@ struct Keystore::State {
         return Content::damaged;
     }
 
+    // Whole slots, the first of them numbered `first`.
+    static void look_through(const SecureBytes& slot_key, const StoreUuid& store, std::int64_t first,
+                             std::span<const std::byte> slots, KeystoreFindings& found) {
+        for (auto slot = first; slots.size() >= slot_size; ++slot, slots = slots.subspan(slot_size)) {
+            ++found.slots;
+            const auto content = content_of(slot_key, store, static_cast<std::size_t>(slot), slots.first(slot_size));
+            if (content == Content::erased) ++found.erased;
+            if (content == Content::damaged) found.damaged.push_back(slot);
+        }
+    }
+
+    static Result<KeystoreFindings> examine(std::span<const std::byte> file, const SecureBytes& wrapping,
+                                            const StoreUuid& store) {
+        KeystoreFindings found;
+        if (file.size() < keystore_head_bytes) return found;
+        const auto head = check_head(file.first(keystore_head_bytes), wrapping, store);
+        if (!head && head.error().code != Errc::tampered) return head.error();
+        found.head_whole = head.has_value();
+        look_through(slot_key_of(wrapping), store, 1, file.subspan(keystore_head_bytes), found);
+        return found;
+    }
+
     // Written behind the last slot and synced before any of them is given out: a torn write harms no older one.
     Result<void> extend() {
         if (contents.size() + pool > file_slots_max) return Error{Errc::full, "the keystore has no room for more keys"};
@@ -191,20 +213,7 @@ Result<KeystoreFindings> Keystore::examine(const std::filesystem::path& path, co
                                            const StoreUuid& store) {
     const auto bytes = base::read_bytes(path, file_bytes_max);
     if (!bytes) return bytes.error();
-    KeystoreFindings found;
-    if (bytes->size() < keystore_head_bytes) return found;
-    const std::span<const std::byte> file{*bytes};
-    const auto head = State::check_head(file.first(keystore_head_bytes), wrapping, store);
-    if (!head && head.error().code != Errc::tampered) return head.error();
-    found.head_whole = head.has_value();
-    const SecureBytes slot_key = State::slot_key_of(wrapping);
-    for (std::size_t slot = 1; offset_of(slot + 1) <= file.size(); ++slot) {
-        ++found.slots;
-        const auto content = State::content_of(slot_key, store, slot, file.subspan(offset_of(slot), slot_size));
-        if (content == Content::erased) ++found.erased;
-        if (content == Content::damaged) found.damaged.push_back(static_cast<std::int64_t>(slot));
-    }
-    return found;
+    return State::examine(*bytes, wrapping, store);
 }
 
 Result<void> Keystore::copy(const std::filesystem::path& from, const std::filesystem::path& to,
@@ -220,22 +229,21 @@ Result<void> Keystore::copy(const std::filesystem::path& from, const std::filesy
 
 Result<std::int64_t> Keystore::mend(const std::filesystem::path& path, const std::filesystem::path& copy,
                                     const SecureBytes& wrapping, const StoreUuid& store) {
-    const auto found = examine(path, wrapping, store), of_the_copy = examine(copy, wrapping, store);
+    const auto found = examine(path, wrapping, store);
     CLINIC_TRY(found);
+    const auto from = base::read_bytes(copy, file_bytes_max); // wherever it lies, and whoever owns it
+    CLINIC_TRY(from);
+    const auto of_the_copy = State::examine(*from, wrapping, store);
     CLINIC_TRY(of_the_copy);
     if (!of_the_copy->head_whole) return damaged_head;
     const auto file = BlockFile::open(path);
     CLINIC_TRY(file);
-    const auto from = base::read_bytes(copy, file_bytes_max); // wherever it lies, and whoever owns it
-    CLINIC_TRY(from);
-    if (from->size() < offset_of(static_cast<std::size_t>(of_the_copy->slots) + 1))
-        return Error{Errc::system, "the copy of the keystore has become shorter", "see that nobody writes to it"};
     if (!found->head_whole) CLINIC_TRY(file->write(0, State::new_head(wrapping, store)));
     std::int64_t mended = 0;
     for (std::int64_t slot = 1; slot <= of_the_copy->slots; ++slot) {
         const bool whole = slot <= found->slots && !std::ranges::binary_search(found->damaged, slot);
         if (whole || std::ranges::binary_search(of_the_copy->damaged, slot)) continue;
-        const auto at = offset_of(static_cast<std::size_t>(slot));
+        const auto at = key_slot_offset(slot);
         CLINIC_TRY(file->write(at, std::span{*from}.subspan(at, slot_size)));
         ++mended;
     }
@@ -298,17 +306,15 @@ Result<KeystoreFindings> Keystore::look(SlotId first, std::int64_t slots_max) co
     Bytes head(keystore_head_bytes);
     const auto whole = state_->file.read(0, head);
     CLINIC_TRY(whole);
-    KeystoreFindings found;
-    found.head_whole = *whole && has_mac(state_->head_key, head);
-    const auto begin = static_cast<std::size_t>(first.value);
-    for (auto slot = begin; slot <= state_->contents.size() && found.slots < slots_max; ++slot, ++found.slots) {
-        std::array<std::byte, slot_size> sealed{};
-        const auto read = state_->file.read(offset_of(slot), sealed);
-        CLINIC_TRY(read);
-        const auto content = *read ? state_->content_of(slot, sealed) : Content::damaged;
-        if (content == Content::erased) ++found.erased;
-        if (content == Content::damaged) found.damaged.push_back(static_cast<std::int64_t>(slot));
-    }
+    KeystoreFindings found{.head_whole = *whole && has_mac(state_->head_key, head)};
+    const auto size = state_->file.size();
+    CLINIC_TRY(size);
+    const auto at = key_slot_offset(first.value);
+    if (*size < at + slot_size) return found;
+    Bytes slots(std::min<std::uint64_t>(static_cast<std::uint64_t>(slots_max), (*size - at) / slot_size) * slot_size);
+    const auto read = state_->file.read(at, slots);
+    CLINIC_TRY(read);
+    if (*read) State::look_through(state_->slot_key, state_->store, first.value, slots, found);
     return found;
 }
 

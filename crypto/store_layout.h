@@ -86,6 +86,9 @@ inline constexpr std::size_t keystore_head_bytes = 4'096;
 namespace keystore_at {
 inline constexpr std::size_t version = 16, slot_size = 20, uuid = 32, mac = keystore_head_bytes - 32;
 }
+constexpr std::uint64_t key_slot_offset(std::int64_t slot) { // from 1
+    return keystore_head_bytes + static_cast<std::uint64_t>(slot - 1) * wrapped_key_bytes;
+}
 
 // Offsets in SQLite's own structures.
 inline constexpr std::size_t wal_head_page_size_at = 8; // 4 bytes

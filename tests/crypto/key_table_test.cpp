@@ -10,10 +10,9 @@
 #include "crypto/octets.h"
 #include "crypto/recovery_words.h"
 #include "crypto/store_look.h"
-#include "tests/crypto/power_cut.h"
+#include "tests/crypto/cut_campaign.h"
 #include "tests/crypto/store_fixture.h"
 #include "tests/crypto/tamper_fixture.h"
-#include "tests/support/campaign.h"
 
 namespace clinic::crypto::tests {
 namespace {
@@ -343,14 +342,8 @@ private:
 };
 
 TEST(KeySlotPowerCut, AChangeOfTheSlotsHoldsWholeOrNotAtAll) {
-    constexpr int cuts_a_round = 200;
-    support::Campaign campaign{
-        {.name = "power_cuts_key_slots", .what = "cuts", .plain = 4, .most = 200, .weight = cuts_a_round}};
-    while (const auto seed = campaign.next()) {
-        SlotChanges workload;
-        const auto verdict = cut_power(workload, *seed, cuts_a_round);
-        EXPECT_EQ(verdict.wrong, 0) << "of " << verdict.cuts << " cuts. " << verdict.first_wrong;
-    }
+    cut_rounds({.name = "power_cuts_key_slots", .what = "cuts", .plain = 4, .most = 200, .weight = 200},
+               [](std::uint64_t) { return SlotChanges{}; });
 }
 
 TEST(KeySlotPowerCut, ADiskThatOnlyPretendsToSyncIsFoundOut) {

@@ -1,13 +1,11 @@
 // Power cuts under SQL: what was acknowledged is there, nothing is half there, and the store goes on. The same on plain
 // SQLite as control, and on disks and settings that lose something, which must be seen.
-#include "tests/crypto/power_cut.h"
+#include "tests/crypto/cut_campaign.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "tests/crypto/sql_store.h"
 #include "tests/crypto/store_fixture.h"
-#include "tests/support/campaign.h"
 
 namespace clinic::crypto::tests {
 namespace {
@@ -103,23 +101,16 @@ class PowerCut : public testing::TestWithParam<Subject> {};
 
 TEST_P(PowerCut, LosesNothingThatWasAcknowledged) {
     const Subject subject = GetParam();
-    support::Campaign campaign{{.name = std::string{"power_cuts_"} + subject.name,
-                                .what = "cuts",
-                                .plain = subject.rounds_plain,
-                                .most = subject.rounds_most,
-                                .weight = cuts_a_round}};
-    CutsAmid amid;
-    std::uint64_t rounds = 0;
-    while (const auto seed = campaign.next()) {
-        SqlCommits workload{subject.under, *seed};
-        const auto verdict = cut_power(workload, *seed, cuts_a_round);
-        EXPECT_EQ(verdict.wrong, 0) << "of " << verdict.cuts << " cuts. " << verdict.first_wrong;
-        for (const auto& [what, cuts] : verdict.amid) amid[what] += cuts;
-        ++rounds;
-    }
-    for (const auto& [what, cuts] : amid) std::printf("%d cuts amid: %s\n", cuts, what.c_str());
-    if (rounds < subject.rounds_plain || subject.under == Under::plain) return; // a few may have met anything
-    for (const char* what : {"wal", "checkpoint", "superblock"}) EXPECT_GT(amid[what], 0) << what;
+    auto cut = cut_rounds({.name = std::string{"power_cuts_"} + subject.name,
+                           .what = "cuts",
+                           .plain = subject.rounds_plain,
+                           .most = subject.rounds_most,
+                           .weight = cuts_a_round},
+                          [&](std::uint64_t seed) {
+                              return SqlCommits{subject.under, seed};
+                          });
+    if (!cut.all_plain || subject.under == Under::plain) return;
+    for (const char* what : {"wal", "checkpoint", "superblock"}) EXPECT_GT(cut.amid[what], 0) << what;
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, PowerCut,

@@ -133,9 +133,7 @@ TEST_F(StoreCommands, WhatCannotBeDoneSaysWhy) {
 }
 
 TEST_F(StoreCommands, KeysAreMendedFromACopyInPlace) {
-    constexpr auto slot_at = [](std::uint64_t slot) {
-        return crypto::keystore_head_bytes + (slot - 1) * crypto::wrapped_key_bytes + 30;
-    };
+    constexpr auto slot_at = [](std::int64_t slot) { return crypto::key_slot_offset(slot) + 30; };
     const auto copy = folder_ / "copy.db";
     std::filesystem::copy_file(keys(), copy);
     flip(keys(), slot_at(7)), flip(keys(), slot_at(8)), flip(copy, slot_at(8));

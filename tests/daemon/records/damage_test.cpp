@@ -265,9 +265,9 @@ TEST_F(Damage, AnErasureWhoseKeyOutlivedACrashIsFinishedAtOpen) {
 
 // Nonce and sealed key as they were, and the tag of the mark: a key that can still be read by who has the store's.
 TEST_F(Damage, AnErasureThatWasTornIsFinishedAtOpen) {
-    constexpr std::size_t slot = crypto::wrapped_key_bytes, kept = slot - crypto::tag_bytes;
+    constexpr std::size_t kept = crypto::wrapped_key_bytes - crypto::tag_bytes;
     const auto slot_of_person = [](const std::string& file, std::size_t number) {
-        return file.substr(crypto::keystore_head_bytes + (number - 1) * slot, kept);
+        return file.substr(crypto::key_slot_offset(static_cast<std::int64_t>(number)), kept);
     };
     const auto before = content(keys());
     RawDatabase{options_.folder, slot_of('k')}.run("UPDATE patient SET status = 3");
@@ -276,7 +276,7 @@ TEST_F(Damage, AnErasureThatWasTornIsFinishedAtOpen) {
     store_.reset();
     auto torn = content(keys());
     for (std::size_t number = 1; number <= people; ++number)
-        torn.replace(crypto::keystore_head_bytes + (number - 1) * slot, kept, slot_of_person(before, number));
+        torn.replace(crypto::key_slot_offset(static_cast<std::int64_t>(number)), kept, slot_of_person(before, number));
     put(keys(), torn);
     reopen();
     const auto key = read([&](Snapshot& snapshot) { return snapshot.patient_key(id); });

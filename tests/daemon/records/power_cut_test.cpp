@@ -1,15 +1,13 @@
 // Power cuts under a whole store: its database, its keystore, its migrations.
-#include "tests/crypto/power_cut.h"
+#include "tests/crypto/cut_campaign.h"
 
 #include <algorithm>
 #include <atomic>
-#include <cstdio>
 #include <fstream>
 
 #include "tests/daemon/records/raw_database.h"
 #include "tests/daemon/records/records_fixture.h"
 #include "tests/daemon/records/store_jobs.h"
-#include "tests/support/campaign.h"
 
 namespace clinic::records {
 namespace {
@@ -147,24 +145,18 @@ class StorePowerCut : public testing::TestWithParam<Subject> {};
 
 TEST_P(StorePowerCut, LosesNoRecordAndNoKey) {
     const Subject subject = GetParam();
-    support::Campaign campaign{{.name = std::string{"power_cuts_"} + subject.name,
-                                .what = "cuts",
-                                .plain = rounds_plain,
-                                .most = 1'000,
-                                .weight = cuts_a_round}};
-    crypto::tests::CutsAmid amid;
-    std::uint64_t rounds = 0;
-    while (const auto seed = campaign.next()) {
-        PracticeJobs workload{subject.start, cipher_of(*seed)};
-        const auto verdict = crypto::tests::cut_power(workload, *seed, cuts_a_round);
-        EXPECT_EQ(verdict.wrong, 0) << "of " << verdict.cuts << " cuts. " << verdict.first_wrong;
-        for (const auto& [what, cuts] : verdict.amid) amid[what] += cuts;
-        ++rounds;
-    }
-    for (const auto& [what, cuts] : amid) std::printf("%d cuts amid: %s\n", cuts, what.c_str());
-    if (rounds < rounds_plain) return; // a few may have met anything
-    EXPECT_GT(amid[subject.amid], 0) << subject.amid;
-    EXPECT_GE(amid[subject.amid], subject.share_at_least * static_cast<double>(rounds * cuts_a_round)) << subject.amid;
+    auto cut = crypto::tests::cut_rounds({.name = std::string{"power_cuts_"} + subject.name,
+                                          .what = "cuts",
+                                          .plain = rounds_plain,
+                                          .most = 1'000,
+                                          .weight = cuts_a_round},
+                                         [&](std::uint64_t seed) {
+                                             return PracticeJobs{subject.start, cipher_of(seed)};
+                                         });
+    if (!cut.all_plain) return;
+    EXPECT_GT(cut.amid[subject.amid], 0) << subject.amid;
+    EXPECT_GE(cut.amid[subject.amid], subject.share_at_least * static_cast<double>(cut.rounds * cuts_a_round))
+        << subject.amid;
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, StorePowerCut,

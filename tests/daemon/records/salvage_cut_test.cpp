@@ -4,10 +4,9 @@
 #include <cstdio>
 #include <random>
 
-#include "tests/crypto/power_cut.h"
+#include "tests/crypto/cut_campaign.h"
 #include "tests/daemon/records/damaged_store.h"
 #include "tests/daemon/records/store_jobs.h"
-#include "tests/support/campaign.h"
 
 namespace clinic::salvage {
 namespace {
@@ -69,25 +68,11 @@ private:
 };
 
 TEST(SalvageCut, LeavesAWholeStoreOrNoneAndTheNextRunGoesThrough) {
-    constexpr int cuts_a_round = 20;
-    constexpr std::uint64_t rounds_plain = 3;
-    support::Campaign campaign{{.name = "power_cuts_salvage_folders",
-                                .what = "cuts",
-                                .plain = rounds_plain,
-                                .most = 1'000,
-                                .weight = cuts_a_round}};
-    crypto::tests::CutsAmid amid;
-    std::uint64_t rounds = 0;
-    while (const auto seed = campaign.next()) {
-        SalvageOnce workload{records::cipher_of(*seed)};
-        const auto verdict = crypto::tests::cut_power(workload, *seed, cuts_a_round);
-        EXPECT_EQ(verdict.wrong, 0) << "of " << verdict.cuts << " cuts. " << verdict.first_wrong;
-        for (const auto& [what, cuts] : verdict.amid) amid[what] += cuts;
-        ++rounds;
-    }
-    for (const auto& [what, cuts] : amid) std::printf("%d cuts amid: %s\n", cuts, what.c_str());
-    if (rounds < rounds_plain) return; // a few may have met anything
-    for (const char* what : {"new store", name_unsynced, "wal", "checkpoint"}) EXPECT_GT(amid[what], 0) << what;
+    auto cut = crypto::tests::cut_rounds(
+        {.name = "power_cuts_salvage_folders", .what = "cuts", .plain = 3, .most = 1'000, .weight = 20},
+        [](std::uint64_t seed) { return SalvageOnce{records::cipher_of(seed)}; });
+    if (!cut.all_plain) return;
+    for (const char* what : {"new store", name_unsynced, "wal", "checkpoint"}) EXPECT_GT(cut.amid[what], 0) << what;
 }
 
 // Each of these syncs is needed: where it is only pretended, something is lost under the new name.

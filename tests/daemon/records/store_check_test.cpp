@@ -41,9 +41,7 @@ protected:
         return *read([](Snapshot& session) { return check_place(session); });
     }
     std::filesystem::path keys() const { return options_.folder / "keys.db"; }
-    static std::uint64_t key_at(std::int64_t slot) {
-        return crypto::keystore_head_bytes + static_cast<std::uint64_t>(slot - 1) * crypto::wrapped_key_bytes + 30;
-    }
+    static std::uint64_t key_at(std::int64_t slot) { return crypto::key_slot_offset(slot) + 30; }
     void flip(std::uint64_t at) const { flip(database(), at); }
     static void flip(const std::filesystem::path& path, std::uint64_t at) {
         std::fstream file{path, std::ios::in | std::ios::out | std::ios::binary};

@@ -283,13 +283,13 @@ TEST_F(Technician, APersonWhoseKeyIsDamagedIsSaidAndMendedFromACopyOfTheKeys) {
     const auto keys = records() / "keys.db";
     const auto copy = box().folder() / "keys-copy.db";
     while_closed([&] {
-        std::uint64_t person = 0;
+        std::int64_t person = 0;
         with_store([&](records::RawDatabase& store) {
-            person = std::stoull(store.texts("SELECT max(key_slot) FROM patient").at(0));
+            person = std::stoll(store.texts("SELECT max(key_slot) FROM patient").at(0));
             store.run("DELETE FROM setting WHERE key = 'store_check'");
         });
         run("cp -a '" + keys.string() + "' '" + copy.string() + "'");
-        flip(keys, crypto::keystore_head_bytes + (person - 1) * crypto::wrapped_key_bytes + 30);
+        flip(keys, crypto::key_slot_offset(person) + 30);
     });
     EXPECT_TRUE(eventually([] { return needs("E2019"); }, 60)) << box().status().dump();
     EXPECT_TRUE(is("running"));
