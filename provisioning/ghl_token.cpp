@@ -14,7 +14,6 @@
 namespace clinic::provisioning {
 namespace {
 
-constexpr const char *current_name = "clinic-edge.ghl-token", *next_name = "clinic-edge.ghl-next";
 constexpr std::size_t token_bytes_min = 8, token_bytes_max = 4'096;
 
 // A box with a grant uses no token, and one that was not set up would not look for it there.
@@ -50,7 +49,7 @@ int store_token(const Call& call, const Client&) {
     const auto token = take_token();
     if (!token) return refuse("ghl token", token.error());
     const bool is_next = call.has("--next");
-    const char* name = is_next ? next_name : current_name;
+    const char* name = is_next ? setup::ghl_next_key : setup::ghl_token_key;
     if (const auto sealed = files.keys().put(name, name, token->bytes()); !sealed)
         return refuse("ghl token", sealed.error());
     if (const auto named = is_next ? files.name_next_token() : Result<void>{}; !named)

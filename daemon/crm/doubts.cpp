@@ -16,6 +16,7 @@ using envelope::CrmKind;
 using envelope::WalkStep;
 using envelope::WalkTerms;
 using outbox::each_row;
+using outbox::first_row;
 using outbox::number;
 using records::Statement;
 using records::Transaction;
@@ -35,19 +36,19 @@ std::int64_t not_ahead(std::int64_t ms, Timestamp now) {
 Result<void> Doubts::heard(Transaction& txn, const envelope::CrmPolled& polled) {
     const auto place = find(txn, CrmKind::location, location_);
     CLINIC_TRY(place);
-    std::vector<std::int64_t> locations;
-    CLINIC_TRY(each_row(
-        txn, "SELECT row FROM crm_object WHERE kind = ?",
-        [&](const Statement& row) { locations.push_back(row.integer(0)); }, number(CrmKind::location)));
+    std::int64_t newest = 0, locations = 0;
+    CLINIC_TRY(first_row(
+        txn, "SELECT coalesce(max(row), 0), count(*) FROM crm_object WHERE kind = ?",
+        [&](const Statement& row) { newest = row.integer(0), locations = row.integer(1); }, number(CrmKind::location)));
     Since since;
-    if (*place && (*place)->row == std::ranges::max(locations)) {
+    if (*place && (*place)->row == newest) {
         const auto walk = Walks::newest_ended(txn);
         CLINIC_TRY(walk);
         const Timestamp now = txn.now();
         since = {.contacts_ms = *walk ? not_ahead((*walk)->started_at->micros / 1'000, now) : 0,
                  .opportunities_ms = not_ahead(polled.opportunities_ms, now),
                  .bookings_ms = not_ahead(polled.bookings_ms, now)};
-        place_ = locations.size() == 1 ? 0 : (*place)->row;
+        place_ = locations == 1 ? 0 : (*place)->row;
     }
     if (since == since_) return {};
     since_ = since;

@@ -226,9 +226,7 @@ void put_store(Writer& out, const Status& status) {
                checked ? std::max<std::int64_t>(0, (status.at - status.check.last).count() / 1'000'000) : -1);
     out.single("clinic_store_check_sound", "gauge",
                "1 when that check found nothing, 0 when it did; -1: never checked, or not all of it.",
-               checked && (status.check.last_skipped == 0 || !status.check.last_sound)
-                   ? static_cast<std::int64_t>(status.check.last_sound)
-                   : -1);
+               status.check.sound() ? static_cast<std::int64_t>(*status.check.sound()) : -1);
     out.single("clinic_store_check_keys_damaged", "gauge", "People's keys that did not open at that check.",
                status.check.last_keys_damaged);
     out.single("clinic_store_check_running", "gauge", "1 while a check is under way.",

@@ -203,7 +203,7 @@ json check(const records::CheckPlace& place, Timestamp now) {
             {"started", time_or_null(place.started)},
             {"last", time_or_null(place.last)},
             {"last_s", age_or_null(age_s)},
-            {"sound", ever && (place.last_skipped == 0 || !place.last_sound) ? json(place.last_sound) : json{}},
+            {"sound", place.sound() ? json(*place.sound()) : json{}},
             {"tables_skipped", place.last_skipped},
             {"keys_damaged", place.last_keys_damaged}};
 }

@@ -106,6 +106,11 @@ Result<void> check_at_open(Connection& connection, const OpenCheck& how) {
     return {};
 }
 
+std::optional<bool> CheckPlace::sound() const {
+    const bool is_known = last.micros != 0 && (last_skipped == 0 || !last_sound);
+    return is_known ? std::optional{last_sound} : std::nullopt;
+}
+
 Result<CheckPlace> check_place(Session& session) {
     const auto text = setting(session, place_setting);
     CLINIC_TRY(text);
@@ -174,11 +179,10 @@ Result<StoreCheck::Step> StoreCheck::step(Timestamp now) {
 Result<void> StoreCheck::begin(Timestamp now) {
     const auto mended = store_.keys().mend();
     if (!mended) base::log(base::Level::error, "records: a superblock", mended.error());
-    CheckPlace next{.started = now, .last = place_->last};
-    next.last_sound = place_->last_sound;
-    next.last_skipped = place_->last_skipped;
-    next.last_keys_damaged = place_->last_keys_damaged;
-    place_ = std::move(next);
+    place_->started = now;
+    place_->next_page = 1;
+    place_->next_table.clear();
+    place_->next_slot = place_->tables_skipped = place_->keys_damaged = 0;
     return mark();
 }
 

@@ -32,6 +32,8 @@ struct CheckPlace {
     Timestamp last{};                // when the newest check ended; 0: never
     bool last_sound = true;          // it found no damage that closes the records
     std::int64_t last_skipped = 0, last_keys_damaged = 0;
+    // What it found; nullopt: never checked, or not all of it.
+    std::optional<bool> sound() const;
 };
 
 Result<CheckPlace> check_place(Session& session);

@@ -25,7 +25,6 @@ constexpr std::size_t secret_bytes_max = 32'768; // what run_program takes
 constexpr std::size_t key_bytes = 32;            // written in hexadecimal, as `openssl rand -hex 32` does
 constexpr unsigned for_everybody = 0644, owner_alone = 0600;
 constexpr const char *store_key = "clinic-edge.store", *state_key = "clinic-edge.sync-state",
-                     *token = "clinic-edge.ghl-token", *next_token = "clinic-edge.ghl-next",
                      *device_key = "clinic-edge.device";
 constexpr const char* first_store = "first_store"; // noted as "making" until it is open, then as "made"
 constexpr const char* permission = "make-store";   // in the records' folder
@@ -226,7 +225,7 @@ Result<void> BoxFiles::seal_secrets(const Claim& claim) const {
     if (!by_grant && !claim.ghl.token_file)
         return Error{Errc::refused, "there is no token for GHL, and no ghl.oauth in clinic-syncd.json",
                      "name a file with the token (ghl.token_file), or set ghl.oauth there"};
-    if (!by_grant) CLINIC_TRY(seal(*claim.ghl.token_file, token));
+    if (!by_grant) CLINIC_TRY(seal(*claim.ghl.token_file, ghl_token_key));
     if (claim.ghl.ca_file) CLINIC_TRY(copy(*claim.ghl.ca_file, "ghl-ca.pem"));
     if (!claim.ops) return {};
     CLINIC_TRY(seal(claim.ops->key_file, device_key));
@@ -259,7 +258,7 @@ Result<void> BoxFiles::name_next_token() const {
     CLINIC_TRY(settings);
     json& ghl = part_of(*settings, "ghl");
     if (ghl.contains("next_token_file")) return {};
-    ghl["next_token_file"] = beside(*settings, next_token);
+    ghl["next_token_file"] = beside(*settings, ghl_next_key);
     return write_settings_file(syncd_settings(), *settings);
 }
 
@@ -282,7 +281,7 @@ Result<void> BoxFiles::write_settings(const Claim& claim) const {
 
     put_rules(ghl, claim.ghl, tag_prefix);
     ghl["base"] = claim.ghl.base;
-    if (!ghl.contains("oauth")) ghl["token_file"] = beside(*theirs, token);
+    if (!ghl.contains("oauth")) ghl["token_file"] = beside(*theirs, ghl_token_key);
     if (!ghl.contains("polling")) ghl["polling"] = json::object(); // what changes there is seen, by the usual pace
     if (claim.ghl.ca_file) ghl["ca"] = tls + "ghl-ca.pem";
     if (claim.ghl.call_timeout_s) ghl["call_timeout_s"] = *claim.ghl.call_timeout_s;

@@ -19,6 +19,9 @@
 
 namespace clinic::setup {
 
+// Sealed under these names, as the unit of clinic-syncd takes them.
+inline constexpr const char *ghl_token_key = "clinic-edge.ghl-token", *ghl_next_key = "clinic-edge.ghl-next";
+
 class BoxFiles {
 public:
     explicit BoxFiles(std::filesystem::path etc) : etc_{std::move(etc)}, keys_{etc_ / "keys"} {}

@@ -298,7 +298,10 @@ Result<void> Poller::opportunities(const std::stop_token& stop) {
         CLINIC_TRY(tell(*read));
         for (const auto& fact : read->facts) opportunities_.saw(key_of(fact));
         opportunities_passed_ = static_cast<std::int64_t>(page) * page_;
-        if (read->things < static_cast<std::size_t>(page_)) return pass_is_whole(), Result<void>{};
+        if (read->things < static_cast<std::size_t>(page_)) {
+            pass_is_whole();
+            return {};
+        }
     }
     if (opportunities_passed_ / page_ >= envelope::poll_pages_max) opportunities_passed_ = 0;
     return {};
