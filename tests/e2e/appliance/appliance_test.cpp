@@ -303,11 +303,12 @@ TEST_F(Appliance, NobodyIsNamedInTheJournalOrInAnyFile) {
     EXPECT_NE(journal.find("_SYSTEMD_UNIT=clinicd.service"), std::string::npos);
     EXPECT_NE(journal.find("status=11/SEGV"), std::string::npos) << "systemd's own words are in it";
     EXPECT_EQ(worded(search.in(journal)), std::vector<std::string>{});
-    ASSERT_EQ(box()
+    // 1 is tar's word for a file that grew, or went, while it was read: the machine runs on beneath it.
+    ASSERT_LE(box()
                   .in("cd /root; find / /run /tmp /var/tmp -xdev -type f -newer clinic-edge.deb "
                       "-not -path /root/step -not -path /root/all.tar -print0 | tar -c -f all.tar --null -T -")
                   .exit,
-              0);
+              1);
     EXPECT_EQ(worded(search.in_file(box().path("/root/all.tar"))), std::vector<std::string>{});
     EXPECT_NE(box().in("tar -t -f /root/all.tar; rm /root/all.tar").out.find("/records/records.db"), std::string::npos);
 
