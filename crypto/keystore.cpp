@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <limits>
 #include <mutex>
 #include <vector>
 
@@ -34,6 +35,12 @@ constexpr std::uint64_t offset_of(std::size_t slot) {
     return key_slot_offset(static_cast<std::int64_t>(slot));
 }
 
+// Whole ones, in a file of that size.
+constexpr std::int64_t slots_of(std::uint64_t file_bytes) {
+    return file_bytes < keystore_head_bytes ? 0
+                                            : static_cast<std::int64_t>((file_bytes - keystore_head_bytes) / slot_size);
+}
+
 Digest head_mac(const SecureBytes& key, std::span<const std::byte> head) {
     Digest made{};
     crypto_generichash(octets(made), made.size(), octets(head), at::mac, octets(key.bytes()), key.size());
@@ -49,7 +56,7 @@ bool has_mac(const SecureBytes& key, std::span<const std::byte> head) {
 
 struct Keystore::State {
     State(BlockFile opened, const SecureBytes& wrapping, const StoreUuid& of)
-        : file{std::move(opened)}, head_key{head_key_of(wrapping)}, slot_key{slot_key_of(wrapping)}, store{of} {}
+        : file{std::move(opened)}, head{new_head(wrapping, of)}, slot_key{slot_key_of(wrapping)}, store{of} {}
 
     static SecureBytes head_key_of(const SecureBytes& wrapping) { return derive(wrapping, 1, "keystore"); }
     static SecureBytes slot_key_of(const SecureBytes& wrapping) { return derive(wrapping, 2, "keystore"); }
@@ -95,23 +102,48 @@ struct Keystore::State {
         return made;
     }
 
-    static Result<void> check_head(const BlockFile& file, const SecureBytes& wrapping, const StoreUuid& store) {
-        Bytes head(keystore_head_bytes);
-        const auto read = file.read(0, head);
-        if (!read) return read.error();
-        if (!*read) return damaged_head;
-        return check_head(head, wrapping, store);
-    }
-
-    static Result<void> check_head(std::span<const std::byte> head, const SecureBytes& wrapping,
+    // Whether the header is whole. One that is not may be damaged, or another's: its own MAC says so, or a slot.
+    static Result<bool> check_head(std::span<const std::byte> file, const SecureBytes& wrapping,
                                    const StoreUuid& store) {
+        if (file.size() < keystore_head_bytes) return damaged_head;
+        const auto head = file.first(keystore_head_bytes);
+        if (std::ranges::equal(head, new_head(wrapping, store))) return true;
+        const bool is_somebodys = has_mac(head_key_of(wrapping), head);
+        if (!is_somebodys && one_opens(slot_key_of(wrapping), store, file.subspan(keystore_head_bytes))) return false;
         if (!std::ranges::equal(head.first(keystore_magic.size()), std::as_bytes(std::span{keystore_magic})))
             return damaged_head;
         if (get_number<std::uint32_t>(head.subspan(at::version)) > keystore_version)
             return Error{Errc::newer, "the keystore has a newer format than this program knows", "update the program"};
         if (!std::ranges::equal(head.subspan(at::uuid, store.size()), store))
             return Error{Errc::conflict, "the keystore belongs to another store", "put the store's own keystore back"};
-        return has_mac(head_key_of(wrapping), head) ? Result<void>{} : damaged_head;
+        return damaged_head;
+    }
+
+    static bool one_opens(const SecureBytes& slot_key, const StoreUuid& store, std::span<const std::byte> slots) {
+        const std::size_t count = std::min(slots.size() / slot_size, pool);
+        for (std::size_t slot = 1; slot <= count; ++slot)
+            if (content_of(slot_key, store, slot, slots.subspan((slot - 1) * slot_size, slot_size)) != Content::damaged)
+                return true;
+        return false;
+    }
+
+    // Of the file and not of what is known of it.
+    static Result<void> mend_head(const BlockFile& file, const SecureBytes& wrapping, const StoreUuid& store) {
+        Bytes first(keystore_head_bytes + pool * slot_size);
+        const auto size = file.size();
+        CLINIC_TRY(size);
+        first.resize(std::min<std::uint64_t>(*size, first.size()));
+        const auto read = file.read(0, first);
+        CLINIC_TRY(read);
+        const auto is_whole = check_head(first, wrapping, store);
+        CLINIC_TRY(is_whole);
+        return *is_whole ? Result<void>{} : write_head(file, new_head(wrapping, store));
+    }
+
+    static Result<void> write_head(const BlockFile& file, std::span<const std::byte> head) {
+        base::log(base::Level::warning, "keystore", "the header is damaged; it is written anew");
+        CLINIC_TRY(file.write(0, head));
+        return file.sync();
     }
 
     // What a slot holds is read when it is asked for: a start must not take longer with each patient. A part of a slot
@@ -119,7 +151,7 @@ struct Keystore::State {
     Result<void> count_slots() {
         const auto size = file.size();
         if (!size) return size.error();
-        const std::size_t count = (*size - keystore_head_bytes) / slot_size;
+        const auto count = static_cast<std::size_t>(slots_of(*size));
         if (count > file_slots_max) return Error{Errc::full, "the keystore is longer than its bound"};
         contents.assign(count, Content::unread);
         return {};
@@ -163,12 +195,27 @@ struct Keystore::State {
     static Result<KeystoreFindings> examine(std::span<const std::byte> file, const SecureBytes& wrapping,
                                             const StoreUuid& store) {
         KeystoreFindings found;
-        if (file.size() < keystore_head_bytes) return found;
-        const auto head = check_head(file.first(keystore_head_bytes), wrapping, store);
+        const auto head = check_head(file, wrapping, store);
         if (!head && head.error().code != Errc::tampered) return head.error();
-        found.head_whole = head.has_value();
-        look_through(slot_key_of(wrapping), store, 1, file.subspan(keystore_head_bytes), found);
+        found.head_whole = head.has_value() && *head;
+        if (file.size() > keystore_head_bytes)
+            look_through(slot_key_of(wrapping), store, 1, file.subspan(keystore_head_bytes), found);
         return found;
+    }
+
+    // Of two files that were one: the first slot in which both hold a key and not the same.
+    static std::int64_t parting(const SecureBytes& slot_key, const StoreUuid& store, std::span<const std::byte> ours,
+                                std::span<const std::byte> theirs) {
+        const auto common = static_cast<std::size_t>(slots_of(std::min(ours.size(), theirs.size())));
+        std::size_t slot = 1;
+        for (; slot <= common; ++slot) {
+            const auto here = ours.subspan(offset_of(slot), slot_size),
+                       there = theirs.subspan(offset_of(slot), slot_size);
+            if (!std::ranges::equal(here, there) && content_of(slot_key, store, slot, here) == Content::key &&
+                content_of(slot_key, store, slot, there) == Content::key)
+                break;
+        }
+        return slot <= common ? static_cast<std::int64_t>(slot) : std::numeric_limits<std::int64_t>::max();
     }
 
     // Written behind the last slot and synced before any of them is given out: a torn write harms no older one.
@@ -189,7 +236,8 @@ struct Keystore::State {
     }
 
     const BlockFile file;
-    const SecureBytes head_key, slot_key;
+    const Bytes head;
+    const SecureBytes slot_key;
     const StoreUuid store;
     mutable std::mutex mutex;
     std::vector<Content> contents; // by slot, from slot 1 on
@@ -203,48 +251,55 @@ Result<std::unique_ptr<Keystore>> Keystore::open(const std::filesystem::path& pa
         file = BlockFile::open(path);
     }
     if (!file) return file.error();
-    CLINIC_TRY(State::check_head(*file, wrapping, store));
+    CLINIC_TRY(State::mend_head(*file, wrapping, store));
     auto state = std::make_unique<State>(std::move(*file), wrapping, store);
     CLINIC_TRY(state->count_slots());
     return std::unique_ptr<Keystore>{new Keystore{std::move(state)}};
 }
 
 Result<KeystoreFindings> Keystore::examine(const std::filesystem::path& path, const SecureBytes& wrapping,
-                                           const StoreUuid& store) {
+                                           const StoreUuid& store, SlotId highest_used) {
     const auto bytes = base::read_bytes(path, file_bytes_max);
-    if (!bytes) return bytes.error();
-    return State::examine(*bytes, wrapping, store);
+    CLINIC_TRY(bytes);
+    auto found = State::examine(*bytes, wrapping, store);
+    CLINIC_TRY(found);
+    for (auto slot = found->slots + 1; slot <= highest_used.value; ++slot) found->damaged.push_back(slot);
+    return found;
 }
 
 Result<void> Keystore::copy(const std::filesystem::path& from, const std::filesystem::path& to,
-                            const SecureBytes& wrapping, const StoreUuid& store) {
+                            const SecureBytes& wrapping, const StoreUuid& store, SlotId highest_used) {
     auto bytes = base::read_bytes(from, file_bytes_max);
-    if (!bytes) return bytes.error();
-    if (bytes->size() < keystore_head_bytes) bytes->resize(keystore_head_bytes);
-    const auto head = State::check_head(std::span{*bytes}.first(keystore_head_bytes), wrapping, store);
+    CLINIC_TRY(bytes);
+    const auto head = State::check_head(*bytes, wrapping, store);
     if (!head && head.error().code != Errc::tampered) return head.error();
-    if (!head) std::ranges::copy(State::new_head(wrapping, store), bytes->begin());
+    const auto slots = std::max(slots_of(bytes->size()), highest_used.value);
+    bytes->resize(key_slot_offset(slots + 1));
+    std::ranges::copy(State::new_head(wrapping, store), bytes->begin());
     return base::write_durable(to, *bytes, 0600);
 }
 
 Result<std::int64_t> Keystore::mend(const std::filesystem::path& path, const std::filesystem::path& copy,
                                     const SecureBytes& wrapping, const StoreUuid& store) {
-    const auto found = examine(path, wrapping, store);
+    const auto ours = base::read_bytes(path, file_bytes_max);
+    CLINIC_TRY(ours);
+    const auto found = State::examine(*ours, wrapping, store);
     CLINIC_TRY(found);
-    const auto from = base::read_bytes(copy, file_bytes_max); // wherever it lies, and whoever owns it
-    CLINIC_TRY(from);
-    const auto of_the_copy = State::examine(*from, wrapping, store);
+    const auto theirs = base::read_bytes(copy, file_bytes_max); // wherever it lies, and whoever owns it
+    CLINIC_TRY(theirs);
+    const auto of_the_copy = State::examine(*theirs, wrapping, store);
     CLINIC_TRY(of_the_copy);
     if (!of_the_copy->head_whole) return damaged_head;
     const auto file = BlockFile::open(path);
     CLINIC_TRY(file);
-    if (!found->head_whole) CLINIC_TRY(file->write(0, State::new_head(wrapping, store)));
+    if (!found->head_whole) CLINIC_TRY(State::write_head(*file, State::new_head(wrapping, store)));
+    const auto parting = State::parting(State::slot_key_of(wrapping), store, *ours, *theirs);
     std::int64_t mended = 0;
-    for (std::int64_t slot = 1; slot <= of_the_copy->slots; ++slot) {
+    for (std::int64_t slot = 1; slot <= of_the_copy->slots && slot < parting; ++slot) {
         const bool whole = slot <= found->slots && !std::ranges::binary_search(found->damaged, slot);
         if (whole || std::ranges::binary_search(of_the_copy->damaged, slot)) continue;
         const auto at = key_slot_offset(slot);
-        CLINIC_TRY(file->write(at, std::span{*from}.subspan(at, slot_size)));
+        CLINIC_TRY(file->write(at, std::span{*theirs}.subspan(at, slot_size)));
         ++mended;
     }
     CLINIC_TRY(file->sync());
@@ -300,13 +355,14 @@ Result<void> Keystore::erase(SlotId slot) {
     return {};
 }
 
-Result<KeystoreFindings> Keystore::look(SlotId first, std::int64_t slots_max) const {
+Result<KeystoreFindings> Keystore::look(SlotId first, std::int64_t slots_max) {
     assert(first.value >= 1 && slots_max >= 0);
     const std::scoped_lock lock{state_->mutex};
     Bytes head(keystore_head_bytes);
-    const auto whole = state_->file.read(0, head);
-    CLINIC_TRY(whole);
-    KeystoreFindings found{.head_whole = *whole && has_mac(state_->head_key, head)};
+    const auto there = state_->file.read(0, head);
+    CLINIC_TRY(there);
+    if (head != state_->head) CLINIC_TRY(State::write_head(state_->file, state_->head));
+    KeystoreFindings found{.head_whole = true};
     const auto size = state_->file.size();
     CLINIC_TRY(size);
     const auto at = key_slot_offset(first.value);

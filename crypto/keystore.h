@@ -23,27 +23,31 @@ using SlotId = base::Number<struct SlotTag>; // from 1
 struct KeystoreFindings {
     bool head_whole = false;
     std::int64_t slots = 0, erased = 0;
-    std::vector<std::int64_t> damaged = {}; // slots that open neither as a key nor as the mark of an erased one
+    // Slots that open neither as a key nor as the mark of an erased one, or that a store uses and the file ends before.
+    std::vector<std::int64_t> damaged = {};
 };
 
 class Keystore {
 public:
     static constexpr int pool_slots_min = 256;
 
-    // Changes nothing. Errors: not_found, conflict (of another store), newer, full, system.
+    // `highest_used` is the highest slot that a row of the store holds (0: none). Changes nothing.
+    // Errors: not_found, conflict (of another store), newer, full, system.
     static Result<KeystoreFindings> examine(const std::filesystem::path& path, const SecureBytes& wrapping,
-                                            const StoreUuid& store);
-    // Each slot that is damaged, or cut off, becomes what the copy holds there, a key or the mark of an erased one; the
-    // header is written anew where it is damaged. How many slots did. Durable on return; after a power cut it is done
-    // again. Errors: as examine, of either file; tampered, the copy's header.
+                                            const StoreUuid& store, SlotId highest_used);
+    // Each slot that is damaged, or cut off, becomes what the copy holds there, a key or the mark of an erased one, up
+    // to the first slot where both hold a key and not the same: from there on the copy is of a store that went its own
+    // way. The header is written anew where it is damaged. How many slots did. Durable on return; after a power cut it
+    // is done again. Errors: as examine, of either file; tampered, the copy's header.
     static Result<std::int64_t> mend(const std::filesystem::path& path, const std::filesystem::path& copy,
                                      const SecureBytes& wrapping, const StoreUuid& store);
-    // All slots as they are, the damaged ones too (`mend` may still help), behind a header that is whole.
-    // Errors: as examine.
+    // All slots as they are, the damaged ones too (`mend` may still help) and zeros for those that were cut off, behind
+    // a header that is whole. Errors: as examine.
     static Result<void> copy(const std::filesystem::path& from, const std::filesystem::path& to,
-                             const SecureBytes& wrapping, const StoreUuid& store);
+                             const SecureBytes& wrapping, const StoreUuid& store, SlotId highest_used);
 
-    // `wrapping` is the organization's key; `store` binds the file to its database.
+    // `wrapping` is the organization's key; `store` binds the file to its database. A damaged header says nothing that
+    // is not known: it is written anew, and logged, where a slot behind it opens.
     // Errors: tampered, conflict (of another store), not_found (absent and `if_absent` is fail), newer, full, system.
     static Result<std::unique_ptr<Keystore>> open(const std::filesystem::path& path, const SecureBytes& wrapping,
                                                   const StoreUuid& store, IfAbsent if_absent);
@@ -55,8 +59,9 @@ public:
     // Errors: not_found (erased), tampered (this slot; others open), corrupt (the file ends before it).
     Result<SecureBytes> key(SlotId slot);
     Result<void> erase(SlotId slot); // durable on return; not_found is success
-    // At most `slots_max` slots from `first` on as they lie in the file, and the header: `slots` of them were there.
-    Result<KeystoreFindings> look(SlotId first, std::int64_t slots_max) const;
+    // At most `slots_max` slots from `first` on as they lie in the file: `slots` of them were there. The header is
+    // written anew where it was damaged since the file was opened.
+    Result<KeystoreFindings> look(SlotId first, std::int64_t slots_max);
     int free_slots(SlotId highest_used) const;
 
 private:

@@ -379,7 +379,7 @@ std::mutex& Store::no_checkpoint() const {
     return state_->writer->no_checkpoint();
 }
 
-Result<crypto::KeystoreFindings> Store::look_at_keys(crypto::SlotId first, std::int64_t slots_max) const {
+Result<crypto::KeystoreFindings> Store::look_at_keys(crypto::SlotId first, std::int64_t slots_max) {
     return state_->shared.keys->look(first, slots_max);
 }
 

@@ -252,7 +252,7 @@ public:
     Result<std::unique_ptr<Connection>> checker() const;
     std::mutex& no_checkpoint() const; // see Writer
     // For StoreCheck: the keystore as it lies on the disk, at most `slots_max` slots of it.
-    Result<crypto::KeystoreFindings> look_at_keys(crypto::SlotId first, std::int64_t slots_max) const;
+    Result<crypto::KeystoreFindings> look_at_keys(crypto::SlotId first, std::int64_t slots_max);
     bool wal_is_long() const; // twice its bound: whoever holds a snapshot should let go
     const crypto::Bytes& store_uuid() const;
     crypto::KeyTable& keys();

@@ -22,8 +22,6 @@ constexpr Literal place_setting = "store_check";
 constexpr std::size_t place_bytes_max = 1'024;
 constexpr milliseconds looks_each{20};
 constexpr Error page_lost{Errc::tampered, "a page of the store does not open", damage_remedy};
-constexpr Error head_lost{Errc::tampered, "the keystore's header does not open",
-                          "stop clinicd, then clinicctl store mend-keys with a copy of keys.db, or store salvage"};
 constexpr Error senseless{Errc::corrupt, "the database's pages do not fit together", damage_remedy};
 
 // Interrupts a statement when a condition holds; looks each 20 ms, from a thread of its own.
@@ -242,7 +240,6 @@ Result<StoreCheck::Step> StoreCheck::keys(Timestamp now) {
     CLINIC_TRY(highest);
     const auto looked = store_.look_at_keys(crypto::SlotId{place_->next_slot}, options_.keys_a_slice);
     CLINIC_TRY(looked);
-    if (!looked->head_whole) return found(head_lost, now);
     auto whose = connection_->prepare("SELECT count(*) FROM patient WHERE key_slot BETWEEN ? AND ? AND status <> 3");
     CLINIC_TRY(whose);
     std::int64_t damaged = 0; // of this slice: after an error it is done again

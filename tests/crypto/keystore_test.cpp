@@ -1,11 +1,15 @@
 #include "crypto/keystore.h"
 
 #include <gtest/gtest.h>
+#include <sodium.h>
 
 #include <algorithm>
 #include <set>
 
+#include "crypto/octets.h"
+#include "crypto/seal.h"
 #include "tests/crypto/store_fixture.h"
+#include "tests/crypto/tamper_fixture.h"
 
 namespace clinic::crypto::tests {
 namespace {
@@ -143,18 +147,38 @@ TEST_F(KeystoreTest, HeaderIsCheckedForKeyStoreAndVersion) {
     EXPECT_EQ(Keystore::open(path_, SecureBytes::random(key_bytes), store_, IfAbsent::create).error().code,
               Errc::tampered);
     EXPECT_EQ(Keystore::open(path_, wrapping_, StoreUuid{}, IfAbsent::create).error().code, Errc::conflict);
-    for (const std::uint64_t at : {0UL, 21UL, 100UL, 4'070UL}) {
-        flip(path_, at);
-        EXPECT_EQ(open_error(), Errc::tampered) << at;
-        put_contents(path_, whole);
-    }
     auto newer = whole;
     newer[19] = std::byte{2};
+    const auto key = derive(wrapping_, 1, "keystore");
+    crypto_generichash(octets(std::span{newer}.subspan(head - 32)), 32, octets(newer), head - 32, octets(key.bytes()),
+                       key.size());
     put_contents(path_, newer);
-    EXPECT_EQ(open_error(), Errc::newer);
+    EXPECT_EQ(open_error(), Errc::newer) << "by that format's own MAC, though the slots of this one open";
+    EXPECT_EQ(contents(path_), newer);
     put_contents(path_, {});
     EXPECT_EQ(open_error(), Errc::tampered);
     EXPECT_EQ(std::filesystem::file_size(path_), 0U); // nothing was made in its place
+}
+
+// It says nothing that is not known: a store does not close for it.
+TEST_F(KeystoreTest, ADamagedHeaderIsWrittenAnewWhereASlotOpens) {
+    ASSERT_TRUE(open());
+    const auto whole = contents(path_);
+    for (const std::uint64_t at : {0UL, 19UL, 21UL, 40UL, 100UL, 4'070UL}) {
+        flip(path_, at);
+        EXPECT_FALSE(Keystore::examine(path_, wrapping_, store_, {0})->head_whole) << at;
+        ASSERT_TRUE(open(IfAbsent::fail)) << at;
+        EXPECT_EQ(contents(path_), whole) << at;
+    }
+    auto zeroed = whole;
+    std::fill_n(zeroed.begin(), head, std::byte{0});
+    put_contents(path_, zeroed);
+    EXPECT_FALSE(Keystore::open(path_, SecureBytes::random(key_bytes), store_, IfAbsent::fail));
+    EXPECT_EQ(contents(path_), zeroed) << "by a key that opens nothing it is not";
+    std::ranges::fill(std::span{zeroed}.subspan(head, slot_size * 255), std::byte{0});
+    put_contents(path_, zeroed);
+    ASSERT_TRUE(open(IfAbsent::fail)) << "one of them is enough";
+    EXPECT_EQ(piece_of(path_, 0, head), Bytes(whole.begin(), whole.begin() + head));
 }
 
 TEST_F(KeystoreTest, TornExtensionLosesNoOlderSlot) {
@@ -208,8 +232,44 @@ TEST_F(KeystoreTest, LooksAtItsSlotsAsTheyLieInTheFile) {
     ASSERT_TRUE(rest);
     EXPECT_EQ(rest->slots, Keystore::pool_slots_min - 100);
     EXPECT_EQ(rest->damaged, std::vector<std::int64_t>{200});
+    const auto whole = piece_of(path_, 0, head);
     flip(path_, 100);
-    EXPECT_FALSE((*keys)->look({1}, 0)->head_whole);
+    ASSERT_TRUE((*keys)->look({1}, 0));
+    EXPECT_EQ(piece_of(path_, 0, head), whole) << "which is written anew meanwhile";
+}
+
+TEST_F(KeystoreTest, SlotsThatAStoreUsesAndThatWereCutOffAreDamaged) {
+    ASSERT_TRUE(open());
+    std::filesystem::resize_file(path_, offset_of(254) + 10);
+    EXPECT_EQ(Keystore::examine(path_, wrapping_, store_, {200})->damaged, std::vector<std::int64_t>{});
+    const auto found = Keystore::examine(path_, wrapping_, store_, {256});
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->slots, 253);
+    EXPECT_EQ(found->damaged, (std::vector<std::int64_t>{254, 255, 256}));
+    const auto copy = folder_ / "copy.db";
+    ASSERT_TRUE(Keystore::copy(path_, copy, wrapping_, store_, {256}));
+    const auto copied = Keystore::examine(copy, wrapping_, store_, {256});
+    EXPECT_EQ(copied->slots, 256);
+    EXPECT_EQ(copied->damaged, found->damaged);
+    auto keys = Keystore::open(copy, wrapping_, store_, IfAbsent::fail);
+    ASSERT_TRUE(keys);
+    EXPECT_EQ((*keys)->next_free({256})->value, 257) << "and people can come again";
+    EXPECT_EQ(key_error(**keys, 255), Errc::tampered);
+}
+
+// Both grew after the one was copied from the other, each with keys of its own.
+TEST_F(KeystoreTest, IsNotMendedFromWhereItsCopyWentItsOwnWay) {
+    const auto copy = folder_ / "copy.db";
+    ASSERT_TRUE(open());
+    std::filesystem::copy_file(path_, copy);
+    ASSERT_TRUE((*open())->next_free({200}));
+    ASSERT_TRUE((*Keystore::open(copy, wrapping_, store_, IfAbsent::fail))->next_free({200}));
+    ASSERT_EQ(std::filesystem::file_size(copy), offset_of(513));
+    for (const auto slot : {7, 300}) flip(path_, offset_of(slot) + 30);
+    const auto mended = Keystore::mend(path_, copy, wrapping_, store_);
+    ASSERT_TRUE(mended);
+    EXPECT_EQ(*mended, 1) << "the seventh was in both";
+    EXPECT_EQ(Keystore::examine(path_, wrapping_, store_, {0})->damaged, std::vector<std::int64_t>{300});
 }
 
 TEST_F(KeystoreTest, IsMendedFromACopyAndTakesNothingElseOfIt) {
@@ -230,7 +290,7 @@ TEST_F(KeystoreTest, IsMendedFromACopyAndTakesNothingElseOfIt) {
     const auto mended = Keystore::mend(path_, copy, wrapping_, store_);
     ASSERT_TRUE(mended) << mended.error().what.c_str();
     EXPECT_EQ(*mended, 8) << "the seventh, and 250 to 256";
-    const auto found = Keystore::examine(path_, wrapping_, store_);
+    const auto found = Keystore::examine(path_, wrapping_, store_, {0});
     ASSERT_TRUE(found);
     EXPECT_TRUE(found->head_whole);
     EXPECT_EQ(found->slots, Keystore::pool_slots_min);

@@ -44,15 +44,6 @@ private:
     std::vector<audit::Gap> gaps_, said_;
 };
 
-void each_record(const crypto::StoreImage& image, const Survey& found, std::string_view tree,
-                 const std::function<void(std::int64_t, const std::vector<Value>&)>& each) {
-    const Tree* named = found.find(tree);
-    if (named == nullptr) return;
-    walk_tree(image, named->root, {.row = [&](Row&& row) {
-                  if (const auto values = decode_record(row.payload)) each(row.rowid, *values);
-              }});
-}
-
 } // namespace
 
 std::vector<audit::Gap> missing_links(const crypto::StoreImage& image, const Survey& found) {

@@ -82,8 +82,8 @@ Result<Checked> check(const std::filesystem::path& folder, const crypto::KeySlot
                     .pages = image->pages(),
                     .wal = image->wal(),
                     .survey = survey(*image)};
-    const auto keys =
-        crypto::Keystore::examine(folder / "keys.db", image->subkey(wrapping_subkey), image->superblock().store);
+    const auto keys = crypto::Keystore::examine(folder / "keys.db", image->subkey(wrapping_subkey),
+                                                image->superblock().store, highest_key_slot(*image, checked.survey));
     checked.keystore_missing = !keys && keys.error().code == Errc::not_found;
     if (!keys && !checked.keystore_missing) return keys.error();
     if (keys) checked.keys = *keys;

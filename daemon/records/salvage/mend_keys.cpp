@@ -22,7 +22,8 @@ Result<KeysMended> mend_keys(const std::filesystem::path& folder, const std::fil
     const auto& store = image->superblock().store;
     const auto mended = crypto::Keystore::mend(folder / "keys.db", copy, wrapping, store);
     CLINIC_TRY(mended);
-    const auto found = crypto::Keystore::examine(folder / "keys.db", wrapping, store);
+    const auto found =
+        crypto::Keystore::examine(folder / "keys.db", wrapping, store, highest_key_slot(*image, survey(*image)));
     CLINIC_TRY(found);
     return KeysMended{.mended = *mended, .damaged = static_cast<std::int64_t>(found->damaged.size())};
 }

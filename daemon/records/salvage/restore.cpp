@@ -240,8 +240,10 @@ private:
     Result<bool> keep_keys(std::int64_t slots_of_the_copy) const {
         const auto image = crypto::StoreImage::open(copy_folder() / "records.db", slot_);
         CLINIC_TRY(image);
-        const auto there = crypto::Keystore::examine(records_ / "keys.db", image->subkey(wrapping_subkey), out_.store);
-        if (!there || !there->head_whole || there->slots < slots_of_the_copy) return false;
+        const auto there =
+            crypto::Keystore::examine(records_ / "keys.db", image->subkey(wrapping_subkey), out_.store, {0});
+        const bool reads = there && std::ssize(there->damaged) < there->slots;
+        if (!reads || there->slots < slots_of_the_copy) return false;
         std::error_code failed;
         fs::remove(copy_folder() / "keys.db", failed);
         CLINIC_TRY(copy_durably(records_ / "keys.db", copy_folder() / "keys.db"));

@@ -109,15 +109,17 @@ public:
                          "install that version or a newer one"};
         const auto wrapping = image_.subkey(wrapping_subkey);
         const auto& store = image_.superblock().store;
-        const auto keys = crypto::Keystore::examine(old_keys, wrapping, store);
+        const auto highest = highest_key_slot(image_, found_);
+        auto keys = crypto::Keystore::examine(old_keys, wrapping, store, highest);
         if (!keys && keys.error().code == Errc::not_found)
             return Error{Errc::conflict, "the keystore is not there, and without it no patient's data opens",
                          "put keys.db back from its backup first"};
-        if (!keys) return keys.error();
+        CLINIC_TRY(keys);
+        keys->slots = std::max(keys->slots, highest.value); // the copy has room for those that were cut off
         count(*keys);
         CLINIC_TRY(write_database(keys->slots));
-        CLINIC_TRY(crypto::Keystore::copy(old_keys, folder_ / "keys.db", wrapping, store));
-        CLINIC_TRY(was_read_alike(*keys, crypto::Keystore::examine(folder_ / "keys.db", wrapping, store)));
+        CLINIC_TRY(crypto::Keystore::copy(old_keys, folder_ / "keys.db", wrapping, store, highest));
+        CLINIC_TRY(was_read_alike(*keys, crypto::Keystore::examine(folder_ / "keys.db", wrapping, store, highest)));
         if (!out_.complete()) CLINIC_TRY(aside_.write(folder_, image_.subkey(aside_subkey), store, found_.lost));
         const auto opened = records::Store::open({.folder = folder_}, slot_, clock);
         CLINIC_TRY(opened);

@@ -133,4 +133,24 @@ Survey survey(const crypto::StoreImage& image) {
     return Surveyor{image}.everything();
 }
 
+void each_record(const crypto::StoreImage& image, const Survey& found, std::string_view table,
+                 const std::function<void(std::int64_t, const std::vector<Value>&)>& each) {
+    const Tree* named = found.find(table);
+    if (named == nullptr) return;
+    walk_tree(image, named->root, {.row = [&](Row&& row) {
+                  if (const auto values = decode_record(row.payload)) each(row.rowid, *values);
+              }});
+}
+
+crypto::SlotId highest_key_slot(const crypto::StoreImage& image, const Survey& found) {
+    constexpr std::size_t key_slot_column = 2; // of a row of `patient`
+    crypto::SlotId highest{0};
+    each_record(image, found, "patient", [&](std::int64_t, const std::vector<Value>& values) {
+        const auto* slot =
+            values.size() > key_slot_column ? std::get_if<std::int64_t>(&values[key_slot_column]) : nullptr;
+        if (slot != nullptr) highest.value = std::max(highest.value, *slot);
+    });
+    return highest;
+}
+
 } // namespace clinic::salvage

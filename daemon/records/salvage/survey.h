@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "crypto/keystore.h"
 #include "daemon/records/salvage/tree.h"
 
 namespace clinic::salvage {
@@ -39,5 +40,10 @@ struct Survey {
 };
 
 Survey survey(const crypto::StoreImage& image);
+// The rows of a table that its root leads to, as far as they read.
+void each_record(const crypto::StoreImage& image, const Survey& found, std::string_view table,
+                 const std::function<void(std::int64_t rowid, const std::vector<Value>&)>& each);
+// Of any person whose row reads; 0: of none.
+crypto::SlotId highest_key_slot(const crypto::StoreImage& image, const Survey& found);
 
 } // namespace clinic::salvage

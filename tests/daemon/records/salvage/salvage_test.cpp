@@ -285,6 +285,20 @@ TEST_F(SalvageTest, ADamagedKeyIsThatPersonsAlone) {
     EXPECT_EQ(unreadable, 1);
 }
 
+TEST_F(SalvageTest, KeysThatWereCutOffAreCountedAndPeopleCanComeAgain) {
+    fs::resize_file(keys(), crypto::key_slot_offset(299));
+    const auto checked = check(old(), slot_of('k'));
+    ASSERT_TRUE(checked);
+    EXPECT_TRUE(checked->needs_salvage());
+    EXPECT_EQ(checked->keys.damaged, (std::vector<std::int64_t>{299, 300}));
+    const auto salvaged = save();
+    EXPECT_EQ(salvaged.keys_damaged, 2);
+    EXPECT_EQ(salvaged.keys, 298);
+    open_saved();
+    upsert(records::person("new", "Newcomer"));
+    EXPECT_EQ(find("number", "HOSP|new").size(), 1U);
+}
+
 TEST_F(SalvageTest, BothSuperblocksDamagedOpenByTheKeyThatIsWrappedInThem) {
     flip(database(), 3'000);
     flip(database(), 4'096 + 3'000);
