@@ -15,6 +15,23 @@ namespace {
 constexpr std::uint32_t pages_max = 0xFFFFFFFE;
 constexpr std::size_t commit_pages_at = 4; // in SQLite's frame header: the database's pages after a commit, or 0
 
+// The slot that opened, and the others that read: whether those open is known to whoever has their keys.
+std::vector<SlotEntry> slots_of(std::span<const std::byte> image, std::uint32_t version, SlotEntry opened) {
+    std::vector<SlotEntry> slots{std::move(opened)};
+    if (version == superblock_version_plain) return slots;
+    for (std::size_t entry = 0; entry < superblock_keys_max; ++entry) {
+        auto read = read_slot_entry(
+            image.subspan(superblock_at::key_table + entry * slot_entry_bytes, slot_entry_bytes), version);
+        const auto is_known = [&](const SlotEntry& slot) {
+            return slot.number == read->number ||
+                   (slot.kind == SlotKind::passphrase && read->kind == SlotKind::passphrase);
+        };
+        if (read && std::ranges::none_of(slots, is_known)) slots.push_back(std::move(*read));
+    }
+    std::ranges::sort(slots, {}, &SlotEntry::number);
+    return slots;
+}
+
 // Both superblocks are damaged, and a wrapped key in one of them still opens: the uuid and the epoch that it is bound
 // to are right then.
 Result<std::optional<OpenedSuperblock>> open_damaged(std::span<const std::byte> head, const KeySlot& slot) {
@@ -27,7 +44,8 @@ Result<std::optional<OpenedSuperblock>> open_damaged(std::span<const std::byte> 
         fields.epoch = get_number<std::uint32_t>(image.subspan(at::epoch));
         const CipherId cipher{get_number<std::uint32_t>(image.subspan(at::cipher))};
         if (is_known(cipher)) fields.cipher = cipher;
-        for (const auto version : {superblock_version_plain, superblock_version_slots}) {
+        // The first entry of a table with slots reads as a plain one, too.
+        for (const auto version : {superblock_version_slots, superblock_version_plain}) {
             const std::size_t size = version == superblock_version_plain ? key_entry_bytes : slot_entry_bytes;
             for (std::size_t entry = 0; entry < superblock_keys_max; ++entry) {
                 auto read = read_slot_entry(image.subspan(at::key_table + entry * size, size), version);
@@ -39,7 +57,7 @@ Result<std::optional<OpenedSuperblock>> open_damaged(std::span<const std::byte> 
                 opened.other_damaged = true;
                 opened.slot = read->number;
                 opened.superblock.version = version;
-                opened.superblock.slots.push_back(std::move(*read));
+                opened.superblock.slots = slots_of(image, version, std::move(*read));
                 return std::optional{std::move(opened)};
             }
         }
@@ -77,9 +95,13 @@ public:
         const auto preamble = std::make_unique<Preamble>();
         const bool given = file_.read(0, *preamble);
         const auto look = given ? open_preamble(cipher_, *preamble, head_) : PreambleLook::damaged;
-        if (look == PreambleLook::whole) generation = salts_of_wal_head(head_);
-        if (look == PreambleLook::damaged) generation = generation_of_frames();
-        return look;
+        if (look == PreambleLook::whole) {
+            generation = salts_of_wal_head(head_);
+            return look;
+        }
+        look_at_frames();
+        const bool is_ours = look == PreambleLook::blank ? synced_ : found_;
+        return is_ours ? PreambleLook::damaged : look;
     }
 
     std::vector<Slot> read_slots(std::uint64_t frames, bool head_is_whole) {
@@ -114,18 +136,23 @@ private:
         return slot;
     }
 
-    // Those of earlier generations stand behind the present one's.
-    std::uint64_t generation_of_frames() const {
+    // Where the header does not say it. Frames of earlier generations stand behind the present one's.
+    void look_at_frames() {
         SealedFrameHead sealed{};
-        for (std::uint64_t number = 1; number <= frames_in(file_.bytes()); ++number)
-            if (file_.read(slot_offset(number), sealed))
-                if (const auto head = open_frame_head(cipher_, number, sealed)) return head->salts();
-        return 0;
+        for (std::uint64_t number = 1; number <= frames_in(file_.bytes()); ++number) {
+            if (!file_.read(slot_offset(number), sealed)) continue;
+            const auto head = open_frame_head(cipher_, number, sealed);
+            if (!head) continue;
+            if (!found_) generation = head->salts();
+            found_ = true;
+            synced_ = synced_ || head->synced > 0;
+        }
     }
 
     const ReadFile& file_;
     const PageCipher& cipher_;
     WalHead head_{};
+    bool found_ = false, synced_ = false; // a frame of this store, and one that says that frames were synced
 };
 
 // How many frames count. Frames that some later one says were synced had been committed. Behind them a frame counts
@@ -172,7 +199,7 @@ Result<StoreImage> StoreImage::open(const std::filesystem::path& database, const
     const bool one = opened->other_damaged;
     StoreImage image{std::move(*file), wal ? std::optional{std::move(*wal)} : std::nullopt, std::move(*opened)};
     image.damaged_superblocks_ = both ? 2 : one ? 1 : 0;
-    image.read_wal();
+    CLINIC_TRY(image.read_wal());
     return image;
 }
 
@@ -183,14 +210,16 @@ StoreImage::StoreImage(ReadFile file, std::optional<ReadFile> wal, OpenedSuperbl
       pages_{static_cast<std::uint32_t>(std::min<std::uint64_t>(
           pages_max, file_.bytes() < main_head_bytes ? 0 : (file_.bytes() - main_head_bytes) / page_bytes))} {}
 
-void StoreImage::read_wal() {
-    if (!wal_file_ || wal_file_->bytes() < preamble_bytes) return;
+Result<void> StoreImage::read_wal() {
+    if (!wal_file_ || wal_file_->bytes() < preamble_bytes) return {};
     WalReader reader{*wal_file_, cipher_};
     const auto look = reader.read_head();
     wal_.frames = frames_in(wal_file_->bytes());
-    wal_.foreign = look == PreambleLook::foreign || look == PreambleLook::newer;
+    if (look == PreambleLook::newer)
+        return Error{Errc::newer, "the WAL has a newer format than this program knows", "update the program"};
+    wal_.foreign = look == PreambleLook::foreign;
     wal_.head_damaged = look == PreambleLook::damaged;
-    if (wal_.foreign || look == PreambleLook::blank) return;
+    if (wal_.foreign || look == PreambleLook::blank) return {};
     generation_ = reader.generation;
     const auto slots = reader.read_slots(wal_.frames, look == PreambleLook::whole);
     const std::uint64_t real = real_frames(slots);
@@ -220,6 +249,7 @@ void StoreImage::read_wal() {
     // One that the disk does not give may have been committed too.
     for (std::uint64_t number = wal_.committed + 1; number <= slots.size(); ++number)
         if (slots[number - 1].refused) wal_.damaged.push_back(number);
+    return {};
 }
 
 SecureBytes StoreImage::subkey(std::uint64_t id) const {

@@ -68,32 +68,31 @@ private:
     const bool big_endian_;
 };
 
-// Whether any frame says that frames were synced: the WAL's header was on the disk before any of them.
-Result<bool> was_synced(const BlockFile& file, const PageCipher& cipher, std::uint64_t frames) {
+// Whether there is a frame of this store that says that so many were synced: the WAL's header was on the disk before.
+Result<bool> has_frame(const BlockFile& file, const PageCipher& cipher, std::uint64_t frames,
+                       std::uint64_t synced_min) {
     SealedFrameHead sealed{};
     for (std::uint64_t number = 1; number <= frames; ++number) {
         const auto whole = file.read(slot_offset(number), sealed);
         if (!whole) return whole.error();
         const auto head = open_frame_head(cipher, number, sealed);
-        if (head && head->synced > 0) return true;
+        if (head && head->synced >= synced_min) return true;
     }
     return false;
 }
 
-// A torn header is blank or the old one, as it lies within one sector of the disk.
-Result<void> check_preamble(PreambleLook look) {
-    switch (look) {
-    case PreambleLook::blank:
-    case PreambleLook::whole: return {};
-    case PreambleLook::newer:
+// A torn header is blank or the old one, as it lies within one sector of the disk. Of a WAL that says that it is of
+// another store or a newer format a frame may be asked: it says that the header is damaged.
+Result<void> check_preamble(PreambleLook look, const BlockFile& file, const PageCipher& cipher, std::uint64_t frames) {
+    if (look == PreambleLook::blank || look == PreambleLook::whole) return {};
+    const auto is_ours = look == PreambleLook::damaged ? Result<bool>{true} : has_frame(file, cipher, frames, 0);
+    CLINIC_TRY(is_ours);
+    if (*is_ours)
+        return Error{Errc::tampered, "the WAL header does not open",
+                     "restore the store from a backup, or save what is left: clinicctl store salvage"};
+    if (look == PreambleLook::newer)
         return Error{Errc::newer, "the WAL has a newer format than this program knows", "update the program"};
-    case PreambleLook::foreign:
-        return Error{Errc::conflict, "the WAL belongs to another store",
-                     "put the store's own WAL back, or restore both"};
-    case PreambleLook::damaged: break;
-    }
-    return Error{Errc::tampered, "the WAL header does not open",
-                 "restore the store from a backup, or save what is left: clinicctl store salvage"};
+    return Error{Errc::conflict, "the WAL belongs to another store", "put the store's own WAL back, or restore both"};
 }
 
 } // namespace
@@ -110,13 +109,13 @@ Result<bool> check_wal(const std::filesystem::path& wal, const PageCipher& ciphe
     if (const auto read = file->read(0, *preamble); !read) return read.error();
     WalHead head;
     const auto look = open_preamble(cipher, *preamble, head);
-    CLINIC_TRY(check_preamble(look));
     const std::uint64_t frames = frames_in(*size);
+    CLINIC_TRY(check_preamble(look, *file, cipher, frames));
     if (frames == 0) return true;
 
     const bool blank = look == PreambleLook::blank;
     const auto damaged =
-        blank ? was_synced(*file, cipher, frames) : Walk{*file, cipher, head}.breaks_where_it_was_synced(frames);
+        blank ? has_frame(*file, cipher, frames, 1) : Walk{*file, cipher, head}.breaks_where_it_was_synced(frames);
     if (!damaged) return damaged.error();
     if (*damaged)
         return Error{Errc::tampered, "the WAL is damaged before its end",

@@ -62,7 +62,19 @@ std::string what_is_lost(const Survey& found) {
 
 std::string what_is_lost(const std::filesystem::path& folder, const crypto::KeySlot& slot) {
     const auto image = crypto::StoreImage::open(folder / "records.db", slot);
-    return image && image->pages() <= told_pages_max ? what_is_lost(survey(*image)) : "";
+    if (!image) return "";
+    std::string said = image->pages() <= told_pages_max
+                           ? what_is_lost(survey(*image))
+                           : "the store is large, and clinicctl store check says it page by page";
+    const auto add = [&said](const std::string& part) { said += (said.empty() ? "" : ", ") + part; };
+    const auto& wal = image->wal();
+    if (!wal.damaged.empty())
+        add(std::to_string(wal.damaged.size()) + (wal.damaged.size() == 1 ? " page" : " pages") +
+            " of what was written last (WAL)");
+    if (wal.head_damaged) add("the start of what was written last (WAL), which a salvage reads without it");
+    if (wal.foreign) add("what was written last: the WAL is of another store");
+    if (image->damaged_superblocks() == crypto::superblocks) add("both superblocks, which a salvage writes anew");
+    return said;
 }
 
 } // namespace clinic::salvage

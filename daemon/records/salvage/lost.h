@@ -1,7 +1,7 @@
 // What is lost of a damaged store, in a line for whoever reads the box's page: "1 page of messages as they came
 // (raw_message)". Names of the schema, numbers and our own words alone.
-//   Bounds:  a store of 1 GiB, some two seconds; of a larger one nothing is said here: clinicctl store check does.
-//   Errors:  none: empty where no page is lost, or where it cannot be told.
+//   Bounds:  pages of a store of 1 GiB, some two seconds; of a larger one clinicctl store check says them.
+//   Errors:  none: empty where nothing is lost, or where it cannot be told.
 //   Threads: one; reads alone, and takes no lock: nobody may have the store open.
 #pragma once
 

@@ -147,8 +147,9 @@ private:
         out_.damaged_superblocks = image_.damaged_superblocks();
         out_.pages_lost = static_cast<std::int64_t>(found_.lost.size());
         out_.pages_older = static_cast<std::int64_t>(image_.wal().older.size());
-        out_.frames_damaged =
-            static_cast<std::int64_t>(image_.wal().damaged.size()) + (image_.wal().head_damaged ? 1 : 0);
+        out_.frames_damaged = static_cast<std::int64_t>(image_.wal().damaged.size()) +
+                              (image_.wal().head_damaged ? 1 : 0) +
+                              (image_.wal().foreign ? 1 : 0); // it lies where the store's own was
         out_.keys = keys.slots - static_cast<std::int64_t>(keys.damaged.size());
         out_.keys_damaged = static_cast<std::int64_t>(keys.damaged.size());
     }

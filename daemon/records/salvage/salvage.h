@@ -63,7 +63,7 @@ struct Salvaged {
     int damaged_superblocks = 0;
     std::vector<TableSalvaged> tables;
     std::int64_t pages_lost = 0, pages_older = 0;
-    std::int64_t frames_damaged = 0;       // of the WAL, its header too
+    std::int64_t frames_damaged = 0;       // of the WAL; its header, or that it is of another store, is one more
     std::int64_t rows_aside_of_nobody = 0; // of pages that nothing leads to and that fit no table, or several
     std::int64_t keys = 0, keys_damaged = 0;
     std::int64_t found_anew = 0;        // people whose indexes were written anew

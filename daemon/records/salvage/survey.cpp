@@ -13,7 +13,7 @@ constexpr std::size_t user_version_at = 60;
 
 class Surveyor {
 public:
-    explicit Surveyor(const crypto::StoreImage& image) : image_{image}, taken_(image.pages() + 1) {}
+    explicit Surveyor(const crypto::StoreImage& image) : image_{image}, taken_(image.pages() + 2) {} // also of no page
 
     Survey everything() && {
         read_first_page();

@@ -226,7 +226,7 @@ std::optional<PageKind> kind_of(const crypto::StoreImage& image, PageNo page) {
 }
 
 void walk_free_list(const crypto::StoreImage& image, const Visitor& visitor) {
-    const auto page = std::make_unique<Page>();
+    const auto page = std::make_unique<Page>(), freed = std::make_unique<Page>();
     if (!image.read(1, *page)) return;
     PageNo trunk = number_at<std::uint32_t>(*page, free_list_at);
     while (trunk != 0) {
@@ -236,7 +236,9 @@ void walk_free_list(const crypto::StoreImage& image, const Visitor& visitor) {
         const std::size_t leaves = std::min<std::size_t>(number_at<std::uint32_t>(*page, 4), usable / 4 - 2);
         for (std::size_t i = 0; i < leaves; ++i) {
             const PageNo leaf = number_at<std::uint32_t>(*page, 8 + 4 * i);
-            if (leaf != 0 && leaf <= image.pages() && visitor.enter(leaf)) visitor.page(leaf);
+            if (leaf == 0 || leaf > image.pages() || !visitor.enter(leaf)) continue;
+            if (!image.read(leaf, *freed)) visitor.lost(Loss::unreadable, leaf);
+            visitor.page(leaf);
         }
         trunk = number_at<std::uint32_t>(*page, 0);
     }

@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <gmock/gmock.h>
+
 #include <random>
 #include <thread>
 
@@ -35,6 +37,72 @@ TEST_F(SalvageTest, WhatIsLostIsSaidInALine) {
     EXPECT_EQ(what_is_lost(old(), records::slot_of('x')), "") << "another key tells nothing";
     damage(1);
     EXPECT_NE(said().find("of the list of tables"), std::string::npos) << said();
+    flip(database(), 3'000), flip(database(), 4'096 + 3'000);
+    EXPECT_NE(said().find("both superblocks, which a salvage writes anew"), std::string::npos) << said();
+}
+
+// What a crash left in the WAL is as much of the store as its pages: whatever of the header is damaged.
+TEST_F(SalvageTest, AWalWithoutItsHeaderIsDamageAndIsSavedByItsFrames) {
+    reopen();
+    for (int i = 0; i < 5; ++i) upsert(records::person(("late" + std::to_string(i)).c_str(), "Latecomer"));
+    const auto crashed = folder_ / "crashed";
+    fs::copy(old(), crashed, fs::copy_options::recursive);
+    store_.reset();
+    options_.folder = crashed;
+    const auto wal = crashed / "records.db-wal";
+    const auto whole = content(wal);
+    const auto zeroed = [&](std::size_t bytes) { return std::string(bytes, '\0') + whole.substr(bytes); };
+    const auto flipped = [&](std::size_t at) {
+        auto bytes = whole;
+        bytes[at] = static_cast<char>(bytes[at] ^ 0x10);
+        return bytes;
+    };
+    int round = 0;
+    for (const auto& bytes :
+         {zeroed(512), zeroed(4'096), flipped(3), flipped(18), flipped(22), flipped(40), flipped(60)}) {
+        put(wal, bytes);
+        EXPECT_FALSE(open());
+        EXPECT_TRUE(check(crashed, slot_of('k'))->needs_salvage()) << round;
+        EXPECT_NE(what_is_lost(crashed, slot_of('k')).find("(WAL)"), std::string::npos) << round;
+        const auto to = folder_ / ("saved" + std::to_string(round)).c_str();
+        const auto salvaged = salvage(crashed, to, slot_of('k'), clock_);
+        ASSERT_TRUE(salvaged) << round << salvaged.error().what.c_str();
+        EXPECT_FALSE(salvaged->complete()) << round;
+        EXPECT_TRUE(salvaged->basis_closed) << "the header may have said that there was more";
+        EXPECT_EQ(dump(to).at("patient").size(), people + 5U) << round;
+        ++round;
+    }
+}
+
+TEST_F(SalvageTest, AnothersWalInThePlaceOfTheStoresOwnIsALoss) {
+    reopen();
+    upsert(records::person("late", "Latecomer"));
+    const auto crashed = folder_ / "crashed";
+    fs::copy(old(), crashed, fs::copy_options::recursive);
+    store_.reset();
+    options_.folder = crashed;
+    auto foreign = content(crashed / "records.db-wal").substr(0, 4'096);
+    foreign[40] = static_cast<char>(foreign[40] ^ 0x10);
+    put(crashed / "records.db-wal", foreign + std::string(4'208, '\0'));
+    EXPECT_TRUE(check(crashed, slot_of('k'))->wal.foreign);
+    const auto salvaged = save();
+    EXPECT_FALSE(salvaged.complete());
+    EXPECT_TRUE(salvaged.basis_closed);
+}
+
+TEST_F(SalvageTest, ADamagedFreePageIsSaidAndLosesNothing) {
+    {
+        records::RawDatabase raw{old(), slot_of('k')};
+        raw.run("CREATE TABLE spare (x BLOB); INSERT INTO spare WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1"
+                " FROM n WHERE i < 50) SELECT randomblob(4000) FROM n; DROP TABLE spare;");
+    }
+    const auto free_page = image().pages() - 3;
+    damage(free_page);
+    const auto checked = check(old(), slot_of('k'));
+    ASSERT_TRUE(checked);
+    EXPECT_TRUE(checked->needs_salvage());
+    EXPECT_THAT(what_is_lost(old(), slot_of('k')), testing::HasSubstr("1 page of free room, where nothing is lost"));
+    EXPECT_TRUE(save().complete());
 }
 
 TEST_F(SalvageTest, ASoundStoreIsSoundAndIsSavedRowByRow) {
@@ -300,12 +368,17 @@ TEST_F(SalvageTest, KeysThatWereCutOffAreCountedAndPeopleCanComeAgain) {
 }
 
 TEST_F(SalvageTest, BothSuperblocksDamagedOpenByTheKeyThatIsWrappedInThem) {
+    const auto words = [] { return crypto::KeySlot::from_recovery_secret(crypto::SecureBytes::zeroed(32)); };
+    reopen();
+    ASSERT_TRUE(store_->keys().add(words(), "on paper", 1));
+    store_.reset();
     flip(database(), 3'000);
     flip(database(), 4'096 + 3'000);
     EXPECT_FALSE(open());
     EXPECT_EQ(check(old(), slot_of('k'))->damaged_superblocks, 2);
     EXPECT_TRUE(save().complete());
     EXPECT_TRUE(check(saved(), slot_of('k'))->sound());
+    EXPECT_TRUE(check(saved(), words())->sound()) << "every key slot goes with it";
 }
 
 TEST_F(SalvageTest, BooksOfALostQueueAddUp) {
