@@ -151,7 +151,7 @@ void find_queue(const Status& status, bool link_trouble, std::vector<Finding>& f
 void find_store(const Status& status, std::vector<Finding>& found) {
     const auto failures = static_cast<std::int64_t>(status.store.authentication_failures);
     if (failures > 0) found.push_back({"E2007", Tone::not_working, failures});
-    if (const auto keys = status.check.last_keys_damaged; keys > 0)
+    if (const auto keys = status.check.people_damaged(); keys > 0)
         found.push_back({.code = "E2019", .tone = Tone::look, .n = keys, .severity = "error"});
     if (!status.store_readable) found.push_back({"E2010", Tone::not_working});
     const bool feeds_balanced = std::all_of(status.feeds.begin(), status.feeds.end(), feed_balanced) &&

@@ -227,8 +227,8 @@ void put_store(Writer& out, const Status& status) {
     out.single("clinic_store_check_sound", "gauge",
                "1 when that check found nothing, 0 when it did; -1: never checked, or not all of it.",
                status.check.sound() ? static_cast<std::int64_t>(*status.check.sound()) : -1);
-    out.single("clinic_store_check_keys_damaged", "gauge", "People's keys that did not open at that check.",
-               status.check.last_keys_damaged);
+    out.single("clinic_store_check_keys_damaged", "gauge", "People's keys that are known not to open.",
+               status.check.people_damaged());
     out.single("clinic_store_check_running", "gauge", "1 while a check is under way.",
                status.check.started.micros != 0);
     out.single("clinic_store_check_tables_skipped", "gauge", "Tables of that check that were too busy to be checked.",

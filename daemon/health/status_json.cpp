@@ -205,7 +205,7 @@ json check(const records::CheckPlace& place, Timestamp now) {
             {"last_s", age_or_null(age_s)},
             {"sound", place.sound() ? json(*place.sound()) : json{}},
             {"tables_skipped", place.last_skipped},
-            {"keys_damaged", place.last_keys_damaged}};
+            {"keys_damaged", place.people_damaged()}};
 }
 
 json store(const Status& status) {

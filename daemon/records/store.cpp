@@ -190,7 +190,7 @@ Result<void> Store::State::open_schema(bool had_keys) {
 
 // Damage shows before work begins: of a larger store as far as time allows, unless damage was found before. Where the
 // end of the WAL did not open, which a power cut does too, the check of the whole begins at once, and the box serves
-// meanwhile; so it does where keys were damaged, which may have been mended since.
+// meanwhile; so it does where damage was found, which may have been mended since.
 Result<void> Store::State::check_pages() {
     SessionCore core{*writing, shared};
     Snapshot snapshot{core, clock};
@@ -210,8 +210,8 @@ Result<void> Store::State::check_pages() {
     CLINIC_TRY(checked);
     const auto place = check_place(snapshot);
     CLINIC_TRY(place);
-    if (vfs->recovery_failures() == 0 && place->last_keys_damaged == 0 && place->keys_damaged == 0) return {};
-    return writing->run("DELETE FROM setting WHERE key = 'store_check'");
+    const bool is_well = vfs->recovery_failures() == 0 && place->last_sound && place->people_damaged() == 0;
+    return is_well ? Result<void>{} : check_again(*writing, *place, clock.now());
 }
 
 // An absent keystore is made only while no patient ever had a key.

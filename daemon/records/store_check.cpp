@@ -1,6 +1,5 @@
 #include "daemon/records/store_check.h"
 
-#include <algorithm>
 #include <condition_variable>
 #include <limits>
 #include <mutex>
@@ -79,6 +78,19 @@ std::int64_t integer(const json& from, const char* key) {
     return found != from.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
 }
 
+std::string written(const CheckPlace& place) {
+    return base::dump_json({{"started", place.started.micros},
+                            {"next_page", place.next_page},
+                            {"next_table", place.next_table},
+                            {"next_slot", place.next_slot},
+                            {"skipped", place.tables_skipped},
+                            {"keys_damaged", place.keys_damaged},
+                            {"last", place.last.micros},
+                            {"last_damaged", place.last_sound ? 0 : 1},
+                            {"last_skipped", place.last_skipped},
+                            {"last_keys_damaged", place.last_keys_damaged}});
+}
+
 } // namespace
 
 Result<void> check_at_open(Connection& connection, const OpenCheck& how) {
@@ -102,6 +114,14 @@ Result<void> check_at_open(Connection& connection, const OpenCheck& how) {
         base::log(base::Level::info, "records", "the check at open ended by its time; the weekly one sees the rest",
                   {{"pages", *pages}});
     return {};
+}
+
+void CheckPlace::begin(Timestamp now) {
+    last_keys_damaged = people_damaged();
+    started = now;
+    next_page = 1;
+    next_table.clear();
+    next_slot = tables_skipped = keys_damaged = 0;
 }
 
 std::optional<bool> CheckPlace::sound() const {
@@ -129,17 +149,14 @@ Result<CheckPlace> check_place(Session& session) {
 }
 
 Result<void> set_check_place(Transaction& txn, const CheckPlace& place) {
-    return set_setting(txn, place_setting,
-                       base::dump_json({{"started", place.started.micros},
-                                        {"next_page", place.next_page},
-                                        {"next_table", place.next_table},
-                                        {"next_slot", place.next_slot},
-                                        {"skipped", place.tables_skipped},
-                                        {"keys_damaged", place.keys_damaged},
-                                        {"last", place.last.micros},
-                                        {"last_damaged", place.last_sound ? 0 : 1},
-                                        {"last_skipped", place.last_skipped},
-                                        {"last_keys_damaged", place.last_keys_damaged}}));
+    return set_setting(txn, place_setting, written(place));
+}
+
+Result<void> check_again(Connection& writing, CheckPlace place, Timestamp now) {
+    place.begin(now);
+    auto put = writing.prepare("UPDATE setting SET value = ? WHERE key = ?");
+    CLINIC_TRY(put);
+    return put->bind(written(place), place_setting.c_str()).run();
 }
 
 StoreCheck::StoreCheck(Store& store, CheckOptions options) : store_{store}, options_{options} {}
@@ -162,7 +179,8 @@ Result<StoreCheck::Step> StoreCheck::step(Timestamp now) {
         const auto since = now - place_->last;
         const auto every = place_->last_skipped > 0 ? options_.every_skipped : options_.every;
         if (place_->last.micros != 0 && since >= base::Micros{0} && since < every) return Step::not_due;
-        CLINIC_TRY(begin(now));
+        place_->begin(now);
+        CLINIC_TRY(mark());
     }
     if (!connection_) {
         auto opened = store_.checker();
@@ -174,17 +192,13 @@ Result<StoreCheck::Step> StoreCheck::step(Timestamp now) {
 }
 
 // A disk that refuses to have a superblock written anew keeps nobody from looking at the rest.
-Result<void> StoreCheck::begin(Timestamp now) {
+void StoreCheck::superblocks() {
     const auto mended = store_.keys().mend();
     if (!mended) base::log(base::Level::error, "records: a superblock", mended.error());
-    place_->started = now;
-    place_->next_page = 1;
-    place_->next_table.clear();
-    place_->next_slot = place_->tables_skipped = place_->keys_damaged = 0;
-    return mark();
 }
 
 Result<StoreCheck::Step> StoreCheck::pages(Timestamp now) {
+    if (place_->next_page == 1) superblocks();
     std::int64_t there = 0;
     Result<void> read;
     {

@@ -1,6 +1,6 @@
 // The store checked while it works, in slices: both superblocks, every page of the database as it lies on the disk,
 // each table and its indexes by SQLite's own check, and every key of the keystore. How far it is stands in the store,
-// so that a restart goes on from there.
+// so that a restart goes on from there. What it found stands until the next one has ended.
 //   Bounds:  a slice of pages holds up checkpoints (never commits) for its time; a table's check has one snapshot and
 //            gives way when the WAL grows past twice its bound, `gives_way_max` times. Beside that a check once a week.
 //   Errors:  step: system; full, when its place cannot be written down. Damage is a finding. A damaged superblock is
@@ -9,6 +9,7 @@
 //   Source:  facts/field-failures-and-peers §3, row 1.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -34,10 +35,16 @@ struct CheckPlace {
     std::int64_t last_skipped = 0, last_keys_damaged = 0;
     // What it found; nullopt: never checked, or not all of it.
     std::optional<bool> sound() const;
+    // People whose keys are known not to open: by the newest check, or already by the one that is under way.
+    std::int64_t people_damaged() const { return std::max(last_keys_damaged, keys_damaged); }
+    // From its first page; what is known stands until it ends.
+    void begin(Timestamp now);
 };
 
 Result<CheckPlace> check_place(Session& session);
 Result<void> set_check_place(Transaction& txn, const CheckPlace& place);
+// At open, where nobody writes yet: what the newest check found may have been mended, so the next one begins at once.
+Result<void> check_again(Connection& writing, CheckPlace place, Timestamp now);
 
 struct CheckOptions {
     std::int64_t pages_a_slice = 512;  // 2 MiB
@@ -74,7 +81,7 @@ private:
     Result<Step> pages(Timestamp now);
     Result<Step> table(Timestamp now);
     Result<Step> keys(Timestamp now);
-    Result<void> begin(Timestamp now);
+    void superblocks();
     Result<Step> found(Error damage, Timestamp now);
     Result<Step> ended(Timestamp now);
     Result<void> mark();

@@ -228,6 +228,10 @@ TEST(Findings, PeopleWhoseKeysAreDamagedAreCountedAndNothingElseIsCalledDown) {
     ASSERT_THAT(codes(seen), ElementsAre("E2019"));
     EXPECT_EQ(seen.needs.front().number, 2);
     EXPECT_EQ(seen.needs.front().tone, Tone::look);
+    status.check.keys_damaged = 1;
+    EXPECT_EQ(shown(status).needs.front().number, 2) << "what the ended check knew stands beside the one under way";
+    status.check.keys_damaged = 3;
+    EXPECT_EQ(shown(status).needs.front().number, 3) << "and what that one has found is said at once";
 }
 
 } // namespace

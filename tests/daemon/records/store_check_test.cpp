@@ -115,7 +115,7 @@ TEST_F(Checked, BeginsAtOnceWhereTheEndOfTheWalDidNotOpen) {
     std::filesystem::resize_file(wal, std::filesystem::file_size(wal) - 100);
     std::ofstream{wal, std::ios::app} << std::string(100, 'x');
     reopen();
-    EXPECT_EQ(place().last, Timestamp{});
+    EXPECT_EQ(place().last, clock_.now()) << "when the newest one ended is known still";
     StoreCheck check{*store_, {}};
     EXPECT_EQ(one(check), Step::more);
     EXPECT_EQ(whole(check).first, Step::sound);
@@ -167,9 +167,51 @@ TEST_F(Checked, CountsPeopleWhoseKeyIsDamagedAndClosesNothing) {
         EXPECT_EQ(one(check), Step::not_due);
     }
     reopen();
-    StoreCheck again{*store_, {}};
-    EXPECT_EQ(whole(again).first, Step::sound) << "it begins anew with the start";
-    EXPECT_EQ(place().last_keys_damaged, 0);
+    EXPECT_EQ(place().people_damaged(), 2) << "which is known until somebody has looked again";
+    StoreCheck again{*store_, {.keys_a_slice = 16}};
+    for (int slices = 0; place().next_slot <= 17 && slices < 10'000; ++slices) {
+        ASSERT_EQ(one(again), Step::more) << "it begins at once with the start";
+        ASSERT_EQ(place().people_damaged(), 2);
+    }
+    EXPECT_EQ(whole(again).first, Step::sound);
+    EXPECT_EQ(place().people_damaged(), 0);
+}
+
+TEST_F(Checked, WhatOneFoundOfKeysStandsWhileTheNextIsUnderWayAndOverARestart) {
+    flip(keys(), key_at(7)), flip(keys(), key_at(190));
+    {
+        StoreCheck check{*store_, {}};
+        ASSERT_EQ(whole(check).first, Step::sound);
+        clock_.advance(week);
+        flip(keys(), key_at(9));
+        ASSERT_EQ(one(check), Step::more);
+        EXPECT_EQ(place().people_damaged(), 2);
+    }
+    const auto last = place().last;
+    {
+        StoreCheck check{*store_, {.keys_a_slice = 196}};
+        while (place().keys_damaged < 3) ASSERT_EQ(one(check), Step::more);
+        EXPECT_EQ(place().people_damaged(), 3) << "said when it is found";
+    }
+    reopen();
+    EXPECT_EQ(place().people_damaged(), 3);
+    EXPECT_EQ(place().last, last) << "and the newest that ended is no other";
+}
+
+TEST_F(Checked, DamageThatItFoundIsSaidUntilTheNextFindsNone) {
+    const auto at = crypto::page_offset(free_page()) + 50;
+    flip(at);
+    reopen();
+    {
+        StoreCheck check{*store_, {}};
+        ASSERT_EQ(whole(check).first, Step::damaged);
+    }
+    flip(at); // restored
+    reopen();
+    EXPECT_EQ(place().sound(), false);
+    StoreCheck check{*store_, {}};
+    EXPECT_EQ(whole(check).first, Step::sound) << "which begins at once, and not in a week";
+    EXPECT_EQ(place().sound(), true);
 }
 
 TEST_F(Checked, DoesNotCountTheKeyOfSomebodyWhoWasErased) {
