@@ -61,6 +61,18 @@ std::string age(const json& status, const json& from, const char* key) {
     return words::ago(seconds, {words::moment_of(word(status, "at")), zone});
 }
 
+// The weekly check: when the newest one ended, and what is known of the store.
+std::string checked(const json& status, const json& check) {
+    if (word(check, "last").empty()) return check.value("running", false) ? "never, the first is under way" : "never";
+    std::string said = age(status, check, "last_s");
+    if (check.value("sound", json{}) == json(false)) said += ": DAMAGED";
+    if (const auto skipped = number(check, "tables_skipped"); skipped > 0)
+        said += ", " + grouped(skipped) + " tables left out";
+    if (const auto keys = number(check, "keys_damaged"); keys > 0)
+        said += ", keys of " + grouped(keys) + " people DAMAGED";
+    return said + (check.value("running", false) ? "; the next is under way" : "");
+}
+
 // " since 09:12", in the clinic's zone; empty where nobody said since when.
 std::string since(const json& status, const json& from) {
     if (word(from, "since").empty()) return {};
@@ -156,8 +168,7 @@ std::string facts(const json& status) {
         out += "Keys          " + grouped(number(store, "free_key_slots")) + " in reserve, " +
                grouped(number(store, "authentication_failures")) + " pages failed their seal\n";
         const json check = store.value("check", json::object());
-        out += "Checked       " + age(status, check, "last_s") +
-               (check.value("sound", json{}) == json(false) ? ": DAMAGED\n" : "\n");
+        out += "Checked       " + wrapped(checked(status, check), 14);
     }
     out += format("Box           %s, version %s\n", word(status, "box").c_str(), word(status, "version").c_str());
     return out;

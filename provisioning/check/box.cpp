@@ -150,6 +150,10 @@ Finding store_seals(const Scene& scene) {
 
 Finding store_checked(const Scene& scene) {
     constexpr std::int64_t days_max = 14;
+    const auto too_old = [](std::int64_t age_s, const char* since) {
+        return warn(span(age_s) + since, "the weekly check does not get to its end",
+                    "see machine.load and disk.errors; it goes on by itself where the machine has time");
+    };
     const json said = scene.said();
     const auto sound = object_at(said, {"store", "check"}).value("sound", json{});
     if (sound == json(false))
@@ -158,17 +162,23 @@ Finding store_checked(const Scene& scene) {
     if (const auto skipped = number_at(said, {"store", "check", "tables_skipped"}); sound.is_null() && skipped > 0)
         return warn(count(skipped, "tables left out"), "the weekly check does not get to all of the records",
                     "see machine.load and disk.errors; it is tried again within a day");
-    if (sound.is_null()) return ok("the first one is to come");
+    if (sound.is_null()) {
+        const auto since = base::time_of(text_at(said, {"store", "check", "started"}));
+        const auto takes_s = since ? (scene.site.now - *since).count() / 1'000'000 : 0;
+        if (takes_s > days_max * day_s) return too_old(takes_s, ", and not done");
+        return ok(since ? "the first one is under way" : "the first one is to come");
+    }
     const auto age = number_at(said, {"store", "check", "last_s"});
-    if (age > days_max * day_s)
-        return warn(span(age) + " ago", "the weekly check does not get to its end",
-                    "see machine.load and disk.errors; it goes on by itself where the machine has time");
+    if (age > days_max * day_s) return too_old(age, " ago");
     return ok("sound, " + span(age) + " ago");
 }
 
+// A check that ended with damage did not come to the keys, which are its last part.
 Finding store_people(const Scene& scene) {
-    const auto damaged = number_at(scene.said(), {"store", "check", "keys_damaged"});
-    if (damaged <= 0) return ok("all open");
+    const json said = scene.said(), check = object_at(said, {"store", "check"});
+    const auto damaged = number_at(said, {"store", "check", "keys_damaged"});
+    const bool looked_at = !check.value("last", json{}).is_null() && check.value("sound", json{}) != json(false);
+    if (damaged <= 0) return ok(looked_at ? "all open" : "the first check of them is to come");
     return fail(count(damaged, "do not open"), "these people's records cannot be read: the disk, or somebody",
                 "stop clinicd, then clinicctl store mend-keys with a copy of keys.db; docs/clinicctl.md, The store");
 }

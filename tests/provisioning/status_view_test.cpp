@@ -42,6 +42,26 @@ TEST(StatusView, FitsIn80ColumnsAndAnswersInOrder) {
         << text;
 }
 
+TEST(StatusView, SaysOfTheCheckOfTheStoreWhatIsKnown) {
+    const auto said = [](json check) {
+        auto one = status();
+        one["store"]["check"] = std::move(check);
+        const std::string text = view(one, false);
+        const auto at = text.find("Checked       ") + 14;
+        return text.substr(at, text.find('\n', at) - at);
+    };
+    json check{{"running", false}, {"last", nullptr}, {"last_s", nullptr}, {"sound", nullptr}, {"tables_skipped", 0}};
+    EXPECT_EQ(said(check), "never");
+    check["running"] = true;
+    EXPECT_EQ(said(check), "never, the first is under way");
+    check.update({{"last", "2026-11-21T09:58:00Z"}, {"last_s", 120}, {"sound", true}});
+    EXPECT_EQ(said(check), "2 min ago; the next is under way");
+    check.update({{"running", false}, {"tables_skipped", 3}, {"keys_damaged", 2}});
+    EXPECT_EQ(said(check), "2 min ago, 3 tables left out, keys of 2 people DAMAGED");
+    check = {{"last", "2026-11-21T09:58:00Z"}, {"last_s", 120}, {"sound", false}};
+    EXPECT_EQ(said(check), "2 min ago: DAMAGED");
+}
+
 TEST(StatusView, GivesALongNameALineOfItsOwn) {
     auto one = status();
     const std::string name(32, 'n');

@@ -269,6 +269,9 @@ const Fault faults[] = {
     {"store.checked", Outcome::warn, "does not get to its end",
      [](World& w) { w.status.check.last = w.site.now - std::chrono::hours{24 * 20}; }},
     {"store.checked", Outcome::warn, "all of the records", [](World& w) { w.status.check.last_skipped = 2; }},
+    {"store.checked", Outcome::warn, "does not get to its end",
+     [](World& w) { w.status.check = {.started = w.site.now - std::chrono::hours{24 * 20}}; }},
+    {"store.people", Outcome::fail, "cannot be read", [](World& w) { w.status.check.keys_damaged = 1; }},
     {"store.people", Outcome::fail, "cannot be read", [](World& w) { w.status.check.last_keys_damaged = 2; }},
     {"store.keys", Outcome::warn, "run short", [](World& w) { w.status.store.free_key_slots = 3; }},
     {"store.keys", Outcome::fail, "no new patient", [](World& w) { w.status.store.free_key_slots = 0; }},
@@ -394,6 +397,19 @@ TEST_F(Checks, AllAreOkOnABoxWhereAllIsWell) {
         EXPECT_EQ(line.found.outcome, Outcome::ok)
             << line.check->id << ": " << line.found.said << "; " << line.found.cause.c_str();
     EXPECT_EQ(exit_of(verdict(lines)), 0);
+}
+
+TEST_F(Checks, WhatNoCheckOfTheStoreHasSeenIsNotCalledWell) {
+    World world;
+    const auto said = [&](const char* id) { return line_of(world.look(), id).found.said; };
+    EXPECT_EQ(said("store.people"), "all open");
+    world.status.check = {};
+    EXPECT_EQ(said("store.checked"), "the first one is to come");
+    EXPECT_EQ(said("store.people"), "the first check of them is to come");
+    world.status.check.started = world.site.now;
+    EXPECT_EQ(said("store.checked"), "the first one is under way");
+    world.status.check = {.last = world.site.now, .last_sound = false};
+    EXPECT_EQ(said("store.people"), "the first check of them is to come") << "they are its last part";
 }
 
 TEST_F(Checks, WithoutNftablesItsRulesAreNotMissed) {
