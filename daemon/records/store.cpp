@@ -188,19 +188,19 @@ Result<void> Store::State::open_schema(bool had_keys) {
     return {};
 }
 
-// Damage shows before work begins: of a larger store as far as time allows, unless damage was found before. Where the
-// end of the WAL did not open, which a power cut does too, the check of the whole begins at once, and the box serves
-// meanwhile; so it does where damage was found, which may have been mended since.
+// Damage shows before work begins: of a larger store as far as time allows, unless damage was found before. Where that
+// store was not closed in order, or the end of its WAL did not open, the check of the whole begins at once, and the box
+// serves meanwhile; so it does where damage was found, which may have been mended since.
 Result<void> Store::State::check_pages() {
     SessionCore core{*writing, shared};
     Snapshot snapshot{core, clock};
     const auto found_before = setting(snapshot, damage_setting);
     CLINIC_TRY(found_before);
     doubted = found_before->has_value();
-    OpenCheck how{.everything = doubted};
-    if (was_closed) how.time_max = closed_check_max;
+    // A checkpoint that a power cut ended left pages that are whole in the WAL alone.
+    if (doubted) CLINIC_TRY(writing->checkpoint(SQLITE_CHECKPOINT_TRUNCATE));
     const auto before = vfs->authentication_failures(), refused_before = vfs->refused_reads();
-    const auto checked = check_at_open(*writing, how);
+    const auto checked = check_at_open(*writing, {.everything = doubted});
     // SQLite's check lists a page that cannot be read, or did not open, beside those that make no sense.
     if (!checked && vfs->refused_reads() > refused_before)
         return Error{Errc::system, "the machine refuses to read the records' files",
@@ -210,7 +210,8 @@ Result<void> Store::State::check_pages() {
     CLINIC_TRY(checked);
     const auto place = check_place(snapshot);
     CLINIC_TRY(place);
-    const bool is_well = vfs->recovery_failures() == 0 && place->last_sound && place->people_damaged() == 0;
+    const bool is_well =
+        (was_closed || *checked) && vfs->recovery_failures() == 0 && place->last_sound && place->people_damaged() == 0;
     return is_well ? Result<void>{} : check_again(*writing, *place, clock.now());
 }
 

@@ -219,7 +219,7 @@ struct StoreNumbers {
     std::uint64_t slow_statements = 0;
     std::uint64_t cache_hits = 0, cache_misses = 0; // of the pseudonymous rows
     std::int64_t cache_rows = 0;
-    bool was_closed = false; // in order before this opening: the check at the start was the short one
+    bool was_closed = false; // in order before this opening
 };
 
 class Store {

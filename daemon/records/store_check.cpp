@@ -93,7 +93,7 @@ std::string written(const CheckPlace& place) {
 
 } // namespace
 
-Result<void> check_at_open(Connection& connection, const OpenCheck& how) {
+Result<bool> check_at_open(Connection& connection, const OpenCheck& how) {
     const auto pages = connection.number("PRAGMA page_count");
     CLINIC_TRY(pages);
     if (how.everything) {
@@ -113,7 +113,7 @@ Result<void> check_at_open(Connection& connection, const OpenCheck& how) {
     if (*said == Verdict::interrupted)
         base::log(base::Level::info, "records", "the check at open ended by its time; the weekly one sees the rest",
                   {{"pages", *pages}});
-    return {};
+    return *said == Verdict::sound;
 }
 
 void CheckPlace::begin(Timestamp now) {

@@ -96,14 +96,13 @@ private:
     Error damage_{Errc::tampered, "a page of the store does not open"};
 };
 
-// SQLite's check at open: all of a store up to `whole_pages_max`, of a larger one as far as `time_max` goes.
-// Errors: corrupt, tampered (a page did not open), system.
-inline constexpr std::chrono::milliseconds closed_check_max{100}; // a start waits for it
+// SQLite's check at open: all of a store up to `whole_pages_max`, of a larger one as far as `time_max` goes; false: its
+// time ended it. Errors: corrupt, tampered (a page did not open), system.
 struct OpenCheck {
-    std::int64_t whole_pages_max = 16'384;     // 64 MiB
-    std::chrono::milliseconds time_max{5'000}; // `closed_check_max` where it was closed in order
-    bool everything = false;                   // whatever its size, indexes against their tables too
+    std::int64_t whole_pages_max = 16'384;   // 64 MiB
+    std::chrono::milliseconds time_max{100}; // a start waits for it
+    bool everything = false;                 // whatever its size, indexes against their tables too
 };
-Result<void> check_at_open(Connection& connection, const OpenCheck& how);
+Result<bool> check_at_open(Connection& connection, const OpenCheck& how);
 
 } // namespace clinic::records

@@ -361,6 +361,32 @@ TEST_F(Checked, TheWalComesBackUnderItsBoundAfterALongReaderThoughTheBoxIsNeverI
     EXPECT_FALSE(store_->wal_is_long());
 }
 
+// A start does not wait for a large store to be read; nor is it taken to be well for a week.
+TEST_F(Checked, BeginsAtOnceWhereALargeStoreWasNotClosedInOrder) {
+    store_.reset();
+    RawDatabase{options_.folder, slot_of('k')}.run(
+        "CREATE TABLE big (x); WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)"
+        " INSERT INTO big SELECT zeroblob(4000) FROM n");
+    reopen();
+    {
+        StoreCheck check{*store_, {}};
+        ASSERT_EQ(whole(check).first, Step::sound);
+    }
+    reopen(); // which closes it in order
+    {
+        StoreCheck check{*store_, {}};
+        EXPECT_EQ(one(check), Step::not_due);
+    }
+    const auto cut = folder_ / "cut";
+    std::filesystem::copy(options_.folder, cut);
+    store_.reset();
+    options_.folder = cut;
+    reopen();
+    EXPECT_TRUE(place().last_sound) << "as the newest one said";
+    StoreCheck check{*store_, {}};
+    EXPECT_EQ(one(check), Step::more);
+}
+
 // As a large store is opened whose WAL holds something: after a crash, or with a migration.
 TEST_F(Checked, ACheckThatItsTimeEndedKeepsNoCheckpointFromBeingMade) {
     store_.reset();
@@ -370,7 +396,9 @@ TEST_F(Checked, ACheckThatItsTimeEndedKeepsNoCheckpointFromBeingMade) {
     ASSERT_TRUE(writer);
     ASSERT_TRUE((*writer)->run_script("CREATE TABLE big (x); WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1"
                                       " FROM n WHERE i < 200000) INSERT INTO big SELECT zeroblob(200) FROM n"));
-    ASSERT_TRUE(check_at_open(**writer, {.whole_pages_max = 0, .time_max = std::chrono::milliseconds{0}}));
+    const auto checked = check_at_open(**writer, {.whole_pages_max = 0, .time_max = std::chrono::milliseconds{0}});
+    ASSERT_TRUE(checked);
+    EXPECT_FALSE(*checked);
     const auto left = (*writer)->checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
     ASSERT_TRUE(left) << left.error().native;
     EXPECT_EQ(*left, 0);
