@@ -76,23 +76,55 @@ bool Doubts::is_doubtful(const Row& one, Timestamp now) const {
             Timestamp{one.from_quarter * envelope::quarter_us} < now + booked_ahead);
 }
 
+Doubts::Row Doubts::row_of(const Object& object) {
+    const auto& fact = object.fact;
+    Row row{.row = object.row, .kind = fact.kind, .deleted = fact.deleted(), .read_ms = fact.read_ms};
+    if (const auto* booked = std::get_if<envelope::CrmAppointment>(&fact.said)) {
+        row.from_quarter = booked->from_quarter;
+        row.until_quarter = booked->until_quarter;
+    }
+    return row;
+}
+
 // Of a patient's contact the full comparison says that it is gone.
-Result<std::optional<Doubts::Asked>> Doubts::doubted(Transaction& txn, const Row& one) const {
-    if (!is_doubtful(one, txn.now())) return std::optional<Asked>{};
-    auto object = object_at(txn, one.row);
-    CLINIC_TRY(object);
+Result<std::optional<Doubts::Asked>> Doubts::doubted(Transaction& txn, const Object& object) const {
+    const auto& fact = object.fact;
     // Of a calendar that was taken out of the settings nothing is told, by no list and by no read.
-    if (!envelope::is_configured((*object)->fact, reads_)) return std::optional<Asked>{};
-    if (one.kind == CrmKind::contact) {
-        const auto linked = outbox::Links::patients_of(txn, (*object)->fact.id);
+    if (!envelope::is_configured(fact, reads_)) return std::optional<Asked>{};
+    if (fact.kind == CrmKind::contact) {
+        const auto linked = outbox::Links::patients_of(txn, fact.id);
         CLINIC_TRY(linked);
         if (!linked->empty()) return std::optional<Asked>{};
     }
-    return std::optional{Asked{one.row, one.kind, std::move((*object)->fact.id)}};
+    return std::optional{Asked{object.row, fact.kind, fact.id}};
+}
+
+// The first of those that were absent some minutes ago, and were not seen since.
+Result<std::optional<Doubts::Asked>> Doubts::once_more(Transaction& txn) {
+    for (auto one = once_absent_.begin(); one != once_absent_.end();) {
+        if (txn.monotonic() - one->second.since < absent_apart) {
+            ++one;
+            continue;
+        }
+        const auto object = object_at(txn, one->first);
+        CLINIC_TRY(object);
+        if (*object && is_doubtful(row_of(**object), txn.now())) {
+            auto asked = doubted(txn, **object);
+            CLINIC_TRY(asked);
+            if (*asked && is_offered_again(**asked)) return asked;
+        }
+        one = once_absent_.erase(one);
+    }
+    return std::optional<Asked>{};
 }
 
 Result<WalkTerms> Doubts::next(Transaction& txn) {
-    if (passes_ == 0 || !allowance_.has_any(txn.monotonic())) return WalkTerms{};
+    if (!allowance_.has_any(txn.monotonic())) return WalkTerms{};
+    auto again = once_more(txn);
+    CLINIC_TRY(again);
+    asked_ = std::move(*again);
+    if (asked_) return WalkTerms{.step = WalkStep::look, .kind = asked_->kind, .id = asked_->id};
+    if (passes_ == 0) return WalkTerms{};
     after_ = std::max(after_, place_);
     std::vector<Row> rows;
     CLINIC_TRY(each_row(
@@ -105,12 +137,16 @@ Result<WalkTerms> Doubts::next(Transaction& txn) {
         },
         after_, rows_a_step));
     for (const Row& one : rows) {
-        auto asked = doubted(txn, one);
-        CLINIC_TRY(asked);
-        asked_ = std::move(*asked);
-        if (asked_ && is_offered_again(*asked_))
-            return WalkTerms{.step = WalkStep::look, .kind = asked_->kind, .id = asked_->id};
-        asked_.reset();
+        if (is_doubtful(one, txn.now()) && !once_absent_.contains(one.row)) {
+            const auto object = object_at(txn, one.row);
+            CLINIC_TRY(object);
+            auto asked = doubted(txn, **object);
+            CLINIC_TRY(asked);
+            asked_ = std::move(*asked);
+            if (asked_ && is_offered_again(*asked_))
+                return WalkTerms{.step = WalkStep::look, .kind = asked_->kind, .id = asked_->id};
+            asked_.reset();
+        }
         after_ = one.row;
     }
     if (rows.size() < static_cast<std::size_t>(rows_a_step)) {
@@ -129,24 +165,27 @@ bool Doubts::is_offered_again(const Asked& one) {
     return false;
 }
 
-void Doubts::looked(const envelope::CrmWalk& done) {
-    if (!asked_ || done.walk != 0 || done.kind != asked_->kind || done.looked != asked_->id) return;
-    allowance_.take();
-    after_ = std::max(after_, asked_->row);
-    asked_.reset();
+// A note stays until its row is looked at again: what is done about it may not come to be stored.
+bool Doubts::is_absent_twice(const Object& object, base::Micros now) {
+    const Absent absent{now, object.fact.read_ms};
+    const auto [before, is_first] = once_absent_.try_emplace(object.row, absent);
+    if (!is_first && before->second.read_ms == absent.read_ms) return true;
+    before->second = absent;
+    return false;
 }
 
-Result<bool> Doubts::holds(records::Session& session, CrmKind kind, std::string_view id) const {
-    const auto known = find(session, kind, id);
-    CLINIC_TRY(known);
-    if (!*known) return false;
-    const auto& fact = (*known)->fact;
-    Row row{.row = (*known)->row, .kind = kind, .deleted = fact.deleted(), .read_ms = fact.read_ms};
-    if (const auto* booked = std::get_if<envelope::CrmAppointment>(&fact.said)) {
-        row.from_quarter = booked->from_quarter;
-        row.until_quarter = booked->until_quarter;
-    }
-    return is_doubtful(row, session.now());
+Result<bool> Doubts::looked(records::Session& session, const envelope::CrmWalk& done) {
+    if (!asked_ || done.walk != 0 || done.kind != asked_->kind || done.looked != asked_->id) return false;
+    const std::int64_t row = std::exchange(asked_, std::nullopt)->row;
+    allowance_.take();
+    offered_ = 0;
+    if (!once_absent_.contains(row)) after_ = std::max(after_, row);
+    const auto object = object_at(session, row);
+    CLINIC_TRY(object);
+    if (done.absent && *object && is_doubtful(row_of(**object), session.now()))
+        return is_absent_twice(**object, session.monotonic());
+    once_absent_.erase(row);
+    return false;
 }
 
 } // namespace clinic::crm

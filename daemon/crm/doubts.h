@@ -1,17 +1,20 @@
 // What GHL may have deleted and nothing told us of: the polling has told all that GHL lists since a moment, and this
-// was not among it, nor told otherwise. GHL's lists may lag, so each is read by its id: what GHL says it does not have
-// was deleted.
+// was not among it, nor told otherwise. GHL's lists may lag, so each is read by its id: what GHL says it does not have,
+// and says so again some minutes later, was deleted.
 //   Rules:   of the location that was seen last alone: an older one's things are not asked of another. Contacts of
-//            patients are the full comparison's, and bookings are doubted where a round reads them.
-//   Bounds:  1,000 rows a step; 2,000 at once and as many a day after that are read by themselves; one that is not
-//            answered for is offered three times in a row, and then again in the next pass. Nothing of it is stored:
-//            after a restart the polling says again since when it has told all.
+//            patients are the full comparison's, and bookings are doubted where a round reads them. What was seen
+//            between the two answers is as if the first had not been.
+//   Bounds:  1,000 rows a step; 2,000 reads at once and as many a day after that; one that is not answered for is
+//            offered three times in a row, and then again in the next pass. Nothing of it is stored: after a restart
+//            the polling says again since when it has told all, and what was absent once is asked about anew.
 //   Errors:  those of the store.
 //   Threads: the store's.
 //   Source:  docs/crm.md, "What GHL deletes".
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -21,6 +24,7 @@
 namespace clinic::crm {
 
 inline constexpr int looks_per_day = 2'000;
+inline constexpr base::Micros absent_apart = std::chrono::minutes{5}; // the two answers, at least
 
 class Doubts {
 public:
@@ -32,9 +36,8 @@ public:
     // `rest`: there is none to be read; `go_on`: rows are still to be looked through; else it is read again until
     // `looked` says that it was.
     Result<envelope::WalkTerms> next(records::Transaction& txn);
-    void looked(const envelope::CrmWalk& done);
-    // It still is in doubt: its absence is a deletion.
-    Result<bool> holds(records::Session& session, envelope::CrmKind kind, std::string_view id) const;
+    // What was asked about was read. True: it was absent before, and still is in doubt: it was deleted.
+    Result<bool> looked(records::Session& session, const envelope::CrmWalk& done);
 
 private:
     struct Since {
@@ -52,9 +55,16 @@ private:
         envelope::CrmKind kind{};
         std::string id;
     };
+    struct Absent {
+        base::Micros since{};     // by the clock that only goes forward
+        std::int64_t read_ms = 0; // as it was read last: another time, and it was seen
+    };
     std::int64_t since_of(envelope::CrmKind kind) const;
     bool is_doubtful(const Row& one, Timestamp now) const;
-    Result<std::optional<Asked>> doubted(records::Transaction& txn, const Row& one) const;
+    static Row row_of(const Object& object);
+    Result<std::optional<Asked>> doubted(records::Transaction& txn, const Object& object) const;
+    Result<std::optional<Asked>> once_more(records::Transaction& txn);
+    bool is_absent_twice(const Object& object, base::Micros now);
 
     bool is_offered_again(const Asked& one); // and not too often
 
@@ -66,7 +76,8 @@ private:
     std::int64_t after_ = 0; // where the rows are looked through
     int passes_ = 0;         // through all rows, the one that has begun among them
     std::optional<Asked> asked_;
-    std::int64_t offered_ = 0; // the row of the newest offer, and how often it was made in a row
+    std::map<std::int64_t, Absent> once_absent_; // by row
+    std::int64_t offered_ = 0;                   // the row of the newest offer, and how often it was made in a row
     int offers_ = 0;
 };
 
