@@ -149,6 +149,18 @@ std::optional<CrmFact> opportunity(const json& shown, std::int64_t read_ms) {
     return fact;
 }
 
+std::optional<CrmFact> deletion(CrmKind kind, const json& shown, const WriteRules& rules, std::int64_t read_ms) {
+    CrmFact fact{.id = id(shown, "id"),
+                 .kind = kind,
+                 .updated_ms = time(shown, kind == CrmKind::opportunity ? "updatedAt" : "dateUpdated"),
+                 .read_ms = read_ms,
+                 .said = {}};
+    const auto calendar = text(shown, "calendarId");
+    const bool of_others =
+        kind == CrmKind::appointment && !calendar.empty() && !is_listed(calendar, rules.reads.calendars);
+    return fact.id.empty() || of_others ? std::nullopt : std::optional{std::move(fact)};
+}
+
 std::optional<CrmFact> location(const json& shown, const WriteRules& rules, std::int64_t read_ms) {
     const auto zone = text(shown, "timezone");
     if (text(shown, "id") != rules.location || !is_zone(zone)) return std::nullopt;
@@ -160,6 +172,11 @@ std::optional<CrmFact> location(const json& shown, const WriteRules& rules, std:
 }
 
 } // namespace
+
+bool is_deleted(const json& shown) {
+    const auto* deleted = member(shown, "deleted");
+    return deleted != nullptr && *deleted == true;
+}
 
 bool is_configured(const CrmFact& fact, const WriteRules::Reads& reads) {
     if (const auto* contact = std::get_if<CrmContact>(&fact.said))
@@ -176,6 +193,7 @@ bool is_configured(const CrmFact& fact, const WriteRules& rules) {
 }
 
 std::optional<CrmFact> strip(CrmKind kind, const json& shown, const WriteRules& rules, std::int64_t read_ms) {
+    if (kind != CrmKind::location && is_deleted(shown)) return deletion(kind, shown, rules, read_ms);
     switch (kind) {
     case CrmKind::contact: return contact(shown, rules, read_ms);
     case CrmKind::appointment: return appointment(shown, rules, read_ms);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "crypto/base/json.h"
+#include "sync/envelope/crm_strip.h"
 
 namespace clinic::ghl {
 namespace {
@@ -54,7 +55,8 @@ std::vector<std::string> marked_contacts(const json* contacts, std::string_view 
     std::vector<std::string> out;
     if (contacts == nullptr || !contacts->is_array()) return out;
     for (const auto& contact : *contacts)
-        if (auto id = id_of(member(contact, "id")); !id.empty() && is_marked(contact, field, marker))
+        if (auto id = id_of(member(contact, "id"));
+            !id.empty() && is_marked(contact, field, marker) && !envelope::is_deleted(contact))
             out.push_back(std::move(id));
     std::sort(out.begin(), out.end());
     return out;
@@ -75,7 +77,7 @@ std::vector<std::string> those_of(const json& body, const Sought& sought) {
         const auto *key = member(one, sought.key), *contact = member(one, "contactId");
         // GHL's description of a contact's bookings does not say that they name the contact: the path does.
         const bool theirs = contact == nullptr ? sought.contact_in_path : *contact == sought.contact;
-        const bool ours = key != nullptr && *key == sought.value && theirs;
+        const bool ours = key != nullptr && *key == sought.value && theirs && !envelope::is_deleted(one);
         if (auto id = id_of(member(one, "id")); ours && !id.empty()) found.emplace_back(has_ended(one), std::move(id));
     }
     std::sort(found.begin(), found.end());

@@ -50,7 +50,8 @@ struct Answer {
     std::optional<bool> as_expected;  // of what was read back
 };
 
-// `marker_field` and `marker` decide which found contacts are ours; ids that are not plain are dropped.
+// `marker_field` and `marker` decide which found contacts are ours; ids that are not plain, and what GHL shows as
+// deleted, are dropped.
 Answer read_answer(std::string_view body, std::string_view marker_field, std::string_view marker,
                    const Expected* expected = nullptr, const Sought* sought = nullptr);
 

@@ -89,7 +89,7 @@ Page read_page(Route route, std::string_view body, const PageRules& how) {
     for (const auto& shown : *list) {
         auto fact = strip(kind_of(route), shown, how.rules, how.read_ms);
         if (!fact) continue;
-        if (how.with_people && route == Route::contacts_changed) {
+        if (how.with_people && route == Route::contacts_changed && !fact->deleted()) {
             Person person;
             person.contact = fact->id;
             person.phone = text(shown, "phone");

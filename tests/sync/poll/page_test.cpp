@@ -149,6 +149,38 @@ TEST(Pages, HoldOneThingThatWasReadByItsId) {
     EXPECT_FALSE(read(Route::booking_read, R"({"event":{"id":"a1","calendarId":"CAL9"}})").whole);
 }
 
+// In a list and by its id GHL may show what was deleted, with a mark: it is no booking, case or lead any more.
+TEST(Pages, TellWhatIsMarkedAsDeletedAsDeleted) {
+    const std::string booked =
+        R"({"id":"a1","calendarId":"CAL1","contactId":"c1","appointmentStatus":"confirmed","deleted":true,)"
+        R"("startTime":"2026-11-22T09:00:00Z","dateUpdated":"2026-11-21T10:00:00.123Z"})";
+    const std::string opened = R"({"id":"o1","contactId":"c1","pipelineId":"P1","status":"open","deleted":true})";
+    const std::string lead = R"({"id":"c1","phone":"+14155552671","tags":["spring"],"deleted":true})";
+    for (const auto& [route, body, kind] :
+         {std::tuple{Route::calendar_events, R"({"events":[)" + booked + "]}", envelope::CrmKind::appointment},
+          {Route::booking_read, R"({"event":)" + booked + "}", envelope::CrmKind::appointment},
+          {Route::opportunities_page, R"({"opportunities":[)" + opened + "]}", envelope::CrmKind::opportunity},
+          {Route::case_read, R"({"opportunity":)" + opened + "}", envelope::CrmKind::opportunity},
+          {Route::contacts_changed, R"({"contacts":[)" + lead + "]}", envelope::CrmKind::contact},
+          {Route::contact_read, R"({"contact":)" + lead + "}", envelope::CrmKind::contact}}) {
+        const auto page = read(route, body, true);
+        ASSERT_TRUE(page.whole) << body;
+        ASSERT_EQ(page.facts.size(), 1U) << body;
+        EXPECT_EQ(page.facts[0].kind, kind) << body;
+        EXPECT_TRUE(page.facts[0].deleted()) << body;
+        EXPECT_TRUE(envelope::decode_request(all_of(page))) << body;
+        EXPECT_TRUE(page.people.empty()) << "nobody asks whose it is";
+    }
+    EXPECT_EQ(read(Route::booking_read, R"({"event":)" + booked + "}").facts[0].updated_ms, 1'795'255'200'123);
+    EXPECT_FALSE(read(Route::booking_read, R"({"event":{"id":"a1","calendarId":"CAL9","deleted":true}})").whole);
+    EXPECT_FALSE(read(Route::booking_read, R"({"event":{"id":"../x","deleted":true}})").whole);
+    for (const char* none : {R"("deleted":false)", R"("deleted":"true")", R"("deleted":null)", R"("deleted":1)"}) {
+        const auto page = read(Route::contact_read, R"({"contact":{"id":"c1",)" + std::string{none} + "}}");
+        ASSERT_EQ(page.facts.size(), 1U) << none;
+        EXPECT_FALSE(page.facts[0].deleted()) << none;
+    }
+}
+
 TEST(Pages, OfAnotherFormCountForNothing) {
     EXPECT_FALSE(read(Route::contacts_changed, "<html>").whole);
     EXPECT_FALSE(read(Route::contacts_changed, R"({"contacts":{}})").whole);

@@ -64,6 +64,15 @@ TEST(Webhook, LetsNoNameThroughInAnyForm) {
     }
 }
 
+TEST(Webhook, OfWhatIsMarkedAsDeletedTellsThatItWas) {
+    auto body = appointment();
+    body["appointment"]["deleted"] = true;
+    const auto fact = fact_of(body);
+    ASSERT_TRUE(fact);
+    EXPECT_EQ(fact->id, "appt1");
+    EXPECT_TRUE(fact->deleted());
+}
+
 TEST(Webhook, IsFlatOrUnderData) {
     json nested{{"type", "ContactUpdate"},
                 {"appId", test::app},

@@ -36,6 +36,20 @@ TEST(Answers, AFoundContactIsOursOnlyWithTheExactMarker) {
     EXPECT_EQ(found.marked, (std::vector<std::string>{"a1", "z9"}));
 }
 
+// A look-up that took it for ours would write to what nobody sees any more.
+TEST(Answers, WhatIsMarkedAsDeletedIsNotFound) {
+    const auto found = read_answer(R"({"contacts":[
+        {"id":"a1","deleted":true,"customFields":[{"id":"fPid","value":"p_1"}]},
+        {"id":"b2","deleted":false,"customFields":[{"id":"fPid","value":"p_1"}]}],"total":2})",
+                                   "fPid", "p_1");
+    EXPECT_EQ(found.marked, std::vector<std::string>{"b2"});
+    const Sought booked{"events", "title", "a_1", "c1", true};
+    const auto listed = read_answer(R"({"events":[{"id":"e1","title":"a_1","contactId":"c1","deleted":true},
+        {"id":"e2","title":"a_1","contactId":"c1","appointmentStatus":"cancelled"}]})",
+                                    "", "", nullptr, &booked);
+    EXPECT_EQ(listed.objects, std::vector<std::string>{"e2"});
+}
+
 TEST(Answers, WhatIsNotAnObjectOfBoundedSizeIsNotJson) {
     EXPECT_FALSE(read_answer("<html>sign in</html>", "", "").json);
     EXPECT_FALSE(read_answer("", "", "").json);
