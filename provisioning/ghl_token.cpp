@@ -23,7 +23,7 @@ Result<void> is_wanted(const setup::BoxFiles& files) {
     if (ghl->contains("oauth"))
         return Error{Errc::refused, "GHL lets this box in by an authorization, and a token is not used",
                      "make it anew: clinicctl ghl authorize"};
-    if (!ghl->contains("token_file"))
+    if (!ghl->contains(setup::ghl_token_slot))
         return Error{Errc::refused, "clinic-syncd.json does not say where the token is",
                      "set the box up, which asks for the token: clinicctl setup"};
     return {};
@@ -39,6 +39,18 @@ Result<crypto::SecureBytes> take_token() {
     return std::move(*token);
 }
 
+// Sealed, it would lie beside the file that clinic-syncd reads, and never be used.
+bool is_read_elsewhere(const setup::BoxFiles& files, const char* slot, const char* key) {
+    const auto named = files.token_elsewhere(slot, key);
+    if (!named) return refuse("ghl token", named.error()), true;
+    if (named->empty()) return false;
+    std::fprintf(stderr,
+                 "clinicctl: ghl token: clinic-syncd.json has ghl.%s at %s, and a sealed token does not get there; put "
+                 "the token into that file, or have the settings name the unit's credential %s, and do this again\n",
+                 slot, named->c_str(), key);
+    return true;
+}
+
 } // namespace
 
 int store_token(const Call& call, const Client&) {
@@ -46,10 +58,11 @@ int store_token(const Call& call, const Client&) {
     if (!keep_memory_private()) return failed;
     const setup::BoxFiles files{call.has("--etc") ? call.value("--etc") : "/etc/clinic-edge"};
     if (const auto wanted = is_wanted(files); !wanted) return refuse("ghl token", wanted.error());
-    const auto token = take_token();
-    if (!token) return refuse("ghl token", token.error());
     const bool is_next = call.has("--next");
     const char* name = is_next ? setup::ghl_next_key : setup::ghl_token_key;
+    if (is_read_elsewhere(files, is_next ? setup::ghl_next_slot : setup::ghl_token_slot, name)) return failed;
+    const auto token = take_token();
+    if (!token) return refuse("ghl token", token.error());
     if (const auto sealed = files.keys().put(name, name, token->bytes()); !sealed)
         return refuse("ghl token", sealed.error());
     if (const auto named = is_next ? files.name_next_token() : Result<void>{}; !named)

@@ -253,12 +253,19 @@ Result<bool> BoxFiles::write_location(const json& fields, const json& calendars)
     return changed;
 }
 
+Result<std::string> BoxFiles::token_elsewhere(const char* slot, const char* key) const {
+    auto settings = read_settings(syncd_settings());
+    CLINIC_TRY(settings);
+    const std::string named = part_of(*settings, "ghl").value(slot, std::string{});
+    return named == beside(*settings, key) ? std::string{} : named;
+}
+
 Result<void> BoxFiles::name_next_token() const {
     auto settings = read_settings(syncd_settings());
     CLINIC_TRY(settings);
     json& ghl = part_of(*settings, "ghl");
-    if (ghl.contains("next_token_file")) return {};
-    ghl["next_token_file"] = beside(*settings, ghl_next_key);
+    if (!ghl.value(ghl_next_slot, std::string{}).empty()) return {};
+    ghl[ghl_next_slot] = beside(*settings, ghl_next_key);
     return write_settings_file(syncd_settings(), *settings);
 }
 
@@ -281,7 +288,7 @@ Result<void> BoxFiles::write_settings(const Claim& claim) const {
 
     put_rules(ghl, claim.ghl, tag_prefix);
     ghl["base"] = claim.ghl.base;
-    if (!ghl.contains("oauth")) ghl["token_file"] = beside(*theirs, ghl_token_key);
+    if (!ghl.contains("oauth")) ghl[ghl_token_slot] = beside(*theirs, ghl_token_key);
     if (!ghl.contains("polling")) ghl["polling"] = json::object(); // what changes there is seen, by the usual pace
     if (claim.ghl.ca_file) ghl["ca"] = tls + "ghl-ca.pem";
     if (claim.ghl.call_timeout_s) ghl["call_timeout_s"] = *claim.ghl.call_timeout_s;

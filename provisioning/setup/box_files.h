@@ -11,6 +11,7 @@
 
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 
 #include "crypto/base/result.h"
 #include "provisioning/page_trust/sealed_keys.h"
@@ -21,6 +22,8 @@ namespace clinic::setup {
 
 // Sealed under these names, as the unit of clinic-syncd takes them.
 inline constexpr const char *ghl_token_key = "clinic-edge.ghl-token", *ghl_next_key = "clinic-edge.ghl-next";
+// And the settings of `ghl` in clinic-syncd.json that name their files.
+inline constexpr const char *ghl_token_slot = "token_file", *ghl_next_slot = "next_token_file";
 
 class BoxFiles {
 public:
@@ -35,6 +38,9 @@ public:
     // Sealed: the token of GHL, and the key of the box's certificate for central operations. Where GHL lets the box in
     // by a grant, no token is: refused where there is neither.
     Result<void> seal_secrets(const Claim& claim) const;
+    // What clinic-syncd.json names as `slot` (of `ghl`), where that is another file than the unit's credential `key`:
+    // what is sealed does not get there. Empty: it is that credential, or nothing is named.
+    Result<std::string> token_elsewhere(const char* slot, const char* key) const;
     // Where clinic-syncd.json does not name a file of the token that will follow, it names the credential of the unit.
     Result<void> name_next_token() const;
     // What the claim says takes the place of what is there; all else stays, in `ghl` and `mqtt` too.

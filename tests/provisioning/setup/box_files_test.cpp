@@ -92,6 +92,23 @@ TEST_F(OfTheBox, TheTokenThatWillFollowIsNamedOnceAndAtTheUnitsCredential) {
     ASSERT_TRUE(files.name_next_token());
     ASSERT_TRUE(files.write_settings(claim())) << "nor does another setup change it";
     EXPECT_EQ(settings("clinic-syncd.json"), own);
+    own["ghl"]["next_token_file"] = "";
+    keep("clinic-syncd.json", own);
+    ASSERT_TRUE(files.name_next_token());
+    EXPECT_NE(settings("clinic-syncd.json").at("ghl").at("next_token_file"), "") << "that names none";
+}
+
+TEST_F(OfTheBox, ATokenThatIsReadFromAnotherFileThanTheUnitsCredentialIsNamed) {
+    const auto elsewhere = [this] { return *files.token_elsewhere(ghl_next_slot, ghl_next_key); };
+    ASSERT_TRUE(files.write_settings(claim()));
+    EXPECT_EQ(elsewhere(), "") << "none is named yet";
+    ASSERT_TRUE(files.name_next_token());
+    EXPECT_EQ(elsewhere(), "");
+    EXPECT_EQ(*files.token_elsewhere(ghl_token_slot, ghl_token_key), "");
+    json own = settings("clinic-syncd.json");
+    own["ghl"]["next_token_file"] = "/somewhere/else";
+    keep("clinic-syncd.json", own);
+    EXPECT_EQ(elsewhere(), "/somewhere/else");
 }
 
 TEST_F(OfTheBox, IdsOfFieldsAreWrittenIntoBothFilesOnce) {
