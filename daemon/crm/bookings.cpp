@@ -1,7 +1,5 @@
 #include "daemon/crm/bookings.h"
 
-#include <algorithm>
-
 #include "daemon/crm/states.h"
 #include "daemon/outbox/beside.h"
 #include "daemon/outbox/sql.h"
@@ -18,7 +16,6 @@ using outbox::Links;
 using records::PatientId;
 using records::Transaction;
 
-constexpr int looked_at_max = 500;
 constexpr int found_max = 16;
 constexpr envelope::Kind of_bookings = envelope::Kind::booking_state;
 
@@ -47,10 +44,6 @@ bool is_called_off(const CrmAppointment& theirs) {
 std::string time_of(std::int64_t from, std::int64_t until) {
     return base::rfc3339(Timestamp{from * envelope::quarter_us}) + "/" +
            base::rfc3339(Timestamp{until * envelope::quarter_us});
-}
-
-bool is_of_bookings(Field field) {
-    return field == Field::booking_status || field == Field::booking_time || field == Field::booking_cancelled;
 }
 
 Result<void> settle_all(Transaction& txn, std::int64_t row) {
@@ -255,20 +248,8 @@ Result<void> BookingCheck::compare(Transaction& txn, const Pair& pair, bool news
     return pair.ours.held == Held::no ? Result<void>{} : releaser_.changed(txn, pair.patient, pair.ours.appointment);
 }
 
-Result<void> BookingCheck::check_again(Transaction& txn) const {
+Result<void> BookingCheck::check_again(Transaction& txn, const std::vector<std::int64_t>& rows) const {
     if (!releaser_.booking_options().told) return {};
-    std::vector<std::int64_t> rows;
-    CLINIC_TRY(outbox::each_row(
-        txn,
-        "SELECT row FROM crm_object INDEXED BY crm_object_slot WHERE until_quarter > ? ORDER BY until_quarter LIMIT ?",
-        [&](const records::Statement& row) { rows.push_back(row.integer(0)); }, txn.now().micros / envelope::quarter_us,
-        looked_at_max));
-    const auto open = open_conflicts(txn, looked_at_max);
-    CLINIC_TRY(open);
-    for (const Conflict& one : *open)
-        if (is_of_bookings(one.field)) rows.push_back(one.object);
-    std::ranges::sort(rows);
-    rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
     for (const std::int64_t row : rows) {
         const auto booking = object_at(txn, row);
         CLINIC_TRY(booking);

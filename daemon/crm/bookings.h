@@ -2,7 +2,6 @@
 //   Units:   quarters of an hour since 1970, outwards.
 //   Rules:   daemon/crm/ownership.h: booking_status, booking_time, booking_cancelled. What was read before our newest
 //            write to a booking of the patient's, or sooner than the index's lag after it, proves nothing.
-//   Bounds:  500 bookings to come, and as many open differences, are looked at again a round.
 //   Threads: the store's.
 #pragma once
 
@@ -23,8 +22,8 @@ public:
 
     // As GHL shows it: whose it is, and what differs. `news`: it has changed there.
     Result<void> check(records::Transaction& txn, const Object& booking, bool news) const;
-    // Those to come, and those that differ: the clinic's side moves too.
-    Result<void> check_again(records::Transaction& txn) const;
+    // These rows once more: the clinic's side moves too.
+    Result<void> check_again(records::Transaction& txn, const std::vector<std::int64_t>& rows) const;
     // A person has decided about a difference; whose it is: nobody's, of a booking that is no appointment's.
     Result<std::vector<records::PatientId>> decided(records::Transaction& txn, const Object& booking,
                                                     const Conflict& conflict, bool for_ghl) const;

@@ -227,13 +227,13 @@ Result<int> recorded_since(Session& session, std::int64_t object, Field field, T
     return static_cast<int>(count);
 }
 
-Result<std::vector<Conflict>> open_conflicts(Session& session, int rows_max) {
+Result<std::vector<Conflict>> open_conflicts(Session& session, int rows_max, std::int64_t after) {
     std::vector<Conflict> out;
     CLINIC_TRY(each_row(
         session,
         "SELECT number, object, field, ours, theirs, found_at, settled_at, settled_by FROM crm_conflict"
-        " WHERE settled_at IS NULL ORDER BY number LIMIT ?",
-        [&](const Statement& row) { out.push_back(conflict_in(row)); }, rows_max));
+        " WHERE settled_at IS NULL AND number > ? ORDER BY number LIMIT ?",
+        [&](const Statement& row) { out.push_back(conflict_in(row)); }, after, rows_max));
     return out;
 }
 

@@ -55,7 +55,8 @@ Result<void> record(records::Transaction& txn, std::int64_t object, Field field,
 Result<void> settle(records::Transaction& txn, std::int64_t object, Field field, Literal by); // the open ones
 Result<Conflict> settle_number(records::Transaction& txn, std::int64_t number, Literal by);   // not_found
 Result<int> recorded_since(records::Session& session, std::int64_t object, Field field, Timestamp since);
-Result<std::vector<Conflict>> open_conflicts(records::Session& session, int rows_max);
+// By number, behind `after`.
+Result<std::vector<Conflict>> open_conflicts(records::Session& session, int rows_max, std::int64_t after = 0);
 Result<std::int64_t> open_count(records::Session& session);
 Result<void> purge_settled(records::Transaction& txn);
 

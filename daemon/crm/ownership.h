@@ -79,6 +79,11 @@ inline constexpr std::array ownership{
               "anything else said of it, by itself"},
 };
 
+// Of a booking that is an appointment's.
+constexpr bool is_of_bookings(Field field) {
+    return field == Field::booking_status || field == Field::booking_time || field == Field::booking_cancelled;
+}
+
 constexpr const Ownership& of(Field field) {
     return ownership.at(static_cast<std::size_t>(field));
 }

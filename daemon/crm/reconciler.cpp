@@ -172,8 +172,10 @@ Result<void> Reconciler::absent(Transaction& txn, const envelope::CrmWalk& done,
 
 Result<envelope::PollTerms> Reconciler::polled(Transaction& txn, const envelope::CrmPolled& polled) {
     if (polled.code.empty()) {
-        CLINIC_TRY(bookings_.check_again(txn));
-        CLINIC_TRY(check_slots_to_come(txn, options_.slots_at_once));
+        const auto again = again_.next(txn);
+        CLINIC_TRY(again);
+        CLINIC_TRY(bookings_.check_again(txn, again->bookings));
+        CLINIC_TRY(check_slots(txn, again->slots, options_.slots_at_once));
         if (releaser_.clock_trusted()) CLINIC_TRY(purge_settled(txn));
     }
     CLINIC_TRY(doubts_.heard(txn, polled));

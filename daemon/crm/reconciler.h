@@ -7,6 +7,7 @@
 //   Source:  design, "From a message to GHL", step 5 and 6; docs/crm.md.
 #pragma once
 
+#include "daemon/crm/again.h"
 #include "daemon/crm/bookings.h"
 #include "daemon/crm/doubts.h"
 #include "daemon/crm/matcher.h"
@@ -24,6 +25,7 @@ struct ReconcilerOptions {
     int compare_hour = no_hour;        // see Walks
     std::chrono::milliseconds index_lag{60'000};
     int probes_per_day = 5'000;
+    int again_a_round = crm::again_a_round;    // of the bookings to come, and of the differences
     envelope::WriteRules::Pipeline pipeline{}; // of patients' cases
 };
 
@@ -31,8 +33,9 @@ class Reconciler {
 public:
     Reconciler(ReconcilerOptions options, release::Releaser& releaser)
         : options_{std::move(options)}, releaser_{releaser}, bookings_{releaser, options_.index_lag},
-          comparison_{options_.index_lag, options_.pipeline}, walks_{comparison_, options_.compare_hour},
-          doubts_{options_.location, options_.reads}, allowance_{options_.probes_per_day} {}
+          again_{options_.again_a_round}, comparison_{options_.index_lag, options_.pipeline},
+          walks_{comparison_, options_.compare_hour}, doubts_{options_.location, options_.reads},
+          allowance_{options_.probes_per_day} {}
 
     Result<envelope::FactTaken> take(records::Transaction& txn, const envelope::CrmFact& fact);
     Result<envelope::Matched> match(records::Transaction& txn, const envelope::MatchProbe& probe);
@@ -49,6 +52,7 @@ private:
     ReconcilerOptions options_;
     release::Releaser& releaser_;
     BookingCheck bookings_;
+    Again again_;
     Comparison comparison_;
     Walks walks_;
     Doubts doubts_;

@@ -9,13 +9,11 @@
 namespace clinic::crm {
 namespace {
 
-using outbox::each_row;
 using outbox::first_row;
 using records::Statement;
 using records::Transaction;
 
 constexpr base::Micros longest = std::chrono::hours{14 * 24};
-constexpr int looked_at_max = 500;
 
 struct Taken {
     std::int64_t appointments = 0, blocked = 0;
@@ -63,13 +61,7 @@ Result<void> check_slot(Transaction& txn, const Object& booking, int at_once) {
                   base::rfc3339(Timestamp{slot->from_quarter * envelope::quarter_us}), Settled::open);
 }
 
-Result<void> check_slots_to_come(Transaction& txn, int at_once) {
-    std::vector<std::int64_t> rows;
-    CLINIC_TRY(each_row(
-        txn,
-        "SELECT row FROM crm_object INDEXED BY crm_object_slot WHERE until_quarter > ? ORDER BY until_quarter LIMIT ?",
-        [&](const Statement& row) { rows.push_back(row.integer(0)); }, txn.now().micros / envelope::quarter_us,
-        looked_at_max));
+Result<void> check_slots(Transaction& txn, const std::vector<std::int64_t>& rows, int at_once) {
     for (const std::int64_t row : rows) {
         const auto booking = object_at(txn, row);
         CLINIC_TRY(booking);

@@ -47,6 +47,38 @@ TEST_F(Slots, WhatTheClinicBooksLaterIsFoundInTheNextRound) {
     EXPECT_TRUE(open().empty());
 }
 
+// More than one round looks at: the next one goes on, and each has its turn.
+TEST_F(Slots, OfManyEachIsLookedAtWithinSomeRounds) {
+    options.again_a_round = 2;
+    reconciler.emplace(options, clinic.releaser);
+    const auto patient = clinic.add("N1", "Quillfeather");
+    for (int i = 0; i < 5; ++i)
+        take(booking("GHLappt" + std::to_string(i), at_ten() + base::Micros{(i / 3) * 4 * quarter_us}));
+    clinic.book(patient, "A1", at_ten());
+    clinic.book(patient, "A2", at_ten() + base::Micros{4 * quarter_us});
+    const auto after_a_round = [&] {
+        round();
+        return open().size();
+    };
+    EXPECT_EQ(after_a_round(), 2U);
+    EXPECT_EQ(after_a_round(), 4U);
+    EXPECT_EQ(after_a_round(), 5U);
+    clinic.book(patient, "A1", at_ten(), records::AppointmentStatus::cancelled);
+    clinic.book(patient, "A2", at_ten() + base::Micros{4 * quarter_us}, records::AppointmentStatus::cancelled);
+    for (int i = 0; i < 3; ++i) round();
+    EXPECT_TRUE(open().empty());
+}
+
+// No list of GHL's shows what is over, and so no change of it.
+TEST_F(Slots, OneThatIsOverWaitsForNobody) {
+    clinic.book(clinic.add("N1", "Quillfeather"), "A1", at_ten());
+    take(booking("GHLappt1", at_ten()));
+    ASSERT_EQ(open().size(), 1U);
+    clinic.clock.advance(std::chrono::hours{24 * 3});
+    round();
+    EXPECT_TRUE(open().empty());
+}
+
 TEST_F(Slots, ACalendarThatIsNotConfiguredIsRefused) {
     auto fact = booking("GHLappt1", at_ten());
     std::get<CrmAppointment>(fact.said).calendar = "CAL2";
