@@ -99,7 +99,7 @@ Result<std::optional<Doubts::Asked>> Doubts::doubted(Transaction& txn, const Obj
     return std::optional{Asked{object.row, fact.kind, fact.id}};
 }
 
-// The first of those that were absent some minutes ago, and were not seen since.
+// The first of those that were absent a minute ago, and were not seen since.
 Result<std::optional<Doubts::Asked>> Doubts::once_more(Transaction& txn) {
     for (auto one = once_absent_.begin(); one != once_absent_.end();) {
         if (txn.monotonic() - one->second.since < absent_apart) {

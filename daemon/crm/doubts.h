@@ -1,6 +1,6 @@
 // What GHL may have deleted and nothing told us of: the polling has told all that GHL lists since a moment, and this
 // was not among it, nor told otherwise. GHL's lists may lag, so each is read by its id: what GHL says it does not have,
-// and says so again some minutes later, was deleted.
+// and says so again a minute later, was deleted.
 //   Rules:   of the location that was seen last alone: an older one's things are not asked of another. Contacts of
 //            patients are the full comparison's, and bookings are doubted where a round reads them. What was seen
 //            between the two answers is as if the first had not been.
@@ -24,7 +24,7 @@
 namespace clinic::crm {
 
 inline constexpr int looks_per_day = 2'000;
-inline constexpr base::Micros absent_apart = std::chrono::minutes{5}; // the two answers, at least
+inline constexpr base::Micros absent_apart = std::chrono::minutes{1}; // the two answers, at least
 
 class Doubts {
 public:
