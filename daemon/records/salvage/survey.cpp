@@ -137,9 +137,13 @@ void each_record(const crypto::StoreImage& image, const Survey& found, std::stri
                  const std::function<void(std::int64_t, const std::vector<Value>&)>& each) {
     const Tree* named = found.find(table);
     if (named == nullptr) return;
-    walk_tree(image, named->root, {.row = [&](Row&& row) {
-                  if (const auto values = decode_record(row.payload)) each(row.rowid, *values);
-              }});
+    std::unordered_set<PageNo> entered; // in a tree that does not make sense a page may lead to itself
+    walk_tree(image, named->root,
+              {.row =
+                   [&](Row&& row) {
+                       if (const auto values = decode_record(row.payload)) each(row.rowid, *values);
+                   },
+               .enter = [&](PageNo page) { return entered.insert(page).second; }});
 }
 
 crypto::SlotId highest_key_slot(const crypto::StoreImage& image, const Survey& found) {
