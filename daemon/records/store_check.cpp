@@ -1,5 +1,6 @@
 #include "daemon/records/store_check.h"
 
+#include <charconv>
 #include <condition_variable>
 #include <limits>
 #include <mutex>
@@ -38,20 +39,6 @@ private:
     std::condition_variable_any woken_;
     std::jthread thread_; // last: joined first
 };
-
-enum class Verdict : std::uint8_t { sound, wrong, interrupted };
-
-// One row says all: "ok", or the first thing that is wrong.
-Result<Verdict> run_check(Connection& connection, const std::string& sql) {
-    sqlite3_stmt* raw = nullptr;
-    int code = sqlite3_prepare_v2(connection.handle(), sql.c_str(), -1, &raw, nullptr);
-    const OwnedStatement statement{raw};
-    if (code == SQLITE_OK) code = sqlite3_step(raw);
-    if ((code & 0xff) == SQLITE_INTERRUPT) return Verdict::interrupted;
-    if (code != SQLITE_ROW) return sqlite_error(connection.handle(), code, "the check of the store failed");
-    const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(raw, 0));
-    return text != nullptr && std::string_view{text} == "ok" ? Verdict::sound : Verdict::wrong;
-}
 
 // Each page is opened as it lies in the database's file, through the connection's own handle of it. `next` is then the
 // one behind the last that was read.
@@ -92,6 +79,34 @@ std::string written(const CheckPlace& place) {
 }
 
 } // namespace
+
+std::optional<int> page_not_got(std::string_view line) {
+    constexpr std::string_view with_code = "unable to get the page. error code=";
+    const auto at = line.find(with_code);
+    if (at == std::string_view::npos)
+        return line.find("failed to get page") == std::string_view::npos ? std::nullopt : std::optional{SQLITE_IOERR};
+    int code = SQLITE_IOERR;
+    const auto digits = line.substr(at + with_code.size());
+    std::from_chars(digits.data(), digits.data() + digits.size(), code);
+    return code;
+}
+
+// One row says all: "ok", or the first thing that is wrong.
+Result<Verdict> run_check(Connection& connection, const std::string& sql) {
+    sqlite3_stmt* raw = nullptr;
+    const auto failed = [&](int code) {
+        return sqlite_error(connection.handle(), code, "the check of the store failed");
+    };
+    int code = sqlite3_prepare_v2(connection.handle(), sql.c_str(), -1, &raw, nullptr);
+    const OwnedStatement statement{raw};
+    if (code == SQLITE_OK) code = sqlite3_step(raw);
+    if ((code & 0xff) == SQLITE_INTERRUPT) return Verdict::interrupted;
+    if (code != SQLITE_ROW) return failed(code);
+    const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(raw, 0));
+    if (text == nullptr) return failed(SQLITE_NOMEM);
+    if (const auto why = page_not_got(text)) return failed(*why);
+    return std::string_view{text} == "ok" ? Verdict::sound : Verdict::wrong;
+}
 
 Result<bool> check_at_open(Connection& connection, const OpenCheck& how) {
     const auto pages = connection.number("PRAGMA page_count");
@@ -234,11 +249,10 @@ Result<StoreCheck::Step> StoreCheck::table(Timestamp now) {
     const auto before = store_.numbers().authentication_failures;
     const Interrupter watch{connection_->handle(), [this] { return stopping_ || store_.wal_is_long(); }};
     const auto said = run_check(*connection_, "PRAGMA integrity_check('" + name + "')");
-    if (!said && said.error().code == Errc::system) return said.error();
-    if (!said) return found(said.error().code == Errc::tampered ? page_lost : senseless, now);
-    // SQLite's check lists a page that did not open beside those that make no sense.
-    if (*said == Verdict::wrong)
-        return found(store_.numbers().authentication_failures > before ? page_lost : senseless, now);
+    const bool seal_failed = store_.numbers().authentication_failures > before;
+    if (said ? *said == Verdict::wrong : seal_failed || is_damage(said.error().code))
+        return found(seal_failed || (!said && said.error().code == Errc::tampered) ? page_lost : senseless, now);
+    CLINIC_TRY(said);
     if (stopping_) return Step::more;
     if (*said == Verdict::interrupted && ++gave_way_ < options_.gives_way_max) return Step::more;
     if (*said == Verdict::interrupted) ++place_->tables_skipped;
@@ -265,22 +279,26 @@ Result<StoreCheck::Step> StoreCheck::keys(Timestamp now) {
     };
     for (const auto slot : looked->damaged) CLINIC_TRY(count(slot, slot));
     const auto next = place_->next_slot + looked->slots;
-    const bool is_last = looked->slots < options_.keys_a_slice;
-    if (is_last) CLINIC_TRY(count(next, *highest));
+    if (looked->slots < options_.keys_a_slice) {
+        CLINIC_TRY(count(next, *highest));
+        return ended(place_->keys_damaged + damaged, now);
+    }
     place_->next_slot = next;
     place_->keys_damaged += damaged;
-    if (is_last) return ended(now);
     CLINIC_TRY(mark());
     return Step::more;
 }
 
-Result<StoreCheck::Step> StoreCheck::ended(Timestamp now) {
-    place_->started = {};
-    place_->last = now;
-    place_->last_sound = true;
-    place_->last_skipped = place_->tables_skipped;
-    place_->last_keys_damaged = place_->keys_damaged;
-    CLINIC_TRY(mark());
+// Until it is written down it has not ended: the last slice is done again.
+Result<StoreCheck::Step> StoreCheck::ended(std::int64_t keys_damaged, Timestamp now) {
+    CheckPlace done = *place_;
+    done.started = {};
+    done.last = now;
+    done.last_sound = true;
+    done.last_skipped = done.tables_skipped;
+    done.last_keys_damaged = done.keys_damaged = keys_damaged;
+    CLINIC_TRY(store_.write([&](Transaction& txn) { return set_check_place(txn, done); }));
+    place_ = done;
     const bool all_well = place_->last_skipped == 0 && place_->last_keys_damaged == 0;
     base::log(all_well ? base::Level::info : base::Level::warning, "records",
               all_well ? Literal{"the store was checked whole, and is sound"}

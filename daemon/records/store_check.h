@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "daemon/records/store.h"
 
@@ -83,7 +84,7 @@ private:
     Result<Step> keys(Timestamp now);
     void superblocks();
     Result<Step> found(Error damage, Timestamp now);
-    Result<Step> ended(Timestamp now);
+    Result<Step> ended(std::int64_t keys_damaged, Timestamp now);
     Result<void> mark();
 
     Store& store_;
@@ -95,6 +96,13 @@ private:
     std::atomic<bool> stopping_{false};
     Error damage_{Errc::tampered, "a page of the store does not open"};
 };
+
+// What SQLite's own check says: `sql` is one, of one error at most.
+//   Errors:  as the connection's; a page that SQLite did not get is one of those, and no verdict.
+enum class Verdict : std::uint8_t { sound, wrong, interrupted };
+Result<Verdict> run_check(Connection& connection, const std::string& sql);
+// Of a line of it that says so, why it did not; nullopt: it says something else.
+std::optional<int> page_not_got(std::string_view line);
 
 // SQLite's check at open: all of a store up to `whole_pages_max`, of a larger one as far as `time_max` goes; false: its
 // time ended it. Errors: corrupt, tampered (a page did not open), system.
