@@ -12,9 +12,15 @@
 #include "daemon/records/salvage/chain.h"
 #include "daemon/records/salvage/reading_vfs.h"
 #include "daemon/records/salvage/salvage.h"
+#include "daemon/records/store_check.h"
 
 namespace clinic::salvage {
 namespace {
+
+// Where memory was out, nothing is said of the store.
+bool is_memory(int code) {
+    return (code & 0xff) == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM;
+}
 
 // SQLite's check of the whole, page by page as far as they open. Its words name tables, indexes, pages and rows.
 Result<std::vector<std::string>> integrity(const crypto::StoreImage& image) {
@@ -23,17 +29,24 @@ Result<std::vector<std::string>> integrity(const crypto::StoreImage& image) {
     sqlite3* raw = nullptr;
     int code = sqlite3_open_v2("store", &raw, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, (*vfs)->name());
     const records::Db db{raw};
+    const auto no_memory = [raw] {
+        return records::sqlite_error(raw, SQLITE_NOMEM, "there is no memory for the check");
+    };
+    if (is_memory(code)) return no_memory();
     if (code != SQLITE_OK) return std::vector<std::string>{"the database does not open"};
     sqlite3_stmt* statement = nullptr;
     sqlite3_exec(raw, "PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON", nullptr, nullptr, nullptr);
     code = sqlite3_prepare_v2(raw, "PRAGMA integrity_check", -1, &statement, nullptr);
     const records::OwnedStatement rows{statement};
+    if (is_memory(code)) return no_memory();
     if (code != SQLITE_OK) return std::vector<std::string>{"the schema does not read"};
     std::vector<std::string> said;
     while ((code = sqlite3_step(rows.get())) == SQLITE_ROW) {
         const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(rows.get(), 0));
-        if (text != nullptr && std::string_view{text} != "ok") said.emplace_back(text);
+        if (text == nullptr || is_memory(records::page_not_got(text).value_or(SQLITE_OK))) return no_memory();
+        if (std::string_view{text} != "ok") said.emplace_back(text);
     }
+    if (is_memory(code)) return no_memory();
     if (code != SQLITE_DONE) said.emplace_back("the check ended before its time: a page does not open");
     return said;
 }

@@ -11,6 +11,7 @@
 
 #include "crypto/base/files.h"
 #include "crypto/base/json.h"
+#include "crypto/base/log.h"
 #include "crypto/store_image.h"
 #include "daemon/audit/trail.h"
 #include "daemon/records/restoring.h"
@@ -142,7 +143,8 @@ private:
     Error give_up(const Error& why) const {
         std::error_code none;
         fs::remove_all(copy_folder(), none);
-        if (const auto gone = base::remove_durable(mark()); !gone) return gone.error();
+        if (const auto gone = base::remove_durable(mark()); !gone)
+            base::log(base::Level::warning, "restore: the file restoring stays", gone.error());
         return why;
     }
 

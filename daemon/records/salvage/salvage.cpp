@@ -10,12 +10,14 @@
 #include <cstdio>
 
 #include "crypto/base/files.h"
+#include "crypto/base/log.h"
 #include "crypto/sealed_vfs.h"
 #include "crypto/store_file.h"
 #include "daemon/records/restoring.h"
 #include "daemon/records/salvage/copy.h"
 #include "daemon/records/salvage/folders.h"
 #include "daemon/records/salvage/mend.h"
+#include "daemon/records/salvage/new_store.h"
 #include "daemon/records/schema.h"
 
 namespace clinic::salvage {
@@ -59,43 +61,9 @@ fs::path named(const fs::path& given) {
     return whole.has_filename() ? whole : whole.parent_path();
 }
 
-// Triggers guard what the box writes; here rows come as they were.
-class WithoutTriggers {
-public:
-    explicit WithoutTriggers(records::Connection& connection) : connection_{connection} {}
-    Result<void> drop() {
-        const auto rows = prepare(connection_, "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'");
-        CLINIC_TRY(rows);
-        std::string drops;
-        while (sqlite3_step(rows->get()) == SQLITE_ROW) {
-            drops += "DROP TRIGGER " + column(*rows, 0) + ";";
-            anew_ += column(*rows, 1) + ";";
-        }
-        sqlite3_reset(rows->get());
-        return connection_.run_script(drops.c_str());
-    }
-    Result<void> restore() { return connection_.run_script(anew_.c_str()); }
-
-private:
-    static std::string column(const records::OwnedStatement& row, int at) {
-        return reinterpret_cast<const char*>(sqlite3_column_text(row.get(), at));
-    }
-    records::Connection& connection_;
-    std::string anew_;
-};
-
 int version_of(const Survey& found) {
     const bool ours = found.schema_version > 0 && found.schema_version <= records::schema_version_known;
     return ours ? found.schema_version : records::schema_version_known;
-}
-
-Result<void> check_new(records::Connection& connection) {
-    const auto rows = prepare(connection, "PRAGMA integrity_check(1)");
-    CLINIC_TRY(rows);
-    const bool said = sqlite3_step(rows->get()) == SQLITE_ROW;
-    const auto* text = said ? reinterpret_cast<const char*>(sqlite3_column_text(rows->get(), 0)) : nullptr;
-    if (text != nullptr && std::string_view{text} == "ok") return {};
-    return Error{Errc::corrupt, "the new store does not pass its check", "look at the disk of the new folder"};
 }
 
 class Salvage {
@@ -207,7 +175,8 @@ Result<Salvaged> salvage(const fs::path& from, const fs::path& given, const cryp
     if (mkdir(unfinished.c_str(), 0700) != 0) return system_error("the folder for the new store cannot be made");
     auto salvaged = Salvage{*image, slot, unfinished}.run(from / "keys.db", clock);
     if (!salvaged) {
-        if (const auto emptied = empty_left_over(unfinished); !emptied) return emptied.error();
+        if (const auto emptied = empty_left_over(unfinished); !emptied)
+            base::log(base::Level::warning, "salvage", emptied.error());
         return salvaged.error();
     }
     CLINIC_TRY(base::write_durable(unfinished / made_of_name, base::as_bytes(look_of(from)), 0600));

@@ -10,23 +10,6 @@ using records::Connection;
 using records::OwnedStatement;
 using records::sqlite_error;
 
-std::string text(const OwnedStatement& row, int column) {
-    const auto* found = reinterpret_cast<const char*>(sqlite3_column_text(row.get(), column));
-    return found == nullptr ? std::string{} : std::string{found};
-}
-
-template <class Each>
-Result<void> each_row(Connection& connection, const std::string& sql, Each each) {
-    const auto rows = prepare(connection, sql);
-    CLINIC_TRY(rows);
-    for (;;) {
-        const int code = sqlite3_step(rows->get());
-        if (code == SQLITE_DONE) return {};
-        if (code != SQLITE_ROW) return sqlite_error(connection.handle(), code, "the schema cannot be read");
-        each(*rows);
-    }
-}
-
 ColumnType type_of(const std::string& declared) {
     if (declared == "INTEGER") return ColumnType::integer;
     if (declared == "TEXT") return ColumnType::text;
@@ -109,6 +92,27 @@ Result<OwnedStatement> prepare(Connection& connection, const std::string& sql) {
     OwnedStatement made{raw};
     if (code != SQLITE_OK) return sqlite_error(connection.handle(), code, "a statement cannot be prepared");
     return made;
+}
+
+// A text for which there was no memory is no NULL.
+Result<void> each_row(Connection& connection, const std::string& sql,
+                      const std::function<void(const OwnedStatement&)>& each) {
+    const auto rows = prepare(connection, sql);
+    CLINIC_TRY(rows);
+    for (;;) {
+        int code = sqlite3_step(rows->get());
+        if (code == SQLITE_DONE) return {};
+        if (code == SQLITE_ROW) {
+            each(*rows);
+            code = sqlite3_errcode(connection.handle());
+        }
+        if (code != SQLITE_ROW) return sqlite_error(connection.handle(), code, "the schema cannot be read");
+    }
+}
+
+std::string text(const OwnedStatement& row, int column) {
+    const auto* found = reinterpret_cast<const char*>(sqlite3_column_text(row.get(), column));
+    return found == nullptr ? std::string{} : std::string{found};
 }
 
 bool Shape::fits(const std::vector<Value>& values) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -36,5 +37,9 @@ Result<std::vector<Shape>> shapes(records::Connection& connection);
 
 // A statement of SQL that was put together from the schema's own names.
 Result<records::OwnedStatement> prepare(records::Connection& connection, const std::string& sql);
+// `each` takes values of the row, and runs no statement. Errors: as a statement's; system, where memory was out.
+Result<void> each_row(records::Connection& connection, const std::string& sql,
+                      const std::function<void(const records::OwnedStatement&)>& each);
+std::string text(const records::OwnedStatement& row, int column); // empty: it is NULL
 
 } // namespace clinic::salvage
