@@ -116,8 +116,13 @@ TEST_F(EgressServerTest, AnOpportunityThatNoListShowsIsReadAndGone) {
     EXPECT_EQ(may_read(envelope::Route::case_read, "/opportunities/GHLopp1").answer, Answer::go);
     EXPECT_EQ(may_read(envelope::Route::case_read, "/opportunities/GHLnone").code, "not_known");
     EXPECT_EQ(may_read(envelope::Route::booking_read, "/calendars/events/appointments/GHLopp1").code, "not_known");
-    caller.ask<envelope::WalkTerms>(
-        envelope::CrmWalk{.kind = envelope::CrmKind::opportunity, .looked = "GHLopp1", .absent = true, .requests = 1});
+    const envelope::CrmWalk absent{
+        .kind = envelope::CrmKind::opportunity, .looked = "GHLopp1", .absent = true, .requests = 1};
+    caller.ask<envelope::WalkTerms>(absent);
+    EXPECT_EQ(caller.ask<envelope::FactTaken>(shown).taken, envelope::Taken::known) << "one answer proves nothing";
+    clinic.clock.advance(std::chrono::minutes{5});
+    EXPECT_EQ(caller.ask<envelope::WalkTerms>(envelope::CrmWalk{}).id, "GHLopp1");
+    caller.ask<envelope::WalkTerms>(absent);
     EXPECT_EQ(caller.ask<envelope::FactTaken>(shown).taken, envelope::Taken::after_delete);
 }
 
