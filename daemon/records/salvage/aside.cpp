@@ -36,11 +36,11 @@ const char* name(Loss why) {
 
 void Aside::add(std::string_view table, Literal why, std::int64_t rowid, std::span<const std::byte> payload) {
     ++rows_;
-    if (bytes_ + payload.size() > aside_bytes_max) {
+    if (bytes_ + payload.size() + aside_row_bytes > aside_bytes_max) {
         ++beyond_;
         return;
     }
-    bytes_ += payload.size();
+    bytes_ += payload.size() + aside_row_bytes;
     kept_.push_back({{"table", table}, {"why", why.c_str()}, {"row", rowid}, {"payload", crypto::hex(payload)}});
 }
 

@@ -1,6 +1,6 @@
 // What a salvage could not put into the new store, kept beside it: pages that are lost by number, rows by table, each
 // with its bytes. One sealed file; who has the store's key can read it.
-//   Bounds:  32 MiB of rows; what is beyond is counted and stays in the old files.
+//   Bounds:  32 MiB of rows, each with 256 bytes beside its own; what is beyond is counted and stays in the old files.
 //   Format:  docs/store-format.md, "Salvage record".
 //   Threads: one.
 #pragma once
@@ -19,7 +19,8 @@
 namespace clinic::salvage {
 
 inline constexpr std::size_t aside_bytes_max = 32 * 1'048'576;
-inline constexpr std::uint64_t aside_subkey = 104; // of the store key
+inline constexpr std::size_t aside_row_bytes = 256; // what a small one takes too, in the file and in memory
+inline constexpr std::uint64_t aside_subkey = 104;  // of the store key
 inline constexpr const char* aside_file = "salvage.sealed";
 
 class Aside {

@@ -8,6 +8,7 @@
 #include "daemon/outbox/outbox.h"
 #include "daemon/records/patients.h"
 #include "daemon/records/salvage/shape.h"
+#include "daemon/records/store_check.h"
 
 namespace clinic::salvage {
 namespace {
@@ -127,7 +128,8 @@ Result<void> erase_some(records::Transaction& txn, std::int64_t& erased, std::op
     after = people->empty() ? std::nullopt : std::optional{people->back()};
     for (const auto& who : *people) {
         const auto key = txn.patient_key(who);
-        if (key || key.error().code != Errc::not_found) continue; // a damaged one is no erased one
+        if (key || records::is_damage(key.error().code)) continue; // a damaged one is no erased one
+        if (key.error().code != Errc::not_found) return key.error();
         const auto why = audit::Trail::append(txn, {.actor = audit::Actor::operator_,
                                                     .actor_id = getuid(),
                                                     .action = audit::Action::erase,

@@ -65,7 +65,6 @@ constexpr Allowed allowed[] = {
     {"UPDATE crm_object INDEXED BY crm_object_differs", "SCAN crm_object USING INDEX crm_object_differs",
      "the same, when a full comparison ends"},
     {"SELECT number, nightly, asked_at", "SCAN crm_walk USING INDEX crm_walk_open", "one at the most is under way"},
-    {"SELECT number, object, field", "SCAN crm_conflict USING INDEX crm_conflict_open", "as many as its LIMIT says"},
     {"SELECT row, id, content, updated_ms, read_ms, deleted, matching, probed_ms, kind FROM crm_object INDEXED",
      "SCAN crm_object USING INDEX crm_object_choice", "as many as its LIMIT says"},
     {"SELECT id, status, start_at", "USE TEMP B-TREE FOR ORDER BY", of_one_person},

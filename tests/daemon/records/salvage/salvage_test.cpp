@@ -425,6 +425,22 @@ TEST_F(SalvageTest, WhatIsSetAsideIsSealedAndCounted) {
     EXPECT_EQ(check(saved(), slot_of('k'))->salvaged_rows_aside, aside);
 }
 
+// Else the record of very many of them is longer than what is read again.
+TEST_F(SalvageTest, SmallRowsThatAreSetAsideHaveABoundToo) {
+    constexpr std::size_t fit = aside_bytes_max / (aside_row_bytes + 8), rows = fit + 100;
+    Aside aside;
+    const std::array<std::byte, 8> payload{};
+    for (std::size_t row = 0; row < rows; ++row) aside.add("identifier_token", "another row has its place", 0, payload);
+    const auto key = image().subkey(aside_subkey);
+    const auto store = image().superblock().store;
+    ASSERT_TRUE(aside.write(folder_.path(), key, store, {}));
+    const auto said = read_aside(folder_.path(), key, store);
+    ASSERT_TRUE(said);
+    EXPECT_EQ(said->at("rows"), rows);
+    EXPECT_EQ(said->at("kept").size(), fit);
+    EXPECT_EQ(said->at("not_kept"), rows - fit);
+}
+
 TEST_F(SalvageTest, ARecordOfWhatWasSetAsideThatCannotBeReadIsSaid) {
     damage(leaves_of("patient")[1]);
     save();
