@@ -31,14 +31,20 @@ public:
         family(name, "gauge", help);
         part_in_seconds("", micros);
     }
-    void part_in_seconds(std::string_view suffix, std::int64_t micros) {
-        constexpr std::int64_t second = 1'000'000;
-        const std::string part = std::to_string(second + micros % second).substr(1); // six digits
-        (((text_ += name_) += suffix) += ' ').append(std::to_string(micros / second)).append(".").append(part) += '\n';
+    void part_in_seconds(std::string_view suffix, std::int64_t micros) { part_in_millionths(suffix, micros); }
+    // From 0 to 1, of more than none.
+    void ratio(std::string_view name, std::string_view help, std::uint64_t part, std::uint64_t all) {
+        family(name, "gauge", help);
+        part_in_millionths("", static_cast<std::int64_t>(part * million / all));
     }
     std::string take() { return std::move(text_); }
 
 private:
+    static constexpr std::int64_t million = 1'000'000;
+    void part_in_millionths(std::string_view suffix, std::int64_t value) {
+        const std::string part = std::to_string(million + value % million).substr(1); // six digits
+        (((text_ += name_) += suffix) += ' ').append(std::to_string(value / million)).append(".").append(part) += '\n';
+    }
     std::string text_;
     std::string name_;
 };
@@ -217,6 +223,9 @@ void put_store(Writer& out, const Status& status) {
                signed_of(status.store.cache_hits));
     out.single("clinic_store_cache_misses_total", "counter", "Pseudonymous rows read from the database.",
                signed_of(status.store.cache_misses));
+    if (const auto looked_up = status.store.cache_hits + status.store.cache_misses; looked_up > 0)
+        out.ratio("clinic_store_cache_hit_ratio", "Pseudonymous rows served from memory, of all that were looked up.",
+                  status.store.cache_hits, looked_up);
     out.single("clinic_store_cache_rows", "gauge", "Pseudonymous rows in memory.", status.store.cache_rows);
     out.single("clinic_store_database_bytes", "gauge", "Size of the database file.", status.store.database_bytes);
     out.single("clinic_store_wal_bytes", "gauge", "Size of the write-ahead log.", status.store.wal_bytes);

@@ -191,5 +191,20 @@ TEST(Metrics, SayHowTheStoreIsRead) {
     EXPECT_EQ(samples.at("clinic_store_cache_rows"), "18");
 }
 
+TEST(Metrics, SayWhichPartOfTheLookUpsMemoryServed) {
+    Status status;
+    EXPECT_FALSE(parse(to_metrics(status)).samples.contains("clinic_store_cache_hit_ratio")) << "none was looked up";
+    const auto ratio = [&](std::uint64_t hits, std::uint64_t misses) {
+        status.store.cache_hits = hits;
+        status.store.cache_misses = misses;
+        const auto parsed = parse(to_metrics(status));
+        EXPECT_TRUE(parsed.broken.empty());
+        return parsed.samples.at("clinic_store_cache_hit_ratio");
+    };
+    EXPECT_EQ(ratio(0, 3), "0.000000");
+    EXPECT_EQ(ratio(6'006, 88), "0.985559");
+    EXPECT_EQ(ratio(3, 0), "1.000000");
+}
+
 } // namespace
 } // namespace clinic::health
