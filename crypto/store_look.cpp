@@ -41,6 +41,8 @@ SuperblockLook look_at_superblock(View image) {
     look.store = uuid_at(image.subspan(at::uuid));
     look.sequence = get_number<std::uint64_t>(image.subspan(at::sequence));
     look.epoch = get_number<std::uint32_t>(image.subspan(at::epoch));
+    if (look.whole) look.newer = newer_than_known(look.version, look.cipher);
+    if (look.newer) return look;
     const auto slots = std::min<std::size_t>(get_number<std::uint32_t>(image.subspan(at::keys)), superblock_keys_max);
     const bool plain = look.version == superblock_version_plain;
     const std::size_t size = plain ? key_entry_bytes : slot_entry_bytes;
@@ -109,6 +111,11 @@ const SuperblockLook* DatabaseLook::newest() const {
     for (const auto& block : blocks)
         if (block.whole && (found == nullptr || block.sequence > found->sequence)) found = &block;
     return found;
+}
+
+const SuperblockLook* DatabaseLook::newer() const {
+    const auto found = std::ranges::find_if(blocks, [](const auto& block) { return block.newer.has_value(); });
+    return found == blocks.end() ? nullptr : &*found;
 }
 
 Result<StoreLook> look_at_store(const std::filesystem::path& folder) {

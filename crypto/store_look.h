@@ -27,6 +27,8 @@ struct WrappedKeyLook {
 
 struct SuperblockLook {
     bool whole = false; // magic and checksum
+    // A whole one of a format or cipher that is not known: the key slots are not read, the other fields as in ours.
+    std::optional<Error> newer;
     std::uint32_t version = 0, cipher = 0, page_size = 0, reserve = 0, epoch = 0;
     std::uint64_t sequence = 0;
     StoreUuid store{};
@@ -37,6 +39,7 @@ struct DatabaseLook {
     std::uint64_t bytes = 0, pages = 0, odd_bytes = 0; // odd: a part of a page at the end
     std::array<SuperblockLook, superblocks> blocks{};  // A and B
     const SuperblockLook* newest() const;              // of those that are whole; null: none is
+    const SuperblockLook* newer() const;               // the first that is newer; null: none is
 };
 
 struct WalLook {

@@ -52,7 +52,7 @@ std::optional<std::vector<SlotEntry>> slots_of(Image image, std::uint32_t versio
     return slots;
 }
 
-enum class Look { damaged, newer_version, newer_cipher, whole };
+enum class Look { damaged, newer, whole };
 
 // What can be said without a key: the place of magic, version and checksum is the same in every version.
 Look look_at(Image image) {
@@ -61,8 +61,7 @@ Look look_at(Image image) {
         return Look::damaged;
     if (!std::ranges::equal(sum, image.subspan(at::checksum, sum.size()))) return Look::damaged;
     const std::uint32_t version = number_at(image, at::version);
-    if (version > superblock_version_slots) return Look::newer_version;
-    if (!is_known(CipherId{number_at(image, at::cipher)})) return Look::newer_cipher;
+    if (newer_than_known(version, number_at(image, at::cipher))) return Look::newer;
     const bool shaped = version >= superblock_version_plain && number_at(image, at::page_size) == page_bytes &&
                         number_at(image, at::reserve) == trailer_bytes && slots_of(image, version);
     return shaped ? Look::whole : Look::damaged;
@@ -246,6 +245,14 @@ SuperblockImage make_superblock(Superblock superblock, const SecureBytes& store_
     return make_superblock(superblock, store_key);
 }
 
+std::optional<Error> newer_than_known(std::uint32_t version, std::uint32_t cipher) {
+    if (version > superblock_version_slots)
+        return Error{Errc::newer, "the store has a newer format than this program knows", "update the program"};
+    if (!is_known(CipherId{cipher}))
+        return Error{Errc::newer, "the store has a cipher that this program does not know", "update the program"};
+    return std::nullopt;
+}
+
 bool still_says(std::span<const std::byte> image, const OpenedSuperblock& opened) {
     return look_at(image) == Look::whole && has_mac(opened.store_key, image) &&
            !is_behind(make_superblock(opened.superblock, opened.store_key), image);
@@ -254,12 +261,10 @@ bool still_says(std::span<const std::byte> image, const OpenedSuperblock& opened
 Result<OpenedSuperblock> open_superblocks(std::span<const std::byte> head, const KeySlot& slot) {
     std::vector<std::size_t> whole;
     for (std::size_t i = 0; i < superblocks; ++i) {
-        switch (look_at(head.subspan(i * superblock_bytes, superblock_bytes))) {
+        const auto image = head.subspan(i * superblock_bytes, superblock_bytes);
+        switch (look_at(image)) {
         case Look::damaged: break;
-        case Look::newer_version:
-            return Error{Errc::newer, "the store has a newer format than this program knows", "update the program"};
-        case Look::newer_cipher:
-            return Error{Errc::newer, "the store has a cipher that this program does not know", "update the program"};
+        case Look::newer: return *newer_than_known(number_at(image, at::version), number_at(image, at::cipher));
         case Look::whole: whole.push_back(i); break;
         }
     }

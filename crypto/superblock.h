@@ -66,6 +66,9 @@ SuperblockImage make_superblock(const Superblock& superblock, const SecureBytes&
 // With one machine slot, of that key.
 SuperblockImage make_superblock(Superblock superblock, const SecureBytes& store_key, const SecureBytes& slot_key);
 
+// Why a whole superblock of that version and cipher is not read any further; nullopt: both are known.
+std::optional<Error> newer_than_known(std::uint32_t version, std::uint32_t cipher);
+
 // Whether a superblock's bytes still say what was opened; the sequence may be another.
 bool still_says(std::span<const std::byte> image, const OpenedSuperblock& opened);
 

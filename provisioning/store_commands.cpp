@@ -80,7 +80,10 @@ int inspect_store(const Call& call, const Client&) {
     const auto look = crypto::look_at_store(records);
     if (!look) return refuse(look.error());
     auto facts = to_json(*look);
-    const auto refused = call.has("--credential") ? try_key(call, records, facts) : std::nullopt;
+    const auto* newer = look->database ? look->database->newer() : nullptr;
+    const auto refused = newer != nullptr           ? newer->newer
+                         : call.has("--credential") ? try_key(call, records, facts)
+                                                    : std::nullopt;
     show(call, facts, view_inspected);
     if (refused) return refuse(*refused);
     return facts.at("whole").get<bool>() ? 0 : damaged;

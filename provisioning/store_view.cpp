@@ -53,7 +53,7 @@ json blocks(const crypto::DatabaseLook& database) {
     for (std::size_t i = 0; i < database.blocks.size(); ++i)
         all.push_back({{"name", i == 0 ? "A" : "B"},
                        {"whole", database.blocks[i].whole},
-                       {"sequence", database.blocks[i].sequence}});
+                       {"sequence", database.blocks[i].newer ? json{} : json(database.blocks[i].sequence)}});
     return all;
 }
 
@@ -118,7 +118,10 @@ json to_json(const crypto::StoreLook& look) {
                            {"pages", database.pages},
                            {"odd_bytes", database.odd_bytes},
                            {"superblocks", blocks(database)}};
-        if (const auto* block = database.newest()) {
+        if (const auto* block = database.newer()) {
+            out["whole"] = false;
+            out["format"] = block->version;
+        } else if ((block = database.newest()) != nullptr) {
             out["store"] = crypto::hex(block->store);
             out["format"] = block->version;
             out["cipher"] = {{"id", block->cipher}, {"name", cipher_name(block->cipher)}};
@@ -205,6 +208,8 @@ json to_json(const salvage::Salvaged& salvaged) {
 
 std::string view_inspected(const json& look) {
     std::string out;
+    if (look.contains("format") && !look.contains("store"))
+        out += fact("Format", number(look["format"]) + ", not read by this program");
     if (look.contains("store")) {
         out += fact("Store", look["store"]);
         out += fact("Format", number(look["format"]) + ", cipher " + look["cipher"]["name"].get<std::string>() +

@@ -1,9 +1,14 @@
 // What `clinicctl store` ends with, as docs/clinicctl.md has it: 0 fine, 1 cannot be done, 2 wrong words, 3 damage.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
 
+#include "crypto/octets.h"
+#include "crypto/seal.h"
+#include "crypto/superblock.h"
 #include "provisioning/commands.h"
 #include "tests/daemon/records/salvage/salvage_fixture.h"
 
@@ -112,6 +117,77 @@ TEST_F(StoreCommands, ADamagedSuperblockIsDamageToWhoOnlyLooks) {
         .write("lost", 4);
     for (const auto& ended : {run_store({"inspect", "--records", old().string()}), inspect(key()), check(key())})
         EXPECT_EQ(ended.exit, damaged) << ended.out << ended.err;
+}
+
+// As a later version would leave it: what follows the version is its own, and checksum and MAC are right.
+class NewerStore : public StoreCommands {
+protected:
+    // The superblock in use, as it is with `change`; the other stays, of this version.
+    void rewrite(const std::function<void(crypto::Superblock&)>& change) const {
+        std::array<std::byte, crypto::main_head_bytes> head{};
+        std::fstream file{database(), std::ios::in | std::ios::out | std::ios::binary};
+        file.read(reinterpret_cast<char*>(head.data()), head.size());
+        auto opened = crypto::open_superblocks(head, records::slot_of('k'));
+        ASSERT_TRUE(opened) << opened.error().what.c_str();
+        change(opened->superblock);
+        const auto image = crypto::make_superblock(opened->superblock, opened->store_key);
+        file.seekp(static_cast<std::streamoff>(opened->used * crypto::superblock_bytes));
+        file.write(reinterpret_cast<const char*>(image.data()), image.size());
+    }
+    void SetUp() override {
+        StoreCommands::SetUp();
+        rewrite([](crypto::Superblock& one) { one.version = 3; });
+        before_ = content(database());
+    }
+    void TearDown() override {
+        EXPECT_EQ(content(database()), before_);
+        StoreCommands::TearDown();
+    }
+    std::string before_;
+};
+
+TEST_F(NewerStore, IsNamedToWhoOnlyLooksAndItsSlotsAreNotRead) {
+    for (const auto& ended : {run_store({"inspect", "--records", old().string(), "--json"}), inspect(key())}) {
+        EXPECT_EQ(ended.exit, cannot);
+        EXPECT_THAT(ended.err, HasSubstr("newer format"));
+        const auto facts = nlohmann::json::parse(ended.out);
+        EXPECT_EQ(facts.at("format"), 3);
+        EXPECT_FALSE(facts.at("whole"));
+        EXPECT_FALSE(facts.contains("slots"));
+        EXPECT_GT(facts.at("database").at("bytes"), 0);
+        EXPECT_GT(facts.at("keystore").at("bytes"), 0);
+    }
+    const auto said = run_store({"inspect", "--records", old().string()});
+    EXPECT_EQ(said.exit, cannot);
+    EXPECT_THAT(said.out, HasSubstr("3, not read by this program"));
+    EXPECT_THAT(said.out, testing::Not(HasSubstr("Key slot")));
+}
+
+TEST_F(NewerStore, IsNotChecked) {
+    expect_reason(check(key()), "newer format");
+}
+
+TEST_F(NewerStore, IsNotSalvaged) {
+    expect_reason(salvage_into(saved(), key()), "newer format");
+    EXPECT_FALSE(std::filesystem::exists(saved()));
+}
+
+TEST_F(StoreCommands, ACipherThatIsNotKnownIsNamed) {
+    auto bytes = content(database());
+    const auto all = std::as_writable_bytes(std::span{bytes});
+    for (std::size_t i = 0; i < crypto::superblocks; ++i) {
+        const auto block = all.subspan(i * crypto::superblock_bytes, crypto::superblock_bytes);
+        crypto::put_number(block.subspan(crypto::superblock_at::cipher), std::uint32_t{99});
+        std::ranges::copy(crypto::digest(block.first(crypto::superblock_at::checksum)),
+                          block.subspan(crypto::superblock_at::checksum).begin());
+    }
+    put(database(), bytes);
+    const auto inspected = inspect(key());
+    EXPECT_EQ(inspected.exit, cannot);
+    EXPECT_THAT(inspected.err, HasSubstr("cipher that this program does not know"));
+    EXPECT_FALSE(nlohmann::json::parse(inspected.out).contains("slots"));
+    expect_reason(check(key()), "cipher");
+    expect_reason(salvage_into(saved(), key()), "cipher");
 }
 
 TEST_F(StoreCommands, WhatCannotBeDoneSaysWhy) {
