@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <memory>
+#include <span>
 
 #include "crypto/base/owned.h"
 
@@ -47,6 +48,25 @@ std::string_view walked(sqlite3* reader, std::string_view line) {
     return line.starts_with("sqlite_") ? std::string_view{} : line.substr(0, line.find(' '));
 }
 
+// An index that SQLite makes for one run: "SEARCH v USING AUTOMATIC COVERING INDEX (patient=? AND day=?)".
+struct Made {
+    std::string_view table; // or alias; empty: the line makes none
+    std::vector<std::string> columns;
+};
+
+Made made_for_one_run(std::string_view line) {
+    constexpr std::string_view search = "SEARCH ", by = " USING AUTOMATIC ", term = "=?", more = " AND ";
+    const auto at = line.find(by), first = line.find('(', at), last = line.find(')', first);
+    if (!line.starts_with(search) || at == std::string_view::npos || last == std::string_view::npos) return {};
+    Made made{line.substr(search.size(), at - search.size()), {}};
+    auto left = line.substr(first + 1, last - first - 1);
+    for (std::size_t end = 0; (end = left.find(term)) != std::string_view::npos;) {
+        made.columns.emplace_back(left.substr(0, end));
+        left.remove_prefix(std::min(left.size(), end + term.size() + more.size()));
+    }
+    return made;
+}
+
 struct Token {
     std::string_view text;
     int depth = 0; // of brackets
@@ -84,8 +104,9 @@ bool is_range(std::string_view text) {
     return text == "<" || text == "<=" || text == ">" || text == ">=" || text == "BETWEEN";
 }
 
-// The part of a statement that speaks of one table of its FROM or UPDATE. An index is told by the equality terms of the
-// WHERE in the same brackets, then by its first range or else by the order that is asked for.
+// The part of a statement that speaks of one table of its FROM or UPDATE. An index is told by the columns that SQLite
+// names, or by the equality terms of the WHERE in the same brackets, then by its first range or else by the order that
+// is asked for.
 class Clause {
 public:
     Clause(sqlite3* reader, std::string_view sql, std::string_view named)
@@ -98,16 +119,20 @@ public:
             equal_.insert(equal_.end(), more->begin(), more->end());
             break;
         }
-        if (equal_.size() > index_columns_max) equal_.resize(index_columns_max);
+        return create(equal_);
+    }
+
+    std::string index_of(const std::vector<std::string>& columns) { return find_table() ? create(columns) : ""; }
+
+private:
+    std::string create(const std::vector<std::string>& all) const {
         std::string name = table_, columns;
-        for (const auto& column : equal_) {
+        for (const auto& column : std::span{all}.first(std::min(all.size(), index_columns_max))) {
             name += "_" + column;
             columns += (columns.empty() ? "" : ", ") + column;
         }
         return "CREATE INDEX " + name + " ON " + table_ + " (" + columns + ")";
     }
-
-private:
     bool is_column(const std::string& name) const {
         return sqlite3_table_column_metadata(reader_, "main", table_.c_str(), name.c_str(), nullptr, nullptr, nullptr,
                                              nullptr, nullptr) == SQLITE_OK;
@@ -184,10 +209,13 @@ std::vector<Advice> advise(sqlite3* reader, const std::vector<StatementUse>& use
         Advice one{use, plan_of(reader, use.sql), {}};
         bool needy = use.full_scan_steps > 0 || use.sorts > 0 || use.automatic_indexes > 0 || use.slow > 0;
         for (const auto& line : one.plan) {
-            const auto table = walked(reader, line);
+            const auto made = made_for_one_run(line);
+            const auto table = made.table.empty() ? walked(reader, line) : made.table;
             if (table.empty()) continue;
             needy = true;
-            if (one.index.empty()) one.index = Clause{reader, use.sql.c_str(), table}.index();
+            if (!one.index.empty()) continue;
+            Clause clause{reader, use.sql.c_str(), table};
+            one.index = made.table.empty() ? clause.index() : clause.index_of(made.columns);
         }
         if (which == Which::all || needy) all.push_back(std::move(one));
     }

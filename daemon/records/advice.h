@@ -22,7 +22,8 @@ struct Advice {
 
 enum class Which : std::uint8_t { in_need, all };
 
-// The longest total time first. In need: they walked, sorted, made an index or were slow, or their plan walks a table.
+// The longest total time first. In need: they walked, sorted, made an index or were slow, or their plan walks a table
+// or makes an index for one run.
 std::vector<Advice> advise(sqlite3* reader, const std::vector<StatementUse>& used, Which which);
 
 } // namespace clinic::records

@@ -50,6 +50,28 @@ TEST_F(StatementCommands, NameTheStatementThatWalksAndTheIndexItLacks) {
     EXPECT_TRUE(row(*answer.data, "SELECT key_slot FROM patient WHERE id = ?").is_null()) << "it is served by an index";
 }
 
+// SQLite itself says that one is missing.
+TEST_F(StatementCommands, NameTheIndexThatAJoinHadMadeForOneRun) {
+    for (const char* number : {"1", "2"}) upsert(records::person(number));
+    const std::pair<Literal, const char*> joins[] = {
+        {"SELECT count(*) FROM consent c CROSS JOIN patient AS p ON p.created_at = c.recorded_at",
+         "CREATE INDEX patient_created_at ON patient (created_at)"},
+        {"SELECT count(*) FROM consent CROSS JOIN patient ON has_email = consent.state AND created_at = "
+         "consent.recorded_at",
+         "CREATE INDEX patient_has_email_created_at ON patient (has_email, created_at)"},
+        {"SELECT count(*) FROM consent c LEFT JOIN patient p ON p.created_at = c.recorded_at",
+         "CREATE INDEX patient_created_at ON patient (created_at)"}};
+    for (const auto& [join, index] : joins) run(join);
+    const auto answer = ask(false);
+    EXPECT_EQ(answer.exit, 1);
+    for (const auto& [join, index] : joins) {
+        const json one = row(*answer.data, join.c_str());
+        ASSERT_FALSE(one.is_null()) << join.c_str();
+        EXPECT_NE(one.at("plan").dump().find("AUTOMATIC"), std::string::npos) << one;
+        EXPECT_EQ(one.at("index"), index) << one;
+    }
+}
+
 TEST_F(StatementCommands, ListAllThatWereUsedWhereThatIsAsked) {
     upsert(records::person("1"));
     const auto rows = *ask(true).data;
