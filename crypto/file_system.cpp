@@ -15,7 +15,7 @@ struct Refused {
 
 constexpr Literal remedy = "put the records' folder on a disk of this machine (ext4, xfs, btrfs, f2fs)";
 
-// linux/magic.h, and the sources of those that are not in it.
+// linux/magic.h; of those that are not in it, their sources and coreutils' stat.c.
 constexpr std::array refused{
     Refused{0x6969, "the records' folder is on a network file system: NFS"},
     Refused{0xFF534D42, "the records' folder is on a network file system: CIFS"},
@@ -32,6 +32,10 @@ constexpr std::array refused{
     Refused{0x01161970, "the records' folder is on a cluster's file system: GFS2"},
     Refused{0x0BD00BD0, "the records' folder is on a network file system: Lustre"},
     Refused{0x20030528, "the records' folder is on a network file system: OrangeFS"},
+    Refused{0x47504653, "the records' folder is on a cluster's file system: GPFS"},
+    Refused{0x19830326, "the records' folder is on a network file system: BeeGFS"},
+    Refused{0xBACBACBC, "the records' folder is a shared folder of a virtual machine: vmhgfs"},
+    Refused{0x7C7C6673, "the records' folder is a shared folder of a virtual machine: prl_fs"},
     Refused{0x786F4256, "the records' folder is a shared folder of a virtual machine: vboxsf"},
 };
 

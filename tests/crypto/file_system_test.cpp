@@ -1,41 +1,23 @@
 // A store is not opened on a network's file system, and is on a disk's.
 #include "crypto/file_system.h"
 
-#include <sys/statfs.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include <atomic>
-
+#include "tests/crypto/pretended_file_system.h"
 #include "tests/crypto/store_fixture.h"
-
-namespace {
-
-std::atomic<long> pretended{0}; // f_type; 0: the kernel's own answer
-
-} // namespace
-
-// In the place of the C library's: what the kernel would say of another file system.
-extern "C" int statfs(const char* path, struct statfs* out) noexcept {
-    const long rc = syscall(SYS_statfs, path, out);
-    if (rc == 0 && pretended != 0) out->f_type = pretended;
-    return static_cast<int>(rc);
-}
 
 namespace clinic::crypto::tests {
 namespace {
 
-class FileSystem : public StoreTest {
-protected:
-    void TearDown() override { pretended = 0; }
-};
+using clinic::tests::PretendedFileSystem;
+
+class FileSystem : public StoreTest {};
 
 TEST_F(FileSystem, ANetworksIsRefusedByItsNameAndNothingIsMade) {
-    const std::pair<long, const char*> networks[] = {{0x6969, "NFS"},      {0xFF534D42, "CIFS"}, {0xFE534D42, "SMB2"},
-                                                     {0x65735546, "FUSE"}, {0x01021997, "9p"},   {0x00C36400, "Ceph"},
-                                                     {0x517B, "SMB"}};
+    const std::pair<long, const char*> networks[] = {
+        {0x6969, "NFS"},        {0xFF534D42, "CIFS"},   {0xFE534D42, "SMB2"},  {0x65735546, "FUSE"},
+        {0x01021997, "9p"},     {0x00C36400, "Ceph"},   {0x517B, "SMB"},       {0x47504653, "GPFS"},
+        {0x19830326, "BeeGFS"}, {0xBACBACBC, "vmhgfs"}, {0x7C7C6673, "prl_fs"}};
     for (const auto& [kind, name] : networks) {
-        pretended = kind;
+        const PretendedFileSystem network{kind};
         const auto opened = open();
         ASSERT_FALSE(opened) << name;
         EXPECT_EQ(opened.error().code, Errc::unsupported) << name;
@@ -46,14 +28,13 @@ TEST_F(FileSystem, ANetworksIsRefusedByItsNameAndNothingIsMade) {
         EXPECT_FALSE(std::filesystem::exists(folder_ / "records.db.lock")) << name;
     }
     // As some machines widen a 32-bit number.
-    pretended = static_cast<long>(static_cast<std::int32_t>(0xFF534D42));
+    const PretendedFileSystem network{static_cast<long>(static_cast<std::int32_t>(0xFF534D42))};
     EXPECT_FALSE(open());
 }
 
 TEST_F(FileSystem, ADisksIsNot) {
-    for (const long kind :
-         {0xEF53L, 0x58465342L, 0x9123683EL, 0xF2F52010L, 0x01021994L, 0x794C7630L, 0x2FC12FC1L, 0L}) {
-        pretended = kind;
+    for (const long kind : {0xEF53L, 0x58465342L, 0x9123683EL, 0xF2F52010L, 0x01021994L, 0x794C7630L, 0x2FC12FC1L}) {
+        const PretendedFileSystem disk{kind};
         EXPECT_TRUE(open()) << std::hex << kind;
     }
 }
@@ -61,9 +42,10 @@ TEST_F(FileSystem, ADisksIsNot) {
 TEST_F(FileSystem, AStoreThatIsThereIsLeftAlone) {
     make_store();
     const auto before = contents(database_);
-    pretended = 0x6969;
-    EXPECT_EQ(open_error(), Errc::unsupported);
-    pretended = 0;
+    {
+        const PretendedFileSystem network{0x6969};
+        EXPECT_EQ(open_error(), Errc::unsupported);
+    }
     EXPECT_EQ(contents(database_), before);
     EXPECT_TRUE(open());
 }

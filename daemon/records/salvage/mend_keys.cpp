@@ -1,5 +1,6 @@
 #include "daemon/records/salvage/mend_keys.h"
 
+#include "crypto/file_system.h"
 #include "crypto/keystore.h"
 #include "crypto/store_image.h"
 #include "daemon/records/restoring.h"
@@ -12,6 +13,7 @@ Result<KeysMended> mend_keys(const std::filesystem::path& folder, const std::fil
                              const crypto::KeySlot& slot) {
     const auto owner = AsOwner::of(folder);
     CLINIC_TRY(owner);
+    CLINIC_TRY(crypto::may_hold_a_store(folder));
     const auto held = hold(folder);
     CLINIC_TRY(held);
     if (!*held) return Error{Errc::refused, "the records' folder cannot be locked", "look at its disk and its owner"};

@@ -1,6 +1,7 @@
 // Damaged keys of a store taken from a copy of its keystore, in place, while nobody has the store open.
 //   Errors:  refused (a process has the store open), not_found, locked, conflict (another store's copy), tampered,
-//            newer, full, system. After an error, or a power cut, it can be done again.
+//            newer, unsupported (the folder's file system: crypto/file_system.h), full, system. After an error, or a
+//            power cut, it can be done again.
 //   Threads: one.
 //   Words:   docs/clinicctl.md, "The store".
 #pragma once

@@ -12,6 +12,7 @@
 #include "crypto/base/files.h"
 #include "crypto/base/json.h"
 #include "crypto/base/log.h"
+#include "crypto/file_system.h"
 #include "crypto/store_image.h"
 #include "daemon/audit/trail.h"
 #include "daemon/records/restoring.h"
@@ -323,6 +324,7 @@ Result<Restored> restore(const fs::path& records, const fs::path& from, const cr
                          const Clock& clock) {
     const auto owner = AsOwner::of(records);
     CLINIC_TRY(owner);
+    CLINIC_TRY(crypto::may_hold_a_store(records));
     const auto held = hold(records);
     CLINIC_TRY(held);
     if (!*held) return Error{Errc::refused, "the records' folder cannot be locked", "look at its disk and its owner"};

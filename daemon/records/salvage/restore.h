@@ -9,7 +9,8 @@
 //            missing from it: then it has no legal basis, and nothing leaves until a person sets one.
 //   Rights:  run by root, all is done with the rights of the folder's owner, who may have put anything there.
 //   Errors:  refused (a process has one of them open; one lies within the other), not_found, locked, tampered (what
-//            would be put back is damaged), conflict (the store that lies there is another one), full, system.
+//            would be put back is damaged), conflict (the store that lies there is another one), unsupported (the file
+//            system of `records`: crypto/file_system.h), full, system.
 //   Threads: one.
 //   Words:   docs/clinicctl.md, "The store".
 #pragma once

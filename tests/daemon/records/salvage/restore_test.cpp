@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/records/restoring.h"
+#include "daemon/records/salvage/mend_keys.h"
+#include "tests/crypto/pretended_file_system.h"
 #include "tests/daemon/records/salvage/salvage_fixture.h"
 
 namespace clinic::salvage {
@@ -81,6 +83,31 @@ TEST_F(RestoreTest, ASalvageTakesThePlaceOfTheDamagedStore) {
     EXPECT_FALSE(fs::exists(old() / "restored.new"));
     EXPECT_EQ(newest_entry(), "restore: of a salvage");
     EXPECT_EQ(opens(), Errc::unknown);
+}
+
+// What clinicd would not open there. A copy on one is read all the same.
+TEST_F(RestoreTest, OnANetworksFileSystemNothingIsPutInPlaceOrMended) {
+    constexpr long nfs = 0x6969;
+    const auto kept = copy();
+    flip(keys(), crypto::key_slot_offset(7) + 30);
+    const auto before = content(keys());
+    {
+        const clinic::tests::PretendedFileSystem network{nfs, old().string()};
+        const auto restored = put_back(kept);
+        ASSERT_FALSE(restored);
+        EXPECT_EQ(restored.error().code, Errc::unsupported);
+        const auto mended = mend_keys(old(), kept / "keys.db", records::slot_of('k'));
+        ASSERT_FALSE(mended);
+        EXPECT_EQ(mended.error().code, Errc::unsupported);
+        EXPECT_TRUE(check(old(), records::slot_of('k'))) << "which reads alone";
+        EXPECT_TRUE(try_salvage());
+    }
+    EXPECT_EQ(content(keys()), before);
+    EXPECT_FALSE(fs::exists(mark()));
+    EXPECT_FALSE(fs::exists(old() / "replaced-1"));
+    const clinic::tests::PretendedFileSystem network{nfs, kept.string()};
+    EXPECT_TRUE(mend_keys(old(), kept / "keys.db", records::slot_of('k')));
+    EXPECT_TRUE(put_back(kept));
 }
 
 TEST_F(RestoreTest, ACopyMayBeOlderSoNothingLeavesAfterIt) {
