@@ -53,7 +53,11 @@ TEST_F(StatementCommands, NameTheStatementThatWalksAndTheIndexItLacks) {
 // SQLite itself says that one is missing.
 TEST_F(StatementCommands, NameTheIndexThatAJoinHadMadeForOneRun) {
     for (const char* number : {"1", "2"}) upsert(records::person(number));
-    const std::pair<Literal, const char*> joins[] = {
+    struct Join {
+        Literal text;
+        const char* index;
+    };
+    static constexpr Join joins[] = {
         {"SELECT count(*) FROM consent c CROSS JOIN patient AS p ON p.created_at = c.recorded_at",
          "CREATE INDEX patient_created_at ON patient (created_at)"},
         {"SELECT count(*) FROM consent CROSS JOIN patient ON has_email = consent.state AND created_at = "
