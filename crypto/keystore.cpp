@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <limits>
 #include <mutex>
 #include <vector>
 
@@ -24,8 +23,7 @@ constexpr std::size_t slot_size = wrapped_key_bytes;
 
 constexpr std::size_t pool = Keystore::pool_slots_min;
 constexpr std::size_t refill_below = pool / 4;
-constexpr std::size_t file_slots_max = 4'000'000;
-constexpr std::size_t file_bytes_max = keystore_head_bytes + file_slots_max * slot_size;
+constexpr std::size_t file_bytes_max = keystore_head_bytes + Keystore::file_slots_max * slot_size;
 constexpr Error damaged_head{Errc::tampered, "the keystore's header is damaged",
                              "clinicctl store salvage, or store mend-keys with a copy of it, writes it anew"};
 
@@ -137,13 +135,16 @@ struct Keystore::State {
         CLINIC_TRY(read);
         const auto is_whole = check_head(first, wrapping, store);
         CLINIC_TRY(is_whole);
-        return *is_whole ? Result<void>{} : write_head(file, new_head(wrapping, store));
+        if (!*is_whole) mend_head(file, new_head(wrapping, store));
+        return {};
     }
 
-    static Result<void> write_head(const BlockFile& file, std::span<const std::byte> head) {
+    // A disk that refuses it keeps nobody from the keys.
+    static void mend_head(const BlockFile& file, std::span<const std::byte> head) {
         base::log(base::Level::warning, "keystore", "the header is damaged; it is written anew");
-        CLINIC_TRY(file.write(0, head));
-        return file.sync();
+        auto written = file.write(0, head);
+        if (written) written = file.sync();
+        if (!written) base::log(base::Level::error, "keystore: the header", written.error());
     }
 
     // What a slot holds is read when it is asked for: a start must not take longer with each patient. A part of a slot
@@ -152,7 +153,8 @@ struct Keystore::State {
         const auto size = file.size();
         if (!size) return size.error();
         const auto count = static_cast<std::size_t>(slots_of(*size));
-        if (count > file_slots_max) return Error{Errc::full, "the keystore is longer than its bound"};
+        if (count > static_cast<std::size_t>(file_slots_max))
+            return Error{Errc::full, "the keystore is longer than its bound"};
         contents.assign(count, Content::unread);
         return {};
     }
@@ -203,24 +205,17 @@ struct Keystore::State {
         return found;
     }
 
-    // Of two files that were one: the first slot in which both hold a key and not the same.
-    static std::int64_t parting(const SecureBytes& slot_key, const StoreUuid& store, std::span<const std::byte> ours,
-                                std::span<const std::byte> theirs) {
-        const auto common = static_cast<std::size_t>(slots_of(std::min(ours.size(), theirs.size())));
-        std::size_t slot = 1;
-        for (; slot <= common; ++slot) {
-            const auto here = ours.subspan(offset_of(slot), slot_size),
-                       there = theirs.subspan(offset_of(slot), slot_size);
-            if (!std::ranges::equal(here, there) && content_of(slot_key, store, slot, here) == Content::key &&
-                content_of(slot_key, store, slot, there) == Content::key)
-                break;
-        }
-        return slot <= common ? static_cast<std::int64_t>(slot) : std::numeric_limits<std::int64_t>::max();
+    // What a whole slot of a copy holds is that slot's.
+    static bool fits_slot(const SecureBytes& slot_key, const StoreUuid& store, std::int64_t slot,
+                          std::span<const std::byte> sealed, const Fits& fits) {
+        const auto key = open_key(slot_key, sealed, associated(store, static_cast<std::size_t>(slot), Content::key));
+        return fits({slot}, key ? &*key : nullptr);
     }
 
     // Written behind the last slot and synced before any of them is given out: a torn write harms no older one.
     Result<void> extend() {
-        if (contents.size() + pool > file_slots_max) return Error{Errc::full, "the keystore has no room for more keys"};
+        if (contents.size() + pool > static_cast<std::size_t>(file_slots_max))
+            return Error{Errc::full, "the keystore has no room for more keys"};
         const std::size_t first = contents.size() + 1;
         CLINIC_TRY(file.write(offset_of(first), fresh_slots(slot_key, store, first, pool)));
         CLINIC_TRY(file.sync());
@@ -259,6 +254,7 @@ Result<std::unique_ptr<Keystore>> Keystore::open(const std::filesystem::path& pa
 
 Result<KeystoreFindings> Keystore::examine(const std::filesystem::path& path, const SecureBytes& wrapping,
                                            const StoreUuid& store, SlotId highest_used) {
+    assert(highest_used.value <= file_slots_max);
     const auto bytes = base::read_bytes(path, file_bytes_max);
     CLINIC_TRY(bytes);
     auto found = State::examine(*bytes, wrapping, store);
@@ -269,6 +265,7 @@ Result<KeystoreFindings> Keystore::examine(const std::filesystem::path& path, co
 
 Result<void> Keystore::copy(const std::filesystem::path& from, const std::filesystem::path& to,
                             const SecureBytes& wrapping, const StoreUuid& store, SlotId highest_used) {
+    assert(highest_used.value <= file_slots_max);
     auto bytes = base::read_bytes(from, file_bytes_max);
     CLINIC_TRY(bytes);
     const auto head = State::check_head(*bytes, wrapping, store);
@@ -280,7 +277,7 @@ Result<void> Keystore::copy(const std::filesystem::path& from, const std::filesy
 }
 
 Result<std::int64_t> Keystore::mend(const std::filesystem::path& path, const std::filesystem::path& copy,
-                                    const SecureBytes& wrapping, const StoreUuid& store) {
+                                    const SecureBytes& wrapping, const StoreUuid& store, const Fits& fits) {
     const auto ours = base::read_bytes(path, file_bytes_max);
     CLINIC_TRY(ours);
     const auto found = State::examine(*ours, wrapping, store);
@@ -292,14 +289,16 @@ Result<std::int64_t> Keystore::mend(const std::filesystem::path& path, const std
     if (!of_the_copy->head_whole) return damaged_head;
     const auto file = BlockFile::open(path);
     CLINIC_TRY(file);
-    if (!found->head_whole) CLINIC_TRY(State::write_head(*file, State::new_head(wrapping, store)));
-    const auto parting = State::parting(State::slot_key_of(wrapping), store, *ours, *theirs);
+    if (!found->head_whole) State::mend_head(*file, State::new_head(wrapping, store));
+    const auto slot_key = State::slot_key_of(wrapping);
     std::int64_t mended = 0;
-    for (std::int64_t slot = 1; slot <= of_the_copy->slots && slot < parting; ++slot) {
+    for (std::int64_t slot = 1; slot <= of_the_copy->slots; ++slot) {
         const bool whole = slot <= found->slots && !std::ranges::binary_search(found->damaged, slot);
         if (whole || std::ranges::binary_search(of_the_copy->damaged, slot)) continue;
         const auto at = key_slot_offset(slot);
-        CLINIC_TRY(file->write(at, std::span{*theirs}.subspan(at, slot_size)));
+        const auto sealed = std::span{*theirs}.subspan(at, slot_size);
+        if (!State::fits_slot(slot_key, store, slot, sealed, fits)) continue;
+        CLINIC_TRY(file->write(at, sealed));
         ++mended;
     }
     CLINIC_TRY(file->sync());
@@ -361,7 +360,7 @@ Result<KeystoreFindings> Keystore::look(SlotId first, std::int64_t slots_max) {
     Bytes head(keystore_head_bytes);
     const auto there = state_->file.read(0, head);
     CLINIC_TRY(there);
-    if (head != state_->head) CLINIC_TRY(State::write_head(state_->file, state_->head));
+    if (head != state_->head) State::mend_head(state_->file, state_->head);
     KeystoreFindings found{.head_whole = true};
     const auto size = state_->file.size();
     CLINIC_TRY(size);

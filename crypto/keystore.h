@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -30,17 +31,19 @@ struct KeystoreFindings {
 class Keystore {
 public:
     static constexpr int pool_slots_min = 256;
+    static constexpr std::int64_t file_slots_max = 4'000'000;
 
-    // `highest_used` is the highest slot that a row of the store holds (0: none). Changes nothing.
+    // `highest_used` is the highest slot that a row of the store holds (0: none; at most file_slots_max). Changes nothing.
     // Errors: not_found, conflict (of another store), newer, full, system.
     static Result<KeystoreFindings> examine(const std::filesystem::path& path, const SecureBytes& wrapping,
                                             const StoreUuid& store, SlotId highest_used);
-    // Each slot that is damaged, or cut off, becomes what the copy holds there, a key or the mark of an erased one, up
-    // to the first slot where both hold a key and not the same: from there on the copy is of a store that went its own
-    // way. The header is written anew where it is damaged. How many slots did. Durable on return; after a power cut it
-    // is done again. Errors: as examine, of either file; tampered, the copy's header.
+    // Each slot that is damaged, or cut off, becomes what the copy holds there, where `fits` says that it is that
+    // slot's (the copy may be of a store that went its own way): a key, or nullptr for the mark of an erased one. The
+    // header is written anew where it is damaged. How many slots did. Durable on return; after a power cut it is done
+    // again. Errors: as examine, of either file; tampered, the copy's header.
+    using Fits = std::function<bool(SlotId, const SecureBytes*)>;
     static Result<std::int64_t> mend(const std::filesystem::path& path, const std::filesystem::path& copy,
-                                     const SecureBytes& wrapping, const StoreUuid& store);
+                                     const SecureBytes& wrapping, const StoreUuid& store, const Fits& fits);
     // All slots as they are, the damaged ones too (`mend` may still help) and zeros for those that were cut off, behind
     // a header that is whole. Errors: as examine.
     static Result<void> copy(const std::filesystem::path& from, const std::filesystem::path& to,

@@ -36,8 +36,14 @@ std::vector<SlotEntry> slots_of(std::span<const std::byte> image, std::uint32_t 
 // to are right then.
 Result<std::optional<OpenedSuperblock>> open_damaged(std::span<const std::byte> head, const KeySlot& slot) {
     namespace at = superblock_at;
-    for (std::size_t i = 0; i < superblocks; ++i) {
-        const auto image = head.subspan(i * superblock_bytes, superblock_bytes);
+    const auto image_of = [&](std::size_t i) { return head.subspan(i * superblock_bytes, superblock_bytes); };
+    const auto sequence_of = [&](std::size_t i) {
+        return get_number<std::uint64_t>(image_of(i).subspan(at::sequence));
+    };
+    std::array order{std::size_t{0}, std::size_t{1}}; // the newer one first, as far as they say
+    std::ranges::sort(order, std::ranges::greater{}, sequence_of);
+    for (const std::size_t i : order) {
+        const auto image = image_of(i);
         Superblock fields;
         std::ranges::copy(image.subspan(at::uuid, fields.store.size()), fields.store.begin());
         fields.sequence = get_number<std::uint64_t>(image.subspan(at::sequence));

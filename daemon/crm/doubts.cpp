@@ -112,6 +112,7 @@ Result<std::optional<Doubts::Asked>> Doubts::once_more(Transaction& txn) {
             auto asked = doubted(txn, **object);
             CLINIC_TRY(asked);
             if (*asked && is_offered_again(**asked)) return asked;
+            if (*asked) passes_ = std::max(passes_, 1); // another pass asks about it anew
         }
         one = once_absent_.erase(one);
     }

@@ -6,6 +6,7 @@
 #include "daemon/records/blind_index.h"
 #include "daemon/records/patient_fields.h"
 #include "daemon/records/people.h"
+#include "daemon/records/session.h"
 
 namespace clinic::records {
 namespace {
@@ -180,6 +181,11 @@ Result<int> apply_change(Transaction& txn, const Disclosure& why, const Person& 
 }
 
 } // namespace
+
+bool is_key_of(const crypto::SecureBytes& key, std::span<const std::byte> store, PatientId patient, std::int64_t row,
+               std::span<const std::byte> sealed) {
+    return crypto::is_authentic(key, sealed, bound_to(store, patient.uuid, sealed_at, row));
+}
 
 Result<std::optional<PatientId>> find_patient(Session& session, const Disclosure& why,
                                               std::span<const Identifier> identifiers, bool test_traffic) {

@@ -40,6 +40,10 @@ Result<void> erase_patient(Transaction& txn, const Disclosure& why, PatientId pa
 // of which some of that was lost. Errors: tampered, not_found (its key is lost), corrupt.
 Result<void> index_again(Transaction& txn, const Disclosure& why, PatientId patient);
 
+// Is it the key of the person whose row of `patient` has that number and `sealed`? For a store that is not open.
+bool is_key_of(const crypto::SecureBytes& key, std::span<const std::byte> store, PatientId patient, std::int64_t row,
+               std::span<const std::byte> sealed);
+
 Result<PatientFacts> patient_facts(Session& session, PatientId patient);
 // One by itself, whether or not the list above has it; nullopt: it is not the patient's, or was entered in error.
 Result<std::optional<AppointmentFacts>> appointment_facts(Session& session, PatientId patient,

@@ -12,19 +12,6 @@ namespace {
 
 constexpr base::Uuid nobody{};
 
-// "clinic-seal-1" | store uuid | patient | row, 8 bytes big-endian | place: a value opens only where it was put.
-crypto::Bytes bound_to(const Shared& shared, const base::Uuid& patient, Literal place, std::int64_t row) {
-    crypto::Bytes out;
-    const auto put = [&out](std::span<const std::byte> bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); };
-    put(base::as_bytes("clinic-seal-1"));
-    put(shared.uuid);
-    put(patient.bytes);
-    for (int shift = 56; shift >= 0; shift -= 8)
-        out.push_back(static_cast<std::byte>(static_cast<std::uint64_t>(row) >> shift));
-    put(base::as_bytes(place.c_str()));
-    return out;
-}
-
 Result<std::string> open_text(const crypto::SecureBytes& key, std::span<const std::byte> sealed,
                               const crypto::Bytes& associated) {
     const auto plain = crypto::open(key, sealed, associated);
@@ -33,6 +20,18 @@ Result<std::string> open_text(const crypto::SecureBytes& key, std::span<const st
 }
 
 } // namespace
+
+crypto::Bytes bound_to(std::span<const std::byte> store, const base::Uuid& patient, Literal place, std::int64_t row) {
+    crypto::Bytes out;
+    const auto put = [&out](std::span<const std::byte> bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); };
+    put(base::as_bytes("clinic-seal-1"));
+    put(store);
+    put(patient.bytes);
+    for (int shift = 56; shift >= 0; shift -= 8)
+        out.push_back(static_cast<std::byte>(static_cast<std::uint64_t>(row) >> shift));
+    put(base::as_bytes(place.c_str()));
+    return out;
+}
 
 Session::Session(SessionCore& core, const Clock& clock)
     : core_{core}, now_{clock.now()}, monotonic_{clock.monotonic()} {}
@@ -68,22 +67,23 @@ Result<const crypto::SecureBytes*> Session::patient_key(PatientId patient) {
 Result<crypto::Bytes> Session::seal_for(PatientId patient, Literal place, std::int64_t row, std::string_view plain) {
     const auto key = patient_key(patient);
     if (!key) return key.error();
-    return crypto::seal(**key, base::as_bytes(plain), bound_to(core_.shared, patient.uuid, place, row));
+    return crypto::seal(**key, base::as_bytes(plain), bound_to(core_.shared.uuid, patient.uuid, place, row));
 }
 
 Result<std::string> Session::open_for(PatientId patient, Literal place, std::int64_t row,
                                       std::span<const std::byte> sealed) {
     const auto key = patient_key(patient);
     if (!key) return key.error();
-    return open_text(**key, sealed, bound_to(core_.shared, patient.uuid, place, row));
+    return open_text(**key, sealed, bound_to(core_.shared.uuid, patient.uuid, place, row));
 }
 
 crypto::Bytes Session::seal_unowned(Literal place, std::int64_t row, std::string_view plain) {
-    return crypto::seal(core_.shared.unowned_key, base::as_bytes(plain), bound_to(core_.shared, nobody, place, row));
+    return crypto::seal(core_.shared.unowned_key, base::as_bytes(plain),
+                        bound_to(core_.shared.uuid, nobody, place, row));
 }
 
 Result<std::string> Session::open_unowned(Literal place, std::int64_t row, std::span<const std::byte> sealed) {
-    return open_text(core_.shared.unowned_key, sealed, bound_to(core_.shared, nobody, place, row));
+    return open_text(core_.shared.unowned_key, sealed, bound_to(core_.shared.uuid, nobody, place, row));
 }
 
 RowCache& Session::rows() {

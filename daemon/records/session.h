@@ -39,4 +39,7 @@ struct SessionCore {
     crypto::SecureBytes key = {};
 };
 
+// "clinic-seal-1" | store uuid | patient | row, 8 bytes big-endian | place: a value opens only where it was put.
+crypto::Bytes bound_to(std::span<const std::byte> store, const base::Uuid& patient, Literal place, std::int64_t row);
+
 } // namespace clinic::records

@@ -212,7 +212,11 @@ Result<void> Store::State::check_pages() {
     CLINIC_TRY(place);
     const bool is_well =
         (was_closed || *checked) && vfs->recovery_failures() == 0 && place->last_sound && place->people_damaged() == 0;
-    return is_well ? Result<void>{} : check_again(*writing, *place, clock.now());
+    if (is_well) return {};
+    // A disk that is full keeps nobody from the records: the reserve is given back by who writes.
+    if (const auto again = check_again(*writing, *place, clock.now()); !again)
+        base::log(base::Level::warning, "records: the check of the store begins when it is due", again.error());
+    return {};
 }
 
 // An absent keystore is made only while no patient ever had a key.

@@ -194,12 +194,14 @@ private:
                      "name another folder"};
     }
 
-    // A key slot that is damaged is the copy's as it was the old one's: a later backup of keys.db may mend it. A record
-    // of what an earlier salvage set aside is no part of the store.
+    // A key slot that is damaged is the copy's as it was the old one's: a later backup of keys.db may mend it. A
+    // keystore's header is written anew by whoever opens it. A record of what an earlier salvage set aside is no part
+    // of the store.
     Result<Checked> checked_whole(const fs::path& folder) const {
         auto checked = check(folder, slot_);
         CLINIC_TRY(checked);
         auto but_for_keys = *checked;
+        if (std::ssize(checked->keys.damaged) < checked->keys.slots) but_for_keys.keys.head_whole = true;
         but_for_keys.keys.damaged.clear();
         if (!but_for_keys.needs_salvage()) return checked;
         return Error{Errc::tampered, "what shall be put back is damaged itself",

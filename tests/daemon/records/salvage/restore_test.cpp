@@ -110,6 +110,37 @@ TEST_F(RestoreTest, OnANetworksFileSystemNothingIsPutInPlaceOrMended) {
     EXPECT_TRUE(put_back(kept));
 }
 
+// It says nothing that is not known: whoever opens the keystore writes it anew.
+TEST_F(RestoreTest, AKeystoresDamagedHeaderKeepsNoStoreAway) {
+    const auto kept = copy();
+    damage(leaves_of("raw_message").at(0));
+    flip(keys(), 100);
+    flip(kept / "keys.db", 200);
+    const auto restored = put_back(kept);
+    ASSERT_TRUE(restored) << restored.error().what.c_str();
+    EXPECT_FALSE(restored->keys_of_the_copy);
+    EXPECT_EQ(opens(), Errc::unknown);
+}
+
+// A copy of another line has a key in each slot, and none is the person's.
+TEST_F(RestoreTest, KeysAreMendedByThoseThatOpenThePersonsData) {
+    const auto kept = copy();
+    const auto foreign = folder_ / "foreign.db";
+    {
+        const auto of = image();
+        ASSERT_TRUE(crypto::Keystore::open(foreign, of.subkey(100), of.superblock().store, crypto::IfAbsent::create));
+    }
+    for (const std::int64_t slot : {7, 8}) flip(keys(), crypto::key_slot_offset(slot) + 30);
+    const auto by_foreign = mend_keys(old(), foreign, records::slot_of('k'));
+    ASSERT_TRUE(by_foreign) << by_foreign.error().what.c_str();
+    EXPECT_EQ(by_foreign->mended, 0);
+    EXPECT_EQ(by_foreign->damaged, 2);
+    const auto by_own = mend_keys(old(), kept / "keys.db", records::slot_of('k'));
+    ASSERT_TRUE(by_own);
+    EXPECT_EQ(by_own->mended, 2);
+    EXPECT_EQ(by_own->damaged, 0);
+}
+
 TEST_F(RestoreTest, ACopyMayBeOlderSoNothingLeavesAfterIt) {
     const auto kept = copy();
     reopen();
