@@ -33,8 +33,8 @@ public:
     static constexpr int pool_slots_min = 256;
     static constexpr std::int64_t file_slots_max = 4'000'000;
 
-    // `highest_used` is the highest slot that a row of the store holds (0: none; at most file_slots_max). Changes nothing.
-    // Errors: not_found, conflict (of another store), newer, full, system.
+    // `highest_used` is the highest slot that a row of the store holds (0: none; at most file_slots_max). Changes
+    // nothing. Errors: not_found, conflict (of another store), newer, full, system.
     static Result<KeystoreFindings> examine(const std::filesystem::path& path, const SecureBytes& wrapping,
                                             const StoreUuid& store, SlotId highest_used);
     // Each slot that is damaged, or cut off, becomes what the copy holds there, where `fits` says that it is that

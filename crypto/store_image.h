@@ -53,7 +53,7 @@ public:
 
 private:
     StoreImage(ReadFile file, std::optional<ReadFile> wal, OpenedSuperblock opened);
-    Result<void> read_wal(); // newer
+    Result<void> read_wal();                   // newer
     bool is_refused(std::uint32_t page) const; // false
 
     ReadFile file_;

@@ -19,8 +19,8 @@ struct KeysMended {
     std::int64_t damaged = 0; // that are damaged still
 };
 
-// `copy` is a keys.db of this store; what it holds for a person is taken where it opens that person's data. Run by root,
-// it has the rights of the folder's owner. Bounds: a person's row in memory for each damaged key.
+// `copy` is a keys.db of this store; what it holds for a person is taken where it opens that person's data. Run by
+// root, it has the rights of the folder's owner. Bounds: a person's row in memory for each damaged key.
 Result<KeysMended> mend_keys(const std::filesystem::path& folder, const std::filesystem::path& copy,
                              const crypto::KeySlot& slot);
 

@@ -152,7 +152,8 @@ crypto::SlotId highest_key_slot(const crypto::StoreImage& image, const Survey& f
     each_record(image, found, "patient", [&](std::int64_t, const std::vector<Value>& values) {
         const auto* slot =
             values.size() > key_slot_column ? std::get_if<std::int64_t>(&values[key_slot_column]) : nullptr;
-        if (slot != nullptr && *slot <= crypto::Keystore::file_slots_max) highest.value = std::max(highest.value, *slot);
+        if (slot != nullptr && *slot <= crypto::Keystore::file_slots_max)
+            highest.value = std::max(highest.value, *slot);
     });
     return highest;
 }
