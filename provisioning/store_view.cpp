@@ -254,6 +254,8 @@ std::string view_checked(const json& checked) {
                ? std::string{"              the keystore is not there\n"}
                : line(checked["keystore"]["slots"],
                       "key slots, of which " + number(checked["keystore"]["damaged"].size()) + " are damaged");
+    if (!checked["keystore"]["missing"].get<bool>() && !checked["keystore"]["header_whole"].get<bool>())
+        out += "              the keystore's header is damaged: the next start of clinicd writes it anew\n";
     if (checked["damaged_superblocks"].get<int>() > 0)
         out += line(checked["damaged_superblocks"], "of the 2 superblocks damaged");
     if (!checked["damaged_trees"].empty()) out += "Damaged tables and indexes\n";

@@ -208,6 +208,17 @@ TEST_F(StoreCommands, WhatCannotBeDoneSaysWhy) {
     expect_reason(salvage_into(folder_ / "elsewhere", key()), "keys.db");
 }
 
+TEST_F(StoreCommands, AKeystoresDamagedHeaderIsMendedByAStart) {
+    flip(keys(), 100);
+    const auto said = run_store({"check", "--records", old().string(), "--credential", key()});
+    EXPECT_EQ(said.exit, damaged);
+    EXPECT_THAT(said.out, HasSubstr("the keystore's header is damaged: the next start of clinicd writes it anew"));
+    EXPECT_THAT(said.out, testing::Not(HasSubstr("store salvage")));
+    reopen();
+    store_.reset();
+    EXPECT_EQ(check(key()).exit, fine);
+}
+
 TEST_F(StoreCommands, KeysAreMendedFromACopyInPlace) {
     constexpr auto slot_at = [](std::int64_t slot) { return crypto::key_slot_offset(slot) + 30; };
     const auto copy = folder_ / "copy.db";

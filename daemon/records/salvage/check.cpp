@@ -77,9 +77,14 @@ Result<base::UniqueFd> hold(const std::filesystem::path& folder) {
     return Error{Errc::system, "the store's lock file cannot be locked", "", {}, errno};
 }
 
+// A header that is damaged alone is written anew by the next start.
+bool Checked::keystore_opens() const {
+    return keys.head_whole || std::ssize(keys.damaged) < keys.slots;
+}
+
 bool Checked::needs_salvage() const {
     return damaged_superblocks > 0 || !wal.damaged.empty() || wal.head_damaged || wal.foreign || !survey.first_page ||
-           !survey.lost.empty() || !survey.stray.empty() || keystore_missing || !keys.head_whole ||
+           !survey.lost.empty() || !survey.stray.empty() || keystore_missing || !keystore_opens() ||
            !keys.damaged.empty() || !integrity.empty() ||
            std::ranges::any_of(missing_links, [](const audit::Gap& gap) { return gap.said_by == 0; });
 }

@@ -201,8 +201,7 @@ private:
         auto checked = check(folder, slot_);
         CLINIC_TRY(checked);
         auto but_for_keys = *checked;
-        if (std::ssize(checked->keys.damaged) < checked->keys.slots) but_for_keys.keys.head_whole = true;
-        but_for_keys.keys.damaged.clear();
+        if (checked->keystore_opens()) but_for_keys.keys.damaged.clear();
         if (!but_for_keys.needs_salvage()) return checked;
         return Error{Errc::tampered, "what shall be put back is damaged itself",
                      "clinicctl store salvage saves what can be read of it"};

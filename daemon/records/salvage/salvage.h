@@ -43,7 +43,8 @@ struct Checked {
     std::int64_t salvaged_rows_aside = -1; // of a store that a salvage made: rows in its record; -1: none that opens
     bool salvage_record_damaged = false;   // it is there, and cannot be read or does not open
     bool needs_salvage() const;            // the store itself is damaged
-    bool sound() const { return !needs_salvage() && !salvage_record_damaged; }
+    bool keystore_opens() const;
+    bool sound() const { return !needs_salvage() && keys.head_whole && !salvage_record_damaged; }
 };
 
 // Every page, WAL frame and key slot, and SQLite's integrity check. Changes nothing.
