@@ -1,8 +1,7 @@
 // The bookings that are looked at again after a round of polling, since the clinic's side moves too: those to come that
 // stand, and those that differ.
-//   Bounds:  of either so many a round; the next one goes on behind them, and then from the first again. Where it
-//   stands
-//            is in memory.
+//   Bounds:  of either so many a round; the next one goes on behind them, and then from the first again. How far it is
+//            stands in memory.
 //   Errors:  those of the store.
 //   Threads: the store's.
 #pragma once
