@@ -20,7 +20,8 @@ using Step = StoreCheck::Step;
 constexpr int jobs = 60;
 
 void make_store(const std::filesystem::path& folder) {
-    const auto store = StoreJobs{folder}.open();
+    const StoreJobs store_jobs{folder};
+    const auto store = store_jobs.open();
     ASSERT_TRUE(store);
     StoreJobs::write_group(**store, 1, jobs, [](int) {});
 }

@@ -84,7 +84,8 @@ std::string wrong_with(const fs::path& folder, const Saved& right) {
     if (checked->salvage_record_damaged) return "what was set aside does not open";
     if (!checked->sound()) return "the new store is not sound";
     {
-        const auto store = StoreJobs{folder}.open(); // which finishes what a salvage may leave to it
+        const StoreJobs store_jobs{folder};
+        const auto store = store_jobs.open(); // which finishes what a salvage may leave to it
         if (!store) return store.error().what.c_str();
         const auto done = StoreJobs::done(**store);
         if (!done || *done != jobs) return "a job is missing";

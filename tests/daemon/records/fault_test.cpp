@@ -206,7 +206,8 @@ protected:
         disk.fail(nth, trouble.fault, trouble.once);
         Attempts attempts{trouble.fault == Fault::cut_short};
         const bool opened = attempts.attempt([&]() -> Result<void> {
-            const auto store = StoreJobs{folder}.open();
+            const StoreJobs store_jobs{folder};
+            const auto store = store_jobs.open();
             return store ? Result<void>{} : store.error();
         });
         const int calls = disk.calls();

@@ -147,7 +147,7 @@ StoreOptions StoreJobs::options_for(std::filesystem::path folder, std::optional<
             .wal_pages_max = 40};
 }
 
-Result<std::unique_ptr<Store>> StoreJobs::open() const {
+Result<std::unique_ptr<Store>> StoreJobs::open() const& {
     return Store::open(options_, slot_of('k'), clock_);
 }
 

@@ -21,7 +21,9 @@ public:
     explicit StoreJobs(std::filesystem::path folder, std::optional<crypto::CipherId> cipher = std::nullopt)
         : options_{options_for(std::move(folder), cipher)} {}
 
-    Result<std::unique_ptr<Store>> open() const;
+    // The store keeps the time by a clock of ours: close it first.
+    Result<std::unique_ptr<Store>> open() const&;
+    Result<std::unique_ptr<Store>> open() const&& = delete;
     static Result<void> write(Store& store, int job) { return store.write(does(job)); }
     static Result<int> done(Store& store); // so many jobs
     // Posts `first` to `last` so that those after the first are one group; waits for all of them.
