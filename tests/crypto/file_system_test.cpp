@@ -13,9 +13,10 @@ class FileSystem : public StoreTest {};
 
 TEST_F(FileSystem, ANetworksIsRefusedByItsNameAndNothingIsMade) {
     const std::pair<long, const char*> networks[] = {
-        {0x6969, "NFS"},        {0xFF534D42, "CIFS"},   {0xFE534D42, "SMB2"},  {0x65735546, "FUSE"},
-        {0x01021997, "9p"},     {0x00C36400, "Ceph"},   {0x517B, "SMB"},       {0x47504653, "GPFS"},
-        {0x19830326, "BeeGFS"}, {0xBACBACBC, "vmhgfs"}, {0x7C7C6673, "prl_fs"}};
+        {0x6969, "NFS"},          {0xFF534D42, "CIFS"},   {0xFE534D42, "SMB2"},   {0x65735546, "FUSE"},
+        {0x01021997, "9p"},       {0x00C36400, "Ceph"},   {0x517B, "SMB"},        {0x47504653, "GPFS"},
+        {0x19830326, "BeeGFS"},   {0xBACBACBC, "vmhgfs"}, {0x7C7C6673, "prl_fs"}, {0xAAD7AAEA, "PanFS"},
+        {0xBEEFDEAD, "StorNext"}, {0x61636673, "ACFS"},   {0x013111A8, "Ibrix"}};
     for (const auto& [kind, name] : networks) {
         const PretendedFileSystem network{kind};
         const auto opened = open();
