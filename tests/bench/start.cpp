@@ -52,16 +52,18 @@ std::string address_of(const base::UniqueFd& socket) {
 // As the service manager starts it: sockets that listen already, and a socket to say READY=1 to.
 class Started {
 public:
-    Started(const Arguments& given, const std::filesystem::path& folder)
+    // `ended_by`: the signal that ends it.
+    Started(const Arguments& given, const std::filesystem::path& folder, int ended_by)
         : https_{on_loopback()}, mllp_{on_loopback()}, control_{at_path(folder / "c", SOCK_STREAM, true)},
-          egress_{at_path(folder / "e", SOCK_SEQPACKET, true)}, notify_{at_path(folder / "n", SOCK_DGRAM, false)} {
+          egress_{at_path(folder / "e", SOCK_SEQPACKET, true)}, notify_{at_path(folder / "n", SOCK_DGRAM, false)},
+          ended_by_{ended_by} {
         std::filesystem::permissions(folder / "n", std::filesystem::perms::all);
         begin_ = now();
         process_ = fork();
         if (process_ == 0) execute(given.text("clinicd"), given.text("config"), folder);
     }
     ~Started() {
-        kill(process_, SIGTERM);
+        kill(process_, ended_by_);
         waitpid(process_, nullptr, 0);
     }
     Started(const Started&) = delete;
@@ -83,6 +85,14 @@ public:
         sender.send(Messages{Mix::newcomers}.next());
         sender.await_positive();
         return seconds_between(begin_, now());
+    }
+    void work(int messages) const {
+        Sender sender{address_of(mllp_)};
+        Messages day{Mix::day};
+        for (int i = 0; i < messages; ++i) {
+            sender.send(day.next());
+            sender.await_positive();
+        }
     }
 
 private:
@@ -107,21 +117,41 @@ private:
     }
 
     base::UniqueFd https_, mllp_, control_, egress_, notify_;
+    const int ended_by_;
     Instant begin_;
     pid_t process_ = -1;
 };
+
+struct Starts {
+    void add(const Started& box) {
+        ready.add(box.ready_after());
+        acknowledged.add(box.acknowledged_after());
+    }
+    json said() const {
+        return {{"starts", ready.count()}, {"ready", ready.said()}, {"first_acknowledgement", acknowledged.said()}};
+    }
+    Spans ready, acknowledged;
+};
+
+constexpr int messages_before_a_kill = 60; // some 1,500 pages in the WAL, short of a checkpoint
 
 } // namespace
 
 json start(const Arguments& given) {
     const std::filesystem::path folder = given.text("folder");
-    Spans ready, acknowledged;
-    for (std::int64_t i = 0; i < given.number("times", 5); ++i) {
-        const Started box{given, folder};
-        ready.add(box.ready_after());
-        acknowledged.add(box.acknowledged_after());
+    const std::int64_t times = given.number("times", 5);
+    Starts stopped, killed;
+    for (std::int64_t i = 0; i < times; ++i) stopped.add(Started{given, folder, SIGTERM});
+    for (std::int64_t i = 0; i < times; ++i) {
+        {
+            const Started box{given, folder, SIGKILL};
+            box.work(messages_before_a_kill);
+        }
+        killed.add(Started{given, folder, SIGTERM});
     }
-    return {{"starts", ready.count()}, {"ready", ready.said()}, {"first_acknowledgement", acknowledged.said()}};
+    json all = stopped.said();
+    all["after_a_kill"] = killed.said();
+    return all;
 }
 
 } // namespace clinic::bench

@@ -37,10 +37,10 @@ def session_rows:
      rounds_wall_s: $wall[$key], rounds_cpu_s: $cpu[$key]};
 
 . as $runs
-| ["bulk", "commit", "point", "point_warm", "range", "scan"] as $order
-| {at: (now | todate), commit: $commit, processors: ($processors | tonumber), file_system: $disk, load_before_and_after: $load,
+| def rows_of($workloads): [ $workloads[] as $workload | ("NORMAL", "FULL") as $sync
+    | $runs | map(select(.workload == $workload and .sync == $sync)) | select(length > 0) | row ];
+  {at: (now | todate), commit: $commit, processors: ($processors | tonumber), file_system: $disk, load_before_and_after: $load,
    cipher: ($runs | map(select(.peer == "ours"))[0].cipher),
    peers: ($runs | group_by(.peer) | map({key: .[0].peer, value: {sqlite: .[0].sqlite, cipher: .[0].cipher}}) | from_entries),
-   rows: [ $order[] as $workload | ("NORMAL", "FULL") as $sync
-           | $runs | map(select(.workload == $workload and .sync == $sync)) | select(length > 0) | row ],
+   rows: rows_of(["bulk", "commit", "point", "range", "scan"]), in_memory: rows_of(["point_warm"]),
    sessions: [ $sessions | group_by(.workload)[] | session_rows ]}
