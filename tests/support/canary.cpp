@@ -20,6 +20,7 @@ namespace {
 constexpr std::size_t unpacked_bytes_max = 64U << 20;
 constexpr int depth_max = 3;
 constexpr std::size_t number_digits_min = 8;
+constexpr std::size_t wrapped_line_min = 60, beside_a_break = 160;
 constexpr std::size_t gzip_part_bytes = 1U << 16;
 constexpr std::string_view gzip_magic{"\x1f\x8b\x08", 3};
 constexpr std::uint64_t multiplier = 0x9E37'79B9'7F4A'7C15;
@@ -34,96 +35,6 @@ constexpr std::array<unsigned char, 256> folds = [] {
 std::string folded(std::string_view text) {
     std::string out{text};
     for (char& c : out) c = static_cast<char>(folds[static_cast<unsigned char>(c)]);
-    return out;
-}
-
-template <class Each>
-std::string each_letter(std::string_view text, const Each& each) {
-    std::string out;
-    for (const char c : text) out += each(static_cast<unsigned char>(c));
-    return out;
-}
-
-std::string hexadecimal(unsigned value, std::size_t width) {
-    std::string out;
-    for (std::size_t i = width; i-- > 0;) out += "0123456789abcdef"[value >> 4 * i & 15U];
-    return out;
-}
-
-// The middle of the base64 of a text that has the canary after `before` other bytes: what does not depend on them.
-std::string base64_middle(std::string_view canary, std::size_t before, const char* alphabet) {
-    const std::string text = std::string(before, '\0') + std::string{canary};
-    std::string out;
-    const std::size_t bits = text.size() * 8;
-    for (std::size_t bit = 0; bit + 6 <= bits; bit += 6) {
-        if (bit < before * 8) continue; // begins in what is not ours
-        unsigned value = 0;
-        for (std::size_t i = 0; i < 6; ++i) {
-            const std::size_t at = bit + i;
-            const unsigned byte = static_cast<unsigned char>(text[at / 8]);
-            value = value << 1 | (byte >> (7 - at % 8) & 1U);
-        }
-        out += alphabet[value];
-    }
-    return out;
-}
-
-std::string joined(std::string_view canary, std::string_view between) {
-    std::string out;
-    for (const char c : canary) {
-        if (!out.empty()) out += between;
-        out += c;
-    }
-    return out;
-}
-
-// U+FF01 to U+FF5E are the signs of ASCII in full width.
-std::string full_width(unsigned char c) {
-    const unsigned code = 0xFF01U + c - '!';
-    return {static_cast<char>(0xE0 | code >> 12), static_cast<char>(0x80 | (code >> 6 & 0x3F)),
-            static_cast<char>(0x80 | (code & 0x3F))};
-}
-
-void add_escapes(std::vector<Form>& all, std::string_view canary) {
-    const auto add = [&](const char* name, const char* before, std::size_t width, std::string_view after = "") {
-        all.push_back({name, each_letter(canary, [&](unsigned char c) {
-                           return before + (width == 0 ? std::to_string(c) : hexadecimal(c, width)) +
-                                  std::string{after};
-                       })});
-    };
-    add("percent", "%", 2);
-    add("JSON escapes", "\\u", 4);
-    add("HTML, decimal", "&#", 0, ";");
-    add("HTML, hexadecimal", "&#x", 2, ";");
-    add("quoted-printable", "=", 2);
-    add("hexadecimal", "", 2);
-    for (const char* sign : {" ", ":"}) {
-        std::string parted;
-        for (const char c : canary)
-            parted += (parted.empty() ? "" : sign) + hexadecimal(static_cast<unsigned char>(c), 2);
-        all.push_back({"hexadecimal, parted", std::move(parted)});
-    }
-    add("C escapes", "\\x", 2);
-}
-
-void add_base64(std::vector<Form>& all, std::string_view canary) {
-    static constexpr const char* standard = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    static constexpr const char* url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    for (std::size_t before = 0; before < 3; ++before) {
-        all.push_back({"base64, alignment " + std::to_string(before), base64_middle(canary, before, standard)});
-        all.push_back({"base64url, alignment " + std::to_string(before), base64_middle(canary, before, url)});
-    }
-}
-
-std::string upper(std::string_view text) {
-    std::string out{text};
-    for (char& c : out) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    return out;
-}
-
-std::string capitalised(std::string_view text) {
-    std::string out = folded(text);
-    if (!out.empty()) out.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(out.front())));
     return out;
 }
 
@@ -203,34 +114,6 @@ std::string unpacked(const std::function<std::string_view()>& read) {
 
 } // namespace
 
-std::vector<Form> forms(std::string_view canary) {
-    std::vector<Form> all{{"plain", std::string{canary}}, {"reversed", {canary.rbegin(), canary.rend()}}};
-    add_escapes(all, canary);
-    add_base64(all, canary);
-    // Encodings that keep the case of what they encode.
-    for (const auto& other : {upper(canary), capitalised(canary), folded(canary)})
-        if (other != canary) {
-            add_base64(all, other);
-            add_escapes(all, other);
-        }
-    all.push_back({"UTF-16, little end first", each_letter(canary, [](unsigned char c) {
-                       return std::string{static_cast<char>(c), '\0'};
-                   })});
-    all.push_back({"UTF-16, big end first", each_letter(canary, [](unsigned char c) {
-                       return std::string{'\0', static_cast<char>(c)};
-                   })});
-    for (const auto& [name, sign] : {std::pair{"zero-width space", "\xE2\x80\x8B"},
-                                     {"zero-width non-joiner", "\xE2\x80\x8C"},
-                                     {"zero-width joiner", "\xE2\x80\x8D"},
-                                     {"word joiner", "\xE2\x81\xA0"},
-                                     {"byte-order mark", "\xEF\xBB\xBF"},
-                                     {"soft hyphen", "\xC2\xAD"}})
-        all.push_back({name, joined(canary, sign)});
-    for (const auto& word : {folded(canary), upper(canary), capitalised(canary)})
-        all.push_back({"full-width", each_letter(word, full_width)});
-    return all;
-}
-
 Search::Search(const std::vector<std::string>& canaries) : filter_((std::size_t{1} << filter_bits) / 64) {
     for (const auto& canary : canaries) {
         for (const auto& form : forms(canary)) patterns_.push_back({folded(form.bytes), canary, form.name});
@@ -296,6 +179,28 @@ void Search::scan_digits(std::string_view bytes, std::vector<Hit>& hits) const {
     look(bytes.size());
 }
 
+// Encoders of mail and of certificates break lines: base64 after 64 or 76 signs, quoted-printable behind a "=". What is
+// on both sides of such a break is looked at without it.
+void Search::scan_breaks(std::string_view bytes, std::vector<Hit>& hits) const {
+    const auto is_sign = [](char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '+' || c == '/' || c == '-' || c == '_';
+    };
+    for (std::size_t at = bytes.find('\n'); at != std::string_view::npos; at = bytes.find('\n', at + 1)) {
+        auto before = bytes.substr(0, at);
+        if (before.ends_with('\r')) before.remove_suffix(1);
+        const bool is_soft = before.ends_with('=');
+        if (is_soft) before.remove_suffix(1);
+        before = before.substr(before.size() - std::min(before.size(), beside_a_break));
+        if (!is_soft &&
+            (before.size() < wrapped_line_min || !std::all_of(before.end() - wrapped_line_min, before.end(), is_sign)))
+            continue;
+        std::vector<Hit> here;
+        scan(std::string{before} + std::string{bytes.substr(at + 1, beside_a_break)}, here);
+        for (auto& hit : here)
+            if (hits.size() < hits_max) hits.push_back({std::move(hit.canary), hit.form + ", line broken", at});
+    }
+}
+
 // `more` gives what follows `bytes` where they are a part of something.
 void Search::unpack(std::string_view bytes, std::size_t from, const More& more, std::vector<Hit>& hits,
                     int depth) const {
@@ -321,6 +226,7 @@ void Search::whole(std::string_view bytes, std::size_t gzip_from, const More& mo
                    int depth) const {
     scan(bytes, hits);
     scan_digits(bytes, hits);
+    scan_breaks(bytes, hits);
     if (depth < depth_max) unpack(bytes, gzip_from, more, hits, depth);
 }
 
@@ -339,7 +245,7 @@ std::vector<Hit> Search::in_file(int file, std::size_t part_bytes) const {
     std::vector<Hit> hits;
     std::string part;
     std::uint64_t before = 0;
-    const std::size_t overlap = longest_ + 64;
+    const std::size_t overlap = longest_ + beside_a_break;
     for (;;) {
         const std::size_t kept = std::min(part.size(), overlap);
         part.erase(0, part.size() - kept);

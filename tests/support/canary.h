@@ -1,8 +1,9 @@
 // Canaries: made-up words and numbers that stand for patient data, and the search for them in whatever came out of the
 // box, in every form that a leak could have.
-//   Forms: as it is and in other case; reversed; percent, JSON, HTML and quoted-printable escapes; hexadecimal; base64
-//          and base64url at three alignments; UTF-16; joined by zero-width signs; full-width; digits regrouped; and all
-//          of these inside gzip.
+//   Forms: as it is and in other case; without its accents, with them as signs of their own, and in Latin-1; reversed;
+//          percent, JSON, HTML and quoted-printable escapes; hexadecimal; base64 and base64url at three alignments,
+//          lines broken or not; UTF-16; joined by zero-width signs; full-width; digits regrouped; and all of these
+//          inside gzip.
 //   Threads: a Search is const once made; any.
 #pragma once
 
@@ -22,7 +23,8 @@ struct Form {
     std::string name;
     std::string bytes;
 };
-// Words of at least 8 letters and digits, and numbers of at least 8 digits; shorter ones would be found by chance.
+// Words of at least 8 letters and digits, and numbers of at least 8 digits; shorter ones would be found by chance. A
+// word is UTF-8; of its letters those of Latin-1 have an other case and an accent here, and no others.
 std::vector<Form> forms(std::string_view canary);
 
 struct Hit {
@@ -50,6 +52,7 @@ private:
     };
     void scan(std::string_view bytes, std::vector<Hit>& hits) const;
     void scan_digits(std::string_view bytes, std::vector<Hit>& hits) const;
+    void scan_breaks(std::string_view bytes, std::vector<Hit>& hits) const;
     // What follows the searched bytes, from an offset behind them on; empty at the end.
     using More = std::function<std::string(std::size_t at, std::size_t bytes)>;
     void unpack(std::string_view bytes, std::size_t from, const More& more, std::vector<Hit>& hits, int depth) const;

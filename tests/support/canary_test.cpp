@@ -14,7 +14,7 @@
 namespace clinic::support {
 namespace {
 
-const std::string word = "qvexlorumi", number = "730918265";
+const std::string word = "qvexlorumi", number = "730918265", accented = "qvéxlörûmi";
 
 std::string noise(std::size_t size, unsigned seed) {
     std::mt19937 random{seed};
@@ -78,8 +78,8 @@ TEST(CanarySearch, FindsEachFormOfItInEachCase) {
 }
 
 TEST(CanarySearch, FindsEachFormInNoise) {
-    const Search search{{word, number}};
-    for (const auto& canary : {word, number})
+    const Search search{{word, number, accented}};
+    for (const auto& canary : {word, number, accented})
         for (const auto& form : forms(canary)) {
             const auto before = noise(1'000, 3);
             const auto hits = search.in(before + form.bytes + noise(1'000, 4));
@@ -106,6 +106,49 @@ TEST(CanarySearch, FindsWhatAnEncoderMakesOfASentence) {
           "q\u200bv\u200be\u200bx\u200bl\u200bo\u200br\u200bu\u200bm\u200bi"})
         EXPECT_TRUE(finds(search, line)) << line;
     EXPECT_FALSE(finds(search, "qvexlorum 730-918-26, qvex lorumi"));
+}
+
+// Made by other hands, too: Python's codecs, urllib, html, json and quopri.
+TEST(CanarySearch, FindsAWordWithAccentsInEachWritingOfIt) {
+    const Search search{{accented}};
+    for (const char* line :
+         {"name Qvéxlörûmi arrived", "QVÉXLÖRÛMI", "imûrölxévq", "qvexlorumi", "QVEXLORUMI", "qv\xe9xl\xf6r\xfbmi",
+          "QV\xc9XL\xd6R\xdbMI", "qve\u0301xlo\u0308ru\u0302mi", "qv%C3%A9xl%C3%B6r%C3%BBmi", "qv%E9xl%F6r%FBmi",
+          "QV%C3%89XL%C3%96R%C3%9BMI", "Qv\\u00e9xl\\u00F6r\\u00fbmi", "qv&eacute;xl&ouml;r&ucirc;mi",
+          "QV&Eacute;XL&Ouml;R&Ucirc;MI", "qv&#233;xl&#246;r&#251;mi", "qv&#xe9;xl&#xf6;r&#xfb;mi",
+          "qv=C3=A9xl=C3=B6r=C3=BBmi", "qv=E9xl=F6r=FBmi", "7176c3a9786cc3b672c3bb6d69", "7176e9786cf672fb6d69",
+          // printf '…' | base64: "Mrs Qvéxlörûmi x" in UTF-8 and in Latin-1
+          "TXJzIFF2w6l4bMO2csO7bWkgeA==", "TXJzIFF26Xhs9nL7bWkgeA=="})
+        EXPECT_TRUE(finds(search, line)) << line;
+    EXPECT_TRUE(finds(search, std::string{"q\0v\0\xe9\0x\0l\0\xf6\0r\0\xfb\0m\0i\0", 20}));
+    for (const char* line : {"qvxlrmi", "qv?xl?r?mi", "qvéxlör mi"}) EXPECT_FALSE(finds(search, line)) << line;
+}
+
+// As mail and certificates are written: base64 in lines of 76 and 64 signs, quoted-printable with soft breaks. The word
+// stands at each place beside the break.
+TEST(CanarySearch, FindsItAcrossABrokenLine) {
+    const Search search{{word, number, accented}};
+    const auto broken = [](const std::string& text, std::size_t line, const std::string& sign) {
+        std::string out;
+        for (std::size_t at = 0; at < text.size(); at += line) out += text.substr(at, line) + sign;
+        return out;
+    };
+    for (const auto& canary : {word, number, accented})
+        for (const auto& form : forms(canary))
+            for (std::size_t before = 76 - std::min<std::size_t>(75, form.bytes.size()); before <= 76; ++before) {
+                const auto text = std::string(before, 'A') + form.bytes + std::string(200, 'A');
+                const bool is_base64 = form.name.starts_with("base64"),
+                           is_quoted = form.name.starts_with("quoted-printable");
+                if (is_base64) {
+                    EXPECT_TRUE(finds(search, broken(text, 76, "\r\n"))) << form.name << " at " << before;
+                    EXPECT_TRUE(finds(search, broken(text.substr(12), 64, "\n"))) << form.name << " at " << before;
+                }
+                if (is_quoted) {
+                    EXPECT_TRUE(finds(search, broken(text, 75, "=\r\n"))) << form.name << " at " << before;
+                    EXPECT_TRUE(finds(search, broken(text, 75, "=\n"))) << form.name << " at " << before;
+                }
+            }
+    EXPECT_FALSE(finds(search, "the qvex\nlorumi")) << "words of two lines";
 }
 
 TEST(CanarySearch, FindsItInGzipAndInGzipInGzip) {

@@ -55,6 +55,7 @@ public:
         visits.speak_nonsense();
         count_attempts();
         visits.read_clinicctl();
+        visits.erase_somebody(ClinicDay::people(whole_way) - 1);
         visits.read_pages(room_.box.endpoints().at("console"));
         room_.places.look_at_processes();
     }
@@ -169,6 +170,12 @@ public:
             EXPECT_TRUE(room_.dumps.is_in_effect());
             crash_a_control();
         }
+        room_.places.look_at_processes();
+    }
+
+    void read_the_store() {
+        room_.box.stop();
+        room_.visits.read_store();
     }
 
     void look() {
@@ -259,6 +266,7 @@ TEST_F(Canary, NothingOfADayIsFoundAnywhere) {
         Day day{*seed, messages};
         day.live();
         day.crash_both();
+        day.read_the_store();
         day.look();
         day.count();
     }

@@ -23,8 +23,8 @@ public:
     std::string number(std::string_view field, std::size_t n) const;
 
     // People's stories, ten messages each: they come, are changed, booked, moved, seen, merged, and leave. Each
-    // twentieth message is wrong in one of ten ways, and says names there. Of four connections that take turns each has
-    // the whole story of its people, in order.
+    // twentieth message is wrong in one of ten ways, and says names there; of the others each eighth is in Latin-1. Of
+    // four connections that take turns each has the whole story of its people, in order.
     std::string message(std::size_t n) const;
     static bool is_wrong(std::size_t n) { return n % 20 == 7; }
     static std::size_t people(std::size_t messages) { return messages / messages_each; }
@@ -44,6 +44,7 @@ private:
     std::string admission(const std::string& event, std::size_t n, std::size_t p, bool died = false) const;
     std::string schedule(const std::string& event, std::size_t n, std::size_t p, std::size_t appointment) const;
     std::string merge(std::size_t n, std::size_t p) const;
+    std::string right(std::size_t n) const;
     std::string wrong(std::size_t n) const;
     std::string wrong_person(std::size_t n) const;
 

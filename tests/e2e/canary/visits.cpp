@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <fstream>
+#include <sstream>
 
+#include "tests/e2e/canary/asked.h"
 #include "tests/e2e/canary/pipelined_sender.h"
 #include "tests/e2e/wire.h"
 
@@ -145,48 +147,80 @@ void Visits::show_each(const std::string& list, const std::string& show) {
     }
 }
 
+void Visits::ask_clinicctl(const std::string& words) {
+    const auto answer = box_.ctl(words);
+    EXPECT_FALSE(answer.out.empty() && !words.starts_with("ledger --json")) << words;
+    places_.look("clinicctl " + words, answer.out);
+}
+
 void Visits::read_clinicctl() {
-    std::vector<std::string> commands{"status",
-                                      "status --json",
-                                      "basis show",
-                                      "basis show --json",
-                                      "audit verify",
-                                      "containment",
-                                      "containment --json",
-                                      "check",
-                                      "check --json",
-                                      "bundle --preview",
-                                      "sync status",
-                                      "sync status --json",
-                                      "sync dead list",
-                                      "sync dead list --json",
-                                      "policy preview --basis authorized",
-                                      "template show",
-                                      "feed list",
-                                      "feed list --json",
-                                      "feed show pms",
-                                      "messages list --limit 200",
-                                      "messages list --limit 200 --json",
-                                      "quarantine list --limit 200",
-                                      "audit list --limit 200",
-                                      "audit export --after 10",
-                                      "ledger"};
-    for (int after = 0; after < 3'000; after += 500)
-        commands.push_back("ledger --json --limit 500 --after " + std::to_string(after));
     show_each("messages list --limit 200 --json", "messages show ");
     read_dead();
     read_quarantine();
-    for (const auto& words : commands) {
+    read_links();
+    const auto asked = asked_of_clinicctl();
+    for (const auto& one : asked)
+        for (const auto words : one.ways) ask_clinicctl(std::string{words});
+    for (int after = 1'000; after < 3'000; after += 500)
+        ask_clinicctl("ledger --json --limit 500 --after " + std::to_string(after));
+    std::istringstream lines{box_.ctl("commands").out};
+    for (std::string line; std::getline(lines, line);) {
+        const auto is_it = [&](std::string_view command) {
+            return (line + " ").starts_with(std::string{command} + " ");
+        };
+        EXPECT_TRUE(std::ranges::any_of(asked, is_it, &Asked::command) || std::ranges::any_of(asked_elsewhere, is_it) ||
+                    std::ranges::any_of(not_asked, is_it))
+            << "a command that nobody reads: " << line;
+    }
+}
+
+// Those that may be linked, masked; and what is said to nonsense.
+void Visits::read_links() {
+    const auto links = nlohmann::json::parse(box_.ctl("link list --json").out, nullptr, false);
+    const auto choices = links.is_object() ? links.value("choices", nlohmann::json::array()) : nlohmann::json::array();
+    EXPECT_FALSE(choices.empty());
+    int shown = 0;
+    for (const auto& one : choices) {
+        if (++shown > items_shown) break;
+        const std::string show = "link show " + one.at("contact").get<std::string>();
+        ask_clinicctl(show);
+        ask_clinicctl(show + " --json");
+    }
+    const std::string nonsense = day_.word("header", 1), reason = " --reason test";
+    for (const auto& words : {"link show " + nonsense, "link set " + nonsense + " " + nonsense + reason,
+                              "link unset " + nonsense + reason, "link split " + nonsense + " " + nonsense + reason,
+                              "link merge " + nonsense + " " + nonsense + reason, "erase --pid " + nonsense + reason})
+        ask_clinicctl(words);
+}
+
+void Visits::erase_somebody(std::size_t p) {
+    const auto typed = own_ / "typed";
+    std::ofstream{typed} << day_.word("record", p) << "\nerase\n";
+    const auto answer = box_.ctl("erase --patient --reason test <" + quoted(typed.string()));
+    EXPECT_EQ(answer.exit, 0) << answer.out;
+    places_.look("clinicctl erase", answer.out);
+}
+
+// With the box down: the store is read, and a salvaged copy of it lies in the box's folder with the other files.
+void Visits::read_store() {
+    const auto folder = box_.folder();
+    const std::string store = " --records " + quoted((folder / "records").string()) + " --credential " +
+                              quoted((folder / "keys" / "store.key").string());
+    const auto saved = quoted((folder / "saved").string());
+    for (const auto& words : {"store inspect" + store, "store inspect --json" + store, "store check" + store,
+                              "store check --json" + store, "store salvage --json --to " + saved + store,
+                              "store mend-keys --json --from " + saved + "/keys.db" + store}) {
         const auto answer = box_.ctl(words);
-        EXPECT_FALSE(answer.out.empty() && !words.starts_with("ledger --json")) << words;
+        EXPECT_EQ(answer.exit, 0) << words << answer.out;
         places_.look("clinicctl " + words, answer.out);
     }
+    ask_clinicctl("store restore --json --from " + quoted(day_.word("filename", 4)) + store);
 }
 
 void Visits::read_pages(const std::string& console) {
     const std::string curl = "curl --silent --include --cacert " + quoted(box_.endpoints().at("console_ca"));
-    for (const char* path :
-         {"/", "/api/v1/status", "/api/health", "/metrics", "/absent", "/api/v1/patients", "/api/v1/events"})
+    for (const char* path : {"/", "/trust", "/help/E2020", "/help/absent", "/api/v1/status", "/api/health", "/metrics",
+                             "/absent", "/api/v1/patients", "/api/v1/events"})
         places_.look(std::string{"the page "} + path,
                      run(curl + (std::string{path} == "/api/v1/events" ? " --max-time 3 " : " --max-time 10 ") +
                          quoted(console + path))

@@ -34,12 +34,16 @@ public:
     void read_quarantine(); // its newest items, masked
     void read_dead();
     void read_clinicctl(); // every command that shows something; messages and quarantined items masked
+    void erase_somebody(std::size_t p);
+    void read_store(); // while the box is down
     void read_pages(const std::string& console);
 
     // An answer without MSA-2, in which a sender gets its own MSH-10 back, byte for byte.
     static std::string without_echo(std::string answers);
 
 private:
+    void ask_clinicctl(const std::string& words);
+    void read_links();
     void show_each(const std::string& list, const std::string& show); // the newest of a list
 
     const Box& box_;
