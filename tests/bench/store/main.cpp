@@ -1,5 +1,6 @@
-// clinic-bench-store --peer NAME --workload NAME --sync NORMAL|FULL --file FILE: one workload on one peer's store, as
-// one JSON object. `bulk` makes the store anew; the others work on the one it left. See docs/benchmarks.md.
+// clinic-bench-store --peer NAME --workload NAME --sync NORMAL|FULL --file FILE [--patients N]: one workload on one
+// peer's store, as one JSON object. `bulk` and `lookup` (which has N) make the store anew; the others work on the one
+// that `bulk` left. See docs/benchmarks.md.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -25,15 +26,14 @@ struct Workload {
     std::function<Figures(sqlite3*)> run;
 };
 
-const std::map<std::string, Workload>& workloads() {
-    static const std::map<std::string, Workload> all{
-        {"bulk", {Before::fresh_file, bulk}},
-        {"commit", {Before::warm, commit}},
-        {"point", {Before::cold, [](sqlite3* db) { return point(db, 5'000); }}},
-        {"point_warm", {Before::warm, [](sqlite3* db) { return point(db, 50'000); }}},
-        {"range", {Before::warm, range}},
-        {"scan", {Before::warm, scan}}};
-    return all;
+std::map<std::string, Workload> workloads(std::int64_t patients) {
+    return {{"bulk", {Before::fresh_file, bulk}},
+            {"commit", {Before::warm, commit}},
+            {"point", {Before::cold, [](sqlite3* db) { return point(db, 5'000); }}},
+            {"point_warm", {Before::warm, [](sqlite3* db) { return point(db, 50'000); }}},
+            {"range", {Before::warm, range}},
+            {"scan", {Before::warm, scan}},
+            {"lookup", {Before::fresh_file, [patients](sqlite3* db) { return lookup(db, patients); }}}};
 }
 
 void remove_store(const std::string& file) {
@@ -89,7 +89,8 @@ const auto& chosen(const Map& map, const std::string& what, const Arguments& giv
 void measure(const Arguments& given) {
     const auto known = peers();
     const Open open = chosen(known, "peer", given);
-    const Workload& workload = chosen(workloads(), "workload", given);
+    const auto all = workloads(given.number("patients", 10'000));
+    const Workload& workload = chosen(all, "workload", given);
     const std::string file = given.text("file"), synchronous = given.text("sync");
     prepare(workload.before, file);
     std::string cipher;

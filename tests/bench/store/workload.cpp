@@ -2,6 +2,8 @@
 
 #include <ctime>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstring>
 #include <string_view>
@@ -18,6 +20,7 @@ constexpr std::int64_t rows_all = 200'000, rows_a_commit = 500;
 constexpr std::int64_t patients = 10'000;
 constexpr std::int64_t ranges = 400, rows_a_range = 1'000;
 constexpr std::int64_t rows_a_page_min = 7;
+constexpr std::int64_t kinds_of_tokens = 5, lookups = 20'000;
 constexpr std::size_t pool_bytes = 1 << 20, body_bytes_min = 480, body_bytes_spread = 21;
 
 // SplitMix64: the same numbers for every peer, and in every round.
@@ -239,6 +242,44 @@ Figures range(sqlite3* db) {
 Figures scan(sqlite3* db) {
     const Statement rows = prepared(db, "SELECT id, ts, body FROM record");
     return measured_reading([&](Digest& digest) { return read_all(rows, digest); });
+}
+
+Figures lookup(sqlite3* db, std::int64_t patients) {
+    run(db, "CREATE TABLE token (kind INTEGER NOT NULL, token BLOB NOT NULL, patient BLOB NOT NULL,"
+            " PRIMARY KEY (kind, token, patient)) WITHOUT ROWID; BEGIN IMMEDIATE");
+    const auto token_of = [](std::int64_t kind, std::int64_t patient) {
+        const auto number = static_cast<std::uint64_t>(patient) << 8 | static_cast<std::uint64_t>(kind);
+        return std::array{mixed(number), mixed(~number)};
+    };
+    const auto bind_token = [&](const Statement& to, std::int64_t kind, const std::array<std::uint64_t, 2>& token) {
+        sqlite3_bind_int64(to.get(), 1, kind);
+        sqlite3_bind_blob(to.get(), 2, token.data(), sizeof token, SQLITE_TRANSIENT);
+    };
+    const Statement insert = prepared(db, "INSERT INTO token VALUES (?, ?, ?)");
+    for (std::int64_t kind = 0; kind < kinds_of_tokens; ++kind) {
+        std::vector<std::array<std::uint64_t, 2>> tokens;
+        for (std::int64_t patient = 0; patient < patients; ++patient) tokens.push_back(token_of(kind, patient));
+        std::ranges::sort(tokens, [](const auto& a, const auto& b) { return std::memcmp(&a, &b, sizeof a) < 0; });
+        for (const auto& token : tokens) {
+            bind_token(insert, kind, token);
+            sqlite3_bind_blob(insert.get(), 3, token.data(), sizeof token, SQLITE_TRANSIENT);
+            put(insert);
+        }
+    }
+    run(db, "COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
+    const Statement find = prepared(db, "SELECT patient FROM token WHERE kind = ? AND token = ?");
+    const auto find_some = [&](std::uint64_t seed) {
+        for (std::int64_t i = 0; i < lookups; ++i) {
+            const auto chance = mixed(seed + static_cast<std::uint64_t>(i));
+            const auto kind = static_cast<std::int64_t>(chance % kinds_of_tokens);
+            bind_token(find, kind, token_of(kind, below(chance, patients)));
+            if (sqlite3_step(find.get()) != SQLITE_ROW) give_up("a patient is not found");
+            sqlite3_reset(find.get());
+        }
+        return lookups;
+    };
+    find_some(1); // what is asked often is at hand
+    return measured([&] { return find_some(std::uint64_t{1} << 40); });
 }
 
 void write_again(sqlite3* db, std::int64_t part, std::int64_t parts) {

@@ -26,6 +26,8 @@ Figures commit(sqlite3* db);                    // one row changed a commit; few
 Figures point(sqlite3* db, std::int64_t count); // rows by their number, at random
 Figures range(sqlite3* db);                     // 400 ranges of 1,000 rows
 Figures scan(sqlite3* db);                      // every row, in order
+// 20,000 look-ups of one row in an index as that of the patients' tokens is, five of each patient. Makes the rows.
+Figures lookup(sqlite3* db, std::int64_t patients);
 
 // Not measured: one of `parts` of the pages of rows, chosen by chance, is written again and holds what it held.
 void write_again(sqlite3* db, std::int64_t part, std::int64_t parts);
