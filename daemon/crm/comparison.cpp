@@ -16,6 +16,7 @@ using envelope::Destination;
 using envelope::Kind;
 using outbox::each_row;
 using outbox::execute;
+using outbox::first_row;
 using outbox::Links;
 using outbox::Outbox;
 using records::PatientId;
@@ -323,6 +324,14 @@ Result<void> gone(Transaction& txn, std::string_view contact) {
     CLINIC_TRY(row);
     return execute(txn, "UPDATE crm_object SET differs = ?, differs_since = coalesce(differs_since, ?) WHERE row = ?",
                    Kinds::bit(Differs::gone), txn.now(), *row);
+}
+
+Result<bool> is_gone(Session& session, std::int64_t row) {
+    Kinds kinds;
+    CLINIC_TRY(first_row(
+        session, "SELECT differs FROM crm_object WHERE row = ?",
+        [&](const Statement& found) { kinds.bits = found.integer(0); }, row));
+    return kinds.holds(Differs::gone);
 }
 
 Result<void> agree(Transaction& txn, std::int64_t row) {

@@ -84,6 +84,7 @@ Result<std::vector<Differing>> differing(records::Session& session, Differs kind
 // A patient's contact, of which GHL says that it has none. It is asked for again by the next comparison: what is
 // there then has never been gone.
 Result<void> gone(records::Transaction& txn, std::string_view contact);
+Result<bool> is_gone(records::Session& session, std::int64_t row);
 // Nothing differs any more, or is not there to differ.
 Result<void> agree(records::Transaction& txn, std::int64_t row);
 // Those that nobody is linked to and that the comparison has not seen: they are in GHL no more.

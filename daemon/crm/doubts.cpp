@@ -17,7 +17,9 @@ using envelope::WalkStep;
 using envelope::WalkTerms;
 using outbox::each_row;
 using outbox::first_row;
+using outbox::Links;
 using outbox::number;
+using records::Session;
 using records::Statement;
 using records::Transaction;
 
@@ -29,6 +31,20 @@ constexpr base::Micros booked_ahead = std::chrono::hours{24 * 88};
 
 std::int64_t not_ahead(std::int64_t ms, Timestamp now) {
     return is_read_ahead(ms, now) ? 0 : ms;
+}
+
+// A patient's contact that may have been deleted: when it was read last, 0 where it never was. Nothing: it is nobody's,
+// or is gone already.
+Result<std::optional<std::int64_t>> linked_read_ms(Session& session, std::string_view contact) {
+    const auto linked = Links::patients_of(session, contact);
+    CLINIC_TRY(linked);
+    if (linked->empty()) return std::optional<std::int64_t>{};
+    const auto known = find(session, CrmKind::contact, contact);
+    CLINIC_TRY(known);
+    if (!*known) return std::optional<std::int64_t>{0};
+    const auto is_known = is_gone(session, (*known)->row);
+    CLINIC_TRY(is_known);
+    return *is_known ? std::nullopt : std::optional{(*known)->fact.read_ms};
 }
 
 } // namespace
@@ -86,13 +102,13 @@ Doubts::Row Doubts::row_of(const Object& object) {
     return row;
 }
 
-// Of a patient's contact the full comparison says that it is gone.
+// A patient's contact is first asked about by the full comparison.
 Result<std::optional<Doubts::Asked>> Doubts::doubted(Transaction& txn, const Object& object) const {
     const auto& fact = object.fact;
     // Of a calendar that was taken out of the settings nothing is told, by no list and by no read.
     if (!envelope::is_configured(fact, reads_)) return std::optional<Asked>{};
     if (fact.kind == CrmKind::contact) {
-        const auto linked = outbox::Links::patients_of(txn, fact.id);
+        const auto linked = Links::patients_of(txn, fact.id);
         CLINIC_TRY(linked);
         if (!linked->empty()) return std::optional<Asked>{};
     }
@@ -115,6 +131,21 @@ Result<std::optional<Doubts::Asked>> Doubts::once_more(Transaction& txn) {
             if (*asked) passes_ = std::max(passes_, 1); // another pass asks about it anew
         }
         one = once_absent_.erase(one);
+    }
+    return linked_once_more(txn);
+}
+
+Result<std::optional<Doubts::Asked>> Doubts::linked_once_more(Transaction& txn) {
+    for (auto one = linked_absent_.begin(); one != linked_absent_.end();) {
+        if (txn.monotonic() - one->second.since < absent_apart) {
+            ++one;
+            continue;
+        }
+        const auto read_ms = linked_read_ms(txn, one->first);
+        CLINIC_TRY(read_ms);
+        Asked asked{.kind = CrmKind::contact, .id = one->first};
+        if (*read_ms == one->second.read_ms && is_offered_again(asked)) return std::optional{std::move(asked)};
+        one = linked_absent_.erase(one);
     }
     return std::optional<Asked>{};
 }
@@ -159,9 +190,10 @@ Result<WalkTerms> Doubts::next(Transaction& txn) {
 
 // One that GHL's server falls over each time must not keep all others, and the full comparison, from their turn.
 bool Doubts::is_offered_again(const Asked& one) {
-    offers_ = one.row == std::exchange(offered_, one.row) ? offers_ + 1 : 1;
+    offers_ = offered_ == one ? offers_ + 1 : 1;
+    offered_ = one;
     if (offers_ <= offers_max) return true;
-    offered_ = 0;
+    offered_.reset();
     allowance_.take();
     return false;
 }
@@ -175,11 +207,30 @@ bool Doubts::is_absent_twice(const Object& object, base::Micros now) {
     return false;
 }
 
-Result<bool> Doubts::looked(records::Session& session, const envelope::CrmWalk& done) {
-    if (!asked_ || done.walk != 0 || done.kind != asked_->kind || done.looked != asked_->id) return false;
-    const std::int64_t row = std::exchange(asked_, std::nullopt)->row;
-    allowance_.take();
-    offered_ = 0;
+// Whoever has asked: the first time it was the comparison, and it may be the next one that comes before us.
+Result<bool> Doubts::linked_looked(Session& session, const envelope::CrmWalk& done) {
+    const auto read_ms = linked_read_ms(session, done.looked);
+    CLINIC_TRY(read_ms);
+    const auto before = linked_absent_.find(done.looked);
+    if (!done.absent || !*read_ms) {
+        if (before != linked_absent_.end()) linked_absent_.erase(before);
+        return false;
+    }
+    if (before != linked_absent_.end() && before->second.read_ms == **read_ms)
+        return session.monotonic() - before->second.since >= absent_apart;
+    if (before != linked_absent_.end() || linked_absent_.size() < linked_max_)
+        linked_absent_[done.looked] = {session.monotonic(), **read_ms};
+    return false;
+}
+
+Result<bool> Doubts::looked(Session& session, const envelope::CrmWalk& done) {
+    const bool asked = asked_ && done.walk == 0 && done.kind == asked_->kind && done.looked == asked_->id;
+    const std::int64_t row = asked ? std::exchange(asked_, std::nullopt)->row : 0;
+    if (asked) {
+        allowance_.take();
+        offered_.reset();
+    }
+    if (row == 0) return done.kind == CrmKind::contact ? linked_looked(session, done) : Result<bool>{false};
     if (!once_absent_.contains(row)) after_ = std::max(after_, row);
     const auto object = object_at(session, row);
     CLINIC_TRY(object);

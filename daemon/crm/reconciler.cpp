@@ -146,7 +146,7 @@ Result<envelope::Matched> Reconciler::match(Transaction& txn, const envelope::Ma
 Result<envelope::WalkTerms> Reconciler::walk(Transaction& txn, const envelope::CrmWalk& done) {
     const auto deleted = doubts_.looked(txn, done);
     CLINIC_TRY(deleted);
-    if (done.absent) CLINIC_TRY(absent(txn, done, *deleted));
+    if (*deleted) CLINIC_TRY(deleted_there(txn, done));
     // Between two steps of a comparison nothing else is read, and before one that a person has asked for.
     const auto open = Walks::under_way(txn);
     CLINIC_TRY(open);
@@ -158,13 +158,12 @@ Result<envelope::WalkTerms> Reconciler::walk(Transaction& txn, const envelope::C
 }
 
 // As if GHL had told us that it was deleted, but of a patient's contact: that is gone until it is seen again.
-Result<void> Reconciler::absent(Transaction& txn, const envelope::CrmWalk& done, bool deleted) {
+Result<void> Reconciler::deleted_there(Transaction& txn, const envelope::CrmWalk& done) {
     if (done.kind == CrmKind::contact) {
         const auto linked = Links::patients_of(txn, done.looked);
         CLINIC_TRY(linked);
         if (!linked->empty()) return gone(txn, done.looked);
     }
-    if (!deleted) return {};
     const auto told = take(
         txn, {.id = done.looked, .kind = done.kind, .updated_ms = 0, .read_ms = txn.now().micros / 1'000, .said = {}});
     return told ? Result<void>{} : told.error();

@@ -44,7 +44,7 @@ public:
 
 private:
     Result<void> effect(records::Transaction& txn, const Object& now, const std::optional<Object>& before);
-    Result<void> absent(records::Transaction& txn, const envelope::CrmWalk& done, bool deleted);
+    Result<void> deleted_there(records::Transaction& txn, const envelope::CrmWalk& done);
     Result<void> contact_changed(records::Transaction& txn, const Object& now, const std::optional<Object>& before);
     Result<std::vector<records::PatientId>> patients_of(records::Transaction& txn, const Object& contact);
     Result<bool> wants_probe(records::Transaction& txn, const Object& contact);

@@ -1,5 +1,5 @@
 // The full comparison as it goes: first all contacts of GHL are read, a page at a time, then each link is looked at. A
-// contact that no page showed is read by itself; what GHL does not answer for is gone.
+// contact that no page showed is read by itself; what GHL says twice that it does not have is gone (Doubts).
 //   Rules:   one at a time; where it stands is stored with each step, so that a restart goes on from there.
 //   Bounds:  100 links a transaction; the newest 50 are kept.
 //   Errors:  those of the store.

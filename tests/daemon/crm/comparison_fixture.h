@@ -48,6 +48,17 @@ protected:
         }
         return looked;
     }
+    // A minute later, what was absent is asked about once more; the ids.
+    std::vector<std::string> look_again(bool absent = true) {
+        std::vector<std::string> looked;
+        clinic.clock.advance(absent_apart);
+        for (auto terms = step(); terms.step == WalkStep::look;
+             terms = step({.looked = terms.id, .absent = absent, .requests = 1})) {
+            EXPECT_EQ(terms.walk, 0);
+            looked.push_back(terms.id);
+        }
+        return looked;
+    }
     Counts counts() {
         Counts out;
         clinic.write([&](records::Transaction& txn) -> Result<void> {

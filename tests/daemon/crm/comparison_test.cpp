@@ -47,17 +47,25 @@ TEST_F(FullComparison, WhatWaitsIsNotCompared) {
     EXPECT_EQ(counts().contacts, 0);
 }
 
-TEST_F(FullComparison, AContactThatNoPageShowsIsReadByItselfAndIsGone) {
+TEST_F(FullComparison, AContactThatNoPageShowsIsReadByItselfTwiceAndIsGone) {
     const auto patient = linked("N1", lead);
     const auto second = linked("N2", other);
     clinic.clock.advance(std::chrono::seconds{1});
     EXPECT_EQ(walk({contact(other, as_said(second))}), std::vector<std::string>{lead});
+    EXPECT_EQ(counts().contacts, 0) << "one answer may be wrong";
+    EXPECT_EQ(look_again(), std::vector<std::string>{lead});
     EXPECT_EQ(count(Differs::gone), 1);
     EXPECT_EQ(counts().contacts, 1);
+    EXPECT_TRUE(look_again().empty());
     take(contact(lead, as_said(patient)));
     EXPECT_EQ(counts().contacts, 0) << "it is there: it has never been gone";
     clinic.clock.advance(std::chrono::seconds{1});
     walk({contact(other, as_said(second))});
+    look_again();
+    ASSERT_EQ(count(Differs::gone), 1);
+    clinic.clock.advance(std::chrono::seconds{1});
+    EXPECT_EQ(walk({contact(other, as_said(second))}), std::vector<std::string>{lead});
+    EXPECT_TRUE(look_again().empty()) << "that is known";
     ASSERT_EQ(count(Differs::gone), 1);
 
     EXPECT_EQ(repair(Differs::gone).put_again, 1);
@@ -66,10 +74,77 @@ TEST_F(FullComparison, AContactThatNoPageShowsIsReadByItselfAndIsGone) {
     EXPECT_EQ(clinic.deliver_kinds(), std::vector<std::string>{"contact.state"}) << "looks for a contact anew";
 }
 
+TEST_F(FullComparison, TheTwoAnswersThatAContactIsGoneAreAMinuteApart) {
+    linked("N1", lead);
+    clinic.clock.advance(std::chrono::seconds{1});
+    walk({});
+    clinic.clock.advance(absent_apart - std::chrono::seconds{1});
+    EXPECT_EQ(step().step, WalkStep::rest);
+    EXPECT_EQ(walk({}), std::vector<std::string>{lead});
+    EXPECT_EQ(count(Differs::gone), 0) << "the next comparison's answer is too early";
+    EXPECT_EQ(look_again(), std::vector<std::string>{lead});
+    EXPECT_EQ(count(Differs::gone), 1);
+}
+
+TEST_F(FullComparison, AnAnswerThatAContactIsThereTakesTheFirstOneBack) {
+    linked("N1", lead);
+    clinic.clock.advance(std::chrono::seconds{1});
+    walk({});
+    EXPECT_EQ(look_again(false), std::vector<std::string>{lead});
+    walk({});
+    EXPECT_EQ(count(Differs::gone), 0) << "it is the first answer again";
+    look_again();
+    EXPECT_EQ(count(Differs::gone), 1);
+}
+
+TEST_F(FullComparison, AContactThatIsSeenBetweenTheTwoAnswersIsNotGone) {
+    const auto patient = linked("N1", lead);
+    clinic.clock.advance(std::chrono::seconds{1});
+    walk({});
+    take(contact(lead, as_said(patient)));
+    EXPECT_TRUE(look_again().empty());
+    clinic.clock.advance(std::chrono::seconds{1});
+    walk({});
+    EXPECT_EQ(count(Differs::gone), 0) << "it is the first answer again";
+}
+
+TEST_F(FullComparison, ALinkedContactThatNobodyHasEverSeenIsGoneAtTheSecondAnswer) {
+    const auto patient = clinic.add("N1", "Quillfeather");
+    clinic.write([&](records::Transaction& txn) {
+        return outbox::Links::set_contact(txn, patient, lead, outbox::Made::by_others);
+    });
+    EXPECT_EQ(walk({}), std::vector<std::string>{lead});
+    EXPECT_FALSE(seen(lead));
+    EXPECT_EQ(look_again(), std::vector<std::string>{lead});
+    EXPECT_EQ(count(Differs::gone), 1);
+}
+
+TEST_F(FullComparison, AContactThatIsNotAnsweredForIsOfferedThreeTimesAndLeftToTheNextComparison) {
+    linked("N1", lead);
+    linked("N2", other);
+    clinic.clock.advance(std::chrono::seconds{1});
+    walk({});
+    clinic.clock.advance(absent_apart);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(step().id, lead);
+    EXPECT_EQ(step().id, other);
+    EXPECT_EQ(look_again(), std::vector<std::string>{other});
+    EXPECT_EQ(count(Differs::gone), 1);
+    EXPECT_EQ(walk({}), (std::vector<std::string>{lead, other}));
+    EXPECT_EQ(look_again(), std::vector<std::string>{lead});
+    EXPECT_EQ(count(Differs::gone), 2);
+}
+
+TEST_F(FullComparison, AWebhookThatSaysDeletedIsDecisiveAtOnce) {
+    linked("N1", lead);
+    take(gone(lead));
+    EXPECT_EQ(count(Differs::gone), 1);
+}
+
 TEST_F(FullComparison, OneThatIsGoneAndWasUnlinkedByAPersonIsForgotten) {
     const auto patient = linked("N1", lead);
     clinic.clock.advance(std::chrono::seconds{1});
     walk({});
+    look_again();
     ASSERT_EQ(count(Differs::gone), 1);
     said_by([&](Linking links, records::Transaction& txn) { return links.unset(txn, patient); });
     clinic.clock.advance(std::chrono::seconds{1});

@@ -298,6 +298,9 @@ TEST_F(Deleted, APatientsContactIsNotTakenForDeleted) {
     EXPECT_EQ(walk({}), one(lead));
     polled(0);
     EXPECT_EQ(looks(true), std::vector<std::string>{});
+    later();
+    EXPECT_EQ(looks(true), one(lead));
+    EXPECT_EQ(looks(true), std::vector<std::string>{});
     EXPECT_EQ(count(Differs::gone), 1);
     EXPECT_TRUE(is_there(lead, CrmKind::contact));
 }
