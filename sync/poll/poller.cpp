@@ -333,7 +333,7 @@ Result<void> Poller::calendar(const std::stop_token& stop, const std::string& ca
     std::int64_t from = now_ms() / envelope::quarter_ms * envelope::quarter_ms - day_ms;
     const std::int64_t until = from + options_.ahead.count();
     std::erase_if(bookings_, [&](const auto& one) { // over: no answer has it any more
-        return std::get<envelope::CrmAppointment>(one.second.said).from_quarter * envelope::quarter_ms < from;
+        return std::get<envelope::CrmAppointment>(one.second.fact.said).from_quarter * envelope::quarter_ms < from;
     });
     const auto cuts = cuts_[calendar];
     for (auto cut = cuts.upper_bound(from); cut != cuts.end() && *cut < until; ++cut) {
@@ -362,26 +362,32 @@ Result<void> Poller::appointments(const std::stop_token& stop, const std::string
         if (!stands(fact))
             bookings_.erase(fact.id);
         else if (bookings_.size() < options_.bookings_max || bookings_.contains(fact.id))
-            bookings_[fact.id] = fact;
+            bookings_[fact.id] = {.fact = fact, .missed_at = {}};
         else
             unwatched();
     }
     return no_longer_booked(calendar, from_ms, until_ms, read_ms);
 }
 
-// One that was deleted, or moved away, is in no list any more: it does not stand. Should it be seen again, that counts.
+// One that was deleted, or moved away, is in no list any more: it does not stand. One list may lack what is there: the
+// next one counts that comes so much later. Should it be seen again, that counts.
 Result<void> Poller::no_longer_booked(const std::string& calendar, std::int64_t from_ms, std::int64_t until_ms,
                                       std::int64_t read_ms) {
+    const auto now = clock_.monotonic();
     std::vector<std::string> gone;
-    for (const auto& [id, fact] : bookings_) {
-        const auto& booked = std::get<envelope::CrmAppointment>(fact.said);
+    for (auto& [id, one] : bookings_) {
+        const auto& booked = std::get<envelope::CrmAppointment>(one.fact.said);
         const std::int64_t begins = booked.from_quarter * envelope::quarter_ms;
-        if (booked.calendar == calendar && begins >= from_ms && begins + envelope::quarter_ms < until_ms &&
-            fact.read_ms < read_ms)
+        if (booked.calendar != calendar || begins < from_ms || begins + envelope::quarter_ms >= until_ms ||
+            one.fact.read_ms >= read_ms)
+            continue;
+        if (!one.missed_at)
+            one.missed_at = now;
+        else if (now - *one.missed_at >= options_.missed_apart)
             gone.push_back(id);
     }
     for (const auto& id : gone) {
-        auto fact = bookings_.at(id);
+        auto fact = bookings_.at(id).fact;
         fact.read_ms = read_ms;
         std::get<envelope::CrmAppointment>(fact.said).status = envelope::Booking::cancelled;
         CLINIC_TRY(tell(fact));

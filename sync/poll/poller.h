@@ -38,9 +38,10 @@ struct PollOptions {
     Pace pace;
     std::string country = "US";
     int page = 100;
-    base::Micros overlap = std::chrono::seconds{120};   // GHL's index may show a change this much later
-    std::chrono::milliseconds ahead{90LL * 86'400'000}; // bookings from yesterday until then
-    std::size_t bookings_max = 50'000;                  // watched
+    base::Micros overlap = std::chrono::seconds{120};    // GHL's index may show a change this much later
+    std::chrono::milliseconds ahead{90LL * 86'400'000};  // bookings from yesterday until then
+    std::size_t bookings_max = 50'000;                   // watched
+    base::Micros missed_apart = std::chrono::minutes{1}; // the two lists without a booking that stood, at least
     base::Micros location_every = std::chrono::hours{1};
     base::Micros anew_every = std::chrono::hours{1};      // all is told once more when an opportunity is missing
     base::Micros look_spacing = std::chrono::seconds{10}; // between two looks out of turn
@@ -130,7 +131,11 @@ private:
     std::map<std::string, std::set<std::int64_t>> cuts_; // of a calendar: where its answers end, ms; anew each hour
     // By a hash of kind and id: one of what of it was told last. Two that share the first differ in the second.
     std::unordered_map<std::size_t, std::size_t> told_;
-    std::unordered_map<std::string, envelope::CrmFact> bookings_; // as last seen, those that stand
+    struct Watched {
+        envelope::CrmFact fact;                // as last seen
+        std::optional<base::Micros> missed_at; // by a list since then, the first of them
+    };
+    std::unordered_map<std::string, Watched> bookings_; // those that stand
 };
 
 } // namespace clinic::poll

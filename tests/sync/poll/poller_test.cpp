@@ -163,6 +163,48 @@ TEST_F(Polling, ABookingThatIsGoneNoLongerStands) {
     clock.advance(1s);
     const std::string other = envelope::iso_ms((clock.now().micros / 1'000'000 / 3'600 + 24 * 200) * 3'600'000);
     send("PUT", "/calendars/events/appointments/" + id, {{"startTime", other}}); // out of the window
+    EXPECT_TRUE(round().empty()) << "one list may be wrong";
+    clock.advance(59s);
+    EXPECT_TRUE(round().empty());
+    clock.advance(1s);
+    const auto facts = round();
+    ASSERT_EQ(facts.size(), 1U);
+    EXPECT_EQ(std::get<envelope::CrmAppointment>(facts[0].said).status, envelope::Booking::cancelled);
+    clock.advance(60s);
+    EXPECT_TRUE(round().empty()) << "once";
+}
+
+TEST_F(Polling, ABookingThatOneListAloneLacksStands) {
+    const auto contact = lead("Ottoline");
+    const auto at = [&](std::int64_t hours) {
+        return envelope::iso_ms((clock.now().micros / 1'000'000 / 3'600 + hours) * 3'600'000);
+    };
+    const std::string here = at(30), away = at(24 * 200);
+    const auto id = book(contact, here);
+    const auto put = [&](const std::string& when) {
+        clock.advance(60s);
+        send("PUT", "/calendars/events/appointments/" + id, {{"startTime", when}});
+    };
+    const auto is_cancelled = [](const CrmFact& fact) {
+        return std::get<envelope::CrmAppointment>(fact.said).status == envelope::Booking::cancelled;
+    };
+    round();
+    for (int i = 0; i < 2; ++i) { // the second time it is missed for the first time again
+        put(away);
+        EXPECT_TRUE(round().empty());
+        put(here);
+        const auto facts = round();
+        ASSERT_EQ(facts.size(), 1U);
+        EXPECT_FALSE(is_cancelled(facts[0]));
+    }
+}
+
+TEST_F(Polling, ABookingWhoseOwnObjectSaysCancelledIsToldAtOnce) {
+    const auto contact = lead("Ottoline");
+    const auto id = book(contact, envelope::iso_ms((clock.now().micros / 1'000'000 / 3'600 + 30) * 3'600'000));
+    round();
+    clock.advance(1s);
+    send("PUT", "/calendars/events/appointments/" + id, {{"appointmentStatus", "cancelled"}});
     const auto facts = round();
     ASSERT_EQ(facts.size(), 1U);
     EXPECT_EQ(std::get<envelope::CrmAppointment>(facts[0].said).status, envelope::Booking::cancelled);
@@ -181,6 +223,8 @@ TEST_F(Polling, ABookingThatIsOverTakesNoOtherThePlace) {
     EXPECT_EQ(ids(envelope::CrmKind::appointment), std::vector{id});
     clock.advance(1s);
     send("PUT", "/calendars/events/appointments/" + id, {{"startTime", in_hours(24 * 200)}});
+    round();
+    clock.advance(60s);
     EXPECT_EQ(ids(envelope::CrmKind::appointment), std::vector{id}) << "it is seen that it is gone";
 }
 
