@@ -26,7 +26,8 @@ constexpr std::array units{"clinicd.service",
                            "clinic-edge-lan-rules.service",
                            "clinic-edge-mdns.service",
                            "clinic-edge-observer.service",
-                           "clinic-edge-tls.service"};
+                           "clinic-edge-tls.service",
+                           "clinic-edge-unlock.service"};
 constexpr std::size_t program_bytes_max = 128 * 1'048'576, text_bytes_min = 8, known_max = 4'096;
 
 struct Told {

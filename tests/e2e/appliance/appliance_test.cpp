@@ -85,7 +85,7 @@ TEST_F(Appliance, ItsPageCanBeTrustedFromTheFirstMoment) {
 
 TEST_F(Appliance, ItsUnitsAreAsSystemdWantsThem) {
     const auto verified = box().in("cd /lib/systemd/system; systemd-analyze verify clinic*.service clinic*.socket "
-                                   "clinic*.timer clinic-edge.target");
+                                   "clinic*.timer clinic*.path clinic-edge.target");
     EXPECT_EQ(verified.exit, 0);
     EXPECT_EQ(verified.out, "");
     for (const char* page : {"clinicctl.1", "clinicd.8", "clinic-syncd.8", "clinicd.json.5", "clinic-syncd.json.5"})

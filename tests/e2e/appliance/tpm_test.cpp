@@ -42,7 +42,7 @@ protected:
         const std::string named = EmulatedTpm::for_systemd();
         write("/etc/systemd/system.conf.d/tpm.conf",
               "[Manager]\nManagerEnvironment=" + named + "\nDefaultEnvironment=" + named + "\n");
-        for (const std::string unit : {"clinic-edge-credentials", "clinic-edge-tls"})
+        for (const std::string unit : {"clinic-edge-credentials", "clinic-edge-tls", "clinic-edge-unlock"})
             write("/etc/systemd/system/" + unit + ".service.d/tpm.conf",
                   "[Service]\nPrivateNetwork=no\nIPAddressDeny=\nRestrictAddressFamilies=AF_INET\n");
     }

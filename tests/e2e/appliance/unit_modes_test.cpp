@@ -39,6 +39,27 @@ protected:
         EXPECT_EQ(box().main_process("clinicd.service"), process) << "nothing of it was a failure of the unit";
     }
 
+    static std::string start_of(const std::string& unit) {
+        return box().ask("systemctl show --property=InvocationID --value " + unit);
+    }
+    // Whether clinic-edge-unlock starts clinicd for what `change` does to the key's file, once it has looked.
+    static bool is_started_anew_after(const std::string& change) {
+        const auto is_over = [] {
+            return box().ask("systemctl is-active clinic-edge-unlock.service || true") == "inactive" &&
+                   box().ask("systemctl list-jobs | head -n 1") == "No jobs running.";
+        };
+        EXPECT_TRUE(eventually(is_over, patience_s));
+        const auto look = start_of("clinic-edge-unlock.service");
+        const auto done =
+            box().in("{ " + change + "; } 2>/dev/null; systemctl show --property=InvocationID --value clinicd.service");
+        EXPECT_EQ(done.exit, 0) << done.out;
+        EXPECT_TRUE(eventually([&] { return start_of("clinic-edge-unlock.service") != look && is_over(); }, patience_s))
+            << box().in("systemctl status clinic-edge-unlock.* || true").out;
+        return start_of("clinicd.service") + "\n" != done.out;
+    }
+
+    static inline const std::string key = "/etc/clinic-edge/keys/clinic-edge.store";
+
 private:
     class Walk : public ModeWalk {
         int patience_s() const override { return e2e::patience_s; }
@@ -67,13 +88,44 @@ TEST_F(UnitModes, Running) {
     walk(Mode::running);
 }
 
-// Ends without a person: the key is there again at the next start.
+// Ends without a person, when the key is there again.
 TEST_F(UnitModes, Locked) {
     let_one_wait();
-    const std::string key = "/etc/clinic-edge/keys/clinic-edge.store";
     ASSERT_EQ(box().in("mv " + key + " /root/kept.key; systemctl restart clinicd").exit, 0);
     walk(Mode::locked);
-    ASSERT_EQ(box().in("mv /root/kept.key " + key + "; systemctl restart clinicd").exit, 0);
+    ASSERT_EQ(box().in("mv /root/kept.key " + key).exit, 0);
+    EXPECT_TRUE(becomes("running")) << "by itself: " << box().in("systemctl status clinic-edge-unlock.*").out;
+}
+
+TEST_F(UnitModes, ALockedBoxIsStartedAnewForAKeyThatOpensAndOnce) {
+    ASSERT_TRUE(becomes("running"));
+    ASSERT_EQ(box().in("mv " + key + " /root/kept.key; systemctl restart clinicd").exit, 0);
+    ASSERT_TRUE(becomes("locked"));
+    EXPECT_FALSE(is_started_anew_after("echo nonsense >" + key));
+    const std::string another =
+        "openssl rand -hex 32 | systemd-creds encrypt --name=clinic-edge.store - /root/another; "
+        "mv /root/another " +
+        key;
+    EXPECT_FALSE(is_started_anew_after(another + "; systemctl restart clinicd")) << "who put it there has done that";
+    EXPECT_TRUE(is_started_anew_after(another));
+    EXPECT_EQ(mode(), "locked") << "it is not the key of these records";
+    EXPECT_TRUE(is_started_anew_after("{ head -c 100 /root/kept.key; sleep 1; tail -c +101 /root/kept.key; } >" + key))
+        << "in two pieces";
+    EXPECT_TRUE(becomes("running"));
+    EXPECT_EQ(box().in("rm /root/kept.key").exit, 0);
+}
+
+TEST_F(UnitModes, ARunningBoxIsLeftAloneWhateverBecomesOfItsKey) {
+    ASSERT_TRUE(becomes("running"));
+    const long process = box().main_process("clinicd.service");
+    EXPECT_FALSE(
+        is_started_anew_after("systemd-creds decrypt --name=clinic-edge.store " + key +
+                              " - | systemd-creds encrypt --name=clinic-edge.store - /root/anew; mv /root/anew " + key))
+        << "sealed anew";
+    EXPECT_FALSE(is_started_anew_after("mv " + key + " /root/kept.key"));
+    EXPECT_FALSE(is_started_anew_after("mv /root/kept.key " + key));
+    EXPECT_EQ(box().main_process("clinicd.service"), process);
+    EXPECT_EQ(mode(), "running");
 }
 
 // By itself where its files are back; it may write in the folder that it started with, so they come back into it.
