@@ -206,7 +206,9 @@ std::string trust_page(std::string_view fingerprint, std::string_view download) 
     std::string body =
         element("p", "", word("trust.why")) + element("h2", "", word("trust.compare")) +
         element("p", "", word("trust.compare.how")) +
-        element("p", "", element("code", "class=\"fingerprint\"", escaped(fingerprint))) +
+        element(
+            "p", "",
+            element("code", "class=\"fingerprint\" id=\"SHA256:" + escaped(fingerprint) + "\"", escaped(fingerprint))) +
         element("h2", "", word("trust.install")) +
         element("p", "",
                 element("a", "class=\"button\" href=\"" + std::string{download} + "\"", word("trust.download")));

@@ -20,7 +20,8 @@ std::optional<Asset> asset(std::string_view path); // "/assets/style.css"
 
 std::string status_page(std::string_view status);            // a status that is no JSON is a bug
 std::optional<std::string> help_page(std::string_view code); // "E2102"
-// How to trust the box's own authority; an empty fingerprint: there is nothing to trust.
+// How to trust the box's own authority; an empty fingerprint: there is nothing to trust. `#SHA256:FINGERPRINT`, as the
+// console's code has it (provisioning/page_trust/card.h), leads to the fingerprint.
 std::string trust_page(std::string_view fingerprint, std::string_view download);
 // In the place of the status, when clinicd does not answer (E2020); `cause`: a key below `down.` in the catalogue.
 std::string down_page(std::string_view cause);

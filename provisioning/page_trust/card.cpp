@@ -10,6 +10,7 @@
 namespace clinic::provisioning {
 namespace {
 
+constexpr int is_case_sensitive = 1;
 constexpr int quiet = 2; // of the four that the standard asks for: a console has few lines, and its ground is dark
 
 bool is_own(const std::string& address) {
@@ -27,7 +28,7 @@ std::string in_lines(const std::string& fingerprint) {
 
 std::string qr_code(const std::string& text) {
     const std::unique_ptr<QRcode, base::FreedBy<QRcode_free>> code{
-        QRcode_encodeString8bit(text.c_str(), 0, QR_ECLEVEL_M)};
+        QRcode_encodeString(text.c_str(), 0, QR_ECLEVEL_L, QR_MODE_8, is_case_sensitive)};
     if (!code) return {};
     const auto is_dark = [&](int x, int y) {
         if (x < 0 || y < 0 || x >= code->width || y >= code->width) return false;
@@ -58,7 +59,7 @@ std::string trust_card(const std::vector<std::string>& names, const std::vector<
     const auto reached = std::find_if_not(addresses.begin(), addresses.end(), is_own);
     text += "A browser warns until it trusts this box. Open /trust there, and compare this fingerprint (SHA-256):\n" +
             in_lines(fingerprint);
-    if (reached != addresses.end()) text += qr_code(page_address(*reached, "/trust"));
+    if (reached != addresses.end()) text += qr_code(page_address(*reached, "/trust#SHA256:" + fingerprint));
     return text;
 }
 

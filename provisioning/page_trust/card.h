@@ -7,10 +7,12 @@
 
 namespace clinic::provisioning {
 
-// The text as a QR code (ISO/IEC 18004, level M) of half blocks, dark on light, with its quiet zone; empty: too long.
+// The text as a QR code (ISO/IEC 18004) of half blocks, dark on light, with its quiet zone; empty: too long. Level L: a
+// screen has no stains, and the code must fit into a console's 25 lines.
 std::string qr_code(const std::string& text);
 
-// `https://ADDRESS/trust` of the first address that is not this machine's own, in a frame for a console. The
+// For a console. The code is `https://ADDRESS/trust#SHA256:FINGERPRINT`, of the first address that is not this
+// machine's own: a camera opens it, and what stands after the # is this screen's word, which no network can change. The
 // fingerprint is empty where the certificate is the clinic's own: then there is nothing to compare.
 std::string trust_card(const std::vector<std::string>& names, const std::vector<std::string>& addresses,
                        const std::string& fingerprint);
