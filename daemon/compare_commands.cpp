@@ -90,7 +90,7 @@ public:
         const auto kind = crm::differs(word(question.args, "kind"));
         if (!kind)
             return Error{Errc::malformed, "which kind of difference is not said, or there is none of that name",
-                         "--kind fields, tags, do_not_disturb, marker, gone, orphan, twice or opportunity"};
+                         "--kind fields, tags, do_not_disturb, marker, gone, orphan, twice, opportunity or booking"};
         const bool dry_run = question.args.value("dry_run", false);
         crm::Repaired all;
         std::optional<std::int64_t> after{0};

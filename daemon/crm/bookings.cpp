@@ -1,7 +1,6 @@
 #include "daemon/crm/bookings.h"
 
 #include "daemon/crm/states.h"
-#include "daemon/outbox/beside.h"
 #include "daemon/outbox/sql.h"
 
 namespace clinic::crm {
@@ -65,6 +64,12 @@ struct BookingCheck::Pair {
     bool is_gone() const { return theirs() == nullptr || is_called_off(*theirs()); }
 };
 
+// What of them differs where both are told.
+struct BookingCheck::Sides {
+    bool status = false, time = false;
+    bool ours_is_further = false; // of the status
+};
+
 Result<std::optional<release::FoundBooking>> find_booking(records::Session& session, std::string_view contact,
                                                           std::int64_t from_quarter) {
     const auto may_be_ours = Beside::a_booking_may_come(session, contact);
@@ -115,17 +120,26 @@ Result<void> BookingCheck::check(Transaction& txn, const Object& booking, bool n
     auto ours = Beside::at(txn, patient, (*owner)->number);
     CLINIC_TRY(ours);
     if (ours->is_left()) return settle_all(txn, booking.row);
-    const auto stored = records::appointment_facts(txn, patient, *ours->appointment);
-    CLINIC_TRY(stored);
-    Pair pair{booking, patient, std::move(*ours), {}, {}};
-    if (*stored) pair.state = release::booking_of(**stored, txn.now());
-    if (*stored && !pair.state && theirs != nullptr && release::stands(theirs->status))
-        pair.was = release::booking_shown(**stored, {theirs->from_quarter, theirs->until_quarter}, txn.now());
+    const auto pair = pair_of(txn, booking, patient, std::move(*ours));
+    CLINIC_TRY(pair);
     // What a booking says that has just been found is no difference but where it is further than the clinic's.
-    const bool further = found && pair.state && progress(theirs->status) > progress(pair.state->status) &&
-                         !says_the_same(pair.state->status, theirs->status);
-    if (!found || further) CLINIC_TRY(compare(txn, pair, news));
+    const bool further = found && pair->state && progress(theirs->status) > progress(pair->state->status) &&
+                         !says_the_same(pair->state->status, theirs->status);
+    if (!found || further) CLINIC_TRY(compare(txn, *pair, news));
     return found ? releaser_.changed(txn, patient, found) : Result<void>{};
+}
+
+Result<BookingCheck::Pair> BookingCheck::pair_of(Transaction& txn, const Object& booking, PatientId patient,
+                                                 Besides ours) {
+    const auto stored = records::appointment_facts(txn, patient, *ours.appointment);
+    CLINIC_TRY(stored);
+    Pair pair{booking, patient, std::move(ours), {}, {}};
+    if (!*stored) return pair;
+    const auto* theirs = pair.theirs();
+    pair.state = release::booking_of(**stored, txn.now());
+    if (!pair.state && theirs != nullptr && release::stands(theirs->status))
+        pair.was = release::booking_shown(**stored, {theirs->from_quarter, theirs->until_quarter}, txn.now());
+    return pair;
 }
 
 // Nothing of ours is on its way, and GHL would show what has arrived.
@@ -160,28 +174,36 @@ bool BookingCheck::is_over(const Pair& pair, Timestamp now) {
     return is_far(pair.state->from) && is_far(pair.theirs()->from_quarter);
 }
 
-// How the two sides stand: `again`: it is to be written once more; `waits`: a person is asked first.
+BookingCheck::Sides BookingCheck::sides_of(const Pair& pair) const {
+    const auto& state = *pair.state;
+    const auto& theirs = *pair.theirs();
+    const bool same_end =
+        !releaser_.booking_options().create || state.end_is_guessed || theirs.until_quarter == state.until;
+    return {.status = !says_the_same(state.status, theirs.status),
+            .time = release::stands(state.status) && !(theirs.from_quarter == state.from && same_end),
+            .ours_is_further = progress(state.status) == 2 || progress(state.status) > progress(theirs.status)};
+}
+
+// What is done about it: `again`: it is to be written once more; `waits`: a person is asked first.
 Result<BookingCheck::Outcome> BookingCheck::differences(Transaction& txn, const Pair& pair) const {
     Outcome out;
     const auto& state = *pair.state;
     const auto* theirs = pair.theirs();
     if (theirs == nullptr) return out;
-    if (says_the_same(state.status, theirs->status)) {
+    const Sides sides = sides_of(pair);
+    if (!sides.status) {
         CLINIC_TRY(settle(txn, pair.booking.row, Field::booking_status, "gone"));
     } else {
-        const bool ours_is_further = progress(state.status) == 2 || progress(state.status) > progress(theirs->status);
         const auto by_rule =
-            differ(txn, pair, Field::booking_status, ours_is_further, name(state.status), name(theirs->status));
+            differ(txn, pair, Field::booking_status, sides.ours_is_further, name(state.status), name(theirs->status));
         CLINIC_TRY(by_rule);
         (*by_rule ? out.again : out.waits) = true;
     }
-    const bool moves = releaser_.booking_options().create;
-    const bool same_end = !moves || state.end_is_guessed || theirs->until_quarter == state.until;
-    const bool same_time = theirs->from_quarter == state.from && same_end;
-    if (same_time || !release::stands(state.status)) {
+    if (!sides.time) {
         CLINIC_TRY(settle(txn, pair.booking.row, Field::booking_time, "gone"));
         return out;
     }
+    const bool moves = releaser_.booking_options().create;
     const auto by_rule = differ(txn, pair, Field::booking_time, moves, time_of(state.from, state.until),
                                 time_of(theirs->from_quarter, theirs->until_quarter));
     CLINIC_TRY(by_rule);
@@ -190,17 +212,22 @@ Result<BookingCheck::Outcome> BookingCheck::differences(Transaction& txn, const 
     return out;
 }
 
-// It is called off in GHL while the clinic's appointment stands: what waits of ours is held before it undoes that.
-// Where a write of ours was under way and came after it, the next round shows that it stands.
-Result<void> BookingCheck::called_off(Transaction& txn, const Pair& pair, bool news, bool sure) const {
+Result<bool> BookingCheck::is_called_off_by_us(Transaction& txn, const Pair& pair) {
     const auto said = outbox::Outbox::last_said_of(txn, pair.patient, of_bookings, pair.ours.number);
     CLINIC_TRY(said);
     const auto under_way = outbox::Outbox::under_way(txn, pair.patient, of_bookings, pair.ours.number);
     CLINIC_TRY(under_way);
     const auto calls_off = [](const std::string& content) { return release::says(content, Booking::cancelled); };
-    const bool by_us = pair.theirs() != nullptr &&
-                       (calls_off(said->content) || calls_off(said->queued_content) || calls_off(*under_way));
-    if (by_us) { // also where it was taken for theirs before our own was settled
+    return pair.theirs() != nullptr &&
+           (calls_off(said->content) || calls_off(said->queued_content) || calls_off(*under_way));
+}
+
+// It is called off in GHL while the clinic's appointment stands: what waits of ours is held before it undoes that.
+// Where a write of ours was under way and came after it, the next round shows that it stands.
+Result<void> BookingCheck::called_off(Transaction& txn, const Pair& pair, bool news, bool sure) const {
+    const auto by_us = is_called_off_by_us(txn, pair);
+    CLINIC_TRY(by_us);
+    if (*by_us) { // also where it was taken for theirs before our own was settled
         CLINIC_TRY(settle(txn, pair.booking.row, Field::booking_cancelled, "gone"));
         return pair.ours.held == Held::waits ? Beside::hold(txn, pair.patient, pair.ours.number, Held::no)
                                              : Result<void>{};
@@ -256,6 +283,92 @@ Result<void> BookingCheck::check_again(Transaction& txn, const std::vector<std::
         if (*booking) CLINIC_TRY(check(txn, **booking, false));
     }
     return {};
+}
+
+// As `compare` looks at it.
+Result<BookingCheck::Against> BookingCheck::stands(Transaction& txn, const Pair& pair) const {
+    Against out;
+    const bool creates = releaser_.booking_options().create;
+    const auto taken_back = is_taken_back(txn, pair);
+    CLINIC_TRY(taken_back);
+    out.person = !*taken_back && pair.was && !creates;
+    if (*taken_back || out.person || is_over(pair, txn.now())) return out;
+    const auto said = outbox::Outbox::last_said_of(txn, pair.patient, of_bookings, pair.ours.number);
+    CLINIC_TRY(said);
+    if (said->is_empty()) return out;
+    if (pair.theirs() == nullptr) { // nothing that is deleted comes back
+        out.person = release::stands(pair.state->status);
+        return out;
+    }
+    const auto sure = shows_our_newest(txn, pair);
+    CLINIC_TRY(sure);
+    out.sure = *sure;
+    if (pair.is_gone() && release::stands(pair.state->status)) {
+        const auto by_us = is_called_off_by_us(txn, pair);
+        CLINIC_TRY(by_us);
+        out.sure = !*by_us && (*sure || pair.ours.held == Held::waits);
+        out.person = out.sure;
+    } else if (*sure) {
+        const Sides sides = sides_of(pair);
+        out.person = (sides.status && !sides.ours_is_further) || (sides.time && !creates);
+        out.clinic = !out.person && (sides.status || sides.time);
+    }
+    return out;
+}
+
+// Each of the patient's that GHL has shown.
+Result<void> BookingCheck::each_of(Transaction& txn, PatientId patient,
+                                   const std::function<Result<void>(const Pair&)>& look) const {
+    if (!releaser_.booking_options().told) return {};
+    auto all = Beside::all(txn, patient);
+    CLINIC_TRY(all);
+    for (Besides& one : *all) {
+        if (one.kind != of_bookings || one.object.empty() || one.is_left() || one.held == Held::by_ghl) continue;
+        const auto booking = find(txn, envelope::CrmKind::appointment, one.object);
+        CLINIC_TRY(booking);
+        if (!*booking) continue;
+        const auto pair = pair_of(txn, **booking, patient, std::move(one));
+        CLINIC_TRY(pair);
+        CLINIC_TRY(look(*pair));
+    }
+    return {};
+}
+
+Result<void> BookingCheck::check_of(Transaction& txn, PatientId patient) const {
+    return each_of(txn, patient, [&](const Pair& pair) { return check(txn, pair.booking, false); });
+}
+
+Result<BookingCheck::Against> BookingCheck::against(Transaction& txn, PatientId patient) const {
+    Against out;
+    CLINIC_TRY(each_of(txn, patient, [&](const Pair& pair) -> Result<void> {
+        const auto one = stands(txn, pair);
+        CLINIC_TRY(one);
+        out.clinic = out.clinic || one->clinic;
+        out.person = out.person || one->person;
+        out.sure = out.sure && one->sure;
+        return {};
+    }));
+    return out;
+}
+
+Result<bool> BookingCheck::say_again(Transaction& txn, PatientId patient) const {
+    bool out = false;
+    CLINIC_TRY(each_of(txn, patient, [&](const Pair& pair) -> Result<void> {
+        const auto one = stands(txn, pair);
+        CLINIC_TRY(one);
+        if (!one->clinic && one->sure) return {};
+        if (one->clinic) {
+            CLINIC_TRY(Beside::hold(txn, patient, pair.ours.number, Held::no));
+            for (const Field field : {Field::booking_status, Field::booking_time})
+                CLINIC_TRY(settle(txn, pair.booking.row, field, "clinic"));
+            CLINIC_TRY(releaser_.say_booking_again(txn, patient, pair.ours.number));
+        }
+        const auto said = outbox::Outbox::last_said_of(txn, patient, of_bookings, pair.ours.number);
+        CLINIC_TRY(said);
+        out = out || said->waits();
+        return {};
+    }));
+    return out;
 }
 
 Result<std::vector<PatientId>> BookingCheck::decided(Transaction& txn, const Object& booking, const Conflict& conflict,

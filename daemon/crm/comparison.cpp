@@ -24,7 +24,8 @@ using records::Session;
 using records::Statement;
 using records::Transaction;
 
-constexpr std::array names{"fields", "tags", "do_not_disturb", "marker", "gone", "orphan", "twice", "opportunity"};
+constexpr std::array names{"fields", "tags",  "do_not_disturb", "marker", "gone",
+                           "orphan", "twice", "opportunity",    "booking"};
 static_assert(names.size() == every_kind.size());
 constexpr std::string_view emptied = "archived"; // ce_stage of a contact that says nothing of anybody any more
 constexpr int looked_at_once = 20;
@@ -72,6 +73,13 @@ Result<bool> marker_fits(Transaction& txn, const CrmContact& theirs, PatientId p
     if (!facts && facts.error().code == Errc::not_found) return false;
     CLINIC_TRY(facts);
     return facts->merged_into == patient;
+}
+
+Result<void> bookings_agree(Transaction& txn, std::int64_t row) {
+    return execute(txn,
+                   "UPDATE crm_object SET differs = differs & ~?1,"
+                   " differs_since = CASE WHEN differs & ~?1 THEN differs_since END WHERE row = ?2",
+                   Kinds::bit(Differs::booking), row);
 }
 
 } // namespace
@@ -148,6 +156,7 @@ Result<Comparison::Found> Comparison::of_patient(Transaction& txn, const Object&
     // Of whom nothing is said, no merge is told: the marker waits until they are told again.
     if (!*fits || (*before && suppressed->content.empty())) out.kinds.add(Differs::marker);
     CLINIC_TRY(add_case(txn, patient, out));
+    CLINIC_TRY(add_bookings(txn, patient, out));
     return out;
 }
 
@@ -182,6 +191,14 @@ Result<void> Comparison::add_case(Transaction& txn, PatientId patient, Found& ou
         return {};
     }
     if (!against->differences.empty()) out.kinds.add(Differs::opportunity);
+    return {};
+}
+
+Result<void> Comparison::add_bookings(Transaction& txn, PatientId patient, Found& out) const {
+    const auto against = bookings_.against(txn, patient);
+    CLINIC_TRY(against);
+    out.sure = out.sure && against->sure;
+    if (against->clinic || against->person) out.kinds.add(Differs::booking);
     return {};
 }
 
@@ -234,8 +251,9 @@ Result<Comparison::Found> Comparison::kinds_of(Transaction& txn, const Object& c
 
 Result<void> Comparison::compare(Transaction& txn, const Object& object) const {
     if (object.fact.kind == envelope::CrmKind::contact) return compare_contact(txn, object);
-    if (object.fact.kind != envelope::CrmKind::opportunity || pipeline_.id.empty()) return {};
-    const auto owner = outbox::Beside::owner_of(txn, Kind::case_state, object.fact.id);
+    const bool is_case = object.fact.kind == envelope::CrmKind::opportunity && !pipeline_.id.empty();
+    if (!is_case && object.fact.kind != envelope::CrmKind::appointment) return {};
+    const auto owner = outbox::Beside::owner_of(txn, is_case ? Kind::case_state : Kind::booking_state, object.fact.id);
     CLINIC_TRY(owner);
     if (!*owner) return {};
     const auto contact = Links::contact(txn, (*owner)->patient);
@@ -253,6 +271,28 @@ Result<void> Comparison::compare_contact(Transaction& txn, const Object& contact
     if (found->kinds.bits == 0) return agree(txn, contact.row);
     return execute(txn, "UPDATE crm_object SET differs = ?, differs_since = coalesce(differs_since, ?) WHERE row = ?",
                    found->kinds.bits, txn.now(), contact.row);
+}
+
+Result<void> Comparison::compare_bookings_again(Transaction& txn, std::int64_t& after) const {
+    const auto rows = differing(txn, Differs::booking, after, looked_at_once);
+    CLINIC_TRY(rows);
+    for (const auto& one : *rows) {
+        const auto contact = object_at(txn, one.row);
+        CLINIC_TRY(contact);
+        if (!*contact) continue;
+        const auto patients = Links::patients_of(txn, (*contact)->fact.id);
+        CLINIC_TRY(patients);
+        bool agrees = true;
+        for (const PatientId patient : *patients) {
+            CLINIC_TRY(bookings_.check_of(txn, patient));
+            const auto against = bookings_.against(txn, patient);
+            CLINIC_TRY(against);
+            agrees = agrees && against->sure && !against->clinic && !against->person;
+        }
+        if (agrees) CLINIC_TRY(bookings_agree(txn, one.row));
+    }
+    after = rows->size() < static_cast<std::size_t>(looked_at_once) ? 0 : rows->back().row;
+    return {};
 }
 
 Result<std::string> Comparison::to_look_at(Transaction& txn, std::int64_t& after) const {

@@ -10,15 +10,17 @@
 #include <optional>
 #include <string_view>
 
+#include "daemon/crm/bookings.h"
 #include "daemon/crm/objects.h"
 #include "sync/envelope/frame.h"
 
 namespace clinic::crm {
 
 // Stored as bits by their numbers: new ones at the end.
-enum class Differs : std::uint8_t { fields, tags, do_not_disturb, marker, gone, orphan, twice, opportunity };
-inline constexpr std::array every_kind{Differs::fields, Differs::tags,   Differs::do_not_disturb, Differs::marker,
-                                       Differs::gone,   Differs::orphan, Differs::twice,          Differs::opportunity};
+enum class Differs : std::uint8_t { fields, tags, do_not_disturb, marker, gone, orphan, twice, opportunity, booking };
+inline constexpr std::array every_kind{Differs::fields, Differs::tags,        Differs::do_not_disturb,
+                                       Differs::marker, Differs::gone,        Differs::orphan,
+                                       Differs::twice,  Differs::opportunity, Differs::booking};
 const char* name(Differs kind); // "do_not_disturb"
 std::optional<Differs> differs(std::string_view name);
 
@@ -32,11 +34,14 @@ struct Kinds {
 class Comparison {
 public:
     // `index_lag`: GHL's search may show a contact as it was so long ago.
-    explicit Comparison(std::chrono::milliseconds index_lag, envelope::WriteRules::Pipeline pipeline = {})
-        : index_lag_{index_lag}, pipeline_{std::move(pipeline)} {}
+    Comparison(std::chrono::milliseconds index_lag, envelope::WriteRules::Pipeline pipeline, BookingCheck bookings)
+        : index_lag_{index_lag}, pipeline_{std::move(pipeline)}, bookings_{std::move(bookings)} {}
 
-    // An opportunity: the contact of the patient whose case it is.
+    // An opportunity or a booking: the contact of the patient whose case or appointment it is.
     Result<void> compare(records::Transaction& txn, const Object& object) const;
+    // The next few that differ in a booking, as to that alone: what is to be done about it is done, or a person asked;
+    // and the clinic's side moves too. `after` is moved.
+    Result<void> compare_bookings_again(records::Transaction& txn, std::int64_t& after) const;
     // One that differs and was not read since our newest write can be seen: behind the row `after`, and from the first
     // again. `after` is moved. Empty: none among the next few.
     Result<std::string> to_look_at(records::Transaction& txn, std::int64_t& after) const;
@@ -54,12 +59,14 @@ private:
     Result<Shown> shown(records::Transaction& txn, const Object& contact, records::PatientId patient) const;
     Result<Shown> shown_since(records::Transaction& txn, const Object& object, std::optional<Timestamp> newest) const;
 
-    // The patient's case, as the polling saw it last.
+    // The patient's case, and their bookings, as the polling saw them last.
     Result<void> add_case(records::Transaction& txn, records::PatientId patient, Found& out) const;
+    Result<void> add_bookings(records::Transaction& txn, records::PatientId patient, Found& out) const;
     Result<void> compare_contact(records::Transaction& txn, const Object& contact) const;
 
     std::chrono::milliseconds index_lag_;
     envelope::WriteRules::Pipeline pipeline_;
+    BookingCheck bookings_;
 };
 
 // Somebody whose state is told: there, not merged into another, no test traffic.

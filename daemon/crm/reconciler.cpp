@@ -174,6 +174,7 @@ Result<envelope::PollTerms> Reconciler::polled(Transaction& txn, const envelope:
         const auto again = again_.next(txn);
         CLINIC_TRY(again);
         CLINIC_TRY(bookings_.check_again(txn, again->bookings));
+        CLINIC_TRY(comparison_.compare_bookings_again(txn, compared_after_));
         CLINIC_TRY(check_slots(txn, again->slots, options_.slots_at_once));
         if (releaser_.clock_trusted()) CLINIC_TRY(purge_settled(txn));
     }

@@ -33,7 +33,7 @@ class Reconciler {
 public:
     Reconciler(ReconcilerOptions options, release::Releaser& releaser)
         : options_{std::move(options)}, releaser_{releaser}, bookings_{releaser, options_.index_lag},
-          again_{options_.again_a_round}, comparison_{options_.index_lag, options_.pipeline},
+          again_{options_.again_a_round}, comparison_{options_.index_lag, options_.pipeline, bookings_},
           walks_{comparison_, options_.compare_hour}, doubts_{options_.location, options_.reads},
           allowance_{options_.probes_per_day} {}
 
@@ -54,6 +54,7 @@ private:
     BookingCheck bookings_;
     Again again_;
     Comparison comparison_;
+    std::int64_t compared_after_ = 0; // of those that differ in a booking
     Walks walks_;
     Doubts doubts_;
     Allowance allowance_;

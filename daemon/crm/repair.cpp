@@ -60,23 +60,30 @@ Result<std::vector<PatientId>> Repair::whose(Transaction& txn, Differs kind, con
         CLINIC_TRY(told);
         const auto to_be_empty = is_to_be_empty(txn, patient, *linked);
         CLINIC_TRY(to_be_empty);
-        if (*told || *to_be_empty || kind == Differs::gone) out.push_back(patient);
+        const auto booked = kind == Differs::booking ? bookings_.against(txn, patient) : BookingCheck::Against{};
+        CLINIC_TRY(booked);
+        if (kind == Differs::booking ? *told && (booked->clinic || !booked->sure)
+                                     : *told || *to_be_empty || kind == Differs::gone)
+            out.push_back(patient);
     }
     return out;
 }
 
-Result<void> Repair::put_right(Transaction& txn, Differs kind, const Object& contact, PatientId patient) const {
+Result<bool> Repair::put_right(Transaction& txn, Differs kind, const Object& contact, PatientId patient) const {
+    if (kind == Differs::booking) return bookings_.say_again(txn, patient);
     if (kind == Differs::gone) {
         CLINIC_TRY(Linking{releaser_}.unset(txn, patient));
         CLINIC_TRY(agree(txn, contact.row));
-        return releaser_.changed(txn, patient, std::nullopt);
+        CLINIC_TRY(releaser_.changed(txn, patient, std::nullopt));
+        return something_waits(txn, patient);
     }
     if (kind == Differs::orphan) {
         CLINIC_TRY(Links::set_contact(txn, patient, contact.fact.id, outbox::Made::by_us));
         CLINIC_TRY(settle(txn, contact.row, Field::marker, "clinic"));
         CLINIC_TRY(agree(txn, contact.row));
     }
-    return releaser_.say_again(txn, patient);
+    CLINIC_TRY(releaser_.say_again(txn, patient));
+    return something_waits(txn, patient);
 }
 
 Result<std::optional<std::int64_t>> Repair::slice(Transaction& txn, Differs kind, std::int64_t after,
@@ -93,8 +100,7 @@ Result<std::optional<std::int64_t>> Repair::slice(Transaction& txn, Differs kind
         bool again = dry_run_ && !patients->empty();
         for (const PatientId patient : *patients) {
             if (dry_run_) break;
-            CLINIC_TRY(put_right(txn, kind, **contact, patient));
-            const auto waits = something_waits(txn, patient);
+            const auto waits = put_right(txn, kind, **contact, patient);
             CLINIC_TRY(waits);
             if (*waits) so_far.patients.push_back(patient);
             again = again || *waits;

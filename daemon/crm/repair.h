@@ -3,7 +3,8 @@
 //   Rules:   fields, tags, do_not_disturb: said again; of one who was merged, what empties their contact. gone: the
 //            link is ended, and the patient's state looks for a contact by the policy. orphan: linked to the patient
 //            whose marker it carries, where they have no contact. marker: of one who was merged into the patient, the
-//            merge is said again. Another's marker, twice, and an orphan of nobody's: left to a person.
+//            merge is said again. booking: of those where the clinic's word counts, its side is said again. Another's
+//            marker, twice, an orphan of nobody's, and where a person decides of a booking: left to a person.
 //   Threads: the store's. The asker writes the audit entry.
 //   Source:  docs/crm.md, "The full comparison".
 #pragma once
@@ -30,10 +31,12 @@ public:
 
 private:
     Result<std::vector<records::PatientId>> whose(records::Transaction& txn, Differs kind, const Object& contact) const;
-    Result<void> put_right(records::Transaction& txn, Differs kind, const Object& contact,
+    // True: something of it waits.
+    Result<bool> put_right(records::Transaction& txn, Differs kind, const Object& contact,
                            records::PatientId patient) const;
 
     release::Releaser& releaser_;
+    BookingCheck bookings_{releaser_, {}}; // whether GHL shows what we wrote was asked when it was found to differ
     bool dry_run_;
 };
 

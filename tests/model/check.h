@@ -42,6 +42,7 @@ private:
     void case_of(const Patient& patient, const Known& known, const std::vector<const Json*>& shown);
     void ended_case(const Json& opportunity);
     void bookings();
+    void differing_bookings();
     void booking_of(const Patient& patient, const Known& known, const Visit& visit,
                     const std::vector<const Json*>& ours);
     void shows(const std::string& who, const Visit& visit, const Json& booking);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "daemon/crm/comparison.h"
 #include "daemon/records/patients.h"
 #include "sync/envelope/crm_reads.h"
 #include "tests/emulator/handlers.h"
@@ -131,6 +132,7 @@ void Check::bookings() {
             called_off(one);
     }
     if (!box_.tells_bookings()) return;
+    differing_bookings();
     for (const auto& [patient, known] : there_)
         for (const auto& [key, visit] : patient->visits) {
             const auto stored = std::ranges::find_if(known.facts.appointments, [&](const auto& one) {
@@ -142,6 +144,23 @@ void Check::bookings() {
                 booking_of(*patient, known, visit, of[stored->id.uuid]);
             }
         }
+}
+
+// What the comparison says of bookings is what a person is still asked about: all else was put right.
+void Check::differing_bookings() {
+    std::size_t differing = 0, asked = 0;
+    const auto read = box_.clinicd->store->read([&](records::Snapshot& session) -> Result<void> {
+        const auto found = crm::differing(session, crm::Differs::booking, 0, 1'000);
+        CLINIC_TRY(found);
+        differing = found->size();
+        const auto open = crm::open_conflicts(session, 1'000);
+        CLINIC_TRY(open);
+        for (const auto& one : *open) asked += crm::is_of_bookings(one.field) ? 1U : 0U;
+        return {};
+    });
+    if (!read || differing > asked)
+        say("bookings of " + std::to_string(differing) + " contacts differ, and a person is asked about " +
+            std::to_string(asked));
 }
 
 // What has begun is told as it was while it was to come; a day later nothing is said of it any more.

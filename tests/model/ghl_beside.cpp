@@ -108,24 +108,36 @@ bool Program::user_moves(const std::string& booking, const std::string& start) {
     return done;
 }
 
+// Moved, or of another status.
+bool Program::user_changes(const Json& booking, bool moves) {
+    const std::string id = booking["id"];
+    static constexpr std::array words{"confirmed", "confirmed", "new", "cancelled", "cancelled", "showed", "noshow"};
+    if (moves) return user_moves(id, box.quarter_after(1h * (1 + below(60))));
+    const std::string status = any(words);
+    if (box.by_hand("PUT", "/calendars/events/appointments/" + id, {{"appointmentStatus", status}}).status >= 300)
+        return false;
+    note_booking(id, status);
+    return true;
+}
+
 void Program::user_booking() {
     const auto all = box.ghl_state()["appointments"];
     if (all.empty()) return;
     const Json one = any(all);
-    const std::string id = one["id"], path = "/calendars/events/appointments/" + id;
-    static constexpr std::array words{"confirmed", "confirmed", "new", "cancelled", "cancelled", "showed", "noshow"};
+    const std::string id = one["id"];
     const int what = below(100);
-    if (what < 25) {
-        if (!user_moves(id, box.quarter_after(1h * (1 + below(60))))) return;
-    } else if (what < 90) {
-        const std::string status = any(words);
-        if (box.by_hand("PUT", path, {{"appointmentStatus", status}}).status >= 300) return;
-        note_booking(id, status);
-    } else {
+    if (what >= 90) {
         if (deletes_booking(one)) webhook("AppointmentDelete", {{"id", id}});
         return;
     }
-    webhook("AppointmentUpdate", Json::parse(box.by_hand("GET", path, nullptr).body)["event"]);
+    if (!user_changes(one, what < 25)) return;
+    const auto now = box.by_hand("GET", "/calendars/events/appointments/" + id, nullptr);
+    webhook("AppointmentUpdate", Json::parse(now.body)["event"]);
+}
+
+void Program::user_changes_booking_unheard() {
+    const auto all = box.ghl_state()["appointments"];
+    if (!all.empty()) user_changes(any(all), chance(30));
 }
 
 // At the time of an appointment, by somebody who does not look, or who knows of it before the clinic has entered it.

@@ -21,7 +21,7 @@ using emulator::Fault;
 using records::ConsentScope;
 using records::ConsentState;
 
-constexpr int steps = 70, unheard_deletions = 6;
+constexpr int steps = 70, unheard_deletions = 6, unheard_changes = 4;
 
 std::uint64_t seeded(std::uint64_t seed) {
     seed_random(seed);
@@ -137,13 +137,15 @@ void Program::run() {
     }
     const auto drawn = random_; // what comes behind is as it would be without
     for (int i = 0; i < unheard_deletions; ++i) user_deletes_unheard();
+    for (int i = 0; i < unheard_changes; ++i) user_changes_booking_unheard();
     random_ = drawn;
 }
 
 // As an operator does who reads what the comparison says. True: there was something to do.
 bool Program::repair() {
     bool any = false;
-    for (const char* kind : {"fields", "tags", "do_not_disturb", "marker", "gone", "orphan", "opportunity"}) {
+    for (const char* kind :
+         {"fields", "tags", "do_not_disturb", "marker", "gone", "orphan", "opportunity", "booking"}) {
         const auto answer = box.ask("sync-repair", {{"kind", kind}});
         if (!answer.data) wrong_.push_back("a repair is refused");
         any = any || (answer.data && answer.data->value("put_again", 0) > 0);

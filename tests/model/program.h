@@ -75,6 +75,8 @@ private:
     void user_stops(const std::string& contact);
     void user_deletes(const std::string& contact);
     void user_deletes_unheard(); // no webhook tells of it
+    void user_changes_booking_unheard();
+    bool user_changes(const Json& booking, bool moves);
     bool deletes_contact(const std::string& contact);
     bool deletes_case(const Json& opportunity);
     bool deletes_booking(const Json& booking);
