@@ -72,6 +72,7 @@ net::HTTPRequest request(const Head& head, std::size_t body_bytes) {
         out.set("Version", head.version);
     }
     out.set("Accept", "application/json");
+    out.set("Accept-Encoding", "identity"); // unsaid, any would do (RFC 9110, 12.5.3), and none is read
     if (body_bytes > 0) {
         out.setContentType(head.type);
         out.setContentLength(static_cast<std::streamsize>(body_bytes));

@@ -59,6 +59,12 @@ TEST_F(Clients, AProbeTriesTheNextTokenAndAWrongOneCostsNothing) {
     EXPECT_EQ(ghl->send(a_write, {}, {}).status, 200);
 }
 
+TEST_F(Clients, AcceptNoCodingOfTheAnswer) {
+    serve([](const Received&) { return answer(200, "{}"); });
+    EXPECT_EQ(client()->send({Route::location_read, "/locations/loc1", ""}, {}, {}).status, 200);
+    EXPECT_EQ(server->received().at(0).headers.at("accept-encoding"), "identity");
+}
+
 TEST_F(Clients, ARemovalIsADeleteWithABody) {
     serve([](const Received&) { return answer(200, "{}"); });
     EXPECT_EQ(client()->send(a_removal, {}, {}).status, 200);
