@@ -114,16 +114,23 @@ std::optional<CrmFact> contact(const json& shown, const WriteRules& rules, std::
     return fact;
 }
 
-std::optional<CrmFact> appointment(const json& shown, const WriteRules& rules, std::int64_t read_ms) {
+// v3 has two more (facts/ghl-api §0). Unread, such a booking would be taken for one that is gone.
+std::optional<Booking> booking_status(std::string_view status) {
     static constexpr std::array all{Booking::new_,   Booking::confirmed, Booking::cancelled,
                                     Booking::showed, Booking::noshow,    Booking::invalid};
+    if (status == "completed") return Booking::showed;
+    if (status == "active") return Booking::confirmed;
+    return word<Booking>(status, all);
+}
+
+std::optional<CrmFact> appointment(const json& shown, const WriteRules& rules, std::int64_t read_ms) {
     CrmFact fact{.id = id(shown, "id"),
                  .kind = CrmKind::appointment,
                  .updated_ms = time(shown, "dateUpdated"),
                  .read_ms = read_ms,
                  .said = {}};
     const auto calendar = id(shown, "calendarId");
-    const auto status = word<Booking>(text(shown, "appointmentStatus"), all);
+    const auto status = booking_status(text(shown, "appointmentStatus"));
     const auto from = time(shown, "startTime");
     auto until = time(shown, "endTime");
     if (until <= from) until = from + without_end_ms;

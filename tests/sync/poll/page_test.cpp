@@ -125,6 +125,17 @@ TEST(Pages, KeepOfABookingItsSlot) {
     EXPECT_EQ(all_of(page).find("root"), std::string::npos);
 }
 
+TEST(Pages, UnderstandTheTwoStatesThatABookingHasInV3Alone) {
+    const auto state = [](const std::string& status) {
+        const auto page = read(Route::calendar_events, R"({"events":[{"id":"a1","calendarId":"CAL1","contactId":"c1",
+            "appointmentStatus":")" + status + R"(","startTime":"2026-11-22T09:00:00Z"}]})");
+        return page.facts.empty() ? envelope::Booking::invalid
+                                  : std::get<envelope::CrmAppointment>(page.facts[0].said).status;
+    };
+    EXPECT_EQ(state("completed"), envelope::Booking::showed);
+    EXPECT_EQ(state("active"), envelope::Booking::confirmed);
+}
+
 TEST(Pages, KeepOfAnOpportunityItsPlace) {
     const auto page = read(Route::opportunities_page, R"({"opportunities":[{"id":"o1","name":"Ottoline, crown",
         "contactId":"c1","pipelineId":"P1","pipelineStageId":"S1","status":"open","monetaryValue":1200,
