@@ -8,7 +8,10 @@
 namespace clinic::emulator {
 namespace {
 
-constexpr std::array<const char*, 6> states{"new", "confirmed", "cancelled", "showed", "noshow", "invalid"};
+// The last two are v3's alone.
+constexpr std::array<const char*, 8> states{"new",    "confirmed", "cancelled", "showed",
+                                            "noshow", "invalid",   "completed", "active"};
+constexpr std::size_t dated_states = 6;
 constexpr std::array<const char*, 7> meetings{"custom", "zoom", "gmeet", "phone", "address", "ms_teams", "google"};
 
 // An update takes all of these; a create takes the two below as well, and needs three of the first.
@@ -28,8 +31,16 @@ constexpr std::array<Property, 15> update_shape{{{"title", Type::text},
                                                  {"startTime", Type::text},
                                                  {"endTime", Type::text}}};
 
-std::vector<Property> shape_of_create() {
+std::vector<Property> shape_of_update(const Call& call) {
     std::vector<Property> shape{update_shape.begin(), update_shape.end()};
+    for (Property& property : shape)
+        if (property.words.data() == states.data() && !call.in_v3())
+            property.words = property.words.first(dated_states);
+    return shape;
+}
+
+std::vector<Property> shape_of_create(const Call& call) {
+    auto shape = shape_of_update(call);
     for (Property& property : shape) {
         const std::string_view name = property.name;
         property.required = name == "calendarId" || name == "startTime";
@@ -43,10 +54,10 @@ Answer no_appointment(const std::string& id) {
     return refusal(400, "Appointment with id " + id + " not found");
 }
 
-// Create and update answer without dates.
-Answer flat(Json appointment) {
-    appointment.erase("dateAdded");
-    appointment.erase("dateUpdated");
+// Create and update answer without dates; in v3 with them.
+Answer flat(const Call& call, Json appointment) {
+    if (!call.in_v3())
+        for (const char* date : {"dateAdded", "dateUpdated"}) appointment.erase(date);
     return json_answer(200, appointment);
 }
 
@@ -79,7 +90,7 @@ Answer get_calendars(World& world, const Call& call) {
 }
 
 Answer create_appointment(World& world, const Call& call) {
-    if (const auto faults = complaints(call.body, shape_of_create()); !faults.empty()) return unprocessable(faults);
+    if (const auto faults = complaints(call.body, shape_of_create(call)); !faults.empty()) return unprocessable(faults);
     if (auto refused = wrong_location(world, call.body["locationId"].get_ref<const std::string&>())) return *refused;
     const std::string contact_id = call.body["contactId"];
     const Json* contact = world.find(Kind::contact, contact_id);
@@ -89,11 +100,11 @@ Answer create_appointment(World& world, const Call& call) {
                      {"isRecurring", false}, {"dateAdded", world.now_iso()}, {"dateUpdated", world.now_iso()}};
     if (auto refused = apply(world, call.body, appointment)) return *refused;
     world.put(Kind::appointment, appointment, world.index_lag_ms);
-    return flat(appointment);
+    return flat(call, appointment);
 }
 
 Answer get_appointment(World& world, const Call& call) {
-    const Json* found = world.find(Kind::appointment, call.ids[0]);
+    const Json* found = world.shown(Kind::appointment, call.ids[0]);
     if (found == nullptr) return no_appointment(call.ids[0]);
     Json event = *found;
     event["groupId"] = "";
@@ -104,14 +115,14 @@ Answer get_appointment(World& world, const Call& call) {
 }
 
 Answer update_appointment(World& world, const Call& call) {
-    if (const auto faults = complaints(call.body, update_shape); !faults.empty()) return unprocessable(faults);
+    if (const auto faults = complaints(call.body, shape_of_update(call)); !faults.empty()) return unprocessable(faults);
     const Json* found = world.find(Kind::appointment, call.ids[0]);
     if (found == nullptr) return no_appointment(call.ids[0]);
     Json appointment = *found;
     appointment["dateUpdated"] = world.now_iso();
     if (auto refused = apply(world, call.body, appointment)) return *refused;
     world.put(Kind::appointment, appointment, world.index_lag_ms);
-    return flat(appointment);
+    return flat(call, appointment);
 }
 
 Answer delete_event(World& world, const Call& call) {

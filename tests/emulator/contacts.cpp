@@ -34,6 +34,10 @@ constexpr std::array<Property, 21> create_shape{{
 }};
 constexpr std::array<Property, 2> create_only{{{"gender", Type::text}, {"companyName", Type::nullable_text}}};
 
+// Of a channel that is not to be disturbed: its name in the dated versions, and in v3.
+constexpr std::array<std::pair<const char*, const char*>, 6> channels{
+    {{"Call", "call"}, {"Email", "email"}, {"SMS", "sms"}, {"WhatsApp", "whatsApp"}, {"GMB", "gmb"}, {"FB", "fb"}}};
+
 std::vector<Property> shape_of_create() {
     std::vector<Property> shape{create_shape.begin(), create_shape.end()};
     shape.insert(shape.end(), create_only.begin(), create_only.end());
@@ -44,8 +48,7 @@ std::vector<Property> shape_of_update() {
     return {create_shape.begin() + 1, create_shape.end()};
 }
 
-std::vector<std::string> dnd_complaints(const Json& body) {
-    static constexpr std::array<const char*, 6> channels{"Call", "Email", "SMS", "WhatsApp", "GMB", "FB"};
+std::vector<std::string> dnd_complaints(const Json& body, bool in_v3) {
     static constexpr std::array<const char*, 3> words{"active", "inactive", "permanent"};
     static constexpr std::array<Property, 3> setting{
         {{"status", Type::text, true, words}, {"message", Type::text}, {"code", Type::text}}};
@@ -53,7 +56,8 @@ std::vector<std::string> dnd_complaints(const Json& body) {
     if (!body.contains("dndSettings")) return out;
     for (const auto& [channel, value] : body["dndSettings"].items()) {
         const std::string at = "dndSettings." + channel;
-        const bool known = std::find(channels.begin(), channels.end(), channel) != channels.end();
+        const bool known = std::any_of(channels.begin(), channels.end(),
+                                       [&](const auto& one) { return channel == (in_v3 ? one.second : one.first); });
         if (!known)
             out.push_back("dndSettings.property " + channel + " should not exist");
         else if (!value.is_object())
@@ -64,10 +68,20 @@ std::vector<std::string> dnd_complaints(const Json& body) {
     return out;
 }
 
-std::vector<std::string> contact_complaints(const Json& body, const std::vector<Property>& shape) {
+std::vector<std::string> contact_complaints(const Json& body, const std::vector<Property>& shape, bool in_v3) {
     auto faults = complaints(body, shape);
-    if (faults.empty()) faults = dnd_complaints(body);
+    if (faults.empty()) faults = dnd_complaints(body, in_v3);
     return faults;
+}
+
+// They are kept by their dated names.
+Json dated_channels(Json settings) {
+    for (const auto& [dated, here] : channels)
+        if (settings.contains(here)) {
+            settings[dated] = settings[here];
+            settings.erase(here);
+        }
+    return settings;
 }
 
 Json normal_tags(const Json& tags) {
@@ -121,13 +135,7 @@ std::optional<Answer> duplicate(const World& world, const Json& contact) {
         const bool by_email = !email.empty() && lower(text_of(*other, "email")) == email;
         const bool by_phone = !phone.empty() && digits(*other, "phone") == phone;
         if (!by_email && !by_phone) continue;
-        return json_answer(400, {{"statusCode", 400},
-                                 {"message", "This location does not allow duplicated contacts."},
-                                 {"meta",
-                                  {{"contactId", (*other)["id"]},
-                                   {"contactName", full_name(*other)},
-                                   {"matchingField", by_email ? "email" : "phone"}}},
-                                 {"traceId", random_id(24)}});
+        return duplicate_of(*other, by_email ? "email" : "phone");
     }
     return std::nullopt;
 }
@@ -139,7 +147,7 @@ std::optional<Answer> apply(const World& world, const Json& body, Json& contact)
         if (value.is_null())
             contact.erase(key);
         else
-            contact[key] = value;
+            contact[key] = key == "dndSettings" ? dated_channels(value) : value;
     }
     if (body.contains("name") && !body["name"].is_null()) split_name(contact);
     if (body.contains("tags")) contact["tags"] = normal_tags(body["tags"]);
@@ -166,12 +174,36 @@ Json blank_contact(const World& world) {
             {"dateUpdated", world.now_iso()}};
 }
 
+// The additional ones are read alone: no request may name them.
+bool has_email(const Json& contact, const std::string& email) {
+    const Json others = contact.value("additionalEmails", Json::array());
+    return lower(text_of(contact, "email")) == email || std::find(others.begin(), others.end(), email) != others.end();
+}
+
 constexpr std::array<Property, 1> tags_shape{{{"tags", Type::texts, true}}};
 
 } // namespace
 
 Answer no_contact(std::string_view id) {
     return refusal(400, "Contact with id " + std::string{id} + " not found");
+}
+
+Answer duplicate_of(const Json& contact, const char* field) {
+    return json_answer(
+        400, {{"statusCode", 400},
+              {"message", "This location does not allow duplicated contacts."},
+              {"meta", {{"contactId", contact["id"]}, {"contactName", full_name(contact)}, {"matchingField", field}}},
+              {"traceId", random_id(24)}});
+}
+
+Json contact_shown(const Call& call, Json contact) {
+    if (!call.in_v3() || !contact.contains("dndSettings")) return contact;
+    for (const auto& [dated, here] : channels)
+        if (contact["dndSettings"].contains(dated)) {
+            contact["dndSettings"][here] = contact["dndSettings"][dated];
+            contact["dndSettings"].erase(dated);
+        }
+    return contact;
 }
 
 std::string full_name(const Json& contact) {
@@ -181,31 +213,60 @@ std::string full_name(const Json& contact) {
 }
 
 Answer create_contact(World& world, const Call& call) {
-    if (const auto faults = contact_complaints(call.body, shape_of_create()); !faults.empty())
+    if (const auto faults = contact_complaints(call.body, shape_of_create(), call.in_v3()); !faults.empty())
         return unprocessable(faults);
     if (auto refused = wrong_location(world, call.body["locationId"].get_ref<const std::string&>())) return *refused;
     Json contact = blank_contact(world);
     if (auto refused = apply(world, call.body, contact)) return *refused;
     store(world, contact);
-    return json_answer(201, {{"contact", contact}, {"traceId", random_id(24)}});
+    return json_answer(201, {{"contact", contact_shown(call, contact)}, {"traceId", random_id(24)}});
+}
+
+// By e-mail, also one that is not the first, or by phone. Where the two are of two contacts the first is taken and the
+// phone is dropped, and nothing says so; neither does it of `gender`. This location allows no duplicates: what asks for
+// one asks in vain.
+Answer upsert_contact(World& world, const Call& call) {
+    auto shape = shape_of_create();
+    shape.push_back({"createNewIfDuplicateAllowed", Type::flag});
+    if (const auto faults = contact_complaints(call.body, shape, call.in_v3()); !faults.empty())
+        return unprocessable(faults);
+    if (auto refused = wrong_location(world, call.body["locationId"].get_ref<const std::string&>())) return *refused;
+    Json body = call.body;
+    for (const char* dropped : {"gender", "createNewIfDuplicateAllowed"}) body.erase(dropped);
+    const std::string email = lower(text_of(body, "email")), phone = digits(body, "phone");
+    if (email.empty() && phone.empty()) return refusal(400, "email or phone is required");
+    const Json *by_email = nullptr, *by_phone = nullptr;
+    for (const Json* one : world.all(Kind::contact)) {
+        if (!email.empty() && has_email(*one, email)) by_email = one;
+        if (!phone.empty() && digits(*one, "phone") == phone) by_phone = one;
+    }
+    if (by_email != nullptr && by_phone != nullptr && by_email != by_phone) body.erase("phone");
+    const Json* found = by_email != nullptr ? by_email : by_phone;
+    Json contact = found != nullptr ? *found : blank_contact(world);
+    if (auto refused = apply(world, body, contact)) return *refused;
+    store(world, contact);
+    return json_answer(
+        200, {{"new", found == nullptr}, {"contact", contact_shown(call, contact)}, {"traceId", random_id(24)}});
 }
 
 Answer get_contact(World& world, const Call& call) {
-    const Json* contact = world.find(Kind::contact, call.ids[0]);
+    const Json* contact = world.shown(Kind::contact, call.ids[0]);
     if (contact == nullptr) return no_contact(call.ids[0]);
-    return json_answer(200, {{"contact", *contact}, {"traceId", random_id(24)}});
+    return json_answer(200, {{"contact", contact_shown(call, *contact)}, {"traceId", random_id(24)}});
 }
 
 Answer update_contact(World& world, const Call& call) {
-    if (const auto faults = contact_complaints(call.body, shape_of_update()); !faults.empty())
+    if (const auto faults = contact_complaints(call.body, shape_of_update(), call.in_v3()); !faults.empty())
         return unprocessable(faults);
     const Json* found = world.find(Kind::contact, call.ids[0]);
     if (found == nullptr) return no_contact(call.ids[0]);
     Json contact = *found;
     if (auto refused = apply(world, call.body, contact)) return *refused;
     store(world, contact);
-    // The misspelling is the live service's.
-    return json_answer(200, {{"succeded", true}, {"contact", contact}, {"traceId", random_id(24)}});
+    // The misspelling is the live service's; v3 has mended it here, and not in a deletion.
+    return json_answer(200, {{call.in_v3() ? "succeeded" : "succeded", true},
+                             {"contact", contact_shown(call, contact)},
+                             {"traceId", random_id(24)}});
 }
 
 Answer delete_contact(World& world, const Call& call) {
@@ -261,6 +322,8 @@ Answer contact_appointments(World& world, const Call& call) {
 Answer seed_contact(World& world, const Json& given) {
     Json body = given;
     Json contact = blank_contact(world);
+    if (body.contains("additionalEmails")) contact["additionalEmails"] = body["additionalEmails"];
+    body.erase("additionalEmails");
     for (const char* name : {"id", "dateAdded"}) {
         if (!body.contains(name)) continue;
         if (!body[name].is_string()) return unprocessable({std::string{name} + " must be a string"});
@@ -268,7 +331,8 @@ Answer seed_contact(World& world, const Json& given) {
         body.erase(name);
     }
     body["locationId"] = world.location();
-    if (const auto faults = contact_complaints(body, shape_of_create()); !faults.empty()) return unprocessable(faults);
+    if (const auto faults = contact_complaints(body, shape_of_create(), false); !faults.empty())
+        return unprocessable(faults);
     if (auto refused = apply(world, body, contact)) return *refused;
     world.put(Kind::contact, contact, 0);
     register_tags(world, contact["tags"]);

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <Poco/AutoPtr.h>
+#include <Poco/DeflatingStream.h>
 #include <Poco/Exception.h>
 #include <Poco/Net/Context.h>
 #include <Poco/Net/HTTPRequestHandler.h>
@@ -26,6 +27,7 @@
 #include <mutex>
 #include <ostream>
 #include <set>
+#include <sstream>
 
 #include "crypto/base/owned.h"
 
@@ -111,6 +113,14 @@ void wait_on_client(int fd, int timeout_ms) {
     ::poll(&watched, 1, timeout_ms);
 }
 
+std::string gzipped(const std::string& body) {
+    std::ostringstream out;
+    Poco::DeflatingOutputStream deflating{out, Poco::DeflatingStreamBuf::STREAM_GZIP};
+    deflating << body;
+    deflating.close();
+    return out.str();
+}
+
 class Handler : public Poco::Net::HTTPRequestHandler {
 public:
     explicit Handler(Service& service) : service_{service} {}
@@ -147,7 +157,9 @@ private:
         response.setStatusAndReason(static_cast<Poco::Net::HTTPResponse::HTTPStatus>(answer.status));
         response.setContentType(answer.content_type);
         for (const auto& [name, value] : answer.headers) response.set(name, value);
-        response.sendBuffer(answer.body.data(), answer.body.size());
+        if (answer.gzip) response.set("Content-Encoding", "gzip");
+        const std::string body = answer.gzip ? gzipped(answer.body) : answer.body;
+        response.sendBuffer(body.data(), body.size());
     }
 
     Service& service_;

@@ -232,6 +232,48 @@ TEST_F(GhlEmulator, ChecksDoNotDisturbSettings) {
     EXPECT_EQ(send("PUT", path, Json::parse(R"({"dndSettings":{"Fax":{"status":"active"}}})")).status, 422);
 }
 
+TEST_F(GhlEmulator, UpsertsByAnIdentifierAndDropsWhatItDoesNotSay) {
+    const std::string ada =
+        seed({{"firstName", "Ada"}, {"email", "ada@example.test"}, {"additionalEmails", {"second@example.test"}}});
+    const std::string grace = seed({{"firstName", "Grace"}, {"phone", "+15035550100"}});
+    const auto upsert = [&](Json body) {
+        body["locationId"] = location;
+        return send("POST", "/contacts/upsert", body);
+    };
+    EXPECT_EQ(upsert({{"firstName", "p_1"}}).status, 400) << "by nothing";
+    const Reply both = upsert({{"email", "ada@example.test"}, {"phone", "+15035550100"}, {"gender", "f"}});
+    EXPECT_EQ(both.status, 200);
+    EXPECT_EQ(json(both)["new"], false);
+    EXPECT_EQ(json(both)["contact"]["id"], ada);
+    EXPECT_FALSE(json(both)["contact"].contains("phone")) << "dropped: another contact has it";
+    EXPECT_FALSE(json(both)["contact"].contains("gender"));
+    EXPECT_EQ(json(upsert({{"email", "second@example.test"}}))["contact"]["email"], "second@example.test")
+        << "the first address is lost";
+    EXPECT_EQ(json(upsert({{"phone", "+15035550100"}, {"createNewIfDuplicateAllowed", true}}))["contact"]["id"], grace);
+    EXPECT_EQ(json(upsert({{"email", "new@example.test"}}))["new"], true);
+    EXPECT_EQ(upsert({{"email", "new@example.test"}, {"id", ada}}).status, 422);
+}
+
+TEST_F(GhlEmulator, SpeaksV3InItsOwnWords) {
+    Headers v3 = usual();
+    v3["Version"] = "v3";
+    const std::string path = "/contacts/" + create();
+    const Reply put = client->send("PUT", path, v3, R"({"dndSettings":{"sms":{"status":"active"}}})");
+    EXPECT_EQ(json(put)["succeeded"], true) << put.body;
+    EXPECT_TRUE(json(put)["contact"]["dndSettings"].contains("sms"));
+    EXPECT_TRUE(json(send("GET", path))["contact"]["dndSettings"].contains("SMS"));
+    EXPECT_EQ(client->send("PUT", path, v3, R"({"dndSettings":{"SMS":{"status":"active"}}})").status, 422);
+    const Json booking{{"calendarId", calendar_id},
+                       {"locationId", location},
+                       {"contactId", path.substr(10)},
+                       {"startTime", "2026-11-22T09:00:00-05:00"},
+                       {"appointmentStatus", "active"}};
+    EXPECT_EQ(send("POST", "/calendars/events/appointments", booking).status, 422);
+    const Reply booked = client->send("POST", "/calendars/events/appointments", v3, booking.dump());
+    EXPECT_EQ(booked.status, 200);
+    EXPECT_TRUE(json(booked).contains("dateUpdated"));
+}
+
 TEST_F(GhlEmulator, DeletesAContact) {
     const std::string id = create();
     EXPECT_EQ(send("DELETE", "/contacts/" + id).status, 200);

@@ -39,6 +39,10 @@ const char* reason(int status) {
     case 401: return "Unauthorized";
     case 403: return "Forbidden";
     case 404: return "Not Found";
+    case 408: return "Request Timeout";
+    case 409: return "Conflict";
+    case 423: return "Locked";
+    case 425: return "Too Early";
     case 422: return "Unprocessable Entity";
     case 429: return "Too Many Requests";
     default: return "Internal Server Error";

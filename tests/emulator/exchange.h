@@ -30,6 +30,7 @@ struct Answer {
     std::string content_type = "application/json; charset=utf-8";
     std::vector<std::pair<std::string, std::string>> headers;
     bool withheld = false; // the effect happened; nothing is sent
+    bool gzip = false;     // it is sent so; the record has it as it was before
     std::chrono::milliseconds delay{0};
 };
 

@@ -7,7 +7,7 @@
 namespace clinic::emulator {
 namespace {
 
-constexpr std::array<std::pair<const char*, Fault>, 14> names{{
+constexpr std::array<std::pair<const char*, Fault>, 19> names{{
     {"timeout-after-effect", Fault::timeout_after_effect},
     {"422-but-created", Fault::created_422},
     {"5xx", Fault::server_error},
@@ -22,12 +22,18 @@ constexpr std::array<std::pair<const char*, Fault>, 14> names{{
     {"silent-429", Fault::silent_429},
     {"html-429", Fault::html_429},
     {"person-in-error", Fault::person_in_error},
+    {"contended", Fault::contended},
+    {"408-after-effect", Fault::timeout_said},
+    {"dated-429", Fault::dated_429},
+    {"gzip-unasked", Fault::gzip_unasked},
+    {"duplicate-400", Fault::duplicate_400},
 }};
 
-bool fits(Fault fault, bool is_write) {
-    constexpr std::array of_writes{Fault::timeout_after_effect, Fault::created_422, Fault::accepted_and_dropped,
-                                   Fault::message_as_text, Fault::person_in_error};
-    return is_write || std::find(of_writes.begin(), of_writes.end(), fault) == of_writes.end();
+bool fits(Fault fault, Asks asks) {
+    constexpr std::array of_writes{Fault::timeout_after_effect, Fault::created_422,     Fault::accepted_and_dropped,
+                                   Fault::message_as_text,      Fault::person_in_error, Fault::timeout_said};
+    if (fault == Fault::duplicate_400) return asks == Asks::contact;
+    return asks != Asks::read || std::find(of_writes.begin(), of_writes.end(), fault) == of_writes.end();
 }
 
 } // namespace
@@ -42,9 +48,8 @@ const char* name(Fault fault) {
     return std::find_if(names.begin(), names.end(), [&](const auto& pair) { return pair.second == fault; })->first;
 }
 
-std::optional<Fault> Faults::take(bool is_write) {
-    const auto at =
-        std::find_if(queue_.begin(), queue_.end(), [&](const Entry& one) { return fits(one.fault, is_write); });
+std::optional<Fault> Faults::take(Asks asks) {
+    const auto at = std::find_if(queue_.begin(), queue_.end(), [&](const Entry& one) { return fits(one.fault, asks); });
     if (at == queue_.end()) return std::nullopt;
     const Fault fault = at->fault;
     if (--at->count == 0) queue_.erase(at);

@@ -25,7 +25,15 @@ enum class Fault : std::uint8_t {
     accepted_and_dropped, // creates and writes: answered as ever, and what the path names stays as it was
     person_in_error, // creates and writes: 400, 422, 502 and another 400 in turn, each with the `text` of the fault in
                      // it
+    contended,       // 408, 409, 423, 425 in turn
+    timeout_said,    // creates and writes: the effect happens, the answer is 408
+    dated_429,       // 429 with Retry-After as a date, `retry_after_s` ahead
+    gzip_unasked,    // the answer in gzip, whatever the request accepts
+    duplicate_400,   // creates of contacts: 400 that names one, as if it were a duplicate
 };
+
+// What a request is to a fault. `contact`: a write that makes one.
+enum class Asks : std::uint8_t { read, write, contact };
 
 std::optional<Fault> fault_named(std::string_view name); // "timeout-after-effect", …
 const char* name(Fault fault);
@@ -33,7 +41,7 @@ const char* name(Fault fault);
 class Faults {
 public:
     void queue(Fault fault, int count) { queue_.push_back({fault, count}); }
-    std::optional<Fault> take(bool is_write);
+    std::optional<Fault> take(Asks asks);
     int waiting() const;
 
 private:

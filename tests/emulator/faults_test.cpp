@@ -65,6 +65,69 @@ TEST_F(GhlEmulator, RefusesInEveryReportedWay) {
     EXPECT_TRUE(json(send("PUT", path, body))["message"].is_string());
 }
 
+TEST_F(GhlEmulator, IsContendedInFourWaysAndDoesNothing) {
+    fault("contended", 4);
+    for (const int status : {408, 409, 423, 425}) EXPECT_EQ(send("POST", "/contacts/", shell("p_1")).status, status);
+    EXPECT_TRUE(state()["contacts"].empty());
+}
+
+TEST_F(GhlEmulator, CallsTooSlowWhatItHasDone) {
+    fault("408-after-effect");
+    EXPECT_EQ(send("GET", "/contacts/nobody").status, 400) << "of writes alone";
+    EXPECT_EQ(send("POST", "/contacts/", shell("p_1")).status, 408);
+    EXPECT_EQ(state()["contacts"].size(), 1U);
+}
+
+TEST_F(GhlEmulator, ThrottlesUntilADate) {
+    knob("retry_after_s", 90);
+    fault("dated-429");
+    const Reply reply = send("GET", "/contacts/nobody");
+    EXPECT_EQ(reply.status, 429);
+    const auto now = clock.now().micros / 1'000;
+    EXPECT_EQ(reply.headers.at("date"), http_date(now));
+    EXPECT_EQ(reply.headers.at("retry-after"), http_date(now + 90'000));
+}
+
+TEST_F(GhlEmulator, AnswersInGzipWhereThatIsNotRefusedOrWhateverIsSaid) {
+    const auto is_coded = [](const Reply& reply) {
+        return reply.headers.contains("content-encoding") && reply.body.starts_with("\x1f\x8b");
+    };
+    const std::string path = std::string{"/locations/"} + location;
+    Headers identity = usual(), gzip = usual();
+    identity["Accept-Encoding"] = "identity";
+    gzip["Accept-Encoding"] = "br, gzip";
+    EXPECT_FALSE(is_coded(client->send("GET", path, gzip, "")));
+    knob("gzip", 1);
+    EXPECT_TRUE(is_coded(client->send("GET", path, gzip, "")));
+    EXPECT_TRUE(is_coded(client->send("GET", path, usual(), "")));
+    EXPECT_FALSE(is_coded(client->send("GET", path, identity, "")));
+    knob("gzip", 0);
+    fault("gzip-unasked");
+    EXPECT_TRUE(is_coded(client->send("GET", path, identity, "")));
+}
+
+TEST_F(GhlEmulator, CallsAnyCreateADuplicate) {
+    const std::string stranger = create("p_1"), same = create("p_2");
+    fault("duplicate-400", 2);
+    EXPECT_EQ(send("PUT", "/contacts/" + stranger, {{"dnd", true}}).status, 200) << "of creates alone";
+    EXPECT_EQ(json(send("POST", "/contacts/", shell("p_2")))["meta"]["contactId"], same);
+    const Reply reply = send("POST", "/contacts/", shell("p_3"));
+    EXPECT_EQ(reply.status, 400);
+    EXPECT_EQ(json(reply)["meta"]["contactId"], stranger);
+    EXPECT_EQ(state()["contacts"].size(), 2U);
+}
+
+TEST_F(GhlEmulator, ShowsWhatWasDeletedWithAMark) {
+    const std::string contact = create();
+    knob("shows_deleted", 1);
+    EXPECT_EQ(send("DELETE", "/contacts/" + contact).status, 200);
+    EXPECT_EQ(json(send("GET", "/contacts/" + contact))["contact"]["deleted"], true);
+    clock.advance(300ms);
+    EXPECT_EQ(found({{"field", "id"}, {"operator", "eq"}, {"value", contact}}), 1U);
+    EXPECT_EQ(send("PUT", "/contacts/" + contact, {{"dnd", true}}).status, 400);
+    EXPECT_TRUE(state()["contacts"].empty());
+}
+
 TEST_F(GhlEmulator, AcceptsAndDrops) {
     const std::string contact = create();
     const Json before = json(send("GET", "/contacts/" + contact))["contact"]["customFields"];

@@ -14,6 +14,8 @@ struct Call {
     const Request& request;
     const Json& body;             // an object; empty where there is no body
     std::vector<std::string> ids; // what stood for {…} in the path
+
+    bool in_v3() const { return request.header("Version") == "v3"; }
 };
 
 // GHL's neighbours of the calls we make.
@@ -30,6 +32,7 @@ Answer get_location_tags(World& world, const Call& call);
 Answer create_location_tag(World& world, const Call& call);
 
 Answer create_contact(World& world, const Call& call);
+Answer upsert_contact(World& world, const Call& call);
 Answer get_contact(World& world, const Call& call);
 Answer update_contact(World& world, const Call& call);
 Answer delete_contact(World& world, const Call& call);
@@ -61,8 +64,10 @@ std::optional<Answer> check_sort(const Json& body);
 void put_in_order(std::vector<const Json*>& hits, const Json& body); // by `sort`; without it they stay
 
 // Shared by the endpoints.
+Json contact_shown(const Call& call, Json contact);                               // as that generation shows it
 std::optional<Answer> wrong_location(const World& world, std::string_view given); // 403
 Answer no_contact(std::string_view id);                                           // 400, as seen live
+Answer duplicate_of(const Json& contact, const char* field);                      // 400, with its name
 void register_tags(World& world, const Json& tags);
 std::string full_name(const Json& contact);
 

@@ -150,7 +150,7 @@ Answer find_opportunities(World& world, const Call& call) {
 }
 
 Answer get_opportunity(World& world, const Call& call) {
-    const Json* found = world.find(Kind::opportunity, call.ids[0]);
+    const Json* found = world.shown(Kind::opportunity, call.ids[0]);
     return found == nullptr ? no_opportunity(call.ids[0]) : shown(world, 200, *found);
 }
 

@@ -69,7 +69,7 @@ void put_in_order(std::vector<const Json*>& hits, const Json& body) {
 
 Answer search_opportunities(World& world, const Call& call) {
     if (auto refused = check_opportunity_search(world, call.body)) return *refused;
-    const auto all = world.all(Kind::opportunity);
+    const auto all = world.all_shown(Kind::opportunity);
     const auto limit = call.body["limit"].get<std::size_t>(), page = call.body["page"].get<std::size_t>();
     Json list = Json::array();
     for (std::size_t i = (page - 1) * limit; i < all.size() && list.size() < limit; ++i) {
@@ -89,7 +89,7 @@ Answer calendar_events(World& world, const Call& call) {
     const std::string calendar{call.request.query("calendarId")};
     if (calendar.empty()) return unprocessable({"either of calendarId, userId or groupId is required"});
     Json list = Json::array();
-    for (const Json* one : world.all(Kind::appointment)) {
+    for (const Json* one : world.all_shown(Kind::appointment)) {
         const auto begins = time_of(*one, "startTime");
         if (one->value("calendarId", "") == calendar && begins >= from && begins < until) list.push_back(*one);
     }

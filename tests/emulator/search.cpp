@@ -181,7 +181,7 @@ Answer search_contacts(World& world, const Call& call) {
     Json page = Json::array();
     const auto limit = call.body["pageLimit"].get<std::size_t>();
     for (std::size_t i = first_of_page(hits, call.body); i < hits.size() && page.size() < limit; ++i) {
-        page.push_back(*hits[i]);
+        page.push_back(contact_shown(call, *hits[i]));
         page.back()["searchAfter"] = sort_key(*hits[i]);
     }
     return json_answer(200, {{"contacts", page}, {"total", hits.size()}, {"traceId", random_id(24)}});

@@ -4,8 +4,10 @@
 #include <array>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "crypto/base/json.h"
+#include "tests/emulator/events.h"
 #include "tests/emulator/handlers.h"
 
 namespace clinic::emulator {
@@ -25,13 +27,14 @@ constexpr int body_depth_max = 12;
 constexpr const char* dated_a = "2021-07-28";
 constexpr const char* dated_b = "2021-04-15"; // calendars
 
-constexpr std::array<Route, 27> routes{{
+constexpr std::array<Route, 28> routes{{
     {"GET", "/locations/{}", dated_a, false, get_location},
     {"GET", "/locations/{}/customFields", dated_a, false, get_custom_fields},
     {"POST", "/locations/{}/customFields", dated_a, true, create_custom_field},
     {"GET", "/locations/{}/tags", dated_a, false, get_location_tags},
     {"POST", "/locations/{}/tags", dated_a, true, create_location_tag},
     {"POST", "/contacts/", dated_a, true, create_contact},
+    {"POST", "/contacts/upsert", dated_a, true, upsert_contact},
     {"POST", "/contacts/search", dated_a, false, search_contacts},
     {"GET", "/contacts/{}", dated_a, false, get_contact},
     {"PUT", "/contacts/{}", dated_a, true, update_contact},
@@ -90,6 +93,27 @@ Answer too_many(bool says_when) {
     Answer answer = refusal(429, "Too Many Requests");
     if (says_when) answer.headers.emplace_back("Retry-After", "1");
     return answer;
+}
+
+Answer contended(unsigned turn) {
+    static constexpr std::array<std::pair<int, const char*>, 4> forms{{{408, "Request Timeout"},
+                                                                       {409, "The resource is being updated."},
+                                                                       {423, "The resource is locked."},
+                                                                       {425, "Too Early"}}};
+    const auto& [status, words] = forms.at(turn % forms.size());
+    return refusal(status, words);
+}
+
+// Where a request does not say, any coding will do (RFC 9110, 12.5.3).
+bool takes_gzip(const Request& request) {
+    const std::string_view accepted = request.header("Accept-Encoding");
+    return accepted.empty() || accepted.find("gzip") != std::string_view::npos ||
+           accepted.find('*') != std::string_view::npos;
+}
+
+Asks asked_by(const Request& request, const Route* route) {
+    if (route != nullptr && route->handler == create_contact) return Asks::contact;
+    return (route != nullptr && route->is_write) || request.path() == "/oauth/token" ? Asks::write : Asks::read;
 }
 
 Answer bodiless(int status) {
@@ -162,15 +186,25 @@ Result<std::unique_ptr<Service>> Service::open(const ServiceOptions& options, co
     if (!requests) return requests.error();
     auto answers = Lines::open(options.answers);
     if (!answers) return answers.error();
-    return std::unique_ptr<Service>{new Service{std::move(*world), options, std::move(*requests), std::move(*answers)}};
+    std::unique_ptr<Service> made{new Service{std::move(*world), options, std::move(*requests), std::move(*answers)}};
+    made->world_.changed = [owner = made.get()](Kind kind, const Json* before, const Json* after) {
+        if (owner->webhooks_)
+            for (auto& [type, fields] : events_of(kind, before, after)) owner->tell(type, std::move(fields));
+    };
+    return made;
 }
 
 Answer Service::by_hand(const std::string& method, const std::string& target, const Json& body) {
+    const Request request = by_hand_request(method, target, body);
+    const std::lock_guard hold{lock_};
+    return handle(request, route_of(request));
+}
+
+Request Service::by_hand_request(const std::string& method, const std::string& target, const Json& body) const {
     Request request{method, target, {{"Authorization", "Bearer " + token_}, {"Version", "v3"}}, ""};
     request.headers.emplace_back("Content-Type", "application/json");
     if (!body.is_null()) request.body = body.dump();
-    const std::lock_guard hold{lock_};
-    return handle(request, route_of(request));
+    return request;
 }
 
 Answer Service::answer(const Request& request) {
@@ -185,14 +219,14 @@ Answer Service::answer(const Request& request) {
     answer.headers.emplace_back("X-RateLimit-Max", std::to_string(throttle_.per_window));
     answer.headers.emplace_back("X-RateLimit-Remaining", std::to_string(throttle_.remaining()));
     record(request, answer);
+    answer.gzip = answer.gzip || (gzip_ && takes_gzip(request));
     return answer;
 }
 
 Answer Service::decide(const Request& request) {
     const Route* route = route_of(request);
     if (!throttle_.take(world_.now_ms())) return too_many(false);
-    const bool has_effect = (route != nullptr && route->is_write) || request.path() == "/oauth/token";
-    if (const auto fault = faults_.take(has_effect)) return faulty(*fault, request, route);
+    if (const auto fault = faults_.take(asked_by(request, route))) return faulty(*fault, request, route);
     return handle(request, route);
 }
 
@@ -209,6 +243,11 @@ Answer Service::faulty(Fault fault, const Request& request, const Route* route) 
     case Fault::silent_429: return bodiless(429);
     case Fault::html_429: return html_page(429);
     case Fault::accepted_and_dropped: return dropped(request, route);
+    case Fault::contended: return contended(contended_++);
+    case Fault::dated_429: return dated_429();
+    case Fault::duplicate_400: return duplicate_400(request, route);
+    case Fault::gzip_unasked:
+    case Fault::timeout_said:
     case Fault::timeout_after_effect:
     case Fault::created_422:
     case Fault::slow: break;
@@ -216,6 +255,8 @@ Answer Service::faulty(Fault fault, const Request& request, const Route* route) 
     Answer answer = handle(request, route);
     if (fault == Fault::slow) answer.delay = std::chrono::milliseconds{slow_ms_};
     if (fault == Fault::timeout_after_effect) answer.withheld = true;
+    if (fault == Fault::gzip_unasked) answer.gzip = true;
+    if (fault == Fault::timeout_said && answer.status < 300) return refusal(408, "Request Timeout");
     if (fault == Fault::created_422 && answer.status < 300) return unprocessable({"Unprocessable Entity"});
     return answer;
 }
@@ -228,9 +269,30 @@ Answer Service::dropped(const Request& request, const Route* route) {
                                                                     : Kind::contact;
     const Json* found = ids && !ids->empty() ? world_.find(kind, ids->front()) : nullptr;
     const Json before = found == nullptr ? Json{} : *found;
+    const auto quiet = std::exchange(world_.changed, {});
     Answer answer = handle(request, route);
     if (!before.is_null()) world_.put(kind, before, 0);
+    world_.changed = quiet;
     return answer;
+}
+
+Answer Service::dated_429() {
+    Answer answer = too_many(false);
+    const auto now = world_.now_ms();
+    answer.headers.emplace_back("Date", http_date(now));
+    answer.headers.emplace_back("Retry-After", http_date(now + std::int64_t{1'000} * retry_after_s_));
+    return answer;
+}
+
+// A contact of the same name, or else the oldest, of whom nothing was asked.
+Answer Service::duplicate_400(const Request& request, const Route* route) {
+    const auto body = base::parse_json(request.body, body_bytes_max, body_depth_max);
+    const auto all = world_.all(Kind::contact);
+    if (!body || !body->is_object() || all.empty()) return handle(request, route);
+    const auto same = std::find_if(all.begin(), all.end(), [&](const Json* one) {
+        return one->value("firstName", "") == body->value("firstName", "");
+    });
+    return duplicate_of(same == all.end() ? *all.front() : **same, "phone");
 }
 
 std::optional<Answer> Service::unauthorised(const Request& request) const {
@@ -264,14 +326,22 @@ Answer Service::handle(const Request& request, const Route* route) {
 Answer Service::control(const Request& request) {
     if (request.method == "GET" && request.path() == "/_state") return control_state();
     const bool is_post = request.method == "POST";
-    const bool known = request.path() == "/_faults" || request.path() == "/_seed" || request.path() == "/_oauth" ||
-                       request.path() == "/_fields";
-    if (!is_post || !known) return refusal(404, "Cannot " + request.method + " " + std::string{request.path()});
+    using Control = Answer (Service::*)(const Json&);
+    static constexpr std::array<std::pair<const char*, Control>, 6> controls{{
+        {"/_faults", &Service::control_faults},
+        {"/_seed", &Service::control_seed},
+        {"/_oauth", &Service::control_oauth},
+        {"/_fields", &Service::control_fields},
+        {"/_webhooks", &Service::control_webhooks},
+        {"/_by_hand", &Service::control_by_hand},
+    }};
+    const auto* found =
+        std::find_if(controls.begin(), controls.end(), [&](const auto& one) { return request.path() == one.first; });
+    if (!is_post || found == controls.end())
+        return refusal(404, "Cannot " + request.method + " " + std::string{request.path()});
     const auto body = base::parse_json(request.body, 16U * body_bytes_max, body_depth_max);
     if (!body || !body->is_object()) return refusal(400, "not a JSON object");
-    if (request.path() == "/_oauth") return control_oauth(*body);
-    if (request.path() == "/_fields") return control_fields(*body);
-    return request.path() == "/_faults" ? control_faults(*body) : control_seed(*body);
+    return (this->*found->second)(*body);
 }
 
 Answer Service::control_faults(const Json& body) {
@@ -298,6 +368,12 @@ Answer Service::control_faults(const Json& body) {
         throttle_.per_day = value;
     else if (body["knob"] == "slow_ms")
         slow_ms_ = value;
+    else if (body["knob"] == "retry_after_s")
+        retry_after_s_ = value;
+    else if (body["knob"] == "gzip")
+        gzip_ = value != 0;
+    else if (body["knob"] == "shows_deleted")
+        world_.shows_deleted = value != 0;
     else if (body["knob"] == "oauth_life_s")
         grants_.life_s = value;
     else
@@ -308,21 +384,35 @@ Answer Service::control_faults(const Json& body) {
 Answer Service::control_seed(const Json& body) {
     if (!body.contains("contacts") || !body["contacts"].is_array()) return refusal(400, "contacts: an array");
     Json ids = Json::array();
+    Answer last;
+    const auto quiet = std::exchange(world_.changed, {}); // they were there before
     for (const Json& contact : body["contacts"]) {
-        if (!contact.is_object()) return refusal(400, "each contact is an object");
-        const Answer one = seed_contact(world_, contact);
-        if (one.status != 201) return one;
-        ids.push_back(Json::parse(one.body)["id"]);
+        last = contact.is_object() ? seed_contact(world_, contact) : refusal(400, "each contact is an object");
+        if (last.status != 201) break;
+        ids.push_back(Json::parse(last.body)["id"]);
     }
+    world_.changed = quiet;
+    if (last.status >= 300) return last;
     return json_answer(201, {{"contacts", ids}});
 }
 
 // {"do": "allow" | "forget_access" | "uninstall"}; "allow" answers with the code that the browser is sent back with.
 Answer Service::control_oauth(const Json& body) {
     const std::string what = body.value("do", "");
-    if (what == "allow") return json_answer(200, {{"code", grants_.new_code()}});
+    const Json where{{"locationId", world_.location()}};
+    if (what == "allow") {
+        Json fields = where;
+        fields.update({{"installType", "Location"},
+                       {"userId", "CEuser00000000000001"},
+                       {"planId", "CEplan00000000000001"},
+                       {"isWhitelabelCompany", false},
+                       {"whitelabelDetails", Json::object()},
+                       {"companyName", "Demo agency"}});
+        tell("INSTALL", fields);
+        return json_answer(200, {{"code", grants_.new_code()}});
+    }
     if (what == "forget_access") return grants_.forget_access(), json_answer(200, Json::object());
-    if (what == "uninstall") return grants_.uninstall(), json_answer(200, Json::object());
+    if (what == "uninstall") return grants_.uninstall(), tell("UNINSTALL", where), json_answer(200, Json::object());
     return refusal(400, "do: allow, forget_access, uninstall");
 }
 
@@ -344,6 +434,36 @@ Answer Service::control_fields(const Json& body) {
         return refusal(400, "do: remove, retype, shorten");
     world_.put_field(field);
     return json_answer(200, field);
+}
+
+// {"ports": […], "authority": FILE, …}: from now on each change is told there; without ports to nobody. Answers with
+// the public key of the signatures.
+Answer Service::control_webhooks(const Json& body) {
+    DeliveryOptions how;
+    how.ports = body.value("ports", std::vector<int>{});
+    how.authority = body.value("authority", "");
+    how.path = body.value("path", how.path);
+    how.again_after = std::chrono::milliseconds{body.value("again_after_ms", how.again_after.count())};
+    how.jitter = std::chrono::milliseconds{body.value("jitter_ms", how.jitter.count())};
+    how.twice = body.value("twice", false);
+    how.senders = 4;
+    webhooks_app_ = body.value("app", app_id);
+    webhooks_.reset();
+    if (!how.ports.empty()) webhooks_ = std::make_unique<Webhooks>(how, webhook_key_);
+    return json_answer(200, {{"public_key", webhook_key_.public_key()}});
+}
+
+// {"method", "path", "body"?}
+Answer Service::control_by_hand(const Json& body) {
+    const Json given = body.value("body", Json{});
+    const Request request = by_hand_request(body.value("method", ""), body.value("path", ""), given);
+    return handle(request, route_of(request));
+}
+
+void Service::tell(const std::string& type, Json fields) {
+    if (!webhooks_) return;
+    fields.update(webhook(type, webhooks_app_, world_.location(), random_id(), world_.now_ms()));
+    webhooks_->send(base::dump_json(fields));
 }
 
 Answer Service::control_state() const {

@@ -15,6 +15,7 @@
 #include "tests/emulator/faults.h"
 #include "tests/emulator/lines.h"
 #include "tests/emulator/oauth.h"
+#include "tests/emulator/webhooks.h"
 #include "tests/emulator/world.h"
 
 namespace clinic::emulator {
@@ -43,11 +44,17 @@ private:
     Answer decide(const Request& request);
     Answer faulty(Fault fault, const Request& request, const Route* route);
     Answer handle(const Request& request, const Route* route);
+    Request by_hand_request(const std::string& method, const std::string& target, const Json& body) const;
     Answer control(const Request& request);
     Answer control_faults(const Json& body);
     Answer control_seed(const Json& body);
     Answer control_oauth(const Json& body);
     Answer control_fields(const Json& body);
+    Answer control_webhooks(const Json& body);
+    Answer control_by_hand(const Json& body);
+    Answer duplicate_400(const Request& request, const Route* route);
+    Answer dated_429();
+    void tell(const std::string& type, Json fields); // by webhook, where they go anywhere
     Answer dropped(const Request& request, const Route* route);
     std::optional<Answer> unauthorised(const Request& request) const;
     Answer control_state() const;
@@ -61,9 +68,14 @@ private:
     Lines requests_, answers_;
     Faults faults_;
     Throttle throttle_;
-    int slow_ms_ = 3'000;
-    std::string person_;                                                // who is named in errors
-    unsigned server_errors_ = 0, throttled_ = 0, people_in_errors_ = 0; // which of its forms a fault takes next
+    int slow_ms_ = 3'000, retry_after_s_ = 30;
+    bool gzip_ = false;
+    std::string person_; // who is named in errors
+    unsigned server_errors_ = 0, throttled_ = 0, people_in_errors_ = 0,
+             contended_ = 0; // which of its forms a fault takes next
+    std::string webhooks_app_;
+    const WebhookKey webhook_key_;
+    std::unique_ptr<Webhooks> webhooks_; // last: its threads end first
 };
 
 } // namespace clinic::emulator

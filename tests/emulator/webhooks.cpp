@@ -32,7 +32,7 @@ std::string base64(const unsigned char* bytes, std::size_t size) {
 
 struct Due {
     Time at;
-    std::size_t which = 0;
+    std::function<std::string()> body;
     int tries = 0;                                                            // so far
     friend bool operator<(const Due& a, const Due& b) { return a.at > b.at; } // the earliest on top
 };
@@ -40,15 +40,26 @@ struct Due {
 // What is to be sent, by time, and what became of it.
 class Desk {
 public:
-    Desk(const DeliveryOptions& options, std::size_t count) : options_{options}, left_{count} {
-        const auto step = std::chrono::duration<double>{1.0 / options.per_second};
-        for (std::size_t i = 0; i < count; ++i)
-            due_.push({start_ + std::chrono::duration_cast<steady_clock::duration>(step * static_cast<double>(i)), i});
+    explicit Desk(const DeliveryOptions& options) : options_{options} {}
+
+    void add(Due one) {
+        const std::lock_guard lock{mutex_};
+        ++left_;
+        due_.push(std::move(one));
+        changed_.notify_all();
+    }
+    Time start() const { return start_; }
+    // No more come. `lose`: those that are left are lost.
+    void close(bool lose) {
+        const std::lock_guard lock{mutex_};
+        closed_ = true;
+        lost_ = lose;
+        changed_.notify_all();
     }
 
     bool next(Due& out) { // false: all are done
         std::unique_lock lock{mutex_};
-        while (left_ > 0) {
+        while (!lost_ && (left_ > 0 || !closed_)) {
             if (due_.empty()) {
                 changed_.wait(lock);
                 continue;
@@ -74,7 +85,7 @@ public:
             ++one.tries;
             std::uniform_int_distribution<std::int64_t> spread{0, options_.jitter.count()};
             one.at = steady_clock::now() + options_.again_after + std::chrono::milliseconds{spread(random_)};
-            due_.push(one);
+            due_.push(std::move(one));
         } else {
             --left_;
             const bool taken = reply.answered && reply.status == 200;
@@ -95,18 +106,18 @@ private:
     std::mutex mutex_;
     std::condition_variable changed_;
     std::priority_queue<Due> due_;
-    std::size_t left_;
+    std::size_t left_ = 0;
+    bool closed_ = false, lost_ = false;
     std::mt19937 random_{20261127};
     Delivered out_;
 };
 
-void send_all(Desk& desk, const DeliveryOptions& options, const WebhookKey& key, std::size_t door,
-              const std::function<std::string(std::size_t)>& body) {
+void send_all(Desk& desk, const DeliveryOptions& options, const WebhookKey& key, std::size_t door) {
     std::vector<std::unique_ptr<HttpsClient>> doors;
     for (const int port : options.ports)
         doors.push_back(std::make_unique<HttpsClient>(port, options.authority, options.patience));
     for (Due one; desk.next(one);) {
-        const std::string bytes = body(one.which);
+        const std::string bytes = one.body();
         const Headers headers{{"Content-Type", "application/json"}, {"X-GHL-Signature", key.sign(bytes)}};
         const auto from = steady_clock::now();
         Reply reply;
@@ -193,13 +204,42 @@ Json contact_event(Json heading, const std::string& contact, const std::vector<s
 
 Delivered deliver(const DeliveryOptions& options, const WebhookKey& key, std::size_t count,
                   const std::function<std::string(std::size_t)>& body) {
-    Desk desk{options, count};
+    Desk desk{options};
+    const auto step = std::chrono::duration<double>{1.0 / options.per_second};
+    for (std::size_t i = 0; i < count; ++i)
+        desk.add({desk.start() + std::chrono::duration_cast<steady_clock::duration>(step * static_cast<double>(i)),
+                  [&body, i] { return body(i); }});
+    desk.close(false);
     {
         std::vector<std::jthread> senders;
         for (int i = 0; i < options.senders; ++i)
-            senders.emplace_back([&, i] { send_all(desk, options, key, static_cast<std::size_t>(i), body); });
+            senders.emplace_back([&, i] { send_all(desk, options, key, static_cast<std::size_t>(i)); });
     }
     return desk.result();
+}
+
+struct Webhooks::Inside {
+    DeliveryOptions options;
+    const WebhookKey& key;
+    Desk desk{options};
+    std::vector<std::jthread> senders; // last: they end first
+};
+
+Webhooks::Webhooks(DeliveryOptions options, const WebhookKey& key)
+    : inside_{new Inside{.options = std::move(options), .key = key, .senders = {}}} {
+    for (int i = 0; i < inside_->options.senders; ++i)
+        inside_->senders.emplace_back([inside = inside_.get(), i] {
+            send_all(inside->desk, inside->options, inside->key, static_cast<std::size_t>(i));
+        });
+}
+
+Webhooks::~Webhooks() {
+    inside_->desk.close(true);
+}
+
+void Webhooks::send(std::string body) {
+    for (int i = inside_->options.twice ? 2 : 1; i > 0; --i)
+        inside_->desk.add({steady_clock::now(), [body] { return body; }});
 }
 
 } // namespace clinic::emulator

@@ -1,6 +1,7 @@
 // Webhooks as the live service sends them: signed over the raw body, full of what people entered, doubled now and then,
 // and tried again by its own rules: after 429 and after nothing else, a bounded number of times.
-//   Threads: `deliver` starts its own and returns when the last webhook was taken or given up.
+//   Threads: `deliver` starts its own and returns when the last webhook was taken or given up; those of `Webhooks` end
+//            with it, after the answer that they wait for.
 //   Source:  facts/ghl-api §4.2-4.4; docs/emulator.md, "Webhooks".
 #pragma once
 
@@ -49,6 +50,7 @@ struct DeliveryOptions {
     int tries_again_max = 6;
     std::chrono::milliseconds again_after{600'000}, jitter{60'000};
     std::chrono::milliseconds patience{5'000}; // for one answer
+    bool twice = false;                        // each is sent a second time, by `Webhooks` alone
 };
 
 struct Delivered {
@@ -65,5 +67,19 @@ struct Delivered {
 // The n-th body, for each of `count`.
 Delivered deliver(const DeliveryOptions& options, const WebhookKey& key, std::size_t count,
                   const std::function<std::string(std::size_t)>& body);
+
+// One after another, as they come.
+class Webhooks {
+public:
+    Webhooks(DeliveryOptions options, const WebhookKey& key);
+    ~Webhooks(); // what was not taken yet is lost
+    Webhooks(const Webhooks&) = delete;
+    Webhooks& operator=(const Webhooks&) = delete;
+    void send(std::string body); // the same bytes each time
+
+private:
+    struct Inside;
+    std::unique_ptr<Inside> inside_;
+};
 
 } // namespace clinic::emulator

@@ -110,6 +110,7 @@ struct World::Inside {
     std::vector<CustomField> fields;
     Tables tables;
     Tables index; // of the kinds that are searched
+    Tables deleted;
     std::deque<Pending> pending;
     base::UniqueFd log;
 
@@ -204,17 +205,42 @@ std::vector<const Json*> World::all(Kind kind) const {
     return inside_->table(kind).all();
 }
 
+const Json* World::shown(Kind kind, std::string_view id) const {
+    if (const Json* found = find(kind, id)) return found;
+    const Table& table = inside_->deleted.at(static_cast<std::size_t>(kind));
+    const auto at = table.order.find(id);
+    return at == table.order.end() ? nullptr : &table.rows.at(at->second);
+}
+
+std::vector<const Json*> World::all_shown(Kind kind) const {
+    auto out = all(kind);
+    for (const Json* one : inside_->deleted.at(static_cast<std::size_t>(kind)).all()) out.push_back(one);
+    return out;
+}
+
 void World::put(Kind kind, const Json& document, std::int64_t lag_ms) {
     const std::string id = document["id"];
+    const Json* found = changed ? find(kind, id) : nullptr;
+    const Json before = found == nullptr ? Json{} : *found;
     inside_->table(kind).put(id, document);
+    if (changed) changed(kind, before.is_null() ? nullptr : &before, &document);
     inside_->write(log_line(kind, document));
     if (is_searched(kind)) inside_->pending.push_back({now_ms() + lag_ms, kind, id, document});
 }
 
 void World::erase(Kind kind, std::string_view id, std::int64_t lag_ms) {
+    Json before = *find(kind, id);
     inside_->table(kind).erase(id);
     inside_->write(erase_line(kind, id));
-    if (is_searched(kind)) inside_->pending.push_back({now_ms() + lag_ms, kind, std::string{id}, std::nullopt});
+    if (changed) changed(kind, &before, nullptr);
+    std::optional<Json> left;
+    if (shows_deleted) {
+        before["deleted"] = true;
+        before[kind == Kind::opportunity ? "updatedAt" : "dateUpdated"] = now_iso();
+        inside_->deleted.at(static_cast<std::size_t>(kind)).put(std::string{id}, before);
+        left = std::move(before);
+    }
+    if (is_searched(kind)) inside_->pending.push_back({now_ms() + lag_ms, kind, std::string{id}, std::move(left)});
 }
 
 std::vector<const Json*> World::indexed(Kind kind) {
@@ -231,6 +257,14 @@ std::string iso_time(std::int64_t ms) {
     std::array<char, 8> millis{};
     std::snprintf(millis.data(), millis.size(), ".%03dZ", static_cast<int>(ms % 1000));
     return std::string{text.data(), length} + millis.data();
+}
+
+std::string http_date(std::int64_t ms) {
+    const std::time_t seconds = static_cast<std::time_t>(ms / 1000);
+    std::tm parts{};
+    ::gmtime_r(&seconds, &parts);
+    std::array<char, 40> text{};
+    return {text.data(), std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts)};
 }
 
 } // namespace clinic::emulator

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,12 +39,18 @@ public:
 
     const Json* find(Kind kind, std::string_view id) const; // until the next put
     std::vector<const Json*> all(Kind kind) const;          // oldest first
+    // With what was deleted and is shown all the same, after the others.
+    const Json* shown(Kind kind, std::string_view id) const;
+    std::vector<const Json*> all_shown(Kind kind) const;
     // New or changed, by its "id". Search sees it `lag_ms` later.
     void put(Kind kind, const Json& document, std::int64_t lag_ms);
     void erase(Kind kind, std::string_view id, std::int64_t lag_ms);
     std::vector<const Json*> indexed(Kind kind); // contacts, opportunities or bookings, as search knows them by now
 
     std::int64_t index_lag_ms = 300;
+    bool shows_deleted = false; // what is deleted from now on stays in lists and reads, until a restart
+    // Each change as it is made; null: not there before, or not after.
+    std::function<void(Kind kind, const Json* before, const Json* after)> changed;
 
 private:
     struct Inside;
@@ -52,5 +59,6 @@ private:
 };
 
 std::string iso_time(std::int64_t ms);
+std::string http_date(std::int64_t ms); // "Sat, 21 Nov 2026 10:00:00 GMT"
 
 } // namespace clinic::emulator

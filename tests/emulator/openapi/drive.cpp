@@ -1,12 +1,14 @@
 // ghl-openapi-drive FOLDER: makes every call to an emulator of its own and leaves what was asked and answered there.
-//   client-*.jsonl: clinic-syncd's calls, by its own client; every one must be right. grant-*.jsonl: with an OAuth
-//   grant. other-*.jsonl:  the neighbours, and calls that are wrong on purpose, for the shape of the refusals.
+//   client-*.jsonl, v3-*.jsonl: clinic-syncd's calls, by its own client, in the dated versions and in v3; every one
+//   must be right. grant-*.jsonl: with an OAuth grant. other-*.jsonl, v3-other-*.jsonl: the neighbours, and calls that
+//   are wrong on purpose, for the shape of the refusals.
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "crypto/base/files.h"
+#include "sync/channel/ghl/dialect.h"
 #include "sync/channel/ghl/ghl_client.h"
 #include "sync/channel/ghl/requests.h"
 #include "sync/envelope/crm_reads.h"
@@ -58,11 +60,15 @@ envelope::WriteRules rules() {
     return out;
 }
 
+ghl::Exchange ask(ghl::GhlClient& client, const ghl::Call& call, const ghl::GhlClient::Marker& marker = {}) {
+    return client.send(client.spoken(call), marker, {});
+}
+
 // A field that people took away is made anew.
 bool drive_field(const Bench& bench, ghl::GhlClient& client, const envelope::WriteRules& set) {
     emulator::HttpsClient person{bench.emulator->port(), bench.certificate.authority};
     if (person.post("/_fields", R"({"name":"ce_appt_when","do":"remove"})").status != 200) return false;
-    return client.send(ghl::create_field(set, envelope::Part::appt_when), {}, {}).status == 201;
+    return ask(client, ghl::create_field(set, envelope::Part::appt_when), {}).status == 201;
 }
 
 // An opportunity of that contact's, from its opening to its end.
@@ -72,15 +78,15 @@ bool drive_case(ghl::GhlClient& client, envelope::WriteRules set, const std::str
     envelope::MetadataEnvelope state{envelope::Kind::case_state};
     state.put(envelope::Field::pid, envelope::Pseudonym::random('p'));
     state.put(envelope::Field::stage, envelope::Stage::new_).put(envelope::Field::outcome, envelope::Case::open);
-    const auto made = client.send(ghl::create_case(set, contact, state), {}, {});
+    const auto made = ask(client, ghl::create_case(set, contact, state), {});
     ghl::GhlClient::Marker marker;
     marker.sought = {"opportunities", "name", std::string{state.text(envelope::Field::pid)}, contact};
-    const auto found = client.send(ghl::search_case(set, contact), marker, {});
+    const auto found = ask(client, ghl::search_case(set, contact), marker);
     state.put(envelope::Field::stage, envelope::Stage::archived)
         .put(envelope::Field::outcome, envelope::Case::abandoned);
     return made.status == 201 && found.answer.objects == std::vector{made.answer.object} &&
-           client.send(ghl::put_case(set, made.answer.object, state), {}, {}).status == 200 &&
-           client.send(ghl::read_case(made.answer.object), {}, {}).status == 200;
+           ask(client, ghl::put_case(set, made.answer.object, state), {}).status == 200 &&
+           ask(client, ghl::read_case(made.answer.object), {}).status == 200;
 }
 
 // A booking of that contact's, made, moved and called off.
@@ -89,27 +95,29 @@ bool drive_booking(ghl::GhlClient& client, envelope::WriteRules set, const std::
     envelope::MetadataEnvelope state{envelope::Kind::booking_state};
     state.put(envelope::Field::aid, envelope::Pseudonym::random('a'));
     state.put(envelope::Field::booking, envelope::Booking::new_).put_slot(1'994'728, 1'994'730);
-    const auto made = client.send(ghl::create_booking(set, contact, state), {}, {});
+    const auto made = ask(client, ghl::create_booking(set, contact, state), {});
     ghl::GhlClient::Marker marker;
     marker.sought = {"events", "title", std::string{state.text(envelope::Field::aid)}, contact};
-    const auto found = client.send(ghl::search_bookings(contact), marker, {});
+    const auto found = ask(client, ghl::search_bookings(contact), marker);
     envelope::MetadataEnvelope over{envelope::Kind::booking_state};
     over.put(envelope::Field::booking, envelope::Booking::cancelled);
     state.put_slot(1'994'732, 1'994'734);
     return made.status == 200 && found.answer.objects == std::vector{made.answer.object} &&
-           client.send(ghl::put_booking(made.answer.object, state), {}, {}).status == 200 &&
-           client.send(ghl::put_booking(made.answer.object, over), {}, {}).status == 200 &&
-           client.send(ghl::read_booking(made.answer.object), {}, {}).status == 200;
+           ask(client, ghl::put_booking(made.answer.object, state), {}).status == 200 &&
+           ask(client, ghl::put_booking(made.answer.object, over), {}).status == 200 &&
+           ask(client, ghl::read_booking(made.answer.object), {}).status == 200;
 }
 
 // Every call of the write set, as clinic-syncd makes it. True: all were answered as they should be.
-bool drive_client(Bench& bench) {
-    if (!bench.start("client")) return false;
+bool drive_client(Bench& bench, const char* name, bool in_v3) {
+    if (!bench.start(name)) return false;
     ghl::ClientOptions options;
     options.host = "127.0.0.1";
     options.port = static_cast<std::uint16_t>(bench.emulator->port());
     options.ca = bench.certificate.authority;
     options.token_file = bench.folder / "token";
+    for (int i = 0; in_v3 && i < static_cast<int>(ghl::module_names.size()); ++i)
+        if (!options.dialects.speak(static_cast<ghl::Module>(i), "v3")) return false;
     const auto client = ghl::GhlClient::make(options, bench.clock);
     if (!client) return false;
     const auto set = rules();
@@ -118,10 +126,10 @@ bool drive_client(Bench& bench) {
     const std::vector<ghl::FieldValue> state{
         {set.fields.stage, "new"}, {set.fields.last, "none"}, {set.fields.next, "d3_7"}};
     const std::vector<ghl::FieldValue> visit{{set.fields.appt_status, "booked"}, {set.fields.appt_when, "d3_7"}};
-    const auto status = [&](const ghl::Call& call) { return (*client)->send(call, marker, {}).status; };
+    const auto status = [&](const ghl::Call& call) { return ask(**client, call, marker).status; };
 
-    const auto created = (*client)->send(ghl::create_shell(set, marker.value, tags, state), marker, {});
-    const auto found = (*client)->send(ghl::search_marker(set, marker.value), marker, {});
+    const auto created = ask(**client, ghl::create_shell(set, marker.value, tags, state), marker);
+    const auto found = ask(**client, ghl::search_marker(set, marker.value), marker);
     const std::string contact = created.answer.contact;
     return created.status == 201 && found.answer.marked == std::vector{contact} &&
            status({envelope::Route::contacts_changed, "/contacts/search",
@@ -222,29 +230,32 @@ std::vector<Other> other_calls(const std::string& contact, const std::string& op
     };
 }
 
-emulator::Reply send(emulator::HttpsClient& client, const char* method, const std::string& path, const Json& body) {
+emulator::Reply send(emulator::HttpsClient& client, bool in_v3, const char* method, const std::string& path,
+                     const Json& body) {
     const bool is_calendar = path.starts_with("/calendars");
     emulator::Headers headers{{"Authorization", std::string{"Bearer "} + token},
-                              {"Version", is_calendar ? "2021-04-15" : "2021-07-28"}};
+                              {"Version", in_v3         ? "v3"
+                                          : is_calendar ? "2021-04-15"
+                                                        : "2021-07-28"}};
     if (!body.is_null()) headers["Content-Type"] = "application/json";
     return client.send(method, path, headers, body.is_null() ? "" : body.dump());
 }
 
-bool drive_others(Bench& bench) {
-    if (!bench.start("other")) return false;
+bool drive_others(Bench& bench, const char* name, bool in_v3) {
+    if (!bench.start(name)) return false;
     emulator::HttpsClient client{bench.emulator->port(), bench.certificate.authority};
     const Json seeded = Json::parse(client
                                         .post("/_seed", R"({"contacts":[{"firstName":"Ada","lastName":"Example",
         "email":"ada@example.test","customFields":[{"id":"CEstage000000000000B","field_value":"new"}]}]})")
                                         .body);
     const std::string contact = seeded["contacts"][0];
-    const auto opportunity = send(client, "POST", "/opportunities/",
+    const auto opportunity = send(client, in_v3, "POST", "/opportunities/",
                                   {{"pipelineId", emulator::pipeline_id},
                                    {"locationId", "CEdemoLocation000001"},
                                    {"name", "p_1"},
                                    {"status", "open"},
                                    {"contactId", contact}});
-    const auto event = send(client, "POST", "/calendars/events/appointments",
+    const auto event = send(client, in_v3, "POST", "/calendars/events/appointments",
                             {{"calendarId", emulator::calendar_id},
                              {"locationId", "CEdemoLocation000001"},
                              {"contactId", contact},
@@ -254,14 +265,14 @@ bool drive_others(Bench& bench) {
     bool good = true;
     for (const Other& call :
          other_calls(contact, Json::parse(opportunity.body)["opportunity"]["id"], Json::parse(event.body)["id"])) {
-        const auto reply = send(client, call.method, call.path, call.body);
+        const auto reply = send(client, in_v3, call.method, call.path, call.body);
         if (reply.status == call.status) continue;
         std::fprintf(stderr, "%s %s: %d, not %d\n", call.method, call.path.c_str(), reply.status, call.status);
         good = false;
     }
     for (const char* fault : {"token-expired", "422-but-created"}) {
         bench.fault(fault);
-        send(client, "POST", "/contacts/", {{"locationId", "CEdemoLocation000001"}});
+        send(client, in_v3, "POST", "/contacts/", {{"locationId", "CEdemoLocation000001"}});
     }
     return good;
 }
@@ -279,10 +290,10 @@ int main(int count, char** values) {
     auto certificate = emulator::make_certificate(bench.folder);
     if (!certificate || !base::write_durable(bench.folder / "token", base::as_bytes(token), 0600)) return EXIT_FAILURE;
     bench.certificate = std::move(*certificate);
-    const bool client = drive_client(bench);
+    const bool client = drive_client(bench, "client", false) && drive_client(bench, "v3", true);
     const bool grant = drive_grant(bench);
     if (!grant) std::fputs("an authorization did not let the client in\n", stderr);
-    const bool others = drive_others(bench);
+    const bool others = drive_others(bench, "other", false) && drive_others(bench, "v3-other", true);
     if (!client) std::fputs("a call of the client was not answered as it should be\n", stderr);
     return client && grant && others ? EXIT_SUCCESS : EXIT_FAILURE;
 }

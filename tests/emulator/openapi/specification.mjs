@@ -86,7 +86,7 @@ function load(file, cache) {
   return cache.get(file);
 }
 
-// A copy with every $ref replaced by what it names.
+// A copy with every $ref replaced by what it names. v3 wraps one that stands alone in an allOf: it is unwrapped.
 function resolved(node, file, cache, trail = []) {
   if (Array.isArray(node)) return node.map((item) => resolved(item, file, cache, trail));
   if (node === null || typeof node !== 'object') return node;
@@ -100,7 +100,10 @@ function resolved(node, file, cache, trail = []) {
     if (found === undefined) throw new Error(`nothing at ${id}`);
     return resolved(found, target, cache, [...trail, id]);
   }
-  return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, resolved(value, file, cache, trail)]));
+  const copy = Object.fromEntries(Object.entries(node).map(([key, value]) => [key, resolved(value, file, cache, trail)]));
+  if (!Array.isArray(copy.allOf) || copy.allOf.length !== 1) return copy;
+  const { allOf: [only], ...beside } = copy;
+  return { ...beside, ...only };
 }
 
 // The files leave every object open; the live service refuses an unknown property, and an answer of ours with a
@@ -128,11 +131,12 @@ function pattern(path) {
   return new RegExp(`^${path.replace(/[.*+?^$()|[\]\\]/g, '\\$&').replace(/\{(\w+)\}/g, '(?<$1>[^/]+)')}$`);
 }
 
-export function loadOperations(folder) {
+// Of the dated versions, or of `v3`.
+export function loadOperations(folder, generation = 'dated') {
   const cache = new Map();
   const operations = [];
   for (const name of FILES) {
-    const file = join(folder, 'apps', `${name}.json`);
+    const file = generation === 'v3' ? join(folder, 'v3', 'apps', `${name}-v3.json`) : join(folder, 'apps', `${name}.json`);
     for (const [path, methods] of Object.entries(load(file, cache).paths))
       for (const [method, raw] of Object.entries(methods))
         operations.push({ method, path, pattern: pattern(path), ...resolved(raw, file, cache) });

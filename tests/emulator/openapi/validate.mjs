@@ -1,10 +1,11 @@
 // Validates recorded requests and answers against GHL's OpenAPI.
 //
-//   node validate.mjs [--refusals] REQUESTS.jsonl ANSWERS.jsonl|- SPEC_DIR
+//   node validate.mjs [--v3] [--refusals] REQUESTS.jsonl ANSWERS.jsonl|- SPEC_DIR
 //
 // REQUESTS is what the emulator received (`--requests`), ANSWERS what it said (`--answers`), "-" for none. The folder
 // with the files is SPEC_DIR, or what CLINIC_SHARED_GHL names. Exits 1 and lists what does not hold. With --refusals
-// a request that was answered 4xx was meant to be wrong, and only its answer is looked at.
+// a request that was answered 4xx was meant to be wrong, and only its answer is looked at. With --v3 the files of that
+// generation count, and not those of the dated versions.
 import { existsSync, readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import requestValidator from 'openapi-request-validator';
@@ -94,7 +95,7 @@ export function run(options) {
     console.log(`skipped: GHL's OpenAPI files are not here (set CLINIC_SHARED_GHL)`);
     return 0;
   }
-  const operations = loadOperations(folder);
+  const operations = loadOperations(folder, options.generation);
   const requests = lines(options.requests);
   const answers = options.answers === '-' ? [] : lines(options.answers);
   let faults = requests.length === 0 ? report('requests', 0, { method: '', path: options.requests, status: '' }, ['empty']) : 0;
@@ -108,11 +109,13 @@ export function run(options) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const values = process.argv.slice(2).filter((value) => value !== '--refusals');
+  const flags = ['--refusals', '--v3'].filter((flag) => process.argv.includes(flag));
+  const values = process.argv.slice(2).filter((value) => !flags.includes(value));
   if (values.length !== 3) {
-    console.error('usage: node validate.mjs [--refusals] REQUESTS.jsonl ANSWERS.jsonl|- SPEC_DIR');
+    console.error('usage: node validate.mjs [--v3] [--refusals] REQUESTS.jsonl ANSWERS.jsonl|- SPEC_DIR');
     process.exit(2);
   }
   const [requests, answers, folder] = values;
-  process.exit(run({ requests, answers, folder, refusals: process.argv.includes('--refusals') }));
+  const generation = flags.includes('--v3') ? 'v3' : 'dated';
+  process.exit(run({ requests, answers, folder, generation, refusals: flags.includes('--refusals') }));
 }

@@ -8,6 +8,7 @@ import { answerFaults, requestFaults } from './validate.mjs';
 const folder = process.env.CLINIC_SHARED_GHL || process.env.CLINIC_SPEC_DEFAULT || '';
 const present = existsSync(`${folder}/apps`);
 const operations = present ? loadOperations(folder) : [];
+const operationsOfV3 = present ? loadOperations(folder, 'v3') : [];
 if (!present) console.log('skipped: GHL\'s OpenAPI files are not here (set CLINIC_SHARED_GHL)');
 
 const headers = { Authorization: 'Bearer pit-x', Version: '2021-07-28', 'Content-Type': 'application/json' };
@@ -64,6 +65,21 @@ const WRONG_ANSWERS = {
   'a body that is not JSON': { ...answer('GET', '/contacts/x', 200), body: '<html>' },
 };
 
+const v3 = { Version: 'v3' };
+const RIGHT_IN_V3 = [
+  request('POST', '/contacts/', { locationId: location, customFields: [{ id: 'a', fieldValue: 'b' }] }, v3),
+  request('GET', `/opportunities/search?locationId=${location}&contactId=c`, undefined, v3),
+];
+const WRONG_IN_V3 = {
+  'a dated version': request('GET', `/locations/${location}`),
+  'a dated name in the query': request('GET', `/opportunities/search?location_id=${location}`, undefined, v3),
+  'a channel by its dated name': request('PUT', '/contacts/x', { dndSettings: { SMS: { status: 'active' } } }, v3),
+};
+const WRONG_ANSWERS_IN_V3 = {
+  'success spelled as before': answer('PUT', '/contacts/x', 200, { succeded: true }),
+  'an appointment without its dates': answer('PUT', '/calendars/events/appointments/x', 200, { id: 'x' }),
+};
+
 const skip = present ? false : 'GHL\'s OpenAPI files are not here';
 for (const right of RIGHT_REQUESTS)
   test(`takes ${right.method} ${right.path}`, { skip }, () => assert.deepEqual(requestFaults(operations, right), []));
@@ -74,3 +90,9 @@ for (const right of RIGHT_ANSWERS)
     () => assert.deepEqual(answerFaults(operations, right), []));
 for (const [what, wrong] of Object.entries(WRONG_ANSWERS))
   test(`reports an answer with ${what}`, { skip }, () => assert.notDeepEqual(answerFaults(operations, wrong), []));
+for (const right of RIGHT_IN_V3)
+  test(`takes ${right.method} ${right.path} in v3`, { skip }, () => assert.deepEqual(requestFaults(operationsOfV3, right), []));
+for (const [what, wrong] of Object.entries(WRONG_IN_V3))
+  test(`reports a request in v3 with ${what}`, { skip }, () => assert.notDeepEqual(requestFaults(operationsOfV3, wrong), []));
+for (const [what, wrong] of Object.entries(WRONG_ANSWERS_IN_V3))
+  test(`reports an answer in v3 with ${what}`, { skip }, () => assert.notDeepEqual(answerFaults(operationsOfV3, wrong), []));

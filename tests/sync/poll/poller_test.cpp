@@ -210,6 +210,40 @@ TEST_F(Polling, ABookingWhoseOwnObjectSaysCancelledIsToldAtOnce) {
     EXPECT_EQ(std::get<envelope::CrmAppointment>(facts[0].said).status, envelope::Booking::cancelled);
 }
 
+TEST_F(Polling, ABookingInAStateOfV3IsThereStill) {
+    const std::string contact = lead("Ottoline");
+    const std::string booking = book(contact, "2026-11-22T09:00:00-05:00");
+    EXPECT_EQ(ids(envelope::CrmKind::appointment), std::vector{booking});
+    EXPECT_EQ(client
+                  ->post("/_by_hand", Json{{"method", "PUT"},
+                                           {"path", "/calendars/events/appointments/" + booking},
+                                           {"body", {{"appointmentStatus", "completed"}}}}
+                                          .dump())
+                  .status,
+              200);
+    clock.advance(1h);
+    std::map<std::string, envelope::Booking> told;
+    for (const auto& fact : round())
+        if (const auto* booked = std::get_if<envelope::CrmAppointment>(&fact.said)) told[fact.id] = booked->status;
+    EXPECT_EQ(told, (std::map<std::string, envelope::Booking>{{booking, envelope::Booking::showed}}));
+}
+
+TEST_F(Polling, WhatGhlShowsAsDeletedIsToldAsDeleted) {
+    const std::string contact = lead("Ottoline");
+    const std::string opened = open_case(contact), booking = book(contact, "2026-11-22T09:00:00-05:00");
+    EXPECT_FALSE(round().empty());
+    client->post("/_faults", R"({"knob":"shows_deleted","value":1})");
+    clock.advance(1h);
+    for (const auto& path : {"/contacts/" + contact, "/opportunities/" + opened})
+        EXPECT_EQ(send("DELETE", path).status, 200) << path;
+    EXPECT_EQ(send("DELETE", "/calendars/events/" + booking, Json::object()).status, 201);
+    std::map<std::string, bool> deleted;
+    for (const auto& fact : round()) deleted[fact.id] = fact.deleted();
+    EXPECT_TRUE(deleted[contact]);
+    EXPECT_TRUE(deleted[opened]);
+    EXPECT_TRUE(deleted[booking]);
+}
+
 TEST_F(Polling, ABookingThatIsOverTakesNoOtherThePlace) {
     open(100, 1);
     const auto contact = lead("Ottoline");
