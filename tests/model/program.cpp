@@ -63,10 +63,23 @@ void Program::tell_story() {
 }
 
 void Program::something_fails() {
-    static constexpr std::array kinds{
-        Fault::timeout_after_effect, Fault::created_422,          Fault::server_error, Fault::html_body,
-        Fault::token_expired,        Fault::rate_limited,         Fault::silent_429,   Fault::html_429,
-        Fault::message_as_text,      Fault::accepted_and_dropped, Fault::forbidden,    Fault::scope_lost};
+    static constexpr std::array kinds{Fault::timeout_after_effect,
+                                      Fault::created_422,
+                                      Fault::server_error,
+                                      Fault::html_body,
+                                      Fault::token_expired,
+                                      Fault::rate_limited,
+                                      Fault::silent_429,
+                                      Fault::html_429,
+                                      Fault::message_as_text,
+                                      Fault::accepted_and_dropped,
+                                      Fault::forbidden,
+                                      Fault::scope_lost,
+                                      Fault::contended,
+                                      Fault::timeout_said,
+                                      Fault::dated_429,
+                                      Fault::gzip_unasked,
+                                      Fault::duplicate_400};
     const auto kind = any(kinds);
     const bool storm = kind == Fault::rate_limited || kind == Fault::server_error;
     note(std::string{"fault: "} + emulator::name(kind));
