@@ -186,6 +186,7 @@ TEST_F(Package, AnUpgradeThatIsKilledWithinItsScriptGoesOn) {
 TEST_F(Package, WhereverDpkgIsKilledItAndTheBoxGoOn) {
     const std::string remove = "dpkg --remove clinic-edge", install = "dpkg -i ";
     int version = 10;
+    ASSERT_EQ(box().in(install + as_version("0.1.10")).exit, 0); // the first that dies is the installed one's
     for (const auto& [script, step, command] : {std::tuple{"prerm", "upgrade", install},
                                                 {"preinst", "upgrade", install},
                                                 {"postrm", "upgrade", install},
@@ -242,7 +243,13 @@ TEST_F(Package, APurgeThatIsKilledGoesOnAndKeepsTheRecords) {
         }
 }
 
+// Also where units that end by themselves are stopped in the middle.
 TEST_F(Package, RemovedItLeavesSettingsAndRecords) {
+    ASSERT_EQ(box()
+                  .in("systemctl start --no-block clinic-edge-unlock clinic-edge-check clinic-edge-lan-rules "
+                      "clinic-edge-tls; systemctl is-active clinic-edge-unlock | grep activating")
+                  .exit,
+              0);
     const auto removed = box().in("apt-get -y -q remove clinic-edge");
     ASSERT_EQ(removed.exit, 0) << removed.out;
     EXPECT_EQ(box().ask("systemctl list-units --no-legend 'clinic*'"), "");
