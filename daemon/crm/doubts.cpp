@@ -115,39 +115,49 @@ Result<std::optional<Doubts::Asked>> Doubts::doubted(Transaction& txn, const Obj
     return std::optional{Asked{object.row, fact.kind, fact.id}};
 }
 
-// The first of those that were absent a minute ago, and were not seen since.
-Result<std::optional<Doubts::Asked>> Doubts::once_more(Transaction& txn) {
-    for (auto one = once_absent_.begin(); one != once_absent_.end();) {
-        if (txn.monotonic() - one->second.since < absent_apart) {
+// The first of those absent a minute ago that `ask` has asked about again; one that it has not is forgotten.
+template <class All, class Ask>
+auto Doubts::first_again(All& all, base::Micros now, const Ask& ask) -> Result<std::optional<Asked>> {
+    for (auto one = all.begin(); one != all.end();) {
+        if (now - one->second.since < absent_apart) {
             ++one;
             continue;
         }
-        const auto object = object_at(txn, one->first);
-        CLINIC_TRY(object);
-        if (*object && is_doubtful(row_of(**object), txn.now())) {
-            auto asked = doubted(txn, **object);
-            CLINIC_TRY(asked);
-            if (*asked && is_offered_again(**asked)) return asked;
-            if (*asked) passes_ = std::max(passes_, 1); // another pass asks about it anew
-        }
-        one = once_absent_.erase(one);
+        auto asked = ask(one->first, one->second);
+        CLINIC_TRY(asked);
+        if (*asked) return asked;
+        one = all.erase(one);
     }
-    return linked_once_more(txn);
+    return std::optional<Asked>{};
+}
+
+// What was not seen since.
+Result<std::optional<Doubts::Asked>> Doubts::once_more(Transaction& txn) {
+    auto again = first_again(once_absent_, txn.monotonic(),
+                             [&](std::int64_t row, const Absent&) -> Result<std::optional<Asked>> {
+                                 const auto object = object_at(txn, row);
+                                 CLINIC_TRY(object);
+                                 if (!*object || !is_doubtful(row_of(**object), txn.now()))
+                                     return std::optional<Asked>{};
+                                 auto asked = doubted(txn, **object);
+                                 CLINIC_TRY(asked);
+                                 if (!*asked || is_offered_again(**asked)) return asked;
+                                 passes_ = std::max(passes_, 1); // another pass asks about it anew
+                                 return std::optional<Asked>{};
+                             });
+    CLINIC_TRY(again);
+    return *again ? std::move(again) : linked_once_more(txn);
 }
 
 Result<std::optional<Doubts::Asked>> Doubts::linked_once_more(Transaction& txn) {
-    for (auto one = linked_absent_.begin(); one != linked_absent_.end();) {
-        if (txn.monotonic() - one->second.since < absent_apart) {
-            ++one;
-            continue;
-        }
-        const auto read_ms = linked_read_ms(txn, one->first);
-        CLINIC_TRY(read_ms);
-        Asked asked{.kind = CrmKind::contact, .id = one->first};
-        if (*read_ms == one->second.read_ms && is_offered_again(asked)) return std::optional{std::move(asked)};
-        one = linked_absent_.erase(one);
-    }
-    return std::optional<Asked>{};
+    return first_again(linked_absent_, txn.monotonic(),
+                       [&](const std::string& contact, const Absent& absent) -> Result<std::optional<Asked>> {
+                           const auto read_ms = linked_read_ms(txn, contact);
+                           CLINIC_TRY(read_ms);
+                           Asked asked{.kind = CrmKind::contact, .id = contact};
+                           if (*read_ms != absent.read_ms || !is_offered_again(asked)) return std::optional<Asked>{};
+                           return std::optional{std::move(asked)};
+                       });
 }
 
 Result<WalkTerms> Doubts::next(Transaction& txn) {

@@ -67,6 +67,8 @@ private:
     bool is_doubtful(const Row& one, Timestamp now) const;
     static Row row_of(const Object& object);
     Result<std::optional<Asked>> doubted(records::Transaction& txn, const Object& object) const;
+    template <class All, class Ask>
+    static auto first_again(All& all, base::Micros now, const Ask& ask) -> Result<std::optional<Asked>>;
     Result<std::optional<Asked>> once_more(records::Transaction& txn);
     Result<std::optional<Asked>> linked_once_more(records::Transaction& txn);
     bool is_absent_twice(const Object& object, base::Micros now);
